@@ -1,0 +1,17 @@
+"""What a user can repair: each prints as one sentence with the rule, the value and the way out."""
+
+
+class SweepError(Exception):
+    """The base of all errors of the engine that a user can repair."""
+
+
+class PlanError(SweepError):
+    """A sweep cannot be planned as it is written."""
+
+
+class StoreError(SweepError):
+    """The store cannot be read or written."""
+
+
+class TrackingError(SweepError):
+    """The tracking server does not do what was asked of it."""
