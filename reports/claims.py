@@ -1,0 +1,104 @@
+"""Claims as data: what a study says of its cells, named by role, before anything was measured.
+
+A role is a name of the study file that stands for one cell, or for several in order. Claims are judged
+by `reports.verdicts`; here stands only what they are, so that a study file can be read without any of
+the libraries that judge it.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from sweeps.values import Frozen
+
+
+class Beats(Frozen):
+    """One cell is better than another, by more than a margin.
+
+    Judged on one number a seed: d = better - worse, both of the same seed. Two-sided Student-t of the
+    differences against the margin: above it reproduced, below it contradicted, else inconclusive.
+    """
+
+    kind: Literal["beats"] = "beats"
+
+    name: str = Field(min_length=1)
+    """Short and unique within the study."""
+
+    better: str
+    """The role of the cell that should win."""
+
+    worse: str
+    """The role of the cell that should lose."""
+
+    margin: float = Field(default=0.0, allow_inf_nan=False)
+    """In the metric's unit; 0: better at all."""
+
+    primary: bool = False
+    """A primary claim is judged; any other is an estimate, marked exploratory."""
+
+    statement: str = ""
+    """The claim as a sentence of the paper."""
+
+    def roles(self) -> tuple[str, ...]:
+        """The roles that the claim speaks of, in its own order."""
+        return (self.better, self.worse)
+
+
+class Increases(Frozen):
+    """The metric rises along cells in a stated order.
+
+    Judged on one number a seed: the least-squares slope over the positions 0, 1, 2, ... of the cells, in
+    the metric's unit per step. Two-sided Student-t of the slopes against the margin, as for `beats`.
+    A role may name several cells; they follow in the order of the study file.
+    """
+
+    kind: Literal["increases"] = "increases"
+
+    name: str = Field(min_length=1)
+    """Short and unique within the study."""
+
+    along: tuple[str, ...] = Field(min_length=1)
+    """Roles, from the lowest to the highest."""
+
+    margin: float = Field(default=0.0, allow_inf_nan=False)
+    """In the metric's unit per step; 0: rises at all."""
+
+    primary: bool = False
+    """A primary claim is judged; any other is an estimate, marked exploratory."""
+
+    statement: str = ""
+    """The claim as a sentence of the paper."""
+
+    def roles(self) -> tuple[str, ...]:
+        """The roles that the claim speaks of, in its own order."""
+        return self.along
+
+
+class RanksLike(Frozen):
+    """The cells stand in the paper's order.
+
+    Kendall's tau-b of the table of means with the published one, over at least 5 cells, by permutation of
+    the cells: agreement reproduced, reversal contradicted, else inconclusive. Seeds enter by the means
+    only: here the cell is the unit, hence more cells and not more seeds decide it.
+    """
+
+    kind: Literal["ranks_like"] = "ranks_like"
+
+    name: str = Field(min_length=1)
+    """Short and unique within the study."""
+
+    among: tuple[str, ...] | None = None
+    """Roles of the cells to rank; None: every arm that has a published number."""
+
+    primary: bool = False
+    """A primary claim is judged; any other is an estimate, marked exploratory."""
+
+    statement: str = ""
+    """The claim as a sentence of the paper."""
+
+    def roles(self) -> tuple[str, ...]:
+        """The roles that the claim speaks of; none when it ranks every published arm."""
+        return self.among or ()
+
+
+AnyClaim = Annotated[Beats | Increases | RanksLike, Field(discriminator="kind")]

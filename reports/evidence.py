@@ -1,0 +1,155 @@
+"""All that a report is made from, as one value: the study's words, its cells, its plan and its records.
+
+Reports are a pure function of it: the same evidence gives the same bytes.
+"""
+
+from collections import Counter
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from reports._double import TrialRecord
+from reports.claims import AnyClaim
+from reports.figures import AnyFigure
+from reports.looks import MAX_PRIMARY, Looks
+from sweeps.values import Frozen
+
+
+class Deviation(Frozen):
+    """One field of a cell's resolved configuration that differs from the same cell at paper scale."""
+
+    field: str
+    """Dotted, as in the configuration."""
+
+    here: str
+    """The value of these runs, as text."""
+
+    paper: str
+    """The value at paper scale, as text."""
+
+
+class CellInfo(Frozen):
+    """One cell of the study at this scale."""
+
+    name: str
+    """As in the plan; unique."""
+
+    role: Literal["arm", "floor", "control"] = "arm"
+    """Arms answer the question; floors are random encoders; controls must show nothing."""
+
+    levels: dict[str, str] = Field(default_factory=dict)
+    """Axis name -> level label, as in the plan."""
+
+    floor: str | None = None
+    """For an arm: the name of the cell that holds its random encoder."""
+
+    published: float | None = None
+    """The paper's number for this cell, in the metric's unit; None where it has none."""
+
+    deviations: tuple[Deviation, ...] = ()
+    """Derived, never written by hand."""
+
+
+class PlannedTrial(Frozen):
+    """One trial that the report speaks of. Cells that share a trial (one random encoder) name it each."""
+
+    key: str
+    """Content hash; a record counts when its key is planned."""
+
+    cell: str
+    """The name of a cell of the evidence."""
+
+    seed: int
+
+    reason: str
+    """As `plan` says it: finished, missing, failed: ..., data missing: ..., ..."""
+
+    command: str
+    """What a user types to run exactly this trial again."""
+
+
+class Fact(Frozen):
+    """One named sentence or value that is shown as it stands."""
+
+    name: str
+    text: str
+
+
+class Evidence(Frozen):
+    """A study, its plan and its records; whoever builds it decides nothing about verdicts.
+
+    `planned` must hold every trial of this study, scale and data that has a record or was asked for, not
+    only those of one launch: a record whose key is not planned is listed as excluded and counts nowhere.
+    """
+
+    study: str
+    """The study's name."""
+
+    title: str
+    question: str
+
+    source: str
+    """Where in the paper, such as "section 3.1, figure 5"."""
+
+    scale: str
+    """smoke, laptop, gpu, paper or the study's own name for one."""
+
+    built_data: bool
+    """True when the images were made to show the mechanism: then nothing counts as reproducing the paper."""
+
+    data_name: str
+
+    data_facts: tuple[Fact, ...] = ()
+    """Shown beside the numbers: fingerprint, numbers of images, images that stand in both parts."""
+
+    metric: str = "top1"
+    """The key in a record's values that is judged and drawn."""
+
+    metric_name: str = "linear probe, top-1"
+    """The metric in words."""
+
+    unit: str = "%"
+
+    cells: tuple[CellInfo, ...] = ()
+    """Arms, floors and controls in the order of the study file."""
+
+    planned: tuple[PlannedTrial, ...] = ()
+    records: tuple[TrialRecord, ...] = ()
+    """All attempts, finished or failed."""
+
+    roles: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
+    """Role -> the cell or the cells, in order, that it stands for. Cells that this scale lacks may be named."""
+
+    claims: tuple[AnyClaim, ...] = ()
+    figures: tuple[AnyFigure, ...] = ()
+    looks: Looks = Looks()
+
+    published_source: str = ""
+    """Where the paper's numbers stand, and how exact they are."""
+
+    methods: tuple[Fact, ...] = ()
+    """The protocol in words, as far as the caller knows it: network, optimiser, read-out."""
+
+    command: str = ""
+    """What a user types to complete the study and write this report again."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [cell.name for cell in self.cells]
+        if doubled := [name for name, times in Counter(names).items() if times > 1]:
+            raise ValueError(f"cell names must be unique, got twice: {', '.join(doubled)}")
+        if lost := {trial.cell for trial in self.planned} - set(names):
+            raise ValueError(
+                f"each planned trial needs its cell, unknown: {', '.join(sorted(lost))}"
+            )
+        if doubled := [
+            name for name, times in Counter(c.name for c in self.claims).items() if times > 1
+        ]:
+            raise ValueError(f"claim names must be unique, got twice: {', '.join(doubled)}")
+        primary = [claim.name for claim in self.claims if claim.primary]
+        if len(primary) > MAX_PRIMARY:
+            raise ValueError(
+                f"a study may have at most {MAX_PRIMARY} primary claims, got {len(primary)}: "
+                f"{', '.join(primary)}"
+            )
+        return self
