@@ -1,0 +1,34 @@
+# Two commands are all a user needs: `make run` and `make test`. Each prepares .venv by itself.
+#   make run PYTHON=/path/to/python3.12   another Python (3.11 or newer)
+#   make run TORCH=DIR                    the torch and torchvision wheels in DIR (TORCH=registry: the lock's again)
+
+TORCH ?=
+PYTHON ?=
+READY := .venv/.ready
+
+ifneq ($(strip $(TORCH)),)
+ifneq ($(strip $(TORCH)),$(strip $(shell cat .venv/.torch 2>/dev/null)))
+REMAKE := remake
+endif
+endif
+
+.PHONY: run test check bench lock remake
+.DEFAULT_GOAL := run
+
+run: $(READY)
+	@.venv/bin/ablate run quickstart
+
+test: $(READY)
+	@.venv/bin/python -m pytest
+
+check: $(READY)
+	@sh .ci/check
+
+bench: $(READY)
+	@.venv/bin/python tests/benchmarks/speed.py
+
+lock: $(READY)
+	@sh .ci/lock
+
+$(READY): requirements.lock pyproject.toml .ci/uv.txt $(REMAKE)
+	@TORCH="$(TORCH)" PYTHON="$(PYTHON)" sh .ci/set-up

@@ -1,0 +1,102 @@
+"""What the tree promises a reader: few folders, short modules, names that explain themselves."""
+
+import importlib
+import inspect
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("simclr_core", "sweeps", "reports", "ablations")
+TRACKED = [
+    ROOT / name
+    for name in subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    if (ROOT / name).is_file()
+]
+TEXTS = [path for path in TRACKED if path.suffix not in {".png", ".gz", ".pdf", ".jpg"}]
+
+
+def test_only_the_known_folders_stand_at_the_top() -> None:
+    folders = {path.relative_to(ROOT).parts[0] for path in TRACKED if path.parent != ROOT}
+
+    assert folders <= {*PACKAGES, "tests", ".ci"}
+
+
+def test_only_pages_and_set_up_stand_beside_the_folders() -> None:
+    files = {path.name for path in TRACKED if path.parent == ROOT and not path.name.startswith(".")}
+
+    pages = {name for name in files if name.endswith(".md")}
+    assert files - pages == {"LICENSE", "Makefile", "pyproject.toml", "requirements.lock"}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_module_holds_more_than_400_lines(package: str) -> None:
+    long = {
+        path.name: count
+        for path in (ROOT / package).rglob("*.py")
+        if (count := len(path.read_text().splitlines())) > 400
+    }
+
+    assert long == {}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_public_name_explains_itself(package: str) -> None:
+    module = importlib.import_module(package)
+
+    names = {name: getattr(module, name) for name in module.__all__}
+
+    silent = [
+        name
+        for name, value in names.items()
+        if (inspect.isclass(value) or inspect.isfunction(value)) and not inspect.getdoc(value)
+    ]
+    assert silent == []
+
+
+def test_no_file_names_a_registry_or_a_path_of_one_machine() -> None:
+    hosts = re.compile(
+        r"(py" r"pi|python" r"hosted|npm" r"js|deb" r"ian)\.(org|com)", re.IGNORECASE
+    )
+    paths = re.compile(r"(^|[^a-zA-Z0-9_.])/(work|farm|root)/")
+
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in TEXTS
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if hosts.search(line) or paths.search(line)
+    ]
+
+    assert found == []
+
+
+def test_the_lock_holds_a_hash_for_every_package_and_no_address() -> None:
+    lock = (ROOT / "requirements.lock").read_text()
+
+    assert "://" not in lock
+    blocks = re.split(r"\n(?=[A-Za-z0-9])", lock)
+    assert [block.split()[0] for block in blocks if "--hash=sha256:" not in block] == []
+
+
+def test_every_invariant_names_a_test_that_exists() -> None:
+    page = (ROOT / "ARCHITECTURE.md").read_text()
+    rows = re.findall(r"`(tests/[\w/.-]+\.py)::(\w+)`", page)
+
+    assert len(rows) >= 10
+    missing = [
+        f"{path}::{name}"
+        for path, name in rows
+        if not (ROOT / path).is_file() or f"def {name}(" not in (ROOT / path).read_text()
+    ]
+    assert missing == []
+
+
+def test_every_row_of_skips_names_a_test_that_exists() -> None:
+    rows = re.findall(r"^\| `([^`]+)` \|", (ROOT / "tests/SKIPS.md").read_text(), re.MULTILINE)
+
+    missing = [row for row in rows if not (ROOT / row.split("::")[0]).exists()]
+    assert missing == []
