@@ -1,0 +1,123 @@
+"""Config: one frozen value that says all of a trial. Its defaults are the paper's own protocol."""
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from simclr_core.data import AnyData
+from simclr_core.encoders import AnyEncoder, ResNet
+from simclr_core.folders import Folder
+from simclr_core.heads import AnyHead, MlpHead
+from simclr_core.losses import AnyLoss, NTXent
+from simclr_core.optimizers import AnyOptimizer, Lars
+from simclr_core.readouts import ReadOuts
+from simclr_core.schedules import AnySchedule, WarmupCosine
+from simclr_core.seeds import Seeds
+from simclr_core.values import Frozen
+from simclr_core.views import AnyViews, Symmetric
+
+TRAINER_VERSION = 1
+"""Raised by hand when equal configurations give other encoders; enters every encoder's key."""
+
+READOUT_VERSION = 1
+"""Raised by hand when equal encoders give other read-outs; enters every trial's key."""
+
+_PRETRAINING = ("views", "encoder", "head", "loss", "optimizer", "schedule")
+
+
+class Config(Frozen):
+    """A trial of SimCLR: data, views t and t', encoder f, head g, loss, optimiser, read-outs.
+
+    The defaults are section 2.3's: ResNet-50, batch 4096, 100 epochs, LARS at 0.3 x B / 256.
+    """
+
+    data: AnyData = Folder(name="ImageNet (ILSVRC 2012)", size=224)
+    """The images, split into train and test."""
+
+    views: AnyViews = Symmetric()
+    """How two views come from one image."""
+
+    encoder: AnyEncoder = ResNet()
+    """f, whose output h is what the read-outs see."""
+
+    head: AnyHead = MlpHead()
+    """g, whose output z is what the loss sees."""
+
+    loss: AnyLoss = NTXent()
+    """Pulls the views of one image together."""
+
+    optimizer: AnyOptimizer = Lars()
+    """Moves the weights of encoder and head."""
+
+    schedule: AnySchedule = WarmupCosine()
+    """Moves the learning rate."""
+
+    batch_size: int = Field(4096, ge=2)
+    """N images, hence 2N views and 2(N - 1) negatives for each; an epoch's rest below N is left out."""
+
+    epochs: int = Field(100, ge=0)
+    """Passes over the training images; 0 is the random encoder."""
+
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Of encoder and head in pre-training; auto is bf16 on cuda and fp32 elsewhere. The loss is
+    always computed in fp32, and read-outs see fp32 features."""
+
+    readouts: ReadOuts = ReadOuts()
+    """What is measured on the finished encoder."""
+
+    seed: int = Field(0, ge=0, lt=2**63)
+    """The trial's own seed; stands for each of `seeds` that is not set."""
+
+    seeds: Seeds = Seeds()
+    """Of initialisation, order and views, for those who vary them one by one."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Config":
+        warmup = self.schedule.warmup_epochs if isinstance(self.schedule, WarmupCosine) else 0
+        if 0 < self.epochs < warmup:
+            raise PydanticCustomError(
+                "disagreement",
+                "schedule.warmup_epochs must not exceed epochs, got {warmup} of {epochs}",
+                {"warmup": warmup, "epochs": self.epochs, "fields": ("schedule", "epochs")},
+            )
+        return self
+
+    def at(self, seed: int) -> "Config":
+        """The same trial with another seed, unchecked and therefore cheap."""
+        return self.model_copy(update={"seed": seed})
+
+    def resolved(self, device: Literal["cpu", "cuda", "mps"]) -> "Config":
+        """The same trial with every choice made: precision by device, each seed filled in."""
+        precision = self.precision
+        if precision == "auto":
+            precision = "bf16" if device == "cuda" else "fp32"
+        return self.model_copy(
+            update={"precision": precision, "seeds": self.seeds.filled(self.seed)}
+        )
+
+    def encoder_identity(self) -> dict[str, Any]:
+        """All that a finished encoder depends on, data fingerprint and TRAINER_VERSION apart.
+
+        Of a resolved configuration. The random encoder depends on no view, head, loss or batch:
+        all cells that share an encoder and a seed share it. Where `data` lies plays no part.
+        """
+        assert self.precision != "auto", "identity is that of a resolved configuration"
+        if self.epochs == 0:
+            return {
+                "encoder": self.encoder.model_dump(mode="json"),
+                "epochs": 0,
+                "precision": self.precision,
+                "seeds": {"initialisation": self.seeds.initialisation},
+            }
+        return {
+            **{name: getattr(self, name).model_dump(mode="json") for name in _PRETRAINING},
+            "batch_size": self.batch_size,
+            "epochs": self.epochs,
+            "precision": self.precision,
+            "seeds": self.seeds.model_dump(mode="json"),
+        }
+
+    def readout_identity(self) -> dict[str, Any]:
+        """All that the read-outs add to the encoder's identity, READOUT_VERSION apart."""
+        return self.readouts.model_dump(mode="json")

@@ -1,0 +1,94 @@
+"""Projection heads g: the representation h -> z, where the loss is taken (paper, 4.2).
+
+Only pre-training sees them; the read-outs take h. Weights start from torch's own uniform law,
++-1 / sqrt(inputs); under LARS with batch norm their scale cancels, hence the official code's
+standard deviation of 0.01 would make no difference to the paper's own protocol.
+"""
+
+import math
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from simclr_core.encoders import BATCH_NORM
+from simclr_core.seeds import generator
+from simclr_core.values import Frozen
+
+
+class NoHead(Frozen):
+    """z = h: the loss is taken at the representation itself (figure 8, "none")."""
+
+    kind: Literal["none"] = "none"
+
+    def build(self, num_features: int, seed: int) -> nn.Module:  # noqa: ARG002 -- the family's form
+        """The identity; it has no weights, so the seed plays no part."""
+        return nn.Identity()
+
+
+class LinearHead(Frozen):
+    """z = W h (figure 8, "linear"), with the official code's batch norm unless told otherwise."""
+
+    kind: Literal["linear"] = "linear"
+
+    output: int = Field(128, ge=1)
+    """The length of z; the paper tried 32 to 2048."""
+
+    batch_norm: bool = True
+    """The official form: no bias, then batch norm with a scale and no shift; else W h + b."""
+
+    def build(self, num_features: int, seed: int) -> nn.Module:
+        """The head at its initialisation."""
+        return _layers([num_features, self.output], batch_norm=self.batch_norm, seed=seed)
+
+
+class MlpHead(Frozen):
+    """z = W2 relu(W1 h) with one hidden layer: the paper's own head (2.1); up to three here."""
+
+    kind: Literal["mlp"] = "mlp"
+
+    hidden_layers: int = Field(1, ge=1, le=3)
+    """Layers before the last; each ends in a ReLU."""
+
+    hidden: int | None = Field(None, ge=1)
+    """Width of the hidden layers; None makes them as wide as h, as the paper does."""
+
+    output: int = Field(128, ge=1)
+    """The length of z."""
+
+    batch_norm: bool = True
+    """The official form: batch norm after every layer, the last without a shift; else biases."""
+
+    def build(self, num_features: int, seed: int) -> nn.Module:
+        """The head at its initialisation."""
+        hidden = [self.hidden or num_features] * self.hidden_layers
+        return _layers(
+            [num_features, *hidden, self.output], batch_norm=self.batch_norm, seed=seed
+        )
+
+
+AnyHead = Annotated[NoHead | LinearHead | MlpHead, Field(discriminator="kind")]
+
+
+def _layers(sizes: list[int], *, batch_norm: bool, seed: int) -> nn.Sequential:
+    """Linear layers from size to size, ReLU between them; drawn from the head's own stream."""
+    rng = generator(seed, "head")
+    layers = nn.Sequential()
+    for number, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        last = number == len(sizes) - 2
+        with torch.device("meta"):  # no draw from the global generator
+            linear = nn.Linear(inputs, outputs, bias=not batch_norm)
+        linear.to_empty(device="cpu")
+        bound = 1 / math.sqrt(inputs)
+        for parameter in linear.parameters():
+            nn.init.uniform_(parameter, -bound, bound, generator=rng)
+        layers.append(linear)
+        if batch_norm:
+            norm = nn.BatchNorm1d(outputs, **BATCH_NORM)
+            if last:
+                norm.register_parameter("bias", None)
+            layers.append(norm)
+        if not last:
+            layers.append(nn.ReLU(inplace=True))
+    return layers

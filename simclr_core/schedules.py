@@ -1,0 +1,41 @@
+"""How the learning rate moves over the steps, as a share of its peak."""
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from simclr_core.values import Frozen
+
+
+class WarmupCosine(Frozen):
+    """Rises linearly from 0, then falls along half a cosine to 0, without restarts (paper, 2.3).
+
+    As in the official code the first step has rate 0, and 0 at the end is reached one step after
+    the last.
+    """
+
+    kind: Literal["warmup_cosine"] = "warmup_cosine"
+
+    warmup_epochs: float = Field(10.0, ge=0, allow_inf_nan=False)
+    """How long the rate rises; rounded to whole steps of the true batch."""
+
+    def share(self, step: int, num_steps: int, steps_per_epoch: int) -> float:
+        """The rate of step 0, 1, ... num_steps - 1 in units of the peak, 0 to 1."""
+        warmup = round(self.warmup_epochs * steps_per_epoch)
+        if step < warmup:
+            return step / warmup
+        return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, num_steps - warmup)))
+
+
+class Constant(Frozen):
+    """The peak from the first step to the last."""
+
+    kind: Literal["constant"] = "constant"
+
+    def share(self, step: int, num_steps: int, steps_per_epoch: int) -> float:  # noqa: ARG002 -- the family's form
+        """1 at every step."""
+        return 1.0
+
+
+AnySchedule = Annotated[WarmupCosine | Constant, Field(discriminator="kind")]

@@ -1,0 +1,45 @@
+"""The three seeds of a trial, and the streams of chance that grow from them."""
+
+import hashlib
+
+import torch
+from pydantic import Field
+
+from simclr_core.values import Frozen
+
+
+class Seeds(Frozen):
+    """One seed for each source of chance in pre-training; None takes the trial's own seed.
+
+    With one of them fixed over the trials, the others alone make the spread.
+    """
+
+    initialisation: int | None = Field(None, ge=0, lt=2**63)
+    """Draws the first weights of encoder and head, each from a stream of its own."""
+
+    order: int | None = Field(None, ge=0, lt=2**63)
+    """Shuffles the images anew in each epoch."""
+
+    views: int | None = Field(None, ge=0, lt=2**63)
+    """Draws the chances of all views."""
+
+    def filled(self, seed: int) -> "Seeds":
+        """The same seeds with `seed` in the place of each None."""
+        return self.model_copy(
+            update={
+                name: seed
+                for name in ("initialisation", "order", "views")
+                if getattr(self, name) is None
+            }
+        )
+
+
+def generator(seed: int, *stream: str | int) -> torch.Generator:
+    """A CPU generator that depends on the seed and the name of its stream alone.
+
+    Streams of one seed are independent of each other, so that drawing more numbers from one
+    (a deeper head) leaves the others (the encoder) as they are.
+    """
+    name = "/".join(str(part) for part in (seed, *stream))
+    digest = hashlib.sha256(name.encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") % 2**63)
