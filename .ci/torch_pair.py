@@ -122,7 +122,8 @@ def main(folder: str, lock_name: str, project_name: str, output_name: str) -> No
         if name not in NAMES and wanted and wanted.group(1) != locked:
             stop(
                 f"{torch.name} needs {name} {wanted.group(1)} and requirements.lock holds "
-                f"{locked}: put a CPU build into the folder, or wheels of the versions that the lock names"
+                f"{locked}: put a CPU build into the folder, or wheels of the versions "
+                "that the lock names"
             )
     gone = set(NAMES)
     while more := {
