@@ -2,7 +2,17 @@
 
 
 class SweepError(Exception):
-    """The base of all errors of the engine that a user can repair."""
+    """The base of all errors of the engine that a user can repair.
+
+    It may carry several mistakes at once, a sentence each; as text each has a line of its own.
+    """
+
+    def __init__(self, *sentences: str) -> None:
+        super().__init__("\n".join(sentences))
+        self.sentences = sentences
+
+    def __reduce__(self) -> tuple[type["SweepError"], tuple[str, ...]]:
+        return type(self), self.sentences
 
 
 class PlanError(SweepError):

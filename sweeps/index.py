@@ -1,0 +1,71 @@
+"""The index: a copy of the records' summaries in one file, so that thousands are quick to read.
+
+It is never trusted for what exists: an entry counts only while its record's folder is there.
+Records never change once they are in place, so an entry for one cannot be out of date.
+"""
+
+import contextlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from sweeps.files import write_whole
+from sweeps.record import Stage, Summary
+
+
+class Index:
+    """Summaries by (key, attempt), in memory and as lines of JSON."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.entries: dict[tuple[str, int], Summary] = {}
+        self._read_to = 0
+
+    def load(self) -> None:
+        """Reads the lines that were added since the last call; torn or foreign ones are skipped."""
+        try:
+            with self.file.open("rb") as file:
+                if file.seek(0, 2) < self._read_to:
+                    self._read_to = 0
+                file.seek(self._read_to)
+                data = file.read()
+        except OSError:
+            return
+        whole, _, _ = data.rpartition(b"\n")
+        self._read_to += len(whole) + 1 if whole else 0
+        for line in whole.splitlines():
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                summary = _summary(json.loads(line))
+                self.entries[summary.key, summary.attempt] = summary
+
+    def append(self, summaries: Iterable[Summary]) -> None:
+        """Adds lines; a disk that refuses them costs speed only."""
+        text = "".join(f"{summary.model_dump_json()}\n" for summary in summaries)
+        with contextlib.suppress(OSError), self.file.open("a", encoding="utf-8") as file:
+            # A line torn by a kill would swallow the next one: begin on a line of its own.
+            file.write(f"\n{text}" if file.tell() else text)
+
+    def keep(self, here: Iterable[tuple[str, int]]) -> None:
+        """Forgets entries whose records are gone; the file is rewritten when many are."""
+        there = set(here)
+        gone = [place for place in self.entries if place not in there]
+        for place in gone:
+            del self.entries[place]
+        if len(gone) > len(there):
+            text = "".join(f"{entry.model_dump_json()}\n" for entry in self.entries.values())
+            with contextlib.suppress(OSError):
+                write_whole(self.file, text)
+                self._read_to = 0
+
+
+_FIELDS = set(Summary.model_fields)
+
+
+def _summary(line: dict[str, Any]) -> Summary:
+    # Lines are what this class wrote; checking thousands again would cost more than reading them.
+    if set(line) != _FIELDS:
+        raise KeyError(*(_FIELDS ^ set(line)))
+    line["stages"] = tuple(Stage.model_construct(**stage) for stage in line["stages"])
+    line["reused"] = tuple(line["reused"])
+    return Summary.model_construct(**line)

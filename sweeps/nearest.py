@@ -1,0 +1,20 @@
+"""The nearest known names to a name that is unknown."""
+
+import difflib
+from collections.abc import Iterable
+
+
+def did_you_mean(name: str, known: Iterable[str], *, listed: int = 3) -> str:
+    """The end of a sentence about an unknown name: `; did you mean a, b?`, or what there is.
+
+    Letters in upper and lower case count as equal. Nothing is said when nothing is known.
+    """
+    names = list(dict.fromkeys(known))
+    by_lower = {known_name.lower(): known_name for known_name in reversed(names)}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=listed, cutoff=0.6)
+    if close:
+        return f"; did you mean {', '.join(repr(by_lower[match]) for match in close)}?"
+    if not names:
+        return ""
+    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
+    return f"; there are {', '.join(repr(known_name) for known_name in names[:12])}{more}"

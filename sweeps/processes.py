@@ -1,0 +1,56 @@
+"""Which process is meant: a number that the system gives out again, and the moment it began."""
+
+import os
+import socket
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+
+class ProcessMark(NamedTuple):
+    """One process for all time on one machine."""
+
+    pid: int
+    began: str
+    host: str
+
+    def alive(self) -> bool:
+        """Whether it still runs; a process of another machine is taken to run."""
+        return self.host != socket.gethostname() or began(self.pid) == self.began
+
+
+def this_process() -> ProcessMark:
+    """The mark of the calling process."""
+    return ProcessMark(os.getpid(), began(os.getpid()) or "", socket.gethostname())
+
+
+def began(pid: int) -> str | None:
+    """When a process began, in the system's own unit; None if it is gone or only a zombie."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return None if Path("/proc/self/stat").exists() else _began_elsewhere(pid)
+    except OSError:
+        return None
+    fields = text.rpartition(")")[2].split()
+    # Field 22 counts clock ticks since boot, so it does not move when the clock is set.
+    return None if fields[0] in "ZX" else fields[19]
+
+
+def _began_elsewhere(pid: int) -> str | None:
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return f"{process.create_time():.2f}"
+    except psutil.Error:
+        return None
+
+
+def now() -> str:
+    """The present, as records write it: ISO 8601 to the millisecond, UTC."""
+    seconds = time.time()
+    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    return f"{whole}.{int(seconds * 1000) % 1000:03d}Z"

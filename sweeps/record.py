@@ -1,0 +1,85 @@
+"""The record of a trial: all that it left, written once; the only thing that reports read."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from sweeps.values import Frozen
+
+FORMAT = 1
+"""Raised when a field changes its meaning; old formats stay readable."""
+
+State = Literal["finished", "failed"]
+
+
+class Stage(Frozen):
+    """One link of a trial's chain."""
+
+    name: str
+    """Such as `encoder`; its artifacts stand in the store under `<name>s`."""
+
+    key: str
+    """Covers its identity and all stages before it."""
+
+
+class Summary(Frozen):
+    """The part of a record that planning and live tables need: all but curve, facts, provenance."""
+
+    key: str
+    study: str
+    scale: str | None
+    cell: str
+    role: Literal["arm", "floor", "control"]
+    levels: dict[str, str]
+    seed: int
+
+    config: dict[str, Any]
+    """The resolved configuration."""
+
+    stages: tuple[Stage, ...]
+    state: State
+
+    values: dict[str, float | None]
+    """Final values; None is unknown (not a number, or not measured)."""
+
+    error: str | None
+    """The error that ended it, in one line."""
+
+    started: str
+    """ISO 8601, UTC."""
+
+    seconds: float
+    """Wall time from its start to its end."""
+
+    attempt: int = Field(ge=1)
+    """1 for the first record under this key; later ones stand beside it."""
+
+    launch: str
+    """The launch that ran it."""
+
+    reused: tuple[str, ...] = ()
+    """The stages whose artifacts it took from the store instead of making them."""
+
+
+class TrialRecord(Summary):
+    """All that a trial left: `record.json` in its folder, with `log.txt` beside it."""
+
+    format: Literal[1] = FORMAT
+
+    facts: dict[str, Any]
+    """What the trial function tells beyond numbers (choices, hashes, counts); JSON."""
+
+    curve: dict[str, list[float | None]]
+    """Metrics by step as columns of one length, `step` among them; None where a row lacks one."""
+
+    log: str
+    """The log, relative to the store."""
+
+    provenance: dict[str, Any]
+    """Code, packages, machine, load, threads, slots."""
+
+    def summary(self) -> Summary:
+        """The record without its heavy parts."""
+        return Summary.model_construct(
+            **{name: getattr(self, name) for name in Summary.model_fields}
+        )
