@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from reports._double import TrialRecord
+from sweeps.record import TrialRecord
 from reports.claims import AnyClaim
 from reports.figures import AnyFigure
 from reports.looks import MAX_PRIMARY, Looks

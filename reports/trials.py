@@ -1,0 +1,105 @@
+"""What counts: which record stands for each planned trial, and why another one does not.
+
+The number of a trial is its newest finished attempt's; earlier ones are kept and listed. A record
+whose key is not planned belongs to another configuration and counts nowhere.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from sweeps.record import TrialRecord
+from reports.evidence import CellInfo, Evidence, PlannedTrial
+
+
+class Outcome(NamedTuple):
+    """One planned trial with what is known of it."""
+
+    trial: PlannedTrial
+    cell: CellInfo
+    state: Literal["finished", "no number", "failed", "missing"]
+    """No number: it finished, but its metric is absent or not finite (controls need none)."""
+    record: TrialRecord | None
+    """The attempt that counts: the newest with a number, else the newest finished, else the newest."""
+    attempts: tuple[TrialRecord, ...]
+    """All of them, oldest first."""
+    values: tuple[float, ...]
+    """The metric of every attempt that gave a finite number, oldest first; the last one counts."""
+
+    @property
+    def value(self) -> float:
+        """The number that counts, NaN without one."""
+        return self.values[-1] if self.values else math.nan
+
+    @property
+    def reason(self) -> str:
+        """Why there is no number, in words; empty where there is one."""
+        match self.state:
+            case "finished":
+                return ""
+            case "no number":
+                return "finished without a finite number"
+            case "failed":
+                return f"failed: {(self.record and self.record.error) or 'no error was recorded'}"
+            case "missing":
+                return self.trial.reason
+
+
+Table = dict[str, dict[int, float]]
+"""Cell -> seed -> the metric; finite numbers only."""
+
+
+def outcomes(evidence: Evidence) -> tuple[Outcome, ...]:
+    """One outcome a planned trial, in the plan's order."""
+    cells = {cell.name: cell for cell in evidence.cells}
+    attempts: dict[str, list[TrialRecord]] = defaultdict(list)
+    for record in sorted(evidence.records, key=lambda record: record.attempt):
+        attempts[record.key].append(record)
+    return tuple(
+        _outcome(trial, cells[trial.cell], attempts.get(trial.key, []), evidence.metric)
+        for trial in evidence.planned
+    )
+
+
+def table(found: Sequence[Outcome], *, attempt: Literal["newest", "first"] = "newest") -> Table:
+    """The numbers by cell and seed, of each trial's newest or first attempt that gave one."""
+    numbers: Table = defaultdict(dict)
+    for outcome in found:
+        if outcome.values:
+            numbers[outcome.cell.name][outcome.trial.seed] = outcome.values[
+                0 if attempt == "first" else -1
+            ]
+    return dict(numbers)
+
+
+def excluded(evidence: Evidence) -> tuple[TrialRecord, ...]:
+    """Records that count nowhere, because no planned trial has their key."""
+    planned = {trial.key for trial in evidence.planned}
+    return tuple(record for record in evidence.records if record.key not in planned)
+
+
+def _outcome(
+    trial: PlannedTrial, cell: CellInfo, attempts: list[TrialRecord], metric: str
+) -> Outcome:
+    finished = [record for record in attempts if record.state == "finished"]
+    numbered = [record for record in finished if _finite(record.values.get(metric))]
+    if numbered or (finished and cell.role == "control"):
+        state = "finished"
+    elif finished:
+        state = "no number"
+    else:
+        state = "failed" if attempts else "missing"
+    candidates = numbered or finished or attempts
+    return Outcome(
+        trial=trial,
+        cell=cell,
+        state=state,
+        record=candidates[-1] if candidates else None,
+        attempts=tuple(attempts),
+        values=tuple(float(record.values[metric] or 0.0) for record in numbered),
+    )
+
+
+def _finite(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
