@@ -1,0 +1,250 @@
+"""Studies by name or path: read, checked as far as that needs no trainer, with the paper's numbers."""
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from ablations.errors import StudyError, UsageError
+from ablations.sentences import shown, validation_sentences
+from ablations.study import (
+    FLOOR,
+    MOST_SMOKE_CELLS,
+    SCALES,
+    PublishedTable,
+    ScaleName,
+    Study,
+)
+from ablations.yaml_file import Location, YamlFile, read_yaml
+from reports.looks import MAX_PRIMARY
+from sweeps.errors import PlanError
+from sweeps.nearest import did_you_mean
+from sweeps.sweep import Sweep
+
+STUDIES = Path(__file__).parent / "studies"
+PUBLISHED = Path(__file__).parent / "published"
+
+
+class Written(NamedTuple):
+    """A study as its file says it."""
+
+    study: Study
+    file: YamlFile
+    published: PublishedTable | None
+    """The paper's numbers by the names of the study's cells."""
+
+
+def shipped() -> list[str]:
+    """The names of the studies that come with the package."""
+    return sorted(path.stem for path in STUDIES.glob("*.yaml"))
+
+
+def path_of(name: str) -> Path:
+    """The file of a shipped study, or the path itself.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml") or "/" in name:
+        if path.exists():
+            return path
+        known = [str(near) for near in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+        raise UsageError(f"no study file {name!r}{did_you_mean(name, known)}")
+    if name in shipped():
+        return STUDIES / f"{name}.yaml"
+    raise UsageError(
+        f"no study {name!r}{did_you_mean(name, shipped())}; a file is named with its .yaml"
+    )
+
+
+def read_study(name: str) -> Written:
+    """The study of a shipped name or a path.
+
+    Raises:
+        UsageError: there is no such study.
+        StudyError: all mistakes that can be told without the trainer, one sentence each.
+    """
+    file = read_yaml(path_of(name))
+    if STUDIES in file.path.parents:
+        file = file._replace(path=Path(file.path.name))
+    try:
+        study = Study.model_validate(file.content)
+    except ValidationError as error:
+        raise StudyError(*validation_sentences(error, Study, file)) from error
+    mistakes = sorted(_mistakes(study, file))
+    published = None
+    try:
+        published = _published(study, file)
+    except StudyError as error:
+        mistakes += [(0, sentence) for sentence in error.sentences]
+    if mistakes:
+        raise StudyError(*dict.fromkeys(sentence for _, sentence in mistakes))
+    return Written(study, file, published)
+
+
+def cell_names(study: Study, scale: ScaleName) -> list[str]:
+    """All arms that the axes of this scale span, whether or not the scale runs them.
+
+    Raises:
+        PlanError, ValidationError: the axes contradict each other.
+    """
+    sweep = Sweep(
+        study=study.name,
+        scale=scale,
+        base={},
+        axes=study.axes_at(scale),
+        design=study.design,
+        seeds=(0,),
+    )
+    return [arm.name for arm in sweep.arms()]
+
+
+def _mistakes(study: Study, file: YamlFile) -> Iterator[tuple[int, str]]:
+    def mistake(location: Location, text: str) -> tuple[int, str]:
+        name = ".".join(map(str, location))
+        return file.line(location), f"{file.place(location)}: {name}: {text}"
+
+    cells: dict[ScaleName, list[str]] = {}
+    for scale in SCALES:
+        own = study.scale(scale).axes is not None
+        at: Location = ("scales", scale, "axes") if own else ("axes",)
+        try:
+            cells[scale] = cell_names(study, scale)
+        except (PlanError, ValidationError) as error:
+            for sentence in _sentences(error):
+                yield mistake(at, sentence)
+            return
+    every = list(dict.fromkeys(name for names in cells.values() for name in names))
+
+    for scale in SCALES:
+        given = study.scale(scale)
+        chosen = given.only if given.only is not None else tuple(cells[scale])
+        for index, name in enumerate(given.only or ()):
+            if name not in cells[scale]:
+                text = f"no cell {name!r} at this scale{did_you_mean(name, cells[scale])}"
+                yield mistake(("scales", scale, "only", index), text)
+        if given.only == ():
+            yield mistake(("scales", scale, "only"), "names at least one cell, got none")
+        if scale == "smoke" and len(chosen) > MOST_SMOKE_CELLS:
+            text = (
+                f"the smoke scale has at most {MOST_SMOKE_CELLS} cells, got {len(chosen)}; "
+                f"choose with scales.smoke.only"
+            )
+            yield mistake(("scales", "smoke"), text)
+
+    for at, roles, known in [
+        (("roles",), study.roles, every),
+        *((("scales", s, "roles"), study.scale(s).roles, cells[s]) for s in SCALES),
+    ]:
+        for role, named in roles.items():
+            for name in (named,) if isinstance(named, str) else named:
+                if name not in known and not name.startswith(FLOOR):
+                    text = f"no cell {name!r}{did_you_mean(name, [*known, FLOOR])}"
+                    yield mistake((*at, role), text)
+
+    yield from (mistake(*found) for found in _claims(study, every))
+
+    if study.published is not None:
+        at = "values" if study.published.values is not None else "cells"
+        for name in study.published.values or study.published.cells or {}:
+            if name not in every:
+                text = f"no cell {name!r}{did_you_mean(name, every)}"
+                yield mistake(("published", at, name), text)
+
+    axes = list(dict.fromkeys(axis.name for scale in SCALES for axis in study.axes_at(scale)))
+    for index, figure in enumerate(study.figures):
+        for field in ("axis", "group", "rows", "columns"):
+            named = getattr(figure, field, None)
+            if named is not None and named not in axes:
+                text = f"no axis {named!r}{did_you_mean(named, axes)}"
+                yield mistake(("figures", index, field), text)
+
+
+def _claims(study: Study, every: list[str]) -> Iterator[tuple[Location, str]]:
+    roles = dict.fromkeys([*study.roles, *(r for s in SCALES for r in study.scale(s).roles)])
+    names: dict[str, int] = {}
+    for index, claim in enumerate(study.claims):
+        if claim.name in names:
+            text = f"a claim's name is its own, got {claim.name!r} twice; rename one"
+            yield ("claims", index, "name"), text
+        names[claim.name] = index
+        for role in claim.roles():
+            if role not in roles:
+                hint = did_you_mean(role, roles) or "; name it under roles:"
+                if role in every:
+                    hint = f"; a claim names roles, write one that stands for cell {role!r}"
+                field = next(
+                    (f for f in ("better", "worse") if getattr(claim, f, None) == role),
+                    "along" if claim.kind == "increases" else "among",
+                )
+                yield ("claims", index, field), f"no role {role!r}{hint}"
+    primary = [claim.name for claim in study.claims if claim.primary]
+    if len(primary) > MAX_PRIMARY:
+        text = (
+            f"a study has at most {MAX_PRIMARY} primary claims, got {len(primary)}: "
+            f"{', '.join(map(shown, primary))}; make the others exploratory"
+        )
+        yield ("claims",), text
+
+
+def _sentences(error: PlanError | ValidationError) -> list[str]:
+    if isinstance(error, PlanError):
+        return list(error.sentences)
+    return [str(found.get("ctx", {}).get("error", found["msg"])) for found in error.errors()]
+
+
+def _published(study: Study, file: YamlFile) -> PublishedTable | None:
+    given = study.published
+    if given is None:
+        return None
+    if given.values is not None:
+        return PublishedTable(
+            name=study.name,
+            source=given.source,
+            what="",
+            precision=given.precision,
+            unit=study.unit,
+            values=given.values,
+        )
+    assert given.from_ is not None
+    table = _table(given.from_, file)
+    names = given.cells
+    if names is None:
+        every = [name for scale in SCALES for name in cell_names(study, scale)]
+        names = {name: name for name in every if name in table.values}
+    unknown = [
+        f"{file.place(('published', 'cells', cell))}: published.cells.{cell}: {table.name} has no "
+        f"{name!r}{did_you_mean(name, table.values)}"
+        for cell, name in names.items()
+        if name not in table.values
+    ]
+    if unknown:
+        raise StudyError(*unknown)
+    return table.model_copy(
+        update={"values": {cell: table.values[name] for cell, name in names.items()}}
+    )
+
+
+def _table(name: str, file: YamlFile) -> PublishedTable:
+    at: Location = ("published", "from")
+    path = PUBLISHED / f"{name}.yaml"
+    if name.endswith((".yaml", ".yml")):
+        path = file.path.parent / name
+    if not path.is_file():
+        known = sorted(table.stem for table in PUBLISHED.glob("*.yaml"))
+        raise StudyError(
+            f"{file.place(at)}: published.from: no table {name!r}{did_you_mean(name, known)}"
+        )
+    return _read_table(path)
+
+
+@cache
+def _read_table(path: Path) -> PublishedTable:
+    table = read_yaml(path)
+    try:
+        return PublishedTable.model_validate(table.content)
+    except ValidationError as error:
+        raise StudyError(*validation_sentences(error, PublishedTable, table)) from error

@@ -1,0 +1,78 @@
+"""Settings of a configuration by dotted field, each with the place where it was written."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from ablations.errors import StudyError, UsageError
+from sweeps.errors import PlanError
+from sweeps.sweep import apply
+
+
+class Setting(NamedTuple):
+    """One value for one field, from one place."""
+
+    field: str
+    """Dotted, from the configuration's top; a number is a place in a list."""
+    value: Any
+    place: str
+    """Such as `mine.yaml:12` or `--set`."""
+
+
+def applied(defaults: Mapping[str, Any], settings: Iterable[Setting]) -> dict[str, Any]:
+    """The defaults with the settings over them, in order: later ones win.
+
+    Raises:
+        StudyError: a field leads nowhere; one sentence each.
+    """
+    result = dict(defaults)
+    sentences: list[str] = []
+    for setting in settings:
+        try:
+            result = apply(result, {setting.field: setting.value})
+        except PlanError as error:
+            sentences.append(f"{setting.place}: {setting.field}: {error}")
+    if sentences:
+        raise StudyError(*sentences)
+    return result
+
+
+def overlap(first: str, second: str) -> bool:
+    """Whether one field is the other or lies inside it."""
+    return first == second or first.startswith(f"{second}.") or second.startswith(f"{first}.")
+
+
+def origin(field: str, settings: Iterable[Setting]) -> Setting | None:
+    """The setting that a field's value comes from: the last one that is it, holds it or lies in it."""
+    found: Setting | None = None
+    for setting in settings:
+        if overlap(field, setting.field):
+            found = setting
+    return found
+
+
+def parse_assignment(text: str) -> Setting:
+    """`field=value` from the command line; the value is read as YAML, as in a study file.
+
+    Raises:
+        UsageError: the text is no assignment of a plain value.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    field, sign, written = text.partition("=")
+    field = field.strip()
+    if not sign or not field or not written.strip():
+        raise UsageError(
+            f"--set: takes field=value, got {text!r}; for example --set encoder.width=0.5"
+        )
+    try:
+        value: object = YAML(typ="safe", pure=True).load(written)
+    except (YAMLError, ValueError) as error:
+        raise UsageError(
+            f"--set: {field}: the value is to be YAML, got {written!r}; put texts in quotes"
+        ) from error
+    if not isinstance(value, str | int | float | bool | list | dict | None):
+        raise UsageError(
+            f"--set: {field}: the value is to be plain YAML, got {written!r}; put it in quotes"
+        )
+    return Setting(field, value, "--set")

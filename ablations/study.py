@@ -1,0 +1,195 @@
+"""A study: a question to the paper as one file of data. No study is code."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from reports.claims import AnyClaim
+from reports.figures import AnyFigure
+from reports.looks import Looks
+from sweeps.axes import AnyAxis
+from sweeps.values import Frozen
+
+ScaleName = Literal["smoke", "laptop", "gpu", "paper"]
+"""What a study may cost and what it can show."""
+
+SCALES: tuple[ScaleName, ...] = ("smoke", "laptop", "gpu", "paper")
+
+FLOOR = "random encoder"
+"""The cell that every study has beside its own: nothing trained, only read out."""
+
+CONTROL = "permuted labels"
+"""The cell in which a read-out must find nothing: labels drawn anew by permutation."""
+
+PERMUTATIONS = 20
+
+MOST_SMOKE_CELLS = 4
+
+NUM_SEEDS = 5
+
+
+def _as_seeds(value: object) -> object:
+    """A count means the first seeds: 5 is 0 to 4."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        if not 1 <= value <= 10_000:
+            raise ValueError(f"a number of seeds is 1 to 10000, got {value}")
+        return tuple(range(value))
+    return value
+
+
+Seeds = Annotated[
+    tuple[Annotated[int, Field(ge=0, lt=2**31, strict=True)], ...],
+    BeforeValidator(_as_seeds),
+    Field(min_length=1),
+]
+"""Seeds by name, or a count n for 0 to n - 1."""
+
+Roles = dict[str, str | tuple[str, ...]]
+"""A name for what a cell, or several in order, do in the argument."""
+
+
+class Published(Frozen):
+    """The paper's numbers for a study's cells: by the name of a table, or written here."""
+
+    from_: str | None = Field(default=None, alias="from")
+    """A table of `ablations/published`, or a YAML file of that form beside the study."""
+
+    cells: dict[str, str] | None = None
+    """Cell of the study -> name in the table; left out: the names are the same."""
+
+    values: dict[str, float] | None = None
+    """Cell of the study -> number, instead of a table."""
+
+    source: str = ""
+    """Where the numbers stand; needed with `values`."""
+
+    precision: str = ""
+    """How exact they are."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.from_ is None) == (self.values is None):
+            raise ValueError("the paper's numbers stand in from: or in values:, exactly one of them")
+        if self.values is not None and not self.source:
+            raise ValueError("values: need source:, which says where in the paper they stand")
+        if self.values is not None and self.cells is not None:
+            raise ValueError("cells: belongs to from:; values: names the cells itself")
+        return self
+
+
+class Scale(Frozen):
+    """What a study changes to be run at one cost. An empty scale is the study's base as it stands."""
+
+    set: dict[str, Any] = Field(default_factory=dict)
+    """Field of the configuration -> value, over the study's base."""
+
+    with_data: dict[str, Any] = Field(default_factory=dict)
+    """As `set`, where `--data` brings images."""
+
+    axes: tuple[AnyAxis, ...] | None = None
+    """Axes in the place of the study's own, where their values must differ at this scale."""
+
+    only: tuple[str, ...] | None = None
+    """The cells that are run at this scale; left out: all."""
+
+    seeds: Seeds | None = None
+    """Seeds in the place of the study's own."""
+
+    roles: Roles = Field(default_factory=dict)
+    """Roles that other cells play at this scale."""
+
+
+class Scales(Frozen):
+    """The four costs of a study; left-out ones are the study's base."""
+
+    smoke: Scale = Scale()
+    """At most 4 cells and seconds in all: shows that the machine runs."""
+
+    laptop: Scale = Scale()
+    """Two cores and minutes to hours."""
+
+    gpu: Scale = Scale()
+    """One accelerator and hours to days."""
+
+    paper: Scale = Scale()
+    """The paper's own protocol."""
+
+
+class Study(Frozen):
+    """One question, what is run to answer it, and what is claimed before it is run."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
+    """Lower-case letters, digits and hyphens; the command line and the store use it."""
+
+    title: str = Field(min_length=1)
+    """The head of the report."""
+
+    question: str = Field(min_length=1)
+    """What is asked."""
+
+    source: str = Field(min_length=1)
+    """Where in the paper the answer stands."""
+
+    base: dict[str, Any] = Field(default_factory=dict)
+    """Field of the configuration -> value; what is left out is the paper's own protocol."""
+
+    axes: tuple[AnyAxis, ...] = Field(min_length=1)
+    """What is varied."""
+
+    design: Literal["factorial", "one_at_a_time"] = "factorial"
+    """All combinations of the axes' levels, or each axis by itself from the first levels."""
+
+    seeds: Seeds = tuple(range(NUM_SEEDS))
+    """A count, or a list."""
+
+    looks: Looks = Looks()
+    """When the primary claims are judged."""
+
+    scales: Scales = Scales()
+
+    metric: str = "top1"
+    """The value of the records that claims and figures speak of."""
+
+    metric_name: str = "linear probe, top-1"
+    """The metric in words."""
+
+    unit: str = "%"
+
+    published: Published | None = None
+
+    roles: Roles = Field(default_factory=dict)
+    """Names that claims use for cells."""
+
+    claims: tuple[AnyClaim, ...] = ()
+
+    figures: tuple[AnyFigure, ...] = ()
+
+    def scale(self, name: ScaleName) -> Scale:
+        """One of the four."""
+        scale: Scale = getattr(self.scales, name)
+        return scale
+
+    def axes_at(self, name: ScaleName) -> tuple[AnyAxis, ...]:
+        """The axes as this scale varies them."""
+        return self.scale(name).axes or self.axes
+
+    def roles_at(self, name: ScaleName) -> Roles:
+        """The roles as this scale fills them."""
+        return {**self.roles, **self.scale(name).roles}
+
+
+class PublishedTable(Frozen):
+    """One table or figure of a paper, written down once."""
+
+    name: str
+    source: str
+    """Paper, version, figure or table."""
+
+    what: str
+    """What was measured, on what."""
+
+    precision: str
+    """How exact the numbers are, and how they were read."""
+
+    unit: str
+    values: dict[str, float] = Field(min_length=1)
