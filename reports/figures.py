@@ -29,6 +29,10 @@ class Heatmap(Frozen):
             raise ValueError("a heatmap needs either axis, or both rows and columns")
         return self
 
+    def axes(self) -> tuple[str, ...]:
+        """The axes that the figure names."""
+        return tuple(axis for axis in (self.axis, self.rows, self.columns) if axis is not None)
+
 
 class Bars(Frozen):
     """One bar a cell (figure 8), in groups when two axes are named; the paper's number as a mark."""
@@ -41,6 +45,10 @@ class Bars(Frozen):
 
     group: str | None = None
     """A second axis, told apart by colour."""
+
+    def axes(self) -> tuple[str, ...]:
+        """The axes that the figure names."""
+        return tuple(axis for axis in (self.axis, self.group) if axis is not None)
 
 
 class Lines(Frozen):
@@ -57,6 +65,10 @@ class Lines(Frozen):
 
     scale: Literal["log", "linear"] = "log"
     """Of the bottom axis, where its labels are numbers."""
+
+    def axes(self) -> tuple[str, ...]:
+        """The axes that the figure names."""
+        return tuple(axis for axis in (self.axis, self.group) if axis is not None)
 
 
 AnyFigure = Annotated[Heatmap | Bars | Lines, Field(discriminator="kind")]

@@ -1,0 +1,157 @@
+"""The verdict board: what stands on page one, and in the terminal."""
+
+import math
+from collections.abc import Sequence
+
+from reports.claims import Increases, RanksLike
+from reports.controls import State, controls
+from reports.evidence import Evidence
+from reports.trials import Outcome, outcomes, table
+from reports.verdicts import Decision, Verdict, verdicts
+from sweeps.values import Frozen
+
+
+class BoardRow(Frozen):
+    """One claim. Text is ready to be shown; the numbers behind it stand beside it, None if unknown."""
+
+    claim: str
+    statement: str
+    decision: Decision
+    words: str
+    """The verdict in words, with its scale; the same in the terminal, HTML and PDF."""
+    note: str
+    estimate: str
+    interval: str
+    """At the level that judged; before a look judged, the reason why there is none."""
+    level: str
+    n: int
+    """Seeds behind the estimate."""
+    published: str
+    mean: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    seeds: int
+    """Paired seeds so far."""
+
+
+class BoardControl(Frozen):
+    """One control as shown under the board."""
+
+    name: str
+    state: State
+    detail: str
+
+
+class Board(Frozen):
+    """All verdicts of one study at one scale."""
+
+    title: str
+    rows: tuple[BoardRow, ...]
+    """Primary claims first."""
+    controls: tuple[BoardControl, ...]
+    summary: str
+    """Trials finished, failed and missing, in one line."""
+
+
+def board(evidence: Evidence) -> Board:
+    """The board of the evidence; needs no pandas, matplotlib or typst."""
+    found = outcomes(evidence)
+    return board_of(evidence, found, verdicts(evidence, found))
+
+
+def board_of(evidence: Evidence, found: Sequence[Outcome], judged: Sequence[Verdict]) -> Board:
+    """The board of verdicts that are already there."""
+    rows = [_row(verdict, evidence) for verdict in judged]
+    primary = [verdict.claim.primary for verdict in judged]
+    ordered = sorted(zip(primary, rows, strict=True), key=lambda pair: not pair[0])
+    return Board(
+        title="Verdicts on built data"
+        if evidence.built_data
+        else f"Verdicts, {evidence.scale} scale",
+        rows=tuple(row for _, row in ordered),
+        controls=tuple(
+            BoardControl(name=c.name, state=c.state, detail=c.detail)
+            for c in controls(found, table(found), evidence.unit)
+        ),
+        summary=tally(found),
+    )
+
+
+def tally(found: Sequence[Outcome]) -> str:
+    """How many trials are finished, failed and missing; a trial shared by cells counts once."""
+    states = {outcome.trial.key: outcome.state for outcome in found}
+    counts = {
+        state: sum(s == state for s in states.values()) for state in dict.fromkeys(states.values())
+    }
+    parts = [f"{counts.get('finished', 0)} of {len(states)} trials finished"]
+    parts += [
+        f"{counts[state]} {words}"
+        for state, words in (
+            ("failed", "failed"),
+            ("no number", "without a number"),
+            ("missing", "missing"),
+        )
+        if counts.get(state)
+    ]
+    return ", ".join(parts)
+
+
+def percent(level: float) -> str:
+    """A level of confidence such as "98.75 %"."""
+    return f"{100 * level:.2f}".rstrip("0").rstrip(".") + " %"
+
+
+def span(low: float, high: float) -> str:
+    """An interval as text; empty when its bounds are unknown."""
+    return "" if math.isnan(low) else f"[{low:+.1f}, {high:+.1f}]"
+
+
+def _row(verdict: Verdict, evidence: Evidence) -> BoardRow:
+    claim = verdict.claim
+    shown = verdict.estimate or verdict.so_far
+    known = not math.isnan(shown.mean)
+    if isinstance(claim, RanksLike):
+        estimate = f"tau-b {shown.mean:+.2f}" if known else "none yet"
+        interval = "none: judged by permutation of the cells" if verdict.estimate else ""
+        published = ""
+    else:
+        unit = f"{evidence.unit} a step" if isinstance(claim, Increases) else evidence.unit
+        estimate = f"{shown.mean:+.1f} {unit}" if known else "none yet"
+        interval = span(shown.low, shown.high) if verdict.estimate else ""
+        if verdict.estimate and not interval:
+            interval = "no spread, no interval"
+        published = "" if verdict.published is None else f"{verdict.published:+.1f} {unit}"
+    if not verdict.estimate:
+        if verdict.decision is Decision.NOT_JUDGED:
+            estimate, interval = "", ""
+        elif verdict.decision is Decision.EXPLORATORY and not isinstance(claim, RanksLike):
+            interval = span(shown.low, shown.high) or (
+                "one seed, no interval" if shown.n == 1 else ""
+            )
+        else:
+            interval = "not judged yet" if claim.primary else ""
+    judged_at = 1 - _level(verdict)
+    bounded = not math.isnan(shown.low) and (verdict.estimate or not claim.primary)
+    return BoardRow(
+        claim=claim.name,
+        statement=claim.statement,
+        decision=verdict.decision,
+        words=verdict.words,
+        note=verdict.note,
+        estimate=estimate,
+        interval=interval,
+        level=percent(judged_at) if bounded else "",
+        n=shown.n,
+        published=published,
+        mean=shown.mean if known else None,
+        low=shown.low if bounded else None,
+        high=shown.high if bounded else None,
+        p=None if math.isnan(verdict.p) else verdict.p,
+        seeds=len(verdict.seeds),
+    )
+
+
+def _level(verdict: Verdict) -> float:
+    shown = verdict.estimate or verdict.so_far
+    return math.nan if math.isnan(shown.level) else 1 - shown.level

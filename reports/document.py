@@ -1,0 +1,105 @@
+"""A report as a tree that knows no format: sections of blocks, all text ready to be shown.
+
+`reports.html` and `reports.pdf` walk the same tree, so they cannot differ in a number or a word.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from sweeps.values import Frozen
+
+Tone = Literal["plain", "good", "bad", "open", "quiet"]
+"""How a word is coloured; the word itself says the same."""
+
+
+class Text(Frozen):
+    """One paragraph."""
+
+    kind: Literal["text"] = "text"
+    text: str
+    tone: Tone = "plain"
+
+
+class Cell(Frozen):
+    """One cell of a table."""
+
+    text: str
+    order: float | None = None
+    """What sorting goes by; None: the text."""
+    tone: Tone = "plain"
+
+
+class Column(Frozen):
+    """One column's head."""
+
+    name: str
+    form: Literal["words", "number", "code"] = "words"
+
+
+class Table(Frozen):
+    """Rows under heads; HTML lets a reader sort it."""
+
+    kind: Literal["table"] = "table"
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+class Drawing(Frozen):
+    """One figure with its words."""
+
+    kind: Literal["drawing"] = "drawing"
+    ident: str
+    title: str
+    caption: str
+    alt: str
+    svg: str
+
+
+class VerdictCard(Frozen):
+    """One claim on the board."""
+
+    claim: str
+    statement: str
+    words: str
+    tone: Tone
+    facts: tuple[tuple[str, str], ...]
+    """Name and value, such as "estimate" and "+49.4 %"."""
+    note: str
+    deviations: str
+    """How these runs differ from the paper's, in one line."""
+
+
+class BoardBlock(Frozen):
+    """The verdict board."""
+
+    kind: Literal["board"] = "board"
+    cards: tuple[VerdictCard, ...]
+
+
+class Facts(Frozen):
+    """Names with their values."""
+
+    kind: Literal["facts"] = "facts"
+    facts: tuple[tuple[str, str], ...]
+
+
+AnyBlock = Annotated[Text | Table | Drawing | BoardBlock | Facts, Field(discriminator="kind")]
+
+
+class Section(Frozen):
+    """One heading with what stands under it."""
+
+    ident: str
+    title: str
+    blocks: tuple[AnyBlock, ...]
+
+
+class Document(Frozen):
+    """A whole report."""
+
+    title: str
+    subtitle: str
+    question: str
+    sections: tuple[Section, ...]
