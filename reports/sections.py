@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from reports.board import board_of, percent, span, tally
-from reports.claims import Increases, RanksLike
+from reports.board import board_of, percent, span
+from reports.claims import RanksLike
 from reports.controls import OVERLAP, State
 from reports.document import (
     AnyBlock,

@@ -1,0 +1,56 @@
+"""Writes both reports, each whole or not at all."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from reports.errors import ReportError
+from reports.evidence import Evidence
+
+
+class Written(NamedTuple):
+    """Where the reports stand."""
+
+    html: Path
+    pdf: Path
+
+
+def write_reports(evidence: Evidence, folder: Path) -> Written:
+    """`report.html` and `report.pdf` in the folder, which is made when it is not there.
+
+    Raises:
+        ReportError: The folder cannot be written.
+    """
+    from reports.html import html
+    from reports.pdf import pdf
+    from reports.sections import document
+
+    made = document(evidence)
+    return Written(
+        _write(folder / "report.html", html(made).encode()),
+        _write(folder / "report.pdf", pdf(made)),
+    )
+
+
+def _write(path: Path, content: bytes) -> Path:
+    """Into a file beside it, then renamed: a reader never sees half a report."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    except OSError as error:
+        raise ReportError(
+            f"reports need a folder that can be written, {path.parent} cannot ({error.strerror}); "
+            "name another store or make room"
+        ) from error
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+        Path(beside).chmod(0o644)
+        Path(beside).replace(path)
+    except OSError as error:
+        Path(beside).unlink(missing_ok=True)
+        raise ReportError(
+            f"{path} could not be written ({error.strerror}); name another store or make room"
+        ) from error
+    return path
