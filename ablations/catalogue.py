@@ -55,9 +55,8 @@ def path_of(name: str) -> Path:
         raise UsageError(f"no study file {name!r}{did_you_mean(name, known)}")
     if name in shipped():
         return STUDIES / f"{name}.yaml"
-    raise UsageError(
-        f"no study {name!r}{did_you_mean(name, shipped())}; a file is named with its .yaml"
-    )
+    near = did_you_mean(name, shipped()).removesuffix("?")
+    raise UsageError(f"no study {name!r}{near}, or is it a file? that is named with its .yaml")
 
 
 def read_study(name: str) -> Written:

@@ -1,6 +1,6 @@
 """Settings of a configuration by dotted field, each with the place where it was written."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ablations.errors import StudyError, UsageError
@@ -16,6 +16,26 @@ class Setting(NamedTuple):
     value: Any
     place: str
     """Such as `mine.yaml:12` or `--set`."""
+
+
+def written(values: Mapping[str, Any], place: Callable[[str], str]) -> list[Setting]:
+    """The settings of a mapping; a value without a kind refines what stands there, field by field.
+
+    `place` gives the place of each of the mapping's own keys.
+    """
+    return [
+        Setting(field, inner, place(key))
+        for key, value in values.items()
+        for field, inner in _expanded(key, value)
+    ]
+
+
+def _expanded(field: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and "kind" not in value:
+        for name, inner in value.items():
+            yield from _expanded(f"{field}.{name}", inner)
+    else:
+        yield field, value
 
 
 def applied(defaults: Mapping[str, Any], settings: Iterable[Setting]) -> dict[str, Any]:

@@ -1,0 +1,244 @@
+"""From a study, its plan and its records to the one value that reports are made from."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from ablations.planning import planned
+from ablations.request import Request, seeds_text
+from ablations.resolve import Composed
+from ablations.settings import applied
+from reports.evidence import CellInfo, Deviation, Evidence, Fact, PlannedTrial
+from simclr_core.settings import default_settings
+from sweeps.plan import Known, Plan, Trial, plan
+from sweeps.record import TrialRecord
+from sweeps.store import Store
+from sweeps.sweep import Cell, apply, flatten
+
+NOT_A_DEVIATION = ("seed", "seeds", "data.path")
+"""What differs between trials of one protocol; where images lie changes none of them."""
+
+METHODS = {
+    "data": "images",
+    "views": "views",
+    "encoder": "encoder",
+    "head": "projection head",
+    "loss": "loss",
+    "optimizer": "optimiser",
+    "schedule": "schedule",
+    "batch_size": "batch size",
+    "epochs": "epochs",
+    "precision": "precision",
+    "readouts": "read-outs",
+}
+"""Field of the configuration -> what the report calls it."""
+
+
+def evidence(composed: Composed, store: Store) -> Evidence:
+    """All that is known of a study at its scale: what was asked for, and what else is on record."""
+    study, request = composed.study, composed.request
+    known = store.known()
+    asked = planned(composed, known)
+    cells, trials = _with_recorded(composed, known, asked)
+    records = tuple(store.records(trial.key for trial in trials))
+    published = composed.written.published
+    paper = _Paper(composed)
+    first = trials[0].config if trials else composed.base
+    return Evidence(
+        study=study.name,
+        title=study.title,
+        question=study.question,
+        source=study.source,
+        scale=composed.scale,
+        built_data=_built(trials),
+        data_name=data_name(first["data"]),
+        data_facts=_data_facts(records),
+        metric=study.metric,
+        metric_name=study.metric_name,
+        unit=study.unit,
+        cells=tuple(
+            CellInfo(
+                name=cell.name,
+                role=cell.role,
+                levels=cell.levels,
+                floor=cell.floor,
+                published=published.values.get(cell.name) if published else None,
+                deviations=paper.deviations(cell, trials),
+            )
+            for cell in cells
+        ),
+        planned=tuple(
+            PlannedTrial(
+                key=trial.key,
+                cell=trial.cell,
+                seed=trial.seed,
+                reason=trial.reason,
+                command=_trial_command(composed, trial),
+            )
+            for trial in trials
+        ),
+        records=records,
+        roles=study.roles_at(composed.scale),
+        claims=study.claims,
+        figures=study.figures,
+        looks=study.looks,
+        published_source=f"{published.source}; {published.precision}" if published else "",
+        methods=_methods(composed, first),
+        command=f"ablate run {request.words()}",
+    )
+
+
+def data_name(data: dict[str, Any]) -> str:
+    """What a reader calls the images."""
+    match data:
+        case {"kind": "textures", **more}:
+            num = more.get("num_images")
+            return f"textures (built, {num} images)" if num else "textures (built)"
+        case {"kind": kind, **more}:
+            name = str(more.get("name") or {"cifar10": "CIFAR-10"}.get(kind, kind))
+            num = more.get("num_images")
+            return f"{name} ({num} images)" if num else name
+        case _:
+            return "unknown"
+
+
+def _with_recorded(
+    composed: Composed, known: Known, asked: Plan
+) -> tuple[list[Cell], list[Trial]]:
+    """What was asked for, and beside it every trial of this study and scale that is on record."""
+    mine = [
+        summary
+        for summary in known.summaries
+        if (summary.study, summary.scale) == (composed.study.name, composed.scale)
+    ]
+    seeds = tuple(sorted({*composed.seeds, *(summary.seed for summary in mine)}))
+    keys = {summary.key for summary in known.summaries}
+    everything = plan(composed.sweep(everything=True, seeds=seeds), composed.resolve, known)
+    here = {(trial.cell, trial.seed) for trial in asked.trials}
+    # One control is enough for one body of data: that of the first arm asked for.
+    controls = {cell.name for cell in asked.cells if cell.role == "control"}
+    trials = {(trial.cell, trial.seed): trial for trial in asked.trials}
+    for trial in everything.trials:
+        place = (trial.cell, trial.seed)
+        if place not in here and trial.cell not in controls and trial.key in keys:
+            trials[place] = trial
+    names = {cell for cell, _ in trials}
+    chosen = {cell.name: cell for cell in (*everything.cells, *asked.cells) if cell.name in names}
+    order = [cell.name for cell in everything.cells if cell.name in chosen]
+    order += [name for name in chosen if name not in order]
+    ranked = sorted(trials.values(), key=lambda trial: (trial.seed, order.index(trial.cell)))
+    return [chosen[name] for name in order], ranked
+
+
+class _Paper:
+    """The same cells at paper scale, for what differs."""
+
+    def __init__(self, composed: Composed) -> None:
+        request = Request(study=composed.request.study, scale="paper", device=composed.device)
+        paper = Composed(composed.written, request)
+        self.base = paper.base
+        self.cells = {arm.name: arm for arm in paper.sweep(everything=True).arms()}
+        self.resolve = paper.resolve
+
+    def deviations(self, cell: Cell, trials: Iterable[Trial]) -> tuple[Deviation, ...]:
+        """Every field of the resolved configuration that the same cell has otherwise at paper scale."""
+        here = next((trial.config for trial in trials if trial.cell == cell.name), None)
+        if here is None:
+            return ()
+        twin = self.cells.get(cell.name)
+        settings = cell.settings if twin is None else twin.settings
+        config = apply(self.base, settings)
+        there = self.resolve(
+            Cell(name=cell.name, levels=cell.levels, settings=settings, config=config)
+        )(0).config
+        found = list(_differences(here, there))
+        if twin is None and cell.role == "arm":
+            found.insert(0, Deviation(field="cell", here=cell.name, paper="not among the paper's"))
+        return tuple(found)
+
+
+def _differences(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation]:
+    ours, paper = flatten(here), flatten(there)
+    for field in dict.fromkeys([*ours, *paper]):
+        if any(field == name or field.startswith(f"{name}.") for name in NOT_A_DEVIATION):
+            continue
+        one, other = ours.get(field, _ABSENT), paper.get(field, _ABSENT)
+        if one != other:
+            texts = (value_text(one), value_text(other))
+            if texts[0] == texts[1]:
+                texts = (_json(one), _json(other))
+            yield Deviation(field=field, here=texts[0], paper=texts[1])
+
+
+_ABSENT = object()
+
+
+def value_text(value: Any) -> str:
+    """A value of a configuration as a reader wants it."""
+    if value is _ABSENT:
+        return "no such field"
+    if value is None:
+        return "not set"
+    if isinstance(value, list) and value and all(isinstance(v, dict) for v in value):
+        return ", ".join(str(item.get("kind", item)) for item in value)
+    if isinstance(value, str):
+        return value
+    return _json(value)
+
+
+def _json(value: Any) -> str:
+    return "no such field" if value is _ABSENT else json.dumps(value, ensure_ascii=False)
+
+
+def _built(trials: Iterable[Trial]) -> bool:
+    kinds = {trial.config["data"]["kind"] for trial in trials}
+    return "textures" in kinds
+
+
+def _data_facts(records: Iterable[TrialRecord]) -> tuple[Fact, ...]:
+    # The trials of one study have their data in common; what several say is said once.
+    facts: dict[str, dict[str, None]] = {}
+    for record in records:
+        for name, value in record.facts.get("data", {}).items():
+            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            facts.setdefault(str(name), {})[text or "none"] = None
+    return tuple(Fact(name=name, text="; ".join(texts)) for name, texts in facts.items())
+
+
+def _methods(composed: Composed, config: dict[str, Any]) -> tuple[Fact, ...]:
+    from ablations.resolve import fields_of
+
+    varied = {
+        field: axis.name for axis in composed.axes for field in fields_of(axis)
+    }
+    facts: list[Fact] = []
+    for field, name in METHODS.items():
+        axes = [axis for f, axis in varied.items() if f == field or f.startswith(f"{field}.")]
+        text = _method_text(config.get(field))
+        if axes:
+            text += f" (varied by the axis {', '.join(dict.fromkeys(axes))}; here that of the first cell)"
+        facts.append(Fact(name=name, text=text))
+    return tuple(facts)
+
+
+def _method_text(value: Any) -> str:
+    if not isinstance(value, dict):
+        return value_text(value)
+    kind = value.get("kind")
+    rest = [
+        f"{name.replace('_', ' ')} {value_text(inner) if not isinstance(inner, dict) else _method_text(inner)}"
+        for name, inner in value.items()
+        if name not in ("kind", "path") and inner is not None
+    ]
+    return ", ".join([*([str(kind).replace("_", " ")] if kind else []), *rest])
+
+
+def _trial_command(composed: Composed, trial: Trial) -> str:
+    request = composed.request
+    usual = composed.study.scale(composed.scale).seeds or composed.study.seeds
+    words = request.words(seeds=None if trial.seed in usual else (trial.seed,), all_cells=True)
+    if request.seeds is not None and trial.seed in usual:
+        words = words.replace(f" --seeds {seeds_text(request.seeds)}", "")
+    study, _, others = words.partition(" ")
+    return " ".join(filter(None, ["ablate trial", study, trial.key, others]))
+

@@ -1,0 +1,130 @@
+"""From a request to its plan: what runs, why, what it costs and what disk it takes."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from statistics import fmean
+from typing import Any, Literal, NamedTuple
+
+from ablations.catalogue import read_study
+from ablations.errors import StudyError, UsageError
+from ablations.request import Request
+from ablations.resolve import Composed, all_mistakes
+from sweeps.errors import PlanError
+from sweeps.plan import Known, Plan, plan
+from sweeps.record import Summary
+from sweeps.store import Store
+
+ENCODER = "encoder"
+"""The stage whose artifact is kept."""
+
+
+class Cost(NamedTuple):
+    """What a plan takes; None where nothing was measured to tell it from."""
+
+    seconds: float | None
+    """Of all trials to run, one after the other."""
+    measured: int
+    """How many finished trials the estimate stands on."""
+    encoders: int
+    """New encoders to be trained."""
+    disk: int | None
+    """Bytes that their weights will take in the store."""
+
+
+def compose(request: Request) -> tuple[Composed, Store]:
+    """The study as asked for, checked as a whole, and its store; nothing is written.
+
+    Raises:
+        UsageError, StudyError: all mistakes at once, one sentence each.
+    """
+    study = read_study(request.study)
+    store = Store(request.store)
+    mistakes: list[str] = []
+    try:
+        mistakes += all_mistakes(study)
+        composed = Composed(
+            study, request, cache=store.cache if store.trials.is_dir() else None
+        )
+    except (StudyError, UsageError) as error:
+        raise type(error)(*dict.fromkeys([*mistakes, *error.sentences])) from error
+    if mistakes:
+        raise StudyError(*mistakes)
+    return composed, store
+
+
+def planned(composed: Composed, known: Known) -> Plan:
+    """The plan of what was asked for.
+
+    Raises:
+        UsageError: it names unknown cells.
+    """
+    request = composed.request
+    try:
+        return plan(
+            composed.sweep(),
+            composed.resolve,
+            known,
+            failed=request.failed,
+            again=request.again,
+        )
+    except PlanError as error:
+        option = "--only: " if request.only else ""
+        raise UsageError(*(f"{option}{sentence}" for sentence in error.sentences)) from error
+
+
+def cost(
+    the_plan: Plan, known: Known, store: Store, *, keep: Literal["none", "last"] = "last"
+) -> Cost:
+    """What the plan's trials will take, from what such trials took before on this store."""
+    seconds, measured = _seconds(the_plan, known.summaries)
+    here = known.artifacts.get(ENCODER, frozenset())
+    new = {
+        trial.stages[0].key: trial
+        for trial in the_plan.todo
+        if trial.stages and (trial.anew or trial.stages[0].key not in here)
+    }
+    disk = 0 if keep == "none" else _disk([trial.config for trial in new.values()])
+    return Cost(seconds, measured, len(new), disk)
+
+
+def _seconds(the_plan: Plan, summaries: Iterable[Summary]) -> tuple[float | None, int]:
+    by_cell: dict[str, list[float]] = defaultdict(list)
+    for summary in summaries:
+        same = (summary.study, summary.scale) == (the_plan.study, the_plan.scale)
+        if same and summary.state == "finished" and not summary.reused:
+            by_cell[summary.cell].append(summary.seconds)
+    arms = {trial.cell for trial in the_plan.trials if trial.role == "arm"}
+    of_arms = [one for cell in arms for one in by_cell.get(cell, ())]
+    if not the_plan.todo:
+        return 0.0, sum(map(len, by_cell.values()))
+    if not of_arms:
+        return None, 0
+    usual = fmean(of_arms)
+    return (
+        sum(fmean(by_cell.get(trial.cell) or [usual]) for trial in the_plan.todo),
+        sum(map(len, by_cell.values())),
+    )
+
+
+def _disk(configs: Iterable[dict[str, Any]]) -> int | None:
+    """The bytes of each encoder's weights, by building one of each shape."""
+    import json
+
+    sizes: dict[str, int] = {}
+    total = 0
+    for config in configs:
+        name = json.dumps(config["encoder"], sort_keys=True)
+        if name not in sizes:
+            sizes[name] = _encoder_bytes(config["encoder"])
+        total += sizes[name]
+    return total
+
+
+def _encoder_bytes(settings: dict[str, Any]) -> int:
+    from pydantic import TypeAdapter
+
+    from simclr_core.encoders import AnyEncoder, ResNet
+
+    encoder: ResNet = TypeAdapter(AnyEncoder).validate_python(settings)
+    state = encoder.build(0).state_dict()
+    return sum(tensor.numel() * tensor.element_size() for tensor in state.values())

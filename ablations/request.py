@@ -1,0 +1,94 @@
+"""What a user asks of a study, as one value; the command line and tests write it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ablations.settings import Setting
+from ablations.study import ScaleName
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One study at one scale, and what is different from its file."""
+
+    study: str
+    """A shipped name or a path."""
+
+    scale: ScaleName = "laptop"
+    only: tuple[str, ...] | None = None
+    """Cells; None: those that the scale names."""
+
+    seeds: tuple[int, ...] | None = None
+    """None: those of the study."""
+
+    set: tuple[Setting, ...] = ()
+    """Fields for all cells."""
+
+    data: Path | None = None
+    """A folder or archive of images in the place of the study's."""
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    store: Path = Path("runs")
+    again: bool = False
+    failed: bool = False
+
+    def words(self, *, seeds: tuple[int, ...] | None = None, all_cells: bool = False) -> str:
+        """The options that name the same trials, as a shell reads them, without the command."""
+        import shlex
+
+        words = [self.study]
+        if self.scale != "laptop":
+            words += ["--scale", self.scale]
+        if self.only is not None and not all_cells:
+            words += ["--only", ",".join(self.only)]
+        for setting in self.set:
+            import json
+
+            words += ["--set", f"{setting.field}={json.dumps(setting.value)}"]
+        seeds = self.seeds if seeds is None else seeds
+        if seeds is not None:
+            words += ["--seeds", seeds_text(seeds)]
+        if self.data is not None:
+            words += ["--data", str(self.data)]
+        if self.device != "auto":
+            words += ["--device", self.device]
+        if self.store != Path("runs"):
+            words += ["--store", str(self.store)]
+        return shlex.join(words)
+
+
+def seeds_text(seeds: tuple[int, ...]) -> str:
+    """Seeds as `--seeds` takes them: a count, or names with commas."""
+    if seeds == tuple(range(len(seeds))):
+        return str(len(seeds))
+    return ",".join(map(str, seeds)) + ("," if len(seeds) == 1 else "")
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """`5` is seeds 0 to 4; `7,8` these two; `7,` the one.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    from ablations.errors import UsageError
+
+    parts = [part.strip() for part in text.split(",")]
+    named = len(parts) > 1
+    if named and not parts[-1]:
+        parts = parts[:-1]
+    if not parts or not all(part.isdecimal() for part in parts):
+        raise UsageError(f"--seeds: takes 5 (seeds 0 to 4), 7,8 or 7, (the one), got {text!r}")
+    numbers = tuple(int(part) for part in parts)
+    if not named:
+        if not 1 <= numbers[0] <= 10_000:
+            raise UsageError(
+                f"--seeds: a count is 1 to 10000, got {text!r}; the one seed {text} is "
+                f"written {text},"
+            )
+        return tuple(range(numbers[0]))
+    if max(numbers) >= 2**31:
+        raise UsageError(f"--seeds: a seed is below 2147483648, got {max(numbers)}")
+    if len(set(numbers)) < len(numbers):
+        raise UsageError(f"--seeds: each seed stands once, got {text!r}")
+    return numbers

@@ -1,0 +1,269 @@
+"""From a study and a request to a sweep, and from its cells to checked configurations and keys."""
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from ablations.catalogue import Written
+from ablations.errors import StudyError, UsageError
+from ablations.request import Request
+from ablations.settings import Setting, applied, origin, overlap, written
+from ablations.study import CONTROL, FLOOR, PERMUTATIONS, ScaleName
+from simclr_core.config import READOUT_VERSION, TRAINER_VERSION, Config
+from simclr_core.data import data_at, fingerprint
+from simclr_core.errors import DataError, DataMissing
+from simclr_core.settings import default_settings, mistakes
+from sweeps.axes import AnyAxis
+from sweeps.plan import Resolved
+from sweeps.sweep import Cell, Companion, Sweep
+
+COMPANIONS = (
+    Companion(name=FLOOR, role="floor", set={"epochs": 0}),
+    Companion(
+        name=CONTROL,
+        role="control",
+        set={"readouts.permuted_labels": PERMUTATIONS},
+        cells="first",
+        seeds="first",
+    ),
+)
+"""What every study has without saying so."""
+
+
+def device_at_hand(asked: Literal["auto", "cpu", "cuda", "mps"]) -> Literal["cpu", "cuda", "mps"]:
+    """The device to run on.
+
+    Raises:
+        UsageError: the asked one is not here.
+    """
+    import torch
+
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if asked == "auto":
+        return "cuda" if cuda else "mps" if mps else "cpu"
+    if (asked == "cuda" and not cuda) or (asked == "mps" and not mps):
+        raise UsageError(f"--device: there is no {asked} on this machine; use --device cpu")
+    return asked
+
+
+class Composed:
+    """A study at a scale as it was asked for: its sweep, and how cells become configurations."""
+
+    def __init__(self, study: Written, request: Request, *, cache: Path | None = None) -> None:
+        self.written, self.request = study, request
+        self.study, self.scale = study.study, request.scale
+        self.axes = self.study.axes_at(self.scale)
+        self.given = settings_of(study, self.scale, request.data) + list(request.set)
+        self._refuse_settings_of_axes()
+        self.base = applied(default_settings(), self.given)
+        self.cache = cache
+        self._fingerprints: dict[str, str | DataMissing] = {}
+        _raise_all(self._mistakes())
+
+    @cached_property
+    def device(self) -> Literal["cpu", "cuda", "mps"]:
+        """The device of all trials."""
+        return device_at_hand(self.request.device)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Those asked for, else the scale's, else the study's."""
+        return self.request.seeds or self.study.scale(self.scale).seeds or self.study.seeds
+
+    def sweep(self, *, everything: bool = False, seeds: tuple[int, ...] = ()) -> Sweep:
+        """The sweep as asked for, or over all cells; with other seeds where some are given."""
+        only = self.request.only or self.study.scale(self.scale).only
+        return Sweep(
+            study=self.study.name,
+            scale=self.scale,
+            base=self.base,
+            axes=self.axes,
+            design=self.study.design,
+            companions=COMPANIONS,
+            seeds=seeds or self.seeds,
+            only=None if everything else only,
+        )
+
+    def resolve(self, cell: Cell) -> Callable[[int], Resolved]:
+        """Checks a cell's configuration once; each seed then costs a few dictionaries.
+
+        Raises:
+            StudyError: the cell's configuration breaks rules, one sentence each.
+        """
+        try:
+            config = Config.model_validate(cell.config)
+        except ValueError:
+            _raise_all(self._cell_mistakes(cell))
+            raise
+        first = config.at(0).resolved(self.device)
+        missing, encoder = None, first.encoder_identity()
+        try:
+            encoder |= {"data": self.fingerprint(config), "trainer": TRAINER_VERSION}
+        except DataMissing as error:
+            missing = str(error)
+        readout = first.readout_identity() | {"version": READOUT_VERSION}
+        plain = first.model_dump(mode="json")
+
+        def at(seed: int) -> Resolved:
+            seeds = config.seeds.filled(seed).model_dump()
+            entering = {name: seeds[name] for name in encoder["seeds"]}
+            return Resolved(
+                config=plain | {"seed": seed, "seeds": seeds},
+                chain=(("encoder", encoder | {"seeds": entering}), ("read-out", readout)),
+                missing=missing,
+            )
+
+        return at
+
+    def fingerprint(self, config: Config) -> str:
+        """Of a configuration's data; looked for once.
+
+        Raises:
+            DataMissing: they are named but not at hand.
+            StudyError: they are there and cannot be used.
+        """
+        name = config.data.model_dump_json()
+        if name not in self._fingerprints:
+            try:
+                self._fingerprints[name] = fingerprint(config.data, self.cache)
+            except DataMissing as error:
+                self._fingerprints[name] = error
+            except DataError as error:
+                raise StudyError(str(error)) from error
+        found = self._fingerprints[name]
+        if isinstance(found, DataMissing):
+            raise found
+        return found
+
+    def _refuse_settings_of_axes(self) -> None:
+        varied = [(field, axis.name) for axis in self.axes for field in fields_of(axis)]
+        sentences = [
+            f"--set: {setting.field}: this is what axis {name!r} varies; choose cells with --only"
+            for setting in self.request.set
+            for field, name in dict.fromkeys(varied)
+            if overlap(setting.field, field)
+        ]
+        _raise_all(sentences)
+
+    def _mistakes(self) -> list[str]:
+        found = scale_mistakes(self.written, self.scale, extra=tuple(self.request.set))
+        return found if self.request.data is None else [*found, *_told(self.base, self.given)]
+
+    def _cell_mistakes(self, cell: Cell) -> list[str]:
+        label = self.study.scale(self.scale).axes is not None
+        at = ("scales", self.scale, "axes") if label else ("axes",)
+        place = self.written.file.place(at)
+        given = [*self.given, *(Setting(f, v, place) for f, v in cell.settings.items())]
+        return [f"{sentence} (cell {cell.name!r})" for sentence in _told(cell.config, given)]
+
+
+def settings_of(study: Written, scale: ScaleName, data: Path | None = None) -> list[Setting]:
+    """What a study's file says for all cells at a scale, in order; with images brought by `--data`.
+
+    Raises:
+        UsageError: there are no usable images at `data`.
+    """
+    file = study.file
+
+    def at(*way: str) -> Callable[[str], str]:
+        return lambda key: file.place((*way, key))
+
+    given = written(study.study.base, at("base"))
+    own = study.study.scale(scale)
+    given += written(own.set, at("scales", scale, "set"))
+    given = [_beside(setting, file.path) for setting in given]
+    if data is not None:
+        try:
+            images = data_at(data)
+        except DataError as error:
+            raise UsageError(f"--data: {error}") from error
+        # What the study says of data of the same kind, such as their size, still holds.
+        before = applied(default_settings(), given)["data"]
+        kept = before if isinstance(before, dict) and before.get("kind") == images["kind"] else {}
+        given.append(Setting("data", {**kept, **images}, "--data"))
+        given += written(own.with_data, at("scales", scale, "with_data"))
+    return given
+
+
+def scale_mistakes(
+    study: Written, scale: ScaleName, *, extra: tuple[Setting, ...] = ()
+) -> list[str]:
+    """What the trainer finds wrong at a scale: in the settings, and in each level by itself."""
+    given = [*settings_of(study, scale), *extra]
+    try:
+        base = applied(default_settings(), given)
+    except StudyError as error:
+        return list(error.sentences)
+    found = _told(base, given)
+    own = study.study.scale(scale)
+    if own.with_data:
+        place = study.file.place(("scales", scale, "with_data"))
+        more = [*given, Setting("data", {"kind": "folder", "path": "."}, place)]
+        more += written(
+            own.with_data, lambda key: study.file.place(("scales", scale, "with_data", key))
+        )
+        found += _checked(more)
+    at: tuple[str | int, ...] = ("scales", scale, "axes") if own.axes is not None else ("axes",)
+    axes = study.study.axes_at(scale)
+    first = [Setting(f, v, "") for axis in axes for f, v in _first(axis).items()]
+    for index, axis in enumerate(axes):
+        points, items = axis.points(), "items" if axis.kind == "ordered_pairs" else "levels"
+        for place, (label, point) in enumerate(points.items()):
+            if axis.kind == "ordered_pairs" and label not in axis.items:
+                continue
+            way = (*at, index, items, label)
+            if way not in study.file.lines:
+                way = (*at, index, items, place)
+            where = study.file.place(way)
+            more = [Setting(field, value, where) for field, value in point.items()]
+            found += _checked([*given, *first, *more])
+    return list(dict.fromkeys(found))
+
+
+def all_mistakes(study: Written) -> list[str]:
+    """What the trainer finds wrong at any scale."""
+    from ablations.study import SCALES
+
+    return list(dict.fromkeys(found for scale in SCALES for found in scale_mistakes(study, scale)))
+
+
+def fields_of(axis: AnyAxis) -> set[str]:
+    """The fields that an axis sets."""
+    return {field for point in axis.points().values() for field in point}
+
+
+def _first(axis: AnyAxis) -> dict[str, Any]:
+    return next(iter(axis.points().values()))
+
+
+def _checked(given: list[Setting]) -> list[str]:
+    try:
+        return _told(applied(default_settings(), given), given)
+    except StudyError as error:
+        return list(error.sentences)
+
+
+def _told(settings: dict[str, Any], given: list[Setting]) -> list[str]:
+    # A field that no one set is a default that does not fit: the last setting is then to blame.
+    sentences: list[str] = []
+    for mistake in mistakes(settings):
+        source = origin(mistake.field, given) or (given[-1] if given else None)
+        place = source.place if source and source.place else "the study"
+        sentences.append(f"{place}: {mistake.field}: {mistake.text}")
+    return sentences
+
+
+def _beside(setting: Setting, file: Path) -> Setting:
+    # A path in a study file is meant from where the file stands.
+    value = setting.value
+    if setting.field == "data.path" and isinstance(value, str):
+        return setting._replace(value=str(file.parent / value))
+    if setting.field == "data" and isinstance(value, dict) and isinstance(value.get("path"), str):
+        return setting._replace(value={**value, "path": str(file.parent / value["path"])})
+    return setting
+
+
+def _raise_all(sentences: list[str]) -> None:
+    if sentences:
+        raise StudyError(*dict.fromkeys(sentences))
