@@ -116,7 +116,8 @@ def _row(verdict: Verdict, evidence: Evidence) -> BoardRow:
         interval = "none: judged by permutation of the cells" if verdict.estimate else ""
         published = ""
     else:
-        unit = f"{evidence.unit} a step" if isinstance(claim, Increases) else evidence.unit
+        unit = "points" if evidence.unit == "%" else evidence.unit
+        unit = f"{unit} a step" if isinstance(claim, Increases) else unit
         estimate = f"{shown.mean:+.1f} {unit}" if known else "none yet"
         interval = span(shown.low, shown.high) if verdict.estimate else ""
         if verdict.estimate and not interval:

@@ -26,6 +26,9 @@ OVERLAP = "train_test_overlap"
 MOST_ERRORS = 4.0
 """Standard errors by which permuted labels may stand above the largest class's share."""
 
+NAMED = 8
+"""Arms that a sentence names; the tables name all."""
+
 
 class State(StrEnum):
     """How a control ended."""
@@ -148,7 +151,8 @@ def _learned(found: Sequence[Outcome], numbers: Table, unit: str) -> Control:
     if gains[best] <= 0:
         return Control(name, State.FAILED, f"nothing was learned: the best arm, {text}.")
     below = [cell for cell, gain in gains.items() if gain < 0]
-    tail = f"; below it, which is a result: {', '.join(below)}" if below else ""
+    named = ", ".join(below[:NAMED]) + (f" and {len(below) - NAMED} more" * (len(below) > NAMED))
+    tail = f"; below it, which is a result: {named}" if below else ""
     return Control(name, State.PASSED, f"{text}, the best of {len(gains)} arms{tail}.")
 
 

@@ -3,9 +3,10 @@
 `reports.html` and `reports.pdf` walk the same tree, so they cannot differ in a number or a word.
 """
 
-from typing import Annotated, Literal
+import math
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from sweeps.values import Frozen
 
@@ -26,8 +27,13 @@ class Cell(Frozen):
 
     text: str
     order: float | None = None
-    """What sorting goes by; None: the text."""
+    """What sorting goes by; None: the text. Unknown numbers are None."""
     tone: Tone = "plain"
+
+    @field_validator("order")
+    @classmethod
+    def _known(cls, order: float | None) -> float | None:
+        return None if order is None or not math.isfinite(order) else order
 
 
 class Column(Frozen):
@@ -44,6 +50,11 @@ class Table(Frozen):
     caption: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
+
+    @model_validator(mode="after")
+    def _rectangular(self) -> Self:
+        assert all(len(row) == len(self.columns) for row in self.rows), self.caption
+        return self
 
 
 class Drawing(Frozen):

@@ -20,6 +20,9 @@ from reports.figures import AnyFigure, Bars, Heatmap, Lines
 from reports.theme import FAINT, FLOOR, INK, MAP, PALETTE, PAPER
 from reports.values import ONE, number
 
+GAP = 0.7
+"""Between the bars of one place and those of the next, in widths of a bar."""
+
 DARK, LIGHT = "#111111", "#ffffff"
 """Ink upon coloured squares: it does not turn with the page."""
 
@@ -31,8 +34,8 @@ def size(figure: AnyFigure, table: pd.DataFrame) -> tuple[float, float]:
             columns, rows = table["column"].nunique(), table["row"].nunique()
             return max(4.5, 0.85 * columns + 2.6), max(2.6, 0.8 * rows + 1.2)
         case Bars():
-            bars = len(table.groupby(["place", "group"]))
-            return min(13.0, max(5.5, 0.72 * bars + 1.6)), 4.3
+            bars = len(table.groupby(["place", "group"])) + GAP * table["place"].nunique()
+            return min(13.0, max(5.5, 0.58 * bars + 1.4)), 4.3
         case Lines():
             return min(11.0, max(6.4, 0.9 * table["place"].nunique() + 2.5)), 4.3
         case _:
@@ -96,6 +99,7 @@ def _heatmap(figure: Heatmap, table: pd.DataFrame, axes: Axes, metric: str) -> N
     axes.set_ylabel("1st operation" if pair else str(figure.rows))
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
+    axes.xaxis.labelpad = 8
     axes.tick_params(length=0, pad=5)
 
 
@@ -143,21 +147,20 @@ def _legible_on(place: float) -> str:
 
 def _bars(figure: Bars, table: pd.DataFrame, axes: Axes, metric: str) -> None:
     cells = table.drop_duplicates(["place", "group"])
-    places, groups = _unique(cells["place"]), _unique(cells["group"])
-    present = {place: _unique(cells[cells["place"] == place]["group"]) for place in places}
+    groups = _unique(cells["group"])
     low, high = _extent(table)
-    for at, place in enumerate(places):
-        width = 0.84 / len(present[place]) if len(groups) > 1 else 0.62
-        width = min(width, 0.5)
-        for nth, group in enumerate(present[place]):
-            x = at + (nth - (len(present[place]) - 1) / 2) * width
+    at, ticks = 0.0, list[float]()
+    for place in _unique(cells["place"]):
+        present = _unique(cells[cells["place"] == place]["group"])
+        for nth, group in enumerate(present):
             rows = table[(table["place"] == place) & (table["group"] == group)]
-            _bar(
-                axes, x, 0.9 * width, rows, PALETTE[groups.index(group) % len(PALETTE)], high - low
-            )
-    axes.set_xticks(range(len(places)), [_wrapped(place, 13) for place in places])
+            colour = PALETTE[groups.index(group) % len(PALETTE)]
+            _bar(axes, at + nth, 0.9, rows, colour, high - low)
+        ticks.append(at + (len(present) - 1) / 2)
+        at += len(present) + GAP
+    axes.set_xticks(ticks, [_wrapped(place, 13) for place in _unique(cells["place"])])
     axes.set_ylim(low if low == 0 else low - 0.1 * (high - low), high + 0.2 * (high - low))
-    axes.set_xlim(-0.6, len(places) - 0.4)
+    axes.set_xlim(-0.5 - GAP / 2, at - 0.5 - GAP / 2)
     axes.set_ylabel(metric)
     axes.tick_params(axis="x", length=0)
     if figure.axis is not None:
@@ -304,7 +307,6 @@ def _legend(axes: Axes, table: pd.DataFrame, groups: Sequence[str], *, patches: 
                 [],
                 color=FLOOR,
                 linewidth=2,
-                linestyle="-" if patches else ":",
                 label="random encoder",
             )  # fmt: skip
         )

@@ -7,6 +7,7 @@ drawn as paths.
 
 import base64
 import hashlib
+import re
 from html import escape
 from pathlib import Path
 
@@ -47,8 +48,15 @@ def html(document: Document) -> str:
 
 
 def _inline(drawing: Drawing) -> str:
-    """The figure for a page: an image with a text for those who do not see it, in the page's ink."""
+    """The figure for a page: an image with a text for those who do not see it, in the page's ink.
+
+    It fills the page's width up to its own size (a point is 4/3 pixels), never beyond.
+    """
     svg = drawing.svg
     for colour, name in PAGE_COLOURS.items():
         svg = svg.replace(colour, f"var({name})")
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(drawing.alt)}" ', 1)
+    width = re.search(r'\bwidth="([\d.]+)pt"', svg)
+    style = f"width: min(100%, {float(width[1]) * 4 / 3:.0f}px)" if width else "width: 100%"
+    return svg.replace(
+        "<svg ", f'<svg role="img" aria-label="{escape(drawing.alt)}" style="{style}" ', 1
+    )

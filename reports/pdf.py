@@ -21,6 +21,9 @@ SVG = '<svg xmlns="http://www.w3.org/2000/svg" '
 FULL_WIDTH = 640.0
 """Points of a figure that fill the width of a page; smaller ones keep their proportion."""
 
+SHORT = 16
+"""Characters up to which a column of words is not wrapped."""
+
 
 def pdf(document: Document) -> bytes:
     """The PDF's bytes, the same for the same document."""
@@ -60,9 +63,10 @@ def _value(document: Document) -> dict[str, Any]:
 
 
 def _widths(table: Table) -> list[int]:
-    """Shares of the page for columns of words and code; numbers take what they need (0)."""
-    shares = []
+    """Shares of the page for columns of long words; numbers and short words take what they need (0)."""
+    shares: list[int] = []
     for at, column in enumerate(table.columns):
         longest = max([len(column.name), *(len(row[at].text) for row in table.rows)])
-        shares.append(0 if column.form == "number" else max(6, min(longest, 60)))
+        short = column.form == "number" or longest <= SHORT
+        shares.append(0 if short else min(longest, 60))
     return shares

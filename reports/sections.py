@@ -92,7 +92,7 @@ def _verdicts(findings: _Findings) -> Section:
     if evidence.built_data:
         blocks.append(
             Text(
-                text=f"{evidence.data_name} is built to show the mechanism. What stands here says "
+                text=f"The data set {evidence.data_name} is built to show the mechanism. What stands here says "
                 "whether it is seen on built data; it never counts as reproducing the paper.",
                 tone="open",
             )
@@ -118,7 +118,7 @@ def _verdicts(findings: _Findings) -> Section:
             (f"{row.level} interval" if row.level else "interval", row.interval),
             ("seeds", str(row.n) if row.estimate else ""),
             ("paper", row.published),
-            ("p", "" if row.p is None else _p(row.p)),
+            ("p, two-sided", "" if row.p is None else _p(row.p)),
         ]
         if verdict.look and row.seeds != verdict.look:
             facts.append(("all seeds so far", f"{_signed(verdict)} from {row.seeds}"))
@@ -229,9 +229,6 @@ def _claims(findings: _Findings) -> Section:
                 Cell(text=claim.name),
                 Cell(text="primary" if claim.primary else "exploratory"),
                 Cell(
-                    text={"beats": "beats", "increases": "increases"}.get(claim.kind, "ranks like")
-                ),
-                Cell(
                     text=" against ".join(verdict.cells)
                     if claim.kind == "beats"
                     else _many(verdict)
@@ -246,7 +243,7 @@ def _claims(findings: _Findings) -> Section:
         )
     if not rows:
         return Section(ident="claims", title="Claims", blocks=())
-    names = ("claim", "rank", "kind", "cells", "margin", "all seeds", "95 % interval", "seeds")
+    names = ("claim", "status", "cells", "margin", "all seeds", "95 % interval", "seeds")
     numeric = {"margin", "all seeds", "95 % interval"}
     return Section(
         ident="claims",
@@ -381,7 +378,7 @@ def _trouble(findings: _Findings) -> Section:
     if repeated:
         blocks.append(
             _listing(
-                f"{len(repeated)} trials were run more than once. The newest finished attempt counts; "
+                f"{len(repeated)} {'trial was' if len(repeated) == 1 else 'trials were'} run more than once. The newest finished attempt counts; "
                 "every attempt is listed.",
                 ("cell", "seed", "attempt", "state", evidence.metric, "started", "key"),
                 [
@@ -417,8 +414,8 @@ def _methods(findings: _Findings) -> Section:
         "The seed is the unit of replication: a seed sets the initialisation, the order of the images "
         "and the views, and is the same in every arm. Differences are therefore paired by seed, and "
         "intervals are Student's t over seeds; one seed has no interval.",
-        f"{primary} primary claims were fixed in the study file, at most three. They are judged at "
-        f"{levels}; a look at n uses seeds 0 to n-1 and no others, and its share of the 5 % goes "
+        f"Primary claims stand in the study file, at most three; this study has {primary}. They are "
+        f"judged at {levels}; a look at n uses seeds 0 to n-1 and no others, and its share of the 5 % goes "
         "through Holm's procedure over the claims not yet decided. The first decision stands. So the "
         "chance of any verdict where nothing is true is at most 5 %. Seeds between looks move "
         "estimates, never a verdict. Other claims are estimates only.",

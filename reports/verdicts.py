@@ -33,6 +33,9 @@ from reports.trials import Outcome, Table, outcomes, table
 FEWEST_CELLS = 5
 """Below this even the perfect order of a rank claim has p > 0.05 (4 cells: 2/4! = 0.083)."""
 
+NAMED = 6
+"""Trials that a note names; the report's tables list all."""
+
 
 class Decision(StrEnum):
     """What a claim came to."""
@@ -251,7 +254,9 @@ def _verdict(
     return Verdict(
         claim=claim,
         decision=decision,
-        words=_words(decision, evidence, deviations),
+        words=_next(subject, evidence.looks.seeds[0])
+        if decision is Decision.WAITING
+        else _words(decision, evidence, deviations),
         note=note,
         look=look.seeds if look else None,
         estimate=look.numbers if look else None,
@@ -273,13 +278,15 @@ def _decide(
     if not subject.claim.primary:
         return Decision.EXPLORATORY, ""
     later = [n for n in evidence.looks.seeds if look is None or n > look.seeds]
-    waiting = _waiting(subject, later[0], found) if later else ""
     if look is None:
-        return Decision.WAITING, waiting
+        return Decision.WAITING, _lacking(subject, later[0], found)
     if look.test.rejected:
         above = look.numbers.mean > look.margin
         return (Decision.REPRODUCED if above else Decision.CONTRADICTED), ""
-    return Decision.INCONCLUSIVE, _join(_why_open(subject, look, evidence, later), waiting)
+    note = _why_open(subject, look, evidence, later)
+    if later:
+        note = _join(note, _next(subject, later[0]), _lacking(subject, later[0], found))
+    return Decision.INCONCLUSIVE, note
 
 
 def _why_open(subject: _Subject, look: _Look, evidence: Evidence, later: list[int]) -> str:
@@ -299,21 +306,30 @@ def _why_open(subject: _Subject, look: _Look, evidence: Evidence, later: list[in
     return f"about {needed} seeds would be needed at this mean and spread{tail}"
 
 
-def _waiting(subject: _Subject, count: int, found: Sequence[Outcome]) -> str:
+def _next(subject: _Subject, count: int) -> str:
     """How far the next look is, such as "3 seeds, next look at 5"."""
     have = len(subject.seeds)
-    usable = sum(seed < count for seed in subject.seeds)
-    text = f"{have} seed{'' if have == 1 else 's'}, next look at {count}"
+    return f"{have} seed{'' if have == 1 else 's'}, next look at {count}"
+
+
+def _lacking(subject: _Subject, count: int, found: Sequence[Outcome]) -> str:
+    """What keeps the next look from being complete, beyond seeds that are yet to come."""
+    have, usable = len(subject.seeds), sum(seed < count for seed in subject.seeds)
+    texts: list[str] = []
     if usable < have:
-        text += f", which uses seeds 0 to {count - 1} only and has {usable} of them"
-    lost = [
-        f"{outcome.cell.name} seed {outcome.trial.seed}"
-        for outcome in found
-        if outcome.cell.name in subject.cells
-        and outcome.trial.seed < count
-        and outcome.state in {"failed", "no number"}
-    ]
-    return text + (f"; failed: {', '.join(lost)}" if lost else "")
+        texts.append(f"the look uses seeds 0 to {count - 1} only and has {usable} of them")
+    for words, states in (("failed", {"failed", "no number"}), ("missing", {"missing"})):
+        lost = [
+            f"{outcome.cell.name} seed {outcome.trial.seed}"
+            for outcome in found
+            if outcome.cell.name in subject.cells
+            and outcome.trial.seed < count
+            and outcome.state in states
+        ]
+        if len(lost) > NAMED:
+            lost = [*lost[:NAMED], f"{len(lost) - NAMED} more"]
+        texts += [f"{words}: {', '.join(lost)}"] if lost else []
+    return _join(*texts)
 
 
 def _words(decision: Decision, evidence: Evidence, deviations: tuple[Deviation, ...]) -> str:
