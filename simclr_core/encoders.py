@@ -4,7 +4,7 @@ Modules are named as torchvision names them, so that a state dict fits both ways
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -183,7 +183,7 @@ class ResidualNetwork(nn.Module):
         return x.mean(dim=(2, 3))
 
 
-AnyEncoder = Annotated[ResNet, Field(discriminator="kind")]
+AnyEncoder = ResNet  # a second member makes it a union by kind: Annotated[ResNet | ..., Field(discriminator="kind")]
 
 
 def _conv(channels_in: int, channels: int, kernel: int, stride: int) -> nn.Conv2d:

@@ -63,9 +63,7 @@ class MlpHead(Frozen):
     def build(self, num_features: int, seed: int) -> nn.Module:
         """The head at its initialisation."""
         hidden = [self.hidden or num_features] * self.hidden_layers
-        return _layers(
-            [num_features, *hidden, self.output], batch_norm=self.batch_norm, seed=seed
-        )
+        return _layers([num_features, *hidden, self.output], batch_norm=self.batch_norm, seed=seed)
 
 
 AnyHead = Annotated[NoHead | LinearHead | MlpHead, Field(discriminator="kind")]
