@@ -25,7 +25,7 @@ check: $(READY)
 	@sh .ci/check
 
 bench: $(READY)
-	@.venv/bin/python tests/benchmarks/speed.py
+	@PYTHONPATH=. .venv/bin/python tests/benchmarks/speed.py
 
 lock: $(READY)
 	@sh .ci/lock
