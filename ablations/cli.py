@@ -135,7 +135,9 @@ def report(
 @app.command()
 def trial(
     study: options.StudyName,
-    key: Annotated[str, typer.Argument(metavar="KEY", help="A trial's key; its beginning will do.")],
+    key: Annotated[
+        str, typer.Argument(metavar="KEY", help="A trial's key; its beginning will do.")
+    ],
     *,
     scale: options.Scale = "laptop",
     set: options.Settings = None,  # noqa: A002 -- the option's name
@@ -239,4 +241,6 @@ def _one_of(option: str, word: str, known: tuple[str, ...]) -> str:
 
     if word in known:
         return word
-    raise UsageError(f"{option}: is one of {', '.join(known)}, got {word!r}{did_you_mean(word, known)}")
+    raise UsageError(
+        f"{option}: is one of {', '.join(known)}, got {word!r}{did_you_mean(word, known)}"
+    )

@@ -7,9 +7,7 @@ from typing import Any
 from ablations.planning import planned
 from ablations.request import Request, seeds_text
 from ablations.resolve import Composed
-from ablations.settings import applied
 from reports.evidence import CellInfo, Deviation, Evidence, Fact, PlannedTrial
-from simclr_core.settings import default_settings
 from sweeps.plan import Known, Plan, Trial, plan
 from sweeps.record import TrialRecord
 from sweeps.store import Store
@@ -102,9 +100,7 @@ def data_name(data: dict[str, Any]) -> str:
             return "unknown"
 
 
-def _with_recorded(
-    composed: Composed, known: Known, asked: Plan
-) -> tuple[list[Cell], list[Trial]]:
+def _with_recorded(composed: Composed, known: Known, asked: Plan) -> tuple[list[Cell], list[Trial]]:
     """What was asked for, and beside it every trial of this study and scale that is on record."""
     mine = [
         summary
@@ -208,9 +204,7 @@ def _data_facts(records: Iterable[TrialRecord]) -> tuple[Fact, ...]:
 def _methods(composed: Composed, config: dict[str, Any]) -> tuple[Fact, ...]:
     from ablations.resolve import fields_of
 
-    varied = {
-        field: axis.name for axis in composed.axes for field in fields_of(axis)
-    }
+    varied = {field: axis.name for axis in composed.axes for field in fields_of(axis)}
     facts: list[Fact] = []
     for field, name in METHODS.items():
         axes = [axis for f, axis in varied.items() if f == field or f.startswith(f"{field}.")]
@@ -241,4 +235,3 @@ def _trial_command(composed: Composed, trial: Trial) -> str:
         words = words.replace(f" --seeds {seeds_text(request.seeds)}", "")
     study, _, others = words.partition(" ")
     return " ".join(filter(None, ["ablate trial", study, trial.key, others]))
-

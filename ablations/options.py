@@ -34,12 +34,8 @@ Data = Annotated[
     Path | None,
     typer.Option("--data", metavar="DIR|TAR", help="Images in the place of the study's own."),
 ]
-StorePath = Annotated[
-    Path, typer.Option("--store", metavar="DIR", help="Where records are kept.")
-]
-Device = Annotated[
-    str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda or mps.")
-]
+StorePath = Annotated[Path, typer.Option("--store", metavar="DIR", help="Where records are kept.")]
+Device = Annotated[str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda or mps.")]
 Tracking = Annotated[
     str | None,
     typer.Option("--tracking", metavar="URI", help="An MLflow server; else the store's own."),
@@ -77,13 +73,15 @@ def defaults(folder: Path) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for name, value in found.items():
         if name not in DEFAULTS:
-            sentences.append(f"{DEFAULTS_FILE}: {name}: no such option{did_you_mean(name, DEFAULTS)}")
+            sentences.append(
+                f"{DEFAULTS_FILE}: {name}: no such option{did_you_mean(name, DEFAULTS)}"
+            )
         elif name == "set":
             if isinstance(value, dict):
                 result[name] = [f"{field}={json.dumps(inner)}" for field, inner in value.items()]
             else:
                 sentences.append(
-                    f'{DEFAULTS_FILE}: set: is a table of fields, got {value!r}; write '
+                    f"{DEFAULTS_FILE}: set: is a table of fields, got {value!r}; write "
                     f'[set] and below it "encoder.width" = 0.5'
                 )
         elif isinstance(value, bool) or not isinstance(value, str | int):

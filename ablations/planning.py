@@ -5,17 +5,16 @@ from collections.abc import Iterable
 from statistics import fmean
 from typing import Any, Literal, NamedTuple
 
-from ablations.catalogue import read_study
+from ablations.catalogue import path_of, read_study
+from ablations.chain import ENCODER
 from ablations.errors import StudyError, UsageError
 from ablations.request import Request
-from ablations.resolve import Composed, all_mistakes
+from ablations.resolve import Composed, all_mistakes, broken_mistakes
+from ablations.sentences import in_order
 from sweeps.errors import PlanError
 from sweeps.plan import Known, Plan, plan
 from sweeps.record import Summary
 from sweeps.store import Store
-
-ENCODER = "encoder"
-"""The stage whose artifact is kept."""
 
 
 class Cost(NamedTuple):
@@ -37,18 +36,20 @@ def compose(request: Request) -> tuple[Composed, Store]:
     Raises:
         UsageError, StudyError: all mistakes at once, one sentence each.
     """
-    study = read_study(request.study)
     store = Store(request.store)
     mistakes: list[str] = []
     try:
-        mistakes += all_mistakes(study)
-        composed = Composed(
-            study, request, cache=store.cache if store.trials.is_dir() else None
-        )
+        study = read_study(request.study)
+    except StudyError as error:
+        found = [*error.sentences, *broken_mistakes(path_of(request.study))]
+        raise StudyError(*in_order(found)) from error
+    try:
+        mistakes += all_mistakes(study, request.scale)
+        composed = Composed(study, request, cache=store.cache if store.trials.is_dir() else None)
     except (StudyError, UsageError) as error:
-        raise type(error)(*dict.fromkeys([*mistakes, *error.sentences])) from error
+        raise type(error)(*in_order([*mistakes, *error.sentences])) from error
     if mistakes:
-        raise StudyError(*mistakes)
+        raise StudyError(*in_order(mistakes))
     return composed, store
 
 

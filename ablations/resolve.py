@@ -1,22 +1,25 @@
 """From a study and a request to a sweep, and from its cells to checked configurations and keys."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from ablations.catalogue import Written
+from ablations.chain import ENCODER, READ_OUT, chain
 from ablations.errors import StudyError, UsageError
 from ablations.request import Request
 from ablations.settings import Setting, applied, origin, overlap, written
-from ablations.study import CONTROL, FLOOR, PERMUTATIONS, ScaleName
-from simclr_core.config import READOUT_VERSION, TRAINER_VERSION, Config
+from ablations.study import CONTROL, FLOOR, PERMUTATIONS, SCALES, ScaleName
+from ablations.yaml_file import read_yaml
+from simclr_core.config import Config
 from simclr_core.data import data_at, fingerprint
 from simclr_core.errors import DataError, DataMissing
 from simclr_core.settings import default_settings, mistakes
 from sweeps.axes import AnyAxis
+from sweeps.errors import PlanError
 from sweeps.plan import Resolved
-from sweeps.sweep import Cell, Companion, Sweep
+from sweeps.sweep import Cell, Companion, Sweep, apply
 
 COMPANIONS = (
     Companion(name=FLOOR, role="floor", set={"epochs": 0}),
@@ -97,20 +100,21 @@ class Composed:
             _raise_all(self._cell_mistakes(cell))
             raise
         first = config.at(0).resolved(self.device)
-        missing, encoder = None, first.encoder_identity()
+        missing = None
         try:
-            encoder |= {"data": self.fingerprint(config), "trainer": TRAINER_VERSION}
+            data = self.fingerprint(config)
         except DataMissing as error:
-            missing = str(error)
-        readout = first.readout_identity() | {"version": READOUT_VERSION}
-        plain = first.model_dump(mode="json")
+            data, missing = "missing", str(error)
+        (_, encoder), (_, readout) = chain(first, data)
+        plain, given = first.model_dump(mode="json"), config.seeds.model_dump()
 
         def at(seed: int) -> Resolved:
-            seeds = config.seeds.filled(seed).model_dump()
+            # Only the seeds differ: ten thousand trials need no ten thousand dumps of their models.
+            seeds = {name: seed if own is None else own for name, own in given.items()}
             entering = {name: seeds[name] for name in encoder["seeds"]}
             return Resolved(
                 config=plain | {"seed": seed, "seeds": seeds},
-                chain=(("encoder", encoder | {"seeds": entering}), ("read-out", readout)),
+                chain=((ENCODER, encoder | {"seeds": entering}), (READ_OUT, readout)),
                 missing=missing,
             )
 
@@ -147,7 +151,9 @@ class Composed:
         _raise_all(sentences)
 
     def _mistakes(self) -> list[str]:
-        found = scale_mistakes(self.written, self.scale, extra=tuple(self.request.set))
+        found = scale_mistakes(
+            self.written, self.scale, extra=tuple(self.request.set), levels=bool(self.request.set)
+        )
         return found if self.request.data is None else [*found, *_told(self.base, self.given)]
 
     def _cell_mistakes(self, cell: Cell) -> list[str]:
@@ -187,9 +193,12 @@ def settings_of(study: Written, scale: ScaleName, data: Path | None = None) -> l
 
 
 def scale_mistakes(
-    study: Written, scale: ScaleName, *, extra: tuple[Setting, ...] = ()
+    study: Written, scale: ScaleName, *, extra: tuple[Setting, ...] = (), levels: bool = True
 ) -> list[str]:
-    """What the trainer finds wrong at a scale: in the settings, and in each level by itself."""
+    """What the trainer finds wrong at a scale: in the settings, and in each level by itself.
+
+    Without `levels` only those that the scale has of its own.
+    """
     given = [*settings_of(study, scale), *extra]
     try:
         base = applied(default_settings(), given)
@@ -204,37 +213,73 @@ def scale_mistakes(
             own.with_data, lambda key: study.file.place(("scales", scale, "with_data", key))
         )
         found += _checked(more)
-    at: tuple[str | int, ...] = ("scales", scale, "axes") if own.axes is not None else ("axes",)
-    axes = study.study.axes_at(scale)
-    first = [Setting(f, v, "") for axis in axes for f, v in _first(axis).items()]
-    for index, axis in enumerate(axes):
-        points, items = axis.points(), "items" if axis.kind == "ordered_pairs" else "levels"
-        for place, (label, point) in enumerate(points.items()):
-            if axis.kind == "ordered_pairs" and label not in axis.items:
-                continue
-            way = (*at, index, items, label)
-            if way not in study.file.lines:
-                way = (*at, index, items, place)
-            where = study.file.place(way)
-            more = [Setting(field, value, where) for field, value in point.items()]
-            found += _checked([*given, *first, *more])
+    if levels or own.axes is not None:
+        found += _level_mistakes(study, scale, base, given)
     return list(dict.fromkeys(found))
 
 
-def all_mistakes(study: Written) -> list[str]:
-    """What the trainer finds wrong at any scale."""
-    from ablations.study import SCALES
+def _level_mistakes(
+    study: Written, scale: ScaleName, base: dict[str, Any], given: list[Setting]
+) -> Iterator[str]:
+    """Each level by itself, the other axes at their first."""
+    own = study.study.scale(scale).axes is not None
+    at: tuple[str | int, ...] = ("scales", scale, "axes") if own else ("axes",)
+    axes = study.study.axes_at(scale)
+    first = {f: v for axis in axes for f, v in next(iter(axis.points().values())).items()}
+    for index, axis in enumerate(axes):
+        items = "items" if axis.kind == "ordered_pairs" else "levels"
+        for place, (label, point) in enumerate(axis.points().items()):
+            if axis.kind == "ordered_pairs" and label not in axis.items:
+                continue
+            way = (*at, index, items, label)
+            where = study.file.place(way if way in study.file.lines else (*at, index, items, place))
+            try:
+                settings = apply(base, first | point)
+            except PlanError as error:
+                yield from (f"{where}: {sentence}" for sentence in error.sentences)
+                continue
+            try:
+                Config.model_validate(settings)
+            except ValueError:
+                marks = [Setting(field, value, where) for field, value in point.items()]
+                yield from _told(settings, [*given, *marks])
 
-    return list(dict.fromkeys(found for scale in SCALES for found in scale_mistakes(study, scale)))
+
+def all_mistakes(study: Written, asked: ScaleName) -> list[str]:
+    """What the trainer finds wrong at any scale; the common levels are tried at the one asked for."""
+    found = [
+        sentence
+        for scale in SCALES
+        for sentence in scale_mistakes(study, scale, levels=scale == asked)
+    ]
+    return list(dict.fromkeys(found))
+
+
+def broken_mistakes(path: Path) -> list[str]:
+    """What the trainer finds wrong in a file that is no whole study: its settings by themselves."""
+    try:
+        file = read_yaml(path)
+    except StudyError:
+        return []
+    scales = file.content.get("scales")
+    bodies: list[tuple[tuple[str, ...], object]] = [(("base",), file.content.get("base"))]
+    for scale in SCALES:
+        own = scales.get(scale) if isinstance(scales, dict) else None
+        if isinstance(own, dict):
+            bodies.append((("scales", scale, "set"), own.get("set")))
+    base: list[Setting] = []
+    found: list[str] = []
+    for way, body in bodies:
+        if isinstance(body, dict):
+            given = written(body, lambda key, way=way: file.place((*way, key)))
+            found += _checked([*base, *given])
+            base = base or given
+    return found
 
 
 def fields_of(axis: AnyAxis) -> set[str]:
     """The fields that an axis sets."""
     return {field for point in axis.points().values() for field in point}
-
-
-def _first(axis: AnyAxis) -> dict[str, Any]:
-    return next(iter(axis.points().values()))
 
 
 def _checked(given: list[Setting]) -> list[str]:

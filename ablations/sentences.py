@@ -1,5 +1,7 @@
 """From pydantic's findings to sentences: `file:line: field: rule, value, nearest name`."""
 
+import re
+import sys
 import types
 import typing
 from collections.abc import Iterable
@@ -10,11 +12,36 @@ from pydantic import BaseModel, ValidationError
 from ablations.yaml_file import Location, YamlFile
 from sweeps.nearest import did_you_mean
 
+_WORDS = (
+    ("Input should be", "must be"),
+    ("String should", "must"),
+    ("Value should", "must"),
+    ("Dictionary should", "must"),
+    ("Tuple should", "must"),
+    ("a valid integer", "a whole number"),
+    ("a valid number", "a number"),
+    ("a valid string", "a text"),
+    ("a valid tuple", "a list"),
+    ("a valid boolean", "true or false"),
+    ("a valid dictionary", "a mapping"),
+)
+"""pydantic's words and those of a study's writer."""
+
 
 def shown(value: object) -> str:
     """A value as a sentence quotes it: short, on one line."""
     text = " ".join(repr(value).split())
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def in_order(sentences: Iterable[str]) -> list[str]:
+    """Each sentence once, by the line that it speaks of; those without a line come last."""
+
+    def line(sentence: str) -> int:
+        found = re.match(r"[^\n]*?:(\d+): ", sentence)
+        return int(found[1]) if found else sys.maxsize
+
+    return sorted(dict.fromkeys(sentences), key=line)
 
 
 def validation_sentences(
@@ -55,19 +82,21 @@ def _rule(finding: Any, model: type[BaseModel]) -> str:
         case "union_tag_invalid":
             tags = str(context["expected_tags"]).replace("'", "").split(", ")
             got = context["tag"]
-            return f"kind is one of {', '.join(tags)}, got {got!r}{did_you_mean(got, tags)}"
+            return f"kind must be one of {', '.join(tags)}, got {got!r}{did_you_mean(got, tags)}"
         case "union_tag_not_found":
             return "a kind: is required here, got none; write kind: and its name"
         case "literal_error":
             allowed = str(context["expected"])
             names = [name.strip("' ") for name in allowed.replace(" or ", ", ").split(", ")]
             near = did_you_mean(value, names) if isinstance(value, str) else ""
-            return f"is one of {allowed}, got {shown(value)}{near}"
+            return f"must be one of {allowed}, got {shown(value)}{near}"
         case "value_error":
             return str(context.get("error", finding["msg"]))
         case _:
-            rule = finding["msg"].removeprefix("Input ").removeprefix("should be ")
-            return f"is to be {rule}, got {shown(value)}"
+            rule = str(finding["msg"])
+            for before, after in _WORDS:
+                rule = rule.replace(before, after)
+            return f"{rule}, got {shown(value)}"
 
 
 def _fields_at(model: type[BaseModel], loc: Iterable[int | str]) -> list[str]:

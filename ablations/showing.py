@@ -87,7 +87,8 @@ def plan_table(the_plan: "Plan") -> Any:
     for cell in dict.fromkeys(trial.cell for trial in the_plan.trials):
         reasons = rows[cell]
         why = "; ".join(
-            reason if len(reasons) == 1 else f"{times} {reason}" for reason, times in reasons.items()
+            reason if len(reasons) == 1 else f"{times} {reason}"
+            for reason, times in reasons.items()
         )
         table.add_row(cell, roles[cell], str(sum(reasons.values())), str(todo[cell]), why)
     return table
@@ -107,7 +108,9 @@ def plan_lines(the_plan: "Plan", price: "Cost", request: Request, *, slots: int)
                 f"trials here tell"
             )
         if price.disk is not None:
-            lines.append(f"disk: {size(price.disk)} for the encoders' weights, --keep none spares it")
+            lines.append(
+                f"disk: {size(price.disk)} for the encoders' weights, --keep none spares it"
+            )
         lines.append(f"start with: ablate run {request.words()}")
     missing = [t.reason for t in the_plan.trials if t.reason.startswith(DATA_MISSING)]
     lines += [sentence.removeprefix(DATA_MISSING + ": ") for sentence in dict.fromkeys(missing)]
@@ -128,9 +131,7 @@ def plain_table(*columns: str, right: tuple[str, ...] = ()) -> Any:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
-        table.add_column(
-            column, justify="right" if column in right else "left", overflow="fold"
-        )
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     return table
 
 
@@ -162,9 +163,7 @@ def _slots(machine: Any) -> int:
 
 
 def _cells(study: Study) -> dict[str, int]:
-    return {
-        scale: len(study.scale(scale).only or cell_names(study, scale)) for scale in SCALES
-    }
+    return {scale: len(study.scale(scale).only or cell_names(study, scale)) for scale in SCALES}
 
 
 def _listed(study: Study) -> dict[str, Any]:

@@ -69,7 +69,9 @@ class Published(Frozen):
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if (self.from_ is None) == (self.values is None):
-            raise ValueError("the paper's numbers stand in from: or in values:, exactly one of them")
+            raise ValueError(
+                "the paper's numbers stand in from: or in values:, exactly one of them"
+            )
         if self.values is not None and not self.source:
             raise ValueError("values: need source:, which says where in the paper they stand")
         if self.values is not None and self.cells is not None:

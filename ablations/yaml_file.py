@@ -118,9 +118,7 @@ def _refuse_tags(path: Path, text: str) -> None:
                 f"{path}:{line}: tags are not allowed, got {str(tag)!r}; write the plain value"
             )
         if name == "ScalarEvent" and event.value == "<<":
-            raise StudyError(
-                f"{path}:{line}: merging with << is not allowed; write the fields out"
-            )
+            raise StudyError(f"{path}:{line}: merging with << is not allowed; write the fields out")
         if name == "AliasEvent":
             raise StudyError(
                 f"{path}:{line}: aliases are not allowed, got *{event.anchor}; write the value out"

@@ -1,0 +1,57 @@
+"""The verdict board in the terminal."""
+
+from typing import TYPE_CHECKING, Any
+
+from ablations.showing import plain_table
+from reports.evidence import Evidence
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from reports.board import BoardRow
+
+WIDE = 100
+"""Columns from which the board is a table; below, each claim is a paragraph."""
+
+
+def show_board(told: Evidence, out: "Console") -> None:
+    """Means by cell, then every claim with its verdict, then the controls."""
+    from reports.board import board
+
+    shown = board(told)
+    out.print()
+    out.print(f"{told.title}: {told.question}", style="bold")
+    out.print(f"{told.study}@{told.scale}, {told.data_name}; {shown.summary}")
+    out.print()
+    out.print(shown.title, style="bold")
+    if out.width >= WIDE:
+        out.print(_table(shown.rows))
+    else:
+        for row in shown.rows:
+            out.print(f"- {row.claim}: {row.words}")
+            for detail in filter(None, (_numbers(row), row.note)):
+                out.print(f"  {detail}")
+    for control in shown.controls:
+        out.print(f"control {control.name}: {control.state}; {control.detail}")
+    out.print()
+
+
+def _table(rows: "tuple[BoardRow, ...]") -> Any:
+    table = plain_table("claim", "verdict", "estimate", "interval", "seeds", "paper")
+    for row in rows:
+        interval = f"{row.interval} ({row.level})" if row.level else row.interval
+        words = f"{row.words}\n{row.note}" if row.note else row.words
+        table.add_row(row.claim, words, row.estimate, interval, str(row.n), row.published)
+    return table
+
+
+def _numbers(row: "BoardRow") -> str:
+    interval = f"{row.interval} ({row.level})" if row.level else row.interval
+    seeds = "1 seed" if row.n == 1 else f"{row.n} seeds"
+    parts = [
+        row.estimate,
+        interval,
+        seeds if row.n else "",
+        row.published and f"paper {row.published}",
+    ]
+    return ", ".join(filter(None, parts))

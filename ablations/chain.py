@@ -1,0 +1,23 @@
+"""What makes two trials the same: the chain of stages that a configuration stands for."""
+
+from typing import Any
+
+from simclr_core.config import READOUT_VERSION, TRAINER_VERSION, Config
+
+ENCODER = "encoder"
+"""The stage up to the end of pre-training; its artifact is the encoder's final weights."""
+
+READ_OUT = "read-out"
+"""The stage that measures a finished encoder."""
+
+Chain = tuple[tuple[str, dict[str, Any]], ...]
+
+
+def chain(config: Config, data: str) -> Chain:
+    """The two stages of a resolved configuration; `data` is the fingerprint of its images.
+
+    The trainer's versions enter: they are raised by hand when its numbers change.
+    """
+    encoder = config.encoder_identity() | {"data": data, "trainer": TRAINER_VERSION}
+    readout = config.readout_identity() | {"version": READOUT_VERSION}
+    return ((ENCODER, encoder), (READ_OUT, readout))

@@ -1,0 +1,220 @@
+"""What `run`, `report` and `trial` do: plan, execute, track, judge, write, show."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ablations.board import show_board
+from ablations.errors import UsageError
+from ablations.evidence import evidence
+from ablations.planning import compose, planned
+from ablations.request import Request
+from ablations.resolve import Composed
+from ablations.showing import DATA_MISSING, console
+from reports.evidence import Evidence
+from sweeps.nearest import did_you_mean
+from sweeps.plan import Plan, Trial
+from sweeps.store import Store
+
+if TYPE_CHECKING:
+    from sweeps.executors import Execution
+    from sweeps.running import RunSettings
+
+FUNCTION = "ablations.trial:run_trial"
+"""By name, so that each worker imports it for itself."""
+
+PACKAGES = ("torch", "torchvision", "numpy", "ray", "mlflow", "pandas", "scipy", "pydantic")
+"""Whose versions every record names."""
+
+DONE, FAILED, STOPPED = 0, 1, 130
+
+Keep = Literal["none", "last"]
+
+
+def run_study(request: Request, *, keep: Keep, tracking: str | None) -> int:
+    """Runs what is missing, then judges and writes; gives the exit code."""
+    from ablations.tracking import Track
+
+    composed, store = compose(request)
+    plan = planned(composed, store.known())
+    _refuse_missing_data(plan)
+    store.prepare()
+    track = Track(store, composed, tracking)
+    execution = _execute(composed, store, plan, request, keep, track)
+    for sentence in store.sentences:
+        _say(sentence)
+    if execution is not None and execution.interrupted:
+        track.close()
+        _say(f"stopped; finished trials are kept; go on with: ablate run {request.words()}")
+        return STOPPED
+    told = evidence(composed, store)
+    paths = _report(told, store, plan.label)
+    track.finish(told, paths)
+    out = console()
+    show_board(told, out)
+    code = _failures(execution, told, store)
+    _print_paths(out, paths)
+    return code
+
+
+def report_study(request: Request) -> None:
+    """Judges and writes anew from the records."""
+    composed, store = compose(request)
+    if not store.trials.is_dir():
+        raise UsageError(
+            f"--store: there is no store at {request.store}; `ablate run {request.study}` makes one"
+        )
+    told = evidence(composed, store)
+    if not told.records:
+        raise UsageError(
+            f"the store {request.store} has no record of these trials; "
+            f"`ablate run {request.words()}` makes them"
+        )
+    paths = _report(told, store, f"{told.study}@{told.scale}")
+    out = console()
+    show_board(told, out)
+    _print_paths(out, paths)
+
+
+def run_one(request: Request, key: str, *, keep: Keep) -> int:
+    """Runs one trial in this process, whatever is on record of it."""
+    from sweeps.executors import run_here
+
+    composed, store = compose(request)
+    plan = _whole_plan(composed, store)
+    trial = _chosen(plan, key)
+    if trial.reason.startswith(DATA_MISSING):
+        raise UsageError(trial.reason.removeprefix(f"{DATA_MISSING}: "))
+    store.prepare()
+    settings = _settings(composed, store, request, keep)
+    out = console()
+    out.print(f"{plan.label}: {trial.cell}, seed {trial.seed}, key {trial.key}")
+    ran = run_here(trial, plan, store, FUNCTION, settings)
+    record = store.record(ran.key, ran.attempt)
+    if record is None or ran.state != "finished":
+        _say(f"{trial.cell}, seed {trial.seed} failed: {ran.error}")
+        return FAILED
+    for name, value in record.values.items():
+        out.print(f"{name}: {'unknown' if value is None else f'{value:.2f}'}")
+    out.print(f"record: {store.trials / ran.key / f'{ran.attempt:03d}'}")
+    return DONE
+
+
+def _execute(
+    composed: Composed, store: Store, plan: Plan, request: Request, keep: Keep, track: Any
+) -> "Execution | None":
+    from ablations.live import Live
+    from sweeps.executors import execute
+    from sweeps.launches import save_plan
+
+    out = console()
+    if not plan.todo:
+        out.print(f"{plan.label}: nothing to run, {len(plan.trials)} trials are on record")
+        save_plan(store, plan)
+        return None
+    out.print(f"{plan.label}: {composed.study.question}")
+    settings = _settings(composed, store, request, keep)
+    out.print(
+        f"{len(plan.todo)} of {len(plan.trials)} trials to run, {settings.slots} at a time with "
+        f"{settings.threads} threads each"
+    )
+    with Live(out, composed.study.metric, composed.study.metric_name, composed.study.unit) as live:
+        return execute(
+            plan,
+            store,
+            FUNCTION,
+            settings,
+            on_progress=live.update,
+            on_record=track.record,
+        )
+
+
+def _settings(composed: Composed, store: Store, request: Request, keep: Keep) -> "RunSettings":
+    from ablations.timing import machine
+    from sweeps.provenance import collect
+    from sweeps.running import RunSettings
+
+    timed = machine(store.machine, composed.device)
+    return RunSettings(
+        slots=timed.slots,
+        threads=timed.threads,
+        gpus=1.0 if timed.device == "cuda" else 0.0,
+        payload={
+            "device": timed.device,
+            "threads": timed.threads,
+            "memory_format": timed.memory_format,
+        },
+        keep=keep,
+        provenance={
+            **collect(code=Path(__file__).parent, packages=PACKAGES),
+            "device": timed.device,
+            "memory_format": timed.memory_format,
+        },
+        command=f"ablate run {request.words()}",
+    )
+
+
+def _report(told: Evidence, store: Store, label: str) -> tuple[Path, Path]:
+    from reports.write import write_reports
+
+    written = write_reports(told, store.study(label))
+    return written.html, written.pdf
+
+
+def _failures(execution: "Execution | None", told: Evidence, store: Store) -> int:
+    """Says each trial that ended without a number, and gives the exit code."""
+    names = {trial.key: trial for trial in told.planned}
+    last = {record.key: record for record in told.records}
+    failed = [record for key, record in last.items() if key in names and record.state == "failed"]
+    finished = {record.key for record in told.records if record.state == "finished"}
+    failed = [record for record in failed if record.key not in finished]
+    for record in failed:
+        _say(
+            f"failed: {record.cell}, seed {record.seed}: {record.error}; log "
+            f"{store.path / record.log}; again with --failed"
+        )
+    died = execution.died if execution is not None else ()
+    for ended in died:
+        _say(f"{ended.cell}, seed {ended.seed}: {ended.why}; log {ended.log}; run again to go on")
+    if execution is not None and execution.stopped is not None:
+        _say(execution.stopped)
+    left = execution.left if execution is not None else ()
+    return FAILED if failed or died or left else DONE
+
+
+def _refuse_missing_data(plan: Plan) -> None:
+    missing = [t.reason for t in plan.trials if t.reason.startswith(DATA_MISSING)]
+    if missing and len(missing) == len(plan.trials):
+        raise UsageError(*dict.fromkeys(one.removeprefix(f"{DATA_MISSING}: ") for one in missing))
+
+
+def _whole_plan(composed: Composed, store: Store) -> Plan:
+    from sweeps.plan import plan
+
+    return plan(
+        composed.sweep(everything=True), composed.resolve, store.known(), failed=True, again=True
+    )
+
+
+def _chosen(plan: Plan, key: str) -> Trial:
+    trials = {trial.key: trial for trial in plan.trials}
+    found = [one for one in trials if one.startswith(key.lower())]
+    if len(found) == 1:
+        return trials[found[0]]
+    if not found:
+        raise UsageError(
+            f"{plan.label} has no trial {key!r}{did_you_mean(key, trials)}; `ablate plan` with the "
+            f"same options and --json lists them"
+        )
+    shown = ", ".join(found[:5])
+    raise UsageError(f"{key!r} begins {len(found)} keys ({shown}, ...); write more of it")
+
+
+def _print_paths(out: Any, paths: tuple[Path, Path]) -> None:
+    for path in paths:
+        # Unwrapped: a path that is broken in two cannot be clicked or copied.
+        out.print(f"report: {path}", soft_wrap=True)
+
+
+def _say(sentence: str) -> None:
+    print(f"ablate: {sentence}", file=sys.stderr)  # noqa: T201 -- stderr, without markup

@@ -1,0 +1,104 @@
+"""What `status` prints: the studies of a store, from the store alone."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from ablations.errors import UsageError
+from ablations.progress import as_json, line, table
+from ablations.showing import console, print_json
+from ablations.study import ScaleName
+from sweeps.files import read_json
+from sweeps.launches import load_plan, studies
+from sweeps.nearest import did_you_mean
+from sweeps.progress import progress
+from sweeps.store import Store
+
+PAUSE = 2.0
+"""Seconds between two looks of `--watch`; running trials speak as often."""
+
+METRIC = "top1"
+"""The value shown; what a study's own metric is, its report says."""
+
+
+def show_status(
+    path: Path, study: str | None, scale: ScaleName | None, *, watch: bool, as_json: bool
+) -> int:
+    """One look, or one every two seconds until it is interrupted."""
+    if not path.is_dir():
+        raise UsageError(
+            f"--store: there is no store at {path}; `ablate run` makes one, --store names another"
+        )
+    store = Store(path)
+    labels = _labels(store, study, scale)
+    if not watch:
+        _print(store, labels, json=as_json)
+        return 0
+    from rich.live import Live
+
+    try:
+        with Live(console=console(), auto_refresh=False) as live:
+            while True:
+                live.update(_shown(store, labels), refresh=True)
+                time.sleep(PAUSE)
+    except KeyboardInterrupt:
+        return 130
+
+
+def slots_of(store: Store) -> int:
+    """Trials at a time on this store's machine; 1 before it was timed."""
+    about = read_json(store.machine)
+    return int(about.get("slots", 1)) if isinstance(about, dict) else 1
+
+
+def _labels(store: Store, study: str | None, scale: ScaleName | None) -> list[str]:
+    known = studies(store)
+    name = None if study is None else Path(study).stem
+    chosen = [
+        label
+        for label in known
+        if (name is None or label.partition("@")[0] == name)
+        and (scale is None or label.partition("@")[2] == scale)
+    ]
+    if not chosen and (name is not None or scale is not None):
+        asked = name if scale is None else f"{name or ''}@{scale}"
+        raise UsageError(
+            f"the store {store.path} has no run of {asked!r}{did_you_mean(asked or '', known)}"
+        )
+    return chosen
+
+
+def _print(store: Store, labels: list[str], *, json: bool) -> None:
+    if not json:
+        console().print(_shown(store, labels))
+        return
+    found: list[dict[str, Any]] = []
+    for label in labels:
+        plan = load_plan(store, label)
+        if plan is not None:
+            state = as_json(progress(store, plan, slots=slots_of(store)))
+            found.append({"study": plan.study, "scale": plan.scale, **state})
+    print_json({"store": str(store.path), "studies": found})
+
+
+def _shown(store: Store, labels: list[str]) -> Any:
+    from rich.console import Group
+
+    if not labels:
+        return f"the store {store.path} holds no run yet; `ablate run quickstart` is the first"
+    parts: list[Any] = []
+    for label in labels:
+        plan = load_plan(store, label)
+        if plan is None:
+            parts += [f"{label}: its last plan cannot be read; the next run writes it anew", ""]
+            continue
+        state = progress(store, plan, slots=slots_of(store))
+        parts += [f"{label}: {line(state)}", table(state, METRIC, "top-1 %")]
+        for cell in state.cells:
+            parts += [
+                f"failed: {one.cell}, seed {one.seed}: {one.error} (see "
+                f"{store.trials / one.key / f'{one.attempt:03d}' / 'log.txt'})"
+                for one in cell.failed
+            ]
+        parts.append("")
+    return Group(*parts[:-1])

@@ -1,0 +1,84 @@
+"""One trial, from its configuration to its values: the only meeting of trainer and engine."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from simclr_core.execution import Execution
+from simclr_core.pretrain import pretrain
+
+from ablations.chain import ENCODER, chain
+from simclr_core.config import Config
+from simclr_core.data import Dataset, fingerprint, load
+from simclr_core.errors import DataError
+from simclr_core.readouts import read_out
+from sweeps.context import Outcome, TrialContext
+from sweeps.keys import chain_keys
+
+WEIGHTS = "encoder.pt"
+"""In an encoder's folder: the state of f, and nothing of the head."""
+
+_datasets: dict[str, Dataset] = {}
+
+
+def run_trial(context: TrialContext) -> Outcome:
+    """Pre-trains, or takes the encoder that the store holds, reads out, and keeps the encoder."""
+    config = Config.model_validate(context.config)
+    cache = context.store.cache
+    dataset = _dataset(config, cache)
+    _same_data(context, config, dataset)
+    execution = Execution(cache=cache, **context.payload)
+    kept = context.artifact(ENCODER)
+    facts: dict[str, Any] = {"data": _about(dataset), "train_test_overlap": dataset.overlap}
+    if kept is None:
+        context.log(f"pre-training for {config.epochs} epochs on {dataset.name}")
+        trained = pretrain(config, dataset, execution, context)
+        if context.should_stop():
+            return Outcome({})
+        state = trained.state
+        facts |= {
+            "optimiser_steps": trained.steps,
+            "pretraining_seconds": trained.seconds,
+            "num_parameters": trained.num_parameters,
+            **trained.facts,
+        }
+        context.keep(ENCODER, lambda folder: torch.save(state, folder / WEIGHTS))
+    else:
+        context.log(f"the encoder is at hand: {kept}")
+        state = torch.load(kept / WEIGHTS, map_location="cpu", weights_only=True)
+        facts["optimiser_steps"] = 0
+    context.log("reading out")
+    result = read_out(config, dataset, state, execution, context)
+    return Outcome(dict(result.values), {**facts, **result.facts})
+
+
+def _dataset(config: Config, cache: Path) -> Dataset:
+    # Decoded data stay in the worker: its trials share them, and only one set at a time.
+    name = config.data.model_dump_json()
+    if name not in _datasets:
+        _datasets.clear()
+        _datasets[name] = load(config.data, cache=cache)
+    return _datasets[name]
+
+
+def _same_data(context: TrialContext, config: Config, dataset: Dataset) -> None:
+    planned = {stage.name: stage.key for stage in context.trial.stages}
+    found = dict(chain_keys(chain(config, dataset.fingerprint)))
+    if found != planned:
+        now = fingerprint(config.data, None)
+        raise DataError(
+            f"the images of {dataset.name} are not those that were planned with (now {now[:12]}); "
+            f"run the study again, and it is planned anew"
+        )
+
+
+def _about(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "name": dataset.name,
+        "fingerprint": dataset.fingerprint,
+        "training images": dataset.num_train,
+        "test images": dataset.num_test,
+        "classes": dataset.num_classes,
+        "test images that also stand in train": dataset.overlap,
+        "deviations": list(dataset.deviations),
+    }

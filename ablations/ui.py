@@ -1,0 +1,126 @@
+"""MLflow's pages on this machine, with the addresses worth opening."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from urllib.parse import quote
+
+from ablations.errors import UsageError
+from ablations.showing import console
+from sweeps.store import Store
+
+HOST = "127.0.0.1"
+
+PATIENCE = 90.0
+"""Seconds for the server to answer: the first start of an empty database takes 20."""
+
+SORTED = "metrics.`cell/top1`"
+"""What the list of runs is sorted by: the cells' means, so that all cells stand ranked."""
+
+
+def serve(path: Path, key: str | None, *, port: int, tracking: str | None) -> int:
+    """Serves until it is interrupted; with a tracking server elsewhere, only prints the addresses."""
+    from ablations.tracking import places
+
+    store = Store(path)
+    found = places(store, key, tracking)
+    out = console()
+    if tracking or os.environ.get("MLFLOW_TRACKING_URI"):
+        for address in addresses(found.base, found.experiment, found.run):
+            out.print(address, soft_wrap=True)
+        return 0
+    base = f"http://{HOST}:{_free(port)}"
+    server = start(found.backend, found.artifacts, int(base.rpartition(":")[2]))
+    try:
+        wait(server, base)
+        for address in addresses(base, found.experiment, found.run):
+            out.print(address, soft_wrap=True)
+        out.print("Ctrl-C ends it")
+        server.wait()
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        stop(server)
+    raise UsageError(f"the MLflow server ended by itself with code {server.returncode}")
+
+
+def addresses(base: str, experiment: str, run: str | None) -> list[str]:
+    """One trial's page, or the runs of an experiment with the best cell on top."""
+    if run is not None:
+        return [f"{base}/#/experiments/{experiment}/runs/{run}"]
+    order = f"orderByKey={quote(SORTED, safe='')}&orderByAsc=false"
+    page = f"{base}/#/experiments/{experiment}/runs?workflowType=machine_learning"
+    return [f"{page}&{order}", f"{page}&compareRunsMode=CHART&{order}"]
+
+
+def start(backend: str, artifacts: str, port: int) -> subprocess.Popen[bytes]:
+    """The server as a process group of its own, so that all of it can be ended."""
+    environment = {
+        **os.environ,
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+        # Without its job workers the server takes 2 processes and 500 MB in the place of 10 and 750.
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    return subprocess.Popen(  # noqa: S603 -- fixed words and this store's own paths
+        [
+            *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)),
+            *("--workers", "1", "--backend-store-uri", backend),
+            *("--artifacts-destination", artifacts),
+        ],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def wait(server: subprocess.Popen[bytes], base: str) -> None:
+    """Until the server answers.
+
+    Raises:
+        UsageError: it ended or did not answer in time.
+    """
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        if server.poll() is not None:
+            raise UsageError(
+                f"the MLflow server ended with code {server.returncode}; is {base} taken? "
+                f"--port names another"
+            )
+        try:
+            with urllib.request.urlopen(f"{base}/health", timeout=2):  # noqa: S310 -- this machine
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.3)
+    raise UsageError(f"the MLflow server did not answer at {base} within {PATIENCE:.0f} s")
+
+
+def stop(server: subprocess.Popen[bytes]) -> None:
+    """Ends the server and what it started."""
+    for kind in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(server.pid, kind)
+        except (ProcessLookupError, PermissionError):
+            return
+        try:
+            server.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            continue
+        return
+
+
+def _free(port: int) -> int:
+    with socket.socket() as probe:
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
