@@ -53,10 +53,10 @@ class Config(Frozen):
     schedule: AnySchedule = WarmupCosine()
     """Moves the learning rate."""
 
-    batch_size: int = Field(4096, ge=2)
+    batch_size: int = Field(default=4096, ge=2)
     """N images, hence 2N views and 2(N - 1) negatives for each; an epoch's rest below N is left out."""
 
-    epochs: int = Field(100, ge=0)
+    epochs: int = Field(default=100, ge=0)
     """Passes over the training images; 0 is the random encoder."""
 
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -66,7 +66,7 @@ class Config(Frozen):
     readouts: ReadOuts = ReadOuts()
     """What is measured on the finished encoder."""
 
-    seed: int = Field(0, ge=0, lt=2**63)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     """The trial's own seed; stands for each of `seeds` that is not set."""
 
     seeds: Seeds = Seeds()

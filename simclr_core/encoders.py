@@ -43,10 +43,10 @@ class ResNet(Frozen):
     depth: Literal[10, 18, 34, 50, 101, 152] | None = 50
     """Layers with weights; None where `blocks` says it."""
 
-    blocks: tuple[int, ...] | None = Field(None, min_length=1, max_length=4)
+    blocks: tuple[int, ...] | None = Field(default=None, min_length=1, max_length=4)
     """Basic blocks in each stage, in place of a depth: (1, 1, 1) is three stages of one block."""
 
-    width: float = Field(1.0, gt=0, le=16)
+    width: float = Field(default=1.0, gt=0, le=16)
     """Multiplies all channels; the first stage has 64 x width of them, a whole number."""
 
     stem: Literal["imagenet", "cifar", "small"] = "imagenet"

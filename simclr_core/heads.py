@@ -32,7 +32,7 @@ class LinearHead(Frozen):
 
     kind: Literal["linear"] = "linear"
 
-    output: int = Field(128, ge=1)
+    output: int = Field(default=128, ge=1)
     """The length of z; the paper tried 32 to 2048."""
 
     batch_norm: bool = True
@@ -48,13 +48,13 @@ class MlpHead(Frozen):
 
     kind: Literal["mlp"] = "mlp"
 
-    hidden_layers: int = Field(1, ge=1, le=3)
+    hidden_layers: int = Field(default=1, ge=1, le=3)
     """Layers before the last; each ends in a ReLU."""
 
-    hidden: int | None = Field(None, ge=1)
+    hidden: int | None = Field(default=None, ge=1)
     """Width of the hidden layers; None makes them as wide as h, as the paper does."""
 
-    output: int = Field(128, ge=1)
+    output: int = Field(default=128, ge=1)
     """The length of z."""
 
     batch_norm: bool = True

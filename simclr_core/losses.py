@@ -22,7 +22,7 @@ class NTXent(Frozen):
 
     kind: Literal["nt_xent"] = "nt_xent"
 
-    temperature: float = Field(0.1, gt=0, allow_inf_nan=False)
+    temperature: float = Field(default=0.1, gt=0, allow_inf_nan=False)
     """Divides the similarities; 0.1 for ImageNet, 0.5 for CIFAR-10 (table 5, appendix B.9)."""
 
     def __call__(self, z_MD: Float[Tensor, "M D"]) -> Float[Tensor, ""]:

@@ -11,8 +11,8 @@ class Neighbours(Frozen):
     As in Wu et al. 2018; equal votes go to the smaller class number.
     """
 
-    k: int = Field(200, ge=1)
+    k: int = Field(default=200, ge=1)
     """Voters; all training images if there are fewer."""
 
-    temperature: float = Field(0.1, gt=0, allow_inf_nan=False)
+    temperature: float = Field(default=0.1, gt=0, allow_inf_nan=False)
     """Divides the similarities before the exponential."""

@@ -42,19 +42,19 @@ class Lars(_Scaled):
 
     kind: Literal["lars"] = "lars"
 
-    learning_rate: float = Field(0.3, gt=0, allow_inf_nan=False)
+    learning_rate: float = Field(default=0.3, gt=0, allow_inf_nan=False)
     """Base rate; 0.3 x 4096 / 256 = 4.8 in the paper, 0.075 with square-root scaling."""
 
     scaling: Literal["none", "linear", "square_root"] = "linear"
     """How the rate grows with the batch: as B / 256, as sqrt(B), or not."""
 
-    momentum: float = Field(0.9, ge=0, lt=1)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
     """The share of the last update that enters the next."""
 
-    weight_decay: float = Field(1e-6, ge=0, allow_inf_nan=False)
+    weight_decay: float = Field(default=1e-6, ge=0, allow_inf_nan=False)
     """Multiplies the weights and is added to their gradient."""
 
-    trust: float = Field(0.001, gt=0, allow_inf_nan=False)
+    trust: float = Field(default=0.001, gt=0, allow_inf_nan=False)
     """The trust coefficient, eeta in the official code."""
 
     def build(self, model: nn.Module) -> torch.optim.Optimizer:
@@ -74,19 +74,19 @@ class Sgd(_Scaled):
 
     kind: Literal["sgd"] = "sgd"
 
-    learning_rate: float = Field(0.03, gt=0, allow_inf_nan=False)
+    learning_rate: float = Field(default=0.03, gt=0, allow_inf_nan=False)
     """Base rate."""
 
     scaling: Literal["none", "linear", "square_root"] = "linear"
     """How the rate grows with the batch: as B / 256, as sqrt(B), or not."""
 
-    momentum: float = Field(0.9, ge=0, lt=1)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
     """The share of the last update that enters the next."""
 
     nesterov: bool = False
     """Looks ahead by the momentum; needs momentum above zero."""
 
-    weight_decay: float = Field(1e-6, ge=0, allow_inf_nan=False)
+    weight_decay: float = Field(default=1e-6, ge=0, allow_inf_nan=False)
     """Multiplies the weights and is added to their gradient."""
 
     def build(self, model: nn.Module) -> torch.optim.Optimizer:
@@ -105,7 +105,7 @@ class AdamW(_Scaled):
 
     kind: Literal["adamw"] = "adamw"
 
-    learning_rate: float = Field(1e-3, gt=0, allow_inf_nan=False)
+    learning_rate: float = Field(default=1e-3, gt=0, allow_inf_nan=False)
     """Base rate."""
 
     scaling: Literal["none", "linear", "square_root"] = "none"
@@ -114,7 +114,7 @@ class AdamW(_Scaled):
     betas: tuple[float, float] = (0.9, 0.999)
     """How fast the two running means forget; each at least 0 and below 1."""
 
-    weight_decay: float = Field(1e-4, ge=0, allow_inf_nan=False)
+    weight_decay: float = Field(default=1e-4, ge=0, allow_inf_nan=False)
     """Times the learning rate: the share by which the weights shrink at each step."""
 
     def build(self, model: nn.Module) -> torch.optim.Optimizer:

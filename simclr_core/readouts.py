@@ -17,7 +17,7 @@ class ReadOuts(Frozen):
     neighbours: Neighbours | None = Neighbours()
     """Nearest neighbours: knn_top1, and knn_top5 where there are more than five classes."""
 
-    permuted_labels: int = Field(0, ge=0)
+    permuted_labels: int = Field(default=0, ge=0)
     """Above 0 the trial is the negative control and measures nothing else: the probe is fitted and
     tested this many times on labels permuted over the whole data set, before any split."""
 

@@ -17,7 +17,7 @@ class WarmupCosine(Frozen):
 
     kind: Literal["warmup_cosine"] = "warmup_cosine"
 
-    warmup_epochs: float = Field(10.0, ge=0, allow_inf_nan=False)
+    warmup_epochs: float = Field(default=10.0, ge=0, allow_inf_nan=False)
     """How long the rate rises; rounded to whole steps of the true batch."""
 
     def share(self, step: int, num_steps: int, steps_per_epoch: int) -> float:

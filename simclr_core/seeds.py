@@ -14,13 +14,13 @@ class Seeds(Frozen):
     With one of them fixed over the trials, the others alone make the spread.
     """
 
-    initialisation: int | None = Field(None, ge=0, lt=2**63)
+    initialisation: int | None = Field(default=None, ge=0, lt=2**63)
     """Draws the first weights of encoder and head, each from a stream of its own."""
 
-    order: int | None = Field(None, ge=0, lt=2**63)
+    order: int | None = Field(default=None, ge=0, lt=2**63)
     """Shuffles the images anew in each epoch."""
 
-    views: int | None = Field(None, ge=0, lt=2**63)
+    views: int | None = Field(default=None, ge=0, lt=2**63)
     """Draws the chances of all views."""
 
     def filled(self, seed: int) -> "Seeds":

@@ -1,0 +1,241 @@
+"""The seven operations of figure 4, whose compositions figure 5 compares.
+
+Each is a value with two methods: ``draw(draws, shapes)`` says for each image what will happen, from
+its own numbers; ``apply(images, chances)`` does just that and nothing else. ``shapes`` are the images'
+own heights and widths, [B, 2]; images are float32 in [0, 1] before and after.
+A new operation is a class with both, named in the union at the foot.
+
+Letters: B images of S x S pixels, H x W the padded size of pictures not yet cropped, T tries.
+"""
+
+import math
+from typing import Annotated, Literal, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int64, UInt8
+from pydantic import Field, field_validator
+from torch import Tensor
+
+from simclr_core.chance import Draws
+from simclr_core.colour import Colour, ColourChances
+from simclr_core.filters import Blur, BlurChances, Sobel, SobelChances
+from simclr_core.resampling import Interpolation, resized_boxes
+from simclr_core.values import Frozen
+
+_TRIES = 10
+
+
+class CropChances(NamedTuple):
+    """Where B images are cut, (top, left, height, width) in pixels, and which are mirrored."""
+
+    boxes: Int64[Tensor, "B 4"]
+    flipped: Bool[Tensor, " B"]
+
+
+class Crop(Frozen):
+    """A random box, resized to the wanted square, mirrored left to right half the time (appendix A).
+
+    Area uniform in 8 to 100 % of the image, aspect (width over height) log-uniform in 3/4 to 4/3,
+    rounded to whole pixels; of ten tries the first box that fits the image's own shape, else the
+    largest box in the middle whose aspect is allowed: torchvision's RandomResizedCrop. The official
+    code samples heights instead and so favours smaller areas (mean 0.43 at 32 px, here 0.49).
+    """
+
+    kind: Literal["crop"] = "crop"
+
+    area: tuple[float, float] = (0.08, 1.0)
+    """The least and the largest part of the image's area."""
+
+    aspect: tuple[float, float] = (3 / 4, 4 / 3)
+    """The least and the largest width over height."""
+
+    flip: float = Field(default=0.5, ge=0, le=1)
+    """The probability of a mirrored image."""
+
+    interpolation: Interpolation = "bicubic"
+    """The filter; both widen where they shrink (antialias)."""
+
+    @field_validator("area")
+    @classmethod
+    def _part_of_one(cls, area: tuple[float, float]) -> tuple[float, float]:
+        if not 0 < area[0] <= area[1] <= 1:
+            raise ValueError(f"area must be a pair with 0 < least <= largest <= 1, got {area}")
+        return area
+
+    @field_validator("aspect")
+    @classmethod
+    def _ordered(cls, aspect: tuple[float, float]) -> tuple[float, float]:
+        if not 0 < aspect[0] <= aspect[1] < math.inf:
+            raise ValueError(f"aspect must be a pair with 0 < least <= largest, got {aspect}")
+        return aspect
+
+    def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> CropChances:
+        """Twenty-one numbers and two integers an image, however many tries it takes.
+
+        In float64: a float32 exponential rounds differently on different devices, and would now and
+        then move a border by a pixel.
+        """
+        uniform = draws.uniform(1 + 2 * _TRIES).to(torch.float64)
+        height, width = shapes.unbind(1)
+        area_BT = (height * width)[:, None] * _between(self.area, uniform[:, 1 : 1 + _TRIES])
+        logarithms = (math.log(self.aspect[0]), math.log(self.aspect[1]))
+        aspect_BT = _between(logarithms, uniform[:, 1 + _TRIES :]).exp()
+        widths_BT = (area_BT * aspect_BT).sqrt().round().to(torch.int64)
+        heights_BT = (area_BT / aspect_BT).sqrt().round().to(torch.int64)
+        fits_BT = (widths_BT >= 1) & (widths_BT <= width[:, None])
+        fits_BT &= (heights_BT >= 1) & (heights_BT <= height[:, None])
+
+        first_B1 = fits_BT.to(torch.int64).argmax(1, keepdim=True)
+        drawn_B2 = torch.cat([heights_BT.gather(1, first_B1), widths_BT.gather(1, first_B1)], dim=1)
+        any_B1 = fits_BT.any(1, keepdim=True)
+        sides_B2 = torch.where(any_B1, drawn_B2, self._largest(shapes))
+        room_B2 = shapes - sides_B2
+        corner_B2 = torch.where(any_B1, draws.integers(room_B2 + 1), room_B2 // 2)
+        return CropChances(torch.cat([corner_B2, sides_B2], dim=1), uniform[:, 0] < self.flip)
+
+    def apply(
+        self,
+        images: UInt8[Tensor, "B 3 H W"] | Float[Tensor, "B 3 H W"],
+        chances: CropChances,
+        size: int | None = None,
+    ) -> Float[Tensor, "B 3 size size"]:
+        """Cut, resize, mirror: to ``size``, or to the side that (square) images already have.
+
+        The first operation of a view gets the uint8 pictures, zero-padded at the bottom right to one
+        size; boxes lie inside each picture's own shape, so the padding is never seen.
+        """
+        size = images.shape[-1] if size is None else size
+        return resized_boxes(images, chances.boxes, chances.flipped, size, self.interpolation)
+
+    def _largest(self, shapes: Tensor) -> Tensor:
+        """The largest height and width with an allowed aspect."""
+        height, width = shapes.unbind(1)
+        narrow, wide = self.aspect
+        tallest = (width.to(torch.float64) / narrow).round().to(torch.int64)
+        widest = (height.to(torch.float64) * wide).round().to(torch.int64)
+        return torch.stack([height.minimum(tallest), width.minimum(widest)], dim=1).clamp(min=1)
+
+
+class CutoutChances(NamedTuple):
+    """The rows and columns covered, (top, left, height, width) in pixels."""
+
+    boxes: Int64[Tensor, "B 4"]
+
+
+class Cutout(Frozen):
+    """A grey square over each image (DeVries and Taylor 2017).
+
+    Its centre is uniform over the image, what sticks out is cut off: at the default side, between a
+    sixteenth and a quarter of the image is covered. The paper does not publish its parameters.
+    """
+
+    kind: Literal["cutout"] = "cutout"
+
+    side: float = Field(default=0.5, gt=0, le=1)
+    """The square's side as a part of the image's; half, as the method's authors have it on CIFAR-10."""
+
+    fill: float = Field(default=0.5, ge=0, le=1)
+    """The value of all three colours there; 0.5 is grey."""
+
+    def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> CutoutChances:
+        """Two integers an image: the pixel in the centre."""
+        sides = (shapes * self.side).round().to(torch.int64).clamp(min=1)
+        start = draws.integers(shapes) - sides // 2
+        end = torch.minimum(start + sides, shapes)
+        start = start.clamp(min=0)
+        return CutoutChances(torch.cat([start, end - start], dim=1))
+
+    def apply(
+        self, images: Float[Tensor, "B 3 S S"], chances: CutoutChances
+    ) -> Float[Tensor, "B 3 S S"]:
+        """Cover each image's box."""
+        top, left, height, width = chances.boxes[:, :, None].unbind(1)
+        index_S = torch.arange(images.shape[-1], device=images.device)
+        rows_BS = (index_S >= top) & (index_S < top + height)
+        columns_BS = (index_S >= left) & (index_S < left + width)
+        covered = rows_BS[:, None, :, None] & columns_BS[:, None, None, :]
+        return images.masked_fill(covered, self.fill)
+
+
+class NoiseChances(NamedTuple):
+    """Where each image's list of normal numbers begins: the numbers themselves are made on the device."""
+
+    keys: Int64[Tensor, " B"]
+
+
+class Noise(Frozen):
+    """Gaussian noise, independent for every pixel and colour, then clamped to [0, 1].
+
+    The paper does not publish its parameters.
+    """
+
+    kind: Literal["noise"] = "noise"
+
+    deviation: float = Field(default=0.1, gt=0)
+    """The noise's standard deviation; 0.1 is 25 grey levels of 255."""
+
+    def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> NoiseChances:
+        """The key of the numbers, one word an image instead of 3 S S floats."""
+        del shapes
+        return NoiseChances(draws.keys)
+
+    def apply(
+        self, images: Float[Tensor, "B 3 S S"], chances: NoiseChances
+    ) -> Float[Tensor, "B 3 S S"]:
+        """Add ``Draws(keys).normal(3, S, S)`` times the deviation."""
+        normal = Draws(chances.keys).normal(*images.shape[1:])
+        return normal.mul_(self.deviation).add_(images).clamp_(0, 1)
+
+
+class RotationChances(NamedTuple):
+    """Quarter turns against the clock, 0 to 3."""
+
+    turns: Int64[Tensor, " B"]
+
+
+class Rotation(Frozen):
+    """A turn by 90, 180 or 270 degrees, each as likely (figure 4).
+
+    The paper names these three angles and no probability. Three views in four are turned here, which
+    makes the four orientations equally likely and keeps the upright one, which probes see, among them.
+    """
+
+    kind: Literal["rotation"] = "rotation"
+
+    probability: float = Field(default=0.75, ge=0, le=1)
+    """How many of the views are turned."""
+
+    def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> RotationChances:
+        """A number and an integer an image."""
+        turned = draws.uniform(1).squeeze(1) < self.probability
+        turns = 1 + draws.integers(torch.full_like(shapes[:, :1], 3)).squeeze(1)
+        return RotationChances(turns * turned)
+
+    def apply(
+        self, images: Float[Tensor, "B 3 S S"], chances: RotationChances
+    ) -> Float[Tensor, "B 3 S S"]:
+        """Move pixels only: no value changes."""
+        size = images.shape[-1]
+        pixel = torch.arange(size * size, device=images.device).view(size, size)
+        source = torch.stack([pixel.rot90(turns).flatten() for turns in range(4)])[chances.turns]
+        flat = images.flatten(2)
+        return flat.gather(2, source[:, None].expand_as(flat)).view(images.shape)
+
+
+def _between(interval: tuple[float, float], uniform: Tensor) -> Tensor:
+    return interval[0] + (interval[1] - interval[0]) * uniform
+
+
+AnyChances = (
+    CropChances
+    | CutoutChances
+    | ColourChances
+    | SobelChances
+    | NoiseChances
+    | BlurChances
+    | RotationChances
+)
+
+AnyOperation = Annotated[
+    Crop | Cutout | Colour | Sobel | Noise | Blur | Rotation, Field(discriminator="kind")
+]

@@ -1,0 +1,134 @@
+"""Chance without state: every number is a function of what it is for.
+
+A number is keyed by (seed, epoch, image, view, operation, how-manieth such operation, index). It is
+therefore the same in whatever batch, chunk or order its image is met, an interrupted run goes on with
+the numbers it would have had, and two arms that share an operation draw the same ones.
+
+Letters: N images, K numbers an image.
+"""
+
+import hashlib
+import math
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+Chances = TypeVar("Chances", bound=tuple[Tensor, ...])
+
+_WEYL = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio: the step of splitmix64
+_MIX_1, _MIX_2 = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+_TOP_24 = (1 << 24) - 1
+_UNIFORM, _INTEGERS, _NORMAL = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The numbers of one operation on one view: an endless numbered list for each of N images.
+
+    Asked again, it gives the same numbers again; ``uniform``, ``integers`` and ``normal`` read three
+    separate lists. Uniforms and integers are the same bits on every device; normals pass through a
+    logarithm and a cosine, which devices round differently in the last place.
+    """
+
+    keys: Int64[Tensor, " N"]
+    """The state of splitmix64 where each image's list begins."""
+
+    def uniform(self, num: int) -> Float[Tensor, "N num"]:
+        """Numbers 0 to num - 1 of each image: multiples of 2^-24 in [0, 1), exact in float32."""
+        return _fraction(_numbered(self.keys, _UNIFORM, num), 40)
+
+    def integers(self, high: Int64[Tensor, "N K"]) -> Int64[Tensor, "N K"]:
+        """Integers in [0, high), 1 <= high <= 2^24.
+
+        Multiply and shift (Lemire): a value's probability is off 1 / high by at most 2^-24.
+        """
+        words_NK = _numbered(self.keys, _INTEGERS, high.shape[1])
+        return (_shifted(words_NK, 40) * high) >> 24
+
+    def normal(self, *shape: int) -> Float[Tensor, "N ..."]:
+        """Standard normal numbers in the given shape for each image.
+
+        Box and Muller's two from one 64-bit word, so that none exceeds 5.77 (2^-24 in the tail).
+        """
+        num = math.prod(shape)
+        words_NK = _numbered(self.keys, _NORMAL, (num + 1) // 2)
+        # 1 - u lies in (0, 1]: the logarithm of 0 is never asked for.
+        radius_NK = (1 - _fraction(words_NK, 40)).log_().mul_(-2).sqrt_()
+        angle_NK = _fraction(words_NK, 16).mul_(2 * math.pi)
+        both = torch.cat([radius_NK * angle_NK.cos(), radius_NK * angle_NK.sin()], dim=1)
+        return both[:, :num].reshape(-1, *shape)
+
+
+@dataclass(frozen=True)
+class Chance:
+    """The chance of N images in one epoch, still to be asked for a view's operation."""
+
+    keys: Int64[Tensor, " N"]
+    """(seed, epoch, image) as one 64-bit word an image."""
+
+    @classmethod
+    def of(cls, seed: int, epoch: int, images: Int64[Tensor, " N"]) -> "Chance":
+        """The chance of the images with these ids; seed and epoch are any integers (modulo 2^64)."""
+        start = _mixed_integer(_mixed_integer(_WEYL * (seed + 1)) + _WEYL * (epoch + 1))
+        return cls(_mixed((images + 1) * _signed(_WEYL) + _signed(start)))
+
+    def at(self, view: str, operation: str, occurrence: int = 0) -> Draws:
+        """The numbers of an operation on a view; ``occurrence`` counts equal operations there from 0."""
+        name = f"{view}\0{operation}\0{occurrence}".encode()
+        word = int.from_bytes(hashlib.sha256(name).digest()[:8], "little")
+        return Draws(_mixed(self.keys + _signed(_WEYL * (word + 1))))
+
+    def to(self, device: torch.device | str) -> "Chance":
+        """The same chance on another device."""
+        return Chance(self.keys.to(device))
+
+
+def select(chances: Chances, rows: slice | Tensor) -> Chances:
+    """The chances of some of the images."""
+    return type(chances)(*(field[rows] for field in chances))  # pyright: ignore[reportCallIssue] -- a NamedTuple
+
+
+def moved(chances: Chances, device: torch.device) -> Chances:
+    """The chances on another device."""
+    return type(chances)(*(field.to(device, non_blocking=True) for field in chances))  # pyright: ignore[reportCallIssue] -- a NamedTuple
+
+
+def _numbered(keys_N: Tensor, stream: int, num: int) -> Tensor:
+    """Words 0 to num - 1 of one of an image's lists: splitmix64, entered at any place. [N, num]."""
+    starts_N = _mixed(keys_N + _signed(_WEYL * (stream + 1)))
+    steps_K = torch.arange(1, num + 1, device=keys_N.device) * _signed(_WEYL)
+    return _mixed(starts_N[:, None] + steps_K)
+
+
+def _fraction(words: Tensor, shift: int) -> Tensor:
+    """24 bits of each word as a float32 in [0, 1)."""
+    return _shifted(words, shift).bitwise_and_(_TOP_24).to(torch.float32).mul_(2.0**-24)
+
+
+def _mixed(words: Tensor) -> Tensor:
+    """The finaliser of splitmix64 (Steele, Lea and Flood 2014), in int64 that wraps around."""
+    words = (words ^ _shifted(words, 30)).mul_(_signed(_MIX_1))
+    words = (words ^ _shifted(words, 27)).mul_(_signed(_MIX_2))
+    return words ^ _shifted(words, 31)
+
+
+def _mixed_integer(word: int) -> int:
+    """``_mixed`` of one integer, modulo 2^64."""
+    word %= 1 << 64
+    word = (word ^ (word >> 30)) * _MIX_1 % (1 << 64)
+    word = (word ^ (word >> 27)) * _MIX_2 % (1 << 64)
+    return word ^ (word >> 31)
+
+
+def _shifted(words: Tensor, shift: int) -> Tensor:
+    """Logical shift to the right: torch's own repeats the sign, the mask takes that away."""
+    return (words >> shift).bitwise_and_((1 << (64 - shift)) - 1)
+
+
+def _signed(word: int) -> int:
+    """The int64 with the same 64 bits."""
+    word %= 1 << 64
+    return word - (1 << 64) if word >> 63 else word

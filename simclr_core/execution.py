@@ -1,0 +1,87 @@
+"""How a trial is carried out: what may change its seconds, and is no part of what it is."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from simclr_core.errors import ConfigurationError
+from simclr_core.values import Frozen
+
+Device = Literal["cpu", "cuda", "mps"]
+
+
+class Execution(Frozen):
+    """Device, threads and layout. They enter no key; numbers agree between them up to rounding.
+
+    On a CPU with the same threads and layout two runs of one configuration are equal bit for bit.
+    """
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """auto: the first of cuda, mps and cpu that this machine has."""
+
+    threads: int | None = Field(default=None, ge=1)
+    """Of torch on the CPU; None leaves torch's own choice."""
+
+    memory_format: Literal["channels_last", "contiguous"] = "channels_last"
+    """Order of an image batch in memory."""
+
+    cache: Path | None = None
+    """Where decoded data sets are kept; None keeps none."""
+
+    @property
+    def resolved_device(self) -> Device:
+        """The device that `device` means on this machine.
+
+        Raises:
+            ConfigurationError: this machine has no such device.
+        """
+        return resolve_device(self.device)
+
+    @property
+    def layout(self) -> torch.memory_format:
+        """`memory_format` in torch's terms."""
+        return getattr(
+            torch,
+            "channels_last" if self.memory_format == "channels_last" else "contiguous_format",
+        )
+
+    def place(self, network: nn.Module) -> nn.Module:
+        """The network on the device, in the layout."""
+        network = network.to(self.resolved_device)
+        return network.to(memory_format=self.layout)
+
+    @contextmanager
+    def in_force(self) -> Iterator[None]:
+        """Within it torch uses `threads`; the number before is restored at the end."""
+        before = torch.get_num_threads()
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+
+def resolve_device(device: Literal["auto", "cpu", "cuda", "mps"]) -> Device:
+    """What `device` means on this machine.
+
+    Raises:
+        ConfigurationError: this machine has no such device.
+    """
+    here: dict[Device, bool] = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if device == "auto":
+        return next(name for name, at_hand in here.items() if at_hand)
+    if not here[device]:
+        raise ConfigurationError(
+            f"device: must be one that this machine has, got {device}; use auto or cpu"
+        )
+    return device

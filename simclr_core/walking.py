@@ -1,0 +1,182 @@
+"""The files of a folder or of a tar, and their bytes one after another; nothing is ever unpacked."""
+
+import os
+import tarfile
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from simclr_core.errors import DataError
+
+_DROPPINGS = {"__macosx", "thumbs.db", "desktop.ini"}
+_TORN = (tarfile.TarError, EOFError, zlib.error, OSError, ValueError)
+
+
+class File(NamedTuple):
+    """A file in a folder or a tar."""
+
+    name: tuple[str, ...]
+    """Its path below the folder or inside the tar, as it stands there."""
+
+    place: int
+    """In a tar: which of its entries it is. In a folder: its number in the order of names."""
+
+    size: int
+    """Bytes."""
+
+    changed: int
+    """When it was last changed, in ns; 0 in a tar, whose own time counts."""
+
+
+class Found(NamedTuple):
+    """What stands in a folder or a tar, without hidden files and what file managers leave."""
+
+    files: tuple[File, ...]
+    folders: tuple[tuple[str, ...], ...]
+
+
+def walk(path: Path) -> Found:
+    """All files and folders below a folder or in a tar; links to folders are followed.
+
+    Raises:
+        DataError: not to be read, torn, or (a tar) with links or names that lead out of it.
+    """
+    if not path.is_dir():
+        return _walk_tar(path)
+    rows: list[tuple[tuple[str, ...], int, int]] = []
+    folders: list[tuple[str, ...]] = []
+    _walk_folder(path, (), (), rows, folders)
+    rows.sort()
+    files = (File(name, i, size, changed) for i, (name, size, changed) in enumerate(rows))
+    return Found(tuple(files), tuple(sorted(folders)))
+
+
+def contents(path: Path, wanted: Sequence[File]) -> Iterator[tuple[int, bytes]]:
+    """The bytes of `wanted` files, each with its position in `wanted`, in the order they lie in."""
+    if not path.is_dir():
+        positions = {file.place: position for position, file in enumerate(wanted)}
+        with _Entries(path) as entries:
+            for place, entry in entries:
+                if place in positions:
+                    yield positions[place], entries.read(entry)
+        return
+    for position, file in enumerate(wanted):
+        where = path.joinpath(*file.name)
+        try:
+            content = where.read_bytes()
+        except OSError as error:
+            raise DataError(f"{shown(str(where))} cannot be read: {error.strerror}") from error
+        yield position, content
+
+
+def shown(name: str) -> str:
+    """A file name that any terminal can print."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def is_tar(path: Path) -> bool:
+    """Whether a file is a tar, packed or not; one that is torn later on still is."""
+    try:
+        with tarfile.open(path, "r|*"):
+            return True
+    except _TORN:
+        return False
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith(".") or name.casefold() in _DROPPINGS
+
+
+def _walk_folder(
+    folder: Path,
+    above: tuple[str, ...],
+    inside: tuple[tuple[int, int], ...],
+    files: list[tuple[tuple[str, ...], int, int]],
+    folders: list[tuple[str, ...]],
+) -> None:
+    try:
+        status = folder.stat()
+        if (status.st_dev, status.st_ino) in inside:  # a link back to a folder above
+            return
+        inside = (*inside, (status.st_dev, status.st_ino))
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if _hidden(entry.name):
+                    continue
+                name = (*above, entry.name)
+                if entry.is_dir():
+                    folders.append(name)
+                    _walk_folder(folder / entry.name, name, inside, files, folders)
+                else:
+                    state = entry.stat()
+                    files.append((name, state.st_size, state.st_mtime_ns))
+    except OSError as error:
+        where = shown(str(error.filename or folder))
+        raise DataError(f"{where} cannot be read: {error.strerror}") from error
+
+
+class _Entries:
+    """The entries of a tar in order, each with its number; torn archives end in a sentence."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._last = "its beginning"
+
+    def __enter__(self) -> "_Entries":
+        try:
+            self._archive = tarfile.open(self._path, "r|*")
+        except _TORN as error:
+            raise self._torn(error) from error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._archive.close()
+
+    def __iter__(self) -> Iterator[tuple[int, tarfile.TarInfo]]:
+        try:
+            for place, entry in enumerate(self._archive):
+                yield place, entry
+                self._last = entry.name
+        except _TORN as error:
+            raise self._torn(error) from error
+
+    def read(self, entry: tarfile.TarInfo) -> bytes:
+        try:
+            file = self._archive.extractfile(entry)
+            content = file.read() if file else b""
+        except _TORN as error:
+            raise self._torn(error) from error
+        if len(content) < entry.size:
+            raise self._torn(EOFError("unexpected end of data"))
+        return content
+
+    def _torn(self, error: Exception) -> DataError:
+        return DataError(
+            f"{self._path} breaks off after {shown(self._last)} ({error});"
+            " fetch or pack the archive again"
+        )
+
+
+def _walk_tar(path: Path) -> Found:
+    files: list[File] = []
+    folders: list[tuple[str, ...]] = []
+    wrong: list[str] = []
+    with _Entries(path) as entries:
+        for place, entry in entries:
+            name = tuple(p for p in PurePosixPath(entry.name).parts if p not in ("/", "."))
+            if not name or (any(map(_hidden, name)) and ".." not in name):
+                continue
+            if ".." in name or not (entry.isfile() or entry.isdir()):
+                wrong.append(entry.name)
+            elif entry.isdir():
+                folders.append(name)
+            else:
+                files.append(File(name, place, entry.size, 0))
+    if wrong:
+        raise DataError(
+            f"{path}: {len(wrong):,} entries are links, devices or lead out of the archive (first:"
+            f" {shown(wrong[0])}); pack it with links followed: tar --dereference --hard-dereference"
+        )
+    latest = {file.name: file for file in files}  # of one name twice, the later entry counts
+    return Found(tuple(sorted(latest.values())), tuple(sorted(set(folders))))
