@@ -3,8 +3,9 @@
 import os
 import socket
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class ProcessMark(NamedTuple):
@@ -22,6 +23,13 @@ class ProcessMark(NamedTuple):
 def this_process() -> ProcessMark:
     """The mark of the calling process."""
     return ProcessMark(os.getpid(), began(os.getpid()) or "", socket.gethostname())
+
+
+def mark_of(note: Mapping[str, Any]) -> ProcessMark:
+    """The process that a note names; one that cannot run if the note is torn."""
+    return ProcessMark(
+        int(note.get("pid", -1)), str(note.get("began", "none")), str(note.get("host", ""))
+    )
 
 
 def began(pid: int) -> str | None:

@@ -31,7 +31,7 @@ from sweeps.files import (
 )
 from sweeps.index import Index
 from sweeps.plan import Known
-from sweeps.processes import ProcessMark, now, this_process
+from sweeps.processes import mark_of, now, this_process
 from sweeps.record import FORMAT, Summary, TrialRecord
 
 
@@ -216,7 +216,7 @@ class Store:
         self, stage: str, key: str, *, launch: str, lasting: bool
     ) -> Generator[Path]:
         target = self.artifact(stage, key)
-        with in_words(target), folder_whole(target) as folder:
+        with folder_whole(target) as folder:
             yield folder
             write_json(
                 folder / "made.json", {"launch": launch, "lasting": lasting, "moment": now()}
@@ -301,13 +301,6 @@ class Store:
             )
             return None
         return record
-
-
-def mark_of(note: dict[str, Any]) -> ProcessMark:
-    """The process that a heartbeat or a lock names; one that cannot run if the note is torn."""
-    return ProcessMark(
-        int(note.get("pid", -1)), str(note.get("began", "none")), str(note.get("host", ""))
-    )
 
 
 def _lock_note(lock: Path) -> dict[str, Any] | None:

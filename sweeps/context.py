@@ -1,0 +1,134 @@
+"""What a running trial may call; by its shape an observer of a trainer, without any import."""
+
+import errno
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sweeps.errors import StoreError
+from sweeps.files import sentence
+from sweeps.heartbeat import Heartbeat
+from sweeps.plain import number
+from sweeps.plan import Trial
+from sweeps.store import Store
+
+_STORE_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a trial function returns."""
+
+    values: Mapping[str, float | None]
+    """Final values; None or not a number is unknown."""
+
+    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What is worth knowing beyond numbers, as JSON. `data`, if given, names the data set in
+    trackers by its `name` and `fingerprint`."""
+
+
+class TrialContext:
+    """A trial while it runs: its configuration, its place in the store, and its voice."""
+
+    def __init__(
+        self,
+        trial: Trial,
+        store: Store,
+        payload: Mapping[str, Any],
+        *,
+        launch: str,
+        lasting: bool,
+        heartbeat: Heartbeat,
+    ) -> None:
+        self.trial = trial
+        self.store = store
+        self.payload = payload
+        """What the caller handed to all trials of the launch, such as the device."""
+        self.reused: list[str] = []
+        self.stopped = False
+        self._launch, self._lasting, self._heartbeat = launch, lasting, heartbeat
+        self._rows: dict[int, dict[str, float | None]] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The trial's complete configuration."""
+        return self.trial.config
+
+    @property
+    def seed(self) -> int:
+        """The trial's seed."""
+        return self.trial.seed
+
+    def metrics(self, step: int, values: Mapping[str, float | None]) -> None:
+        """Adds numbers to the curve at a step; later numbers of one step join the earlier ones."""
+        plain = {name: number(value) for name, value in values.items()}
+        with self._lock:
+            self._rows.setdefault(int(step), {}).update(plain)
+        self._heartbeat.metrics = {**self._heartbeat.metrics, **plain}
+
+    def progress(self, done: float, total: float) -> None:
+        """Says how far the trial is, in any unit."""
+        self._heartbeat.done, self._heartbeat.total = float(done), float(total)
+
+    def should_stop(self) -> bool:
+        """Whether the launch was interrupted: the trial should end now and will not be recorded."""
+        self.stopped = self.stopped or self._heartbeat.stop.is_set()
+        return self.stopped
+
+    def log(self, text: str) -> None:
+        """Writes a line to the trial's log. What the trial prints stands there, too."""
+        print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)  # noqa: T201 - captured as the log
+
+    def artifact(self, stage: str) -> Path | None:
+        """The folder that a stage left in the store, from which the trial may go on; else None.
+
+        A trial that runs anew takes only what this very launch made.
+        """
+        key = self._key(stage)
+        made = self.store.made(stage, key)
+        if made is None or (self.trial.anew and made.get("launch") != self._launch):
+            return None
+        if stage not in self.reused:
+            self.reused.append(stage)
+        return self.store.artifact(stage, key)
+
+    def keep(self, stage: str, write: Callable[[Path], None]) -> None:
+        """Keeps what a stage made: `write` fills an empty folder, kept whole or not at all.
+
+        If the launch keeps nothing (`keep="none"`), it goes when the trials that share it are done.
+        """
+        key = self._key(stage)
+        try:
+            with self.store.keep_artifact(
+                stage, key, launch=self._launch, lasting=self._lasting
+            ) as folder:
+                write(folder)
+        except OSError as error:
+            if error.errno in _STORE_TROUBLE:
+                raise StoreError(sentence(error, self.store.artifact(stage, key))) from error
+            raise
+
+    def curve(self) -> dict[str, list[float | None]]:
+        """Metrics so far as columns of one length, by step."""
+        with self._lock:
+            rows = sorted(self._rows.items())
+        if not rows:
+            return {}
+        names = list(dict.fromkeys(name for _, row in rows for name in row if name != "step"))
+        columns: dict[str, list[float | None]] = {"step": [step for step, _ in rows]}
+        return columns | {name: [row.get(name) for _, row in rows] for name in names}
+
+    def _key(self, stage: str) -> str:
+        for known in self.trial.stages:
+            if known.name == stage:
+                return known.key
+        names = ", ".join(known.name for known in self.trial.stages)
+        raise ValueError(f"this trial has no stage {stage!r}; it has {names}")
+
+
+TrialFunction = Callable[[TrialContext], Outcome]
+"""Named to the engine as `module:name`, so that workers import it themselves."""

@@ -1,0 +1,103 @@
+"""Executing a plan: Ray Tune runs what is to do, or one trial runs here."""
+
+import time
+
+from sweeps.execution import Execution
+from sweeps.files import read_json
+from sweeps.heartbeat import end, heartbeats
+from sweeps.launch import Launch, OnProgress, OnRecord
+from sweeps.launches import new_launch, note_launch, save_plan
+from sweeps.plan import Plan, Trial
+from sweeps.processes import mark_of, now
+from sweeps.running import Job, Ran, RunSettings, drop_passing_artifacts, run_trial
+from sweeps.session import remove_session, session_folder
+from sweeps.store import Store
+
+
+def execute(
+    plan: Plan,
+    store: Store,
+    function: str,
+    settings: RunSettings,
+    *,
+    on_progress: OnProgress | None = None,
+    on_record: OnRecord | None = None,
+) -> Execution:
+    """Runs what is to do in a plan, in its order, `settings.slots` trials at a time.
+
+    `function` names the trial function as `module:name`. The callbacks come from one other thread:
+    a progress about every second, and each record once it is in place. Raises StoreError if the
+    store cannot be had; trouble with it later stops the launch and is told in the result.
+    """
+    clock = time.perf_counter()
+    with store.locked():
+        _clear_after_predecessor(store)
+        done = {one.key for one in store.summaries() if one.state == "finished"}
+        todo = [trial for trial in plan.todo if trial.anew or trial.key not in done]
+        save_plan(store, plan)
+        if not todo:
+            return Execution(
+                launch=None,
+                finished=(),
+                failed=(),
+                died=(),
+                left=(),
+                interrupted=False,
+                stopped=None,
+                seconds=time.perf_counter() - clock,
+            )
+        launch = Launch(
+            plan=plan,
+            store=store,
+            function=function,
+            settings=settings,
+            todo=todo,
+            on_progress=on_progress,
+            on_record=on_record,
+        )
+        return launch.run(session_folder())
+
+
+def run_here(trial: Trial, plan: Plan, store: Store, function: str, settings: RunSettings) -> Ran:
+    """Runs one trial of a plan in this process, whether or not it is to do, with full output.
+
+    Ctrl-C leaves no record and is raised on.
+    """
+    with store.locked():
+        _clear_after_predecessor(store)
+        store.note_lock()
+        launch = new_launch()
+        job = Job(
+            study=plan.study,
+            scale=plan.scale,
+            launch=launch,
+            function=function,
+            settings=settings,
+            store=str(store.path),
+            driver=None,
+            trials=(trial.model_copy(update={"todo": True}),),
+        )
+        note_launch(
+            store, plan.label, launch=launch, began=now(), command=settings.command, trials=1
+        )
+        try:
+            ran = run_trial(job, job.trials[0], store, aloud=True)
+        finally:
+            drop_passing_artifacts(job, store)
+        note_launch(store, plan.label, launch=launch, ended=now(), **{ran.state: 1})
+        return ran
+
+
+def _clear_after_predecessor(store: Store) -> None:
+    """Waits for workers of a driver that died, ends those that linger, clears what it left."""
+    note = read_json(store.path / "lock") or {}
+    until = time.monotonic() + 5.0
+    while (alive := [one for one in heartbeats(store.running) if mark_of(one).alive()]) and (
+        time.monotonic() < until
+    ):
+        time.sleep(0.05)
+    for one in alive:
+        end(one)
+    store.clear_leftovers()
+    if note.get("session"):
+        remove_session(note["session"])

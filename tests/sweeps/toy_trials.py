@@ -1,0 +1,80 @@
+"""Trials without any training: they count their steps in a file, and misbehave when told to."""
+
+import errno
+import os
+import sys
+import time
+from pathlib import Path
+
+from sweeps import Known, Levels, Outcome, Plan, Resolve, Resolved, Sweep, TrialContext, plan
+
+
+def toy_trial(context: TrialContext) -> Outcome:
+    """`config.steps` steps of `payload.pause` seconds, then a value that depends on the config."""
+    config, payload = context.config, context.payload
+    print("a print to stdout")
+    print("a print to stderr", file=sys.stderr)
+    os.write(1, b"a write past Python\n")
+    if config.get("fail"):
+        raise ValueError("this trial\nwas told to fail")
+    if config.get("full_disk"):
+        _fill_the_disk()
+    encoder = context.artifact("encoder")
+    if encoder is None:
+        for step in range(config["steps"]):
+            if context.should_stop():
+                break
+            _count(payload, context, step)
+            context.metrics(step, {"loss": 1.0 / (step + 1)})
+            context.progress(step + 1, config["steps"])
+            if config.get("kill_at") == step:
+                os.kill(os.getpid(), 9)
+            time.sleep(payload.get("pause", 0.0))
+        context.keep("encoder", lambda folder: (folder / "weights").write_text(str(config["x"])))
+        encoder = context.artifact("encoder")
+    assert encoder is not None
+    x = int((encoder / "weights").read_text())
+    return Outcome(
+        {"top1": 10.0 * x + context.seed, "unknown": float("nan")},
+        {
+            "pid": os.getpid(),
+            "omp": os.environ.get("OMP_NUM_THREADS"),
+            "data": {"name": "toy", "fingerprint": "0123abcd"},
+        },
+    )
+
+
+def _count(payload: dict, context: TrialContext, step: int) -> None:
+    with Path(payload["counter"]).open("a") as file:
+        file.write(f"{context.trial.key} {context.trial.cell} {context.seed} {step}\n")
+
+
+def _fill_the_disk() -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    os.fsync = full
+
+
+def toy_sweep(levels: list, *, seeds: tuple[int, ...] = (0, 1), **base: object) -> Sweep:
+    axis = Levels(name="x", field="x", levels=levels)
+    return Sweep(study="toy", scale="smoke", base={"steps": 3, **base}, axes=(axis,), seeds=seeds)
+
+
+def toy_resolve(by_cell: dict[str, dict] | None = None) -> Resolve:
+    """Settings by cell that enter no key: how a trial misbehaves is not what it is."""
+
+    def resolve(cell):
+        def at(seed: int) -> Resolved:
+            identity = {**cell.config, "seed": seed}
+            readout = identity.pop("readout", 1)
+            config = {**identity, "readout": readout, **(by_cell or {}).get(cell.name, {})}
+            return Resolved(config, (("encoder", identity), ("read-out", {"version": readout})))
+
+        return at
+
+    return resolve
+
+
+def toy_plan(sweep: Sweep, known: Known, by_cell: dict | None = None, **how: bool) -> Plan:
+    return plan(sweep, toy_resolve(by_cell), known, **how)
