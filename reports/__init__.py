@@ -1,7 +1,8 @@
 """From records to verdicts, figures and two reports that say the same.
 
-Only what a study file is made of stands here; what needs pandas, matplotlib, scipy or typst is imported from
-its own module when a report is written: `reports.board.board`, `reports.write.write_reports`.
+Only what a study file is made of stands here; what needs pandas, matplotlib, scipy or typst is
+imported from its own module when a report is written: `reports.board.board`,
+`reports.write.write_reports`.
 """
 
 from reports.claims import AnyClaim, Beats, Increases, RanksLike

@@ -12,7 +12,7 @@ from sweeps.values import Frozen
 
 
 class BoardRow(Frozen):
-    """One claim. Text is ready to be shown; the numbers behind it stand beside it, None if unknown."""
+    """One claim: text ready to be shown, and the numbers behind it, None where unknown."""
 
     claim: str
     statement: str

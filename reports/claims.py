@@ -1,8 +1,8 @@
 """Claims as data: what a study says of its cells, named by role, before anything was measured.
 
-A role is a name of the study file that stands for one cell, or for several in order. Claims are judged
-by `reports.verdicts`; here stands only what they are, so that a study file can be read without any of
-the libraries that judge it.
+A role is a name of the study file that stands for one cell, or for several in order. Claims are
+judged by `reports.verdicts`; here stands only what they are, so that a study file can be read
+without any of the libraries that judge it.
 """
 
 from typing import Annotated, Literal
@@ -15,8 +15,9 @@ from sweeps.values import Frozen
 class Beats(Frozen):
     """One cell is better than another, by more than a margin.
 
-    Judged on one number a seed: d = better - worse, both of the same seed. Two-sided Student-t of the
-    differences against the margin: above it reproduced, below it contradicted, else inconclusive.
+    Judged on one number a seed: d = better - worse, both of the same seed. Two-sided Student-t of
+    the differences against the margin: above it reproduced, below it contradicted, else
+    inconclusive.
     """
 
     kind: Literal["beats"] = "beats"
@@ -47,9 +48,9 @@ class Beats(Frozen):
 class Increases(Frozen):
     """The metric rises along cells in a stated order.
 
-    Judged on one number a seed: the least-squares slope over the positions 0, 1, 2, ... of the cells, in
-    the metric's unit per step. Two-sided Student-t of the slopes against the margin, as for `beats`.
-    A role may name several cells; they follow in the order of the study file.
+    Judged on one number a seed: the least-squares slope over the positions 0, 1, 2, ... of the
+    cells, in the metric's unit per step. Two-sided Student-t of the slopes against the margin, as
+    for `beats`. A role may name several cells; they follow in the order of the study file.
     """
 
     kind: Literal["increases"] = "increases"
@@ -77,9 +78,10 @@ class Increases(Frozen):
 class RanksLike(Frozen):
     """The cells stand in the paper's order.
 
-    Kendall's tau-b of the table of means with the published one, over at least 5 cells, by permutation of
-    the cells: agreement reproduced, reversal contradicted, else inconclusive. Seeds enter by the means
-    only: here the cell is the unit, hence more cells and not more seeds decide it.
+    Kendall's tau-b of the table of means with the published one, over at least 5 cells, by
+    permutation of the cells: agreement reproduced, reversal contradicted, else inconclusive. Seeds
+    enter by the means only: here the cell is the unit, hence more cells and not more seeds decide
+    it.
     """
 
     kind: Literal["ranks_like"] = "ranks_like"

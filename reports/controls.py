@@ -87,7 +87,8 @@ def _permuted(found: list[Outcome], unit: str) -> Control:
         passed = passed and mean <= bound
         details.append(
             f"{outcome.cell.name}, seed {outcome.trial.seed}: mean {mean:.2f} {unit}, standard "
-            f"error {error:.2f}, largest class {chance:.2f} {unit}; may be at most {bound:.2f} {unit}"
+            f"error {error:.2f}, largest class {chance:.2f} {unit}; may be at most {bound:.2f} "
+            f"{unit}"
         )
     return Control(name, State.PASSED if passed else State.FAILED, "; ".join(details) + ".")
 
@@ -136,7 +137,7 @@ def _frozen(scored: list[Outcome]) -> Control:
 
 
 def _learned(found: Sequence[Outcome], numbers: Table, unit: str) -> Control:
-    """Whether any trained arm stands above its random encoder, in the mean over their common seeds."""
+    """Whether any arm stands above its random encoder, in the mean over their common seeds."""
     name = "something learned"
     gains: dict[str, float] = {}
     for cell in {outcome.cell.name: outcome.cell for outcome in found}.values():

@@ -1,8 +1,11 @@
 """The second step of a figure: a table of `reports.values` onto axes, in the paper's layout.
 
-Our value stands large, the paper's small beside it; every seed is a dot; bars and whiskers are the mean
-and its 95 % interval; the random encoder is a line. A cell without a number is hatched.
+Our value stands large, the paper's small beside it; every seed is a dot; bars and whiskers are the
+mean and its 95 % interval; the random encoder is a line. A cell without a number is hatched.
 """
+
+# Types of pandas follow the values of its arguments, which the checker cannot see.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportReturnType=false
 
 import math
 from collections.abc import Sequence
@@ -63,7 +66,8 @@ def _heatmap(figure: Heatmap, table: pd.DataFrame, axes: Axes, metric: str) -> N
     rows = [label for label in order if label in set(table["row"])]
     columns = [label for label in order if label in set(table["column"])]
     cells = table.drop_duplicates(["row", "column"]).set_index(["row", "column"])
-    means = cells["mean"].unstack().reindex(index=rows, columns=columns).astype(float)
+    means = cells.pivot_table(index="row", columns="column", values="mean", dropna=False)
+    means = means.reindex(index=rows, columns=columns).astype(float)
     low, high = _limits(means.to_numpy().ravel().tolist())
     sns.heatmap(
         means,
@@ -88,7 +92,7 @@ def _heatmap(figure: Heatmap, table: pd.DataFrame, axes: Axes, metric: str) -> N
     for y, row in enumerate(rows):
         for x, column in enumerate(columns):
             if (row, column) in cells.index:
-                _square(axes, x, y, cells.loc[(row, column)], table, (low, high))
+                _square(axes, (x, y), cells.loc[(row, column)], table, (low, high))
     labels = [_wrapped(label, 11) for label in columns]
     axes.set_xticks([i + 0.5 for i in range(len(columns))], labels, rotation=0)
     axes.set_yticks(
@@ -104,8 +108,13 @@ def _heatmap(figure: Heatmap, table: pd.DataFrame, axes: Axes, metric: str) -> N
 
 
 def _square(
-    axes: Axes, x: int, y: int, cell: pd.Series, table: pd.DataFrame, limits: tuple[float, float]
+    axes: Axes,
+    corner: tuple[int, int],
+    cell: pd.Series,
+    table: pd.DataFrame,
+    limits: tuple[float, float],
 ) -> None:
+    x, y = corner
     known = not math.isnan(cell["mean"])
     low, high = limits
     ink = _legible_on((cell["mean"] - low) / (high - low)) if known else INK
@@ -123,14 +132,25 @@ def _square(
         )
     if known:
         axes.text(
-            x + 0.5, y + 0.36, f"{cell['mean']:.1f}", ha="center", va="center",
-            color=ink, fontsize=13, fontweight="bold",
-        )  # fmt: skip
+            x + 0.5,
+            y + 0.36,
+            f"{cell['mean']:.1f}",
+            ha="center",
+            va="center",
+            color=ink,
+            fontsize=13,
+            fontweight="bold",
+        )
     if not math.isnan(cell["published"]):
         axes.text(
-            x + 0.5, y + 0.66, f"{cell['published']:.1f}", ha="center", va="center",
-            color=ink, fontsize=8.5,
-        )  # fmt: skip
+            x + 0.5,
+            y + 0.66,
+            f"{cell['published']:.1f}",
+            ha="center",
+            va="center",
+            color=ink,
+            fontsize=8.5,
+        )
     seeds = table[table["cell"] == cell["cell"]]["value"].dropna()
     places = [x + 0.12 + 0.76 * min(max((v - low) / (high - low), 0.0), 1.0) for v in seeds]
     axes.plot(places, [y + 0.87] * len(places), "o", color=ink, markersize=2.6, alpha=0.9)
@@ -155,7 +175,7 @@ def _bars(figure: Bars, table: pd.DataFrame, axes: Axes, metric: str) -> None:
         for nth, group in enumerate(present):
             rows = table[(table["place"] == place) & (table["group"] == group)]
             colour = PALETTE[groups.index(group) % len(PALETTE)]
-            _bar(axes, at + nth, 0.9, rows, colour, high - low)
+            _bar(axes, at + nth, rows, colour, high - low)
         ticks.append(at + (len(present) - 1) / 2)
         at += len(present) + GAP
     axes.set_xticks(ticks, [_wrapped(place, 13) for place in _unique(cells["place"])])
@@ -168,7 +188,8 @@ def _bars(figure: Bars, table: pd.DataFrame, axes: Axes, metric: str) -> None:
     _legend(axes, table, groups, patches=True)
 
 
-def _bar(axes: Axes, x: float, width: float, rows: pd.DataFrame, colour: str, reach: float) -> None:
+def _bar(axes: Axes, x: float, rows: pd.DataFrame, colour: str, reach: float) -> None:
+    width = 0.9
     cell = rows.iloc[0]
     seeds = rows["value"].dropna().tolist()
     top = 0.0
@@ -199,22 +220,38 @@ def _bar(axes: Axes, x: float, width: float, rows: pd.DataFrame, colour: str, re
     taken = [(floor, floor)]
     if not math.isnan(published):
         axes.plot(
-            [x], [published], "D", markerfacecolor="none",
-            markeredgecolor=PAPER, markeredgewidth=1.6, markersize=6,
-        )  # fmt: skip
+            [x],
+            [published],
+            "D",
+            markerfacecolor="none",
+            markeredgecolor=PAPER,
+            markeredgewidth=1.6,
+            markersize=6,
+        )
         # Above its diamond, unless that would leave the bar's inside where there is room below.
         below = published < top and top - published < 0.09 * reach < published
         axes.annotate(
-            f"{published:.1f}", (x, published), (0, -6 if below else 6), textcoords="offset points",
-            ha="center", va="top" if below else "bottom", fontsize=8.5, color=PAPER,
-        )  # fmt: skip
+            f"{published:.1f}",
+            (x, published),
+            (0, -6 if below else 6),
+            textcoords="offset points",
+            ha="center",
+            va="top" if below else "bottom",
+            fontsize=8.5,
+            color=PAPER,
+        )
         taken.append((published - 0.02 * reach, published + (0.02 if below else 0.075) * reach))
     axes.annotate(
         f"{cell['mean']:.1f}" if seeds else "no run",
-        (x, _free_above(top, 0.085 * reach, taken)), (0, 3),
-        textcoords="offset points", ha="center", va="bottom",
-        fontsize=12 if seeds else 8.5, fontweight="bold" if seeds else "normal", color=INK,
-    )  # fmt: skip
+        (x, _free_above(top, 0.085 * reach, taken)),
+        (0, 3),
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+        fontsize=12 if seeds else 8.5,
+        fontweight="bold" if seeds else "normal",
+        color=INK,
+    )
 
 
 def _free_above(low: float, height: float, taken: Sequence[tuple[float, float]]) -> float:
@@ -248,19 +285,37 @@ def _lines(figure: Lines, table: pd.DataFrame, axes: Axes, metric: str) -> None:
             top = max([row["mean"], *rows[rows["cell"] == row["cell"]]["value"].dropna()])
             top = top if math.isnan(row["high"]) else max(top, row["high"])
             axes.annotate(
-                f"{row['mean']:.1f}", (row["x"], top), (0, 5), textcoords="offset points",
-                ha="center", va="bottom", fontsize=11, fontweight="bold", color=INK,
-            )  # fmt: skip
+                f"{row['mean']:.1f}",
+                (row["x"], top),
+                (0, 5),
+                textcoords="offset points",
+                ha="center",
+                va="bottom",
+                fontsize=11,
+                fontweight="bold",
+                color=INK,
+            )
         known = cells.dropna(subset=["published"])
         axes.plot(
-            known["x"], known["published"], "D--", color=PAPER, linewidth=1,
-            markerfacecolor="none", markersize=5,
-        )  # fmt: skip
+            known["x"],
+            known["published"],
+            "D--",
+            color=PAPER,
+            linewidth=1,
+            markerfacecolor="none",
+            markersize=5,
+        )
         for row in known.to_dict("records"):
             axes.annotate(
-                f"{row['published']:.1f}", (row["x"], row["published"]), (0, -6),
-                textcoords="offset points", ha="center", va="top", fontsize=8.5, color=PAPER,
-            )  # fmt: skip
+                f"{row['published']:.1f}",
+                (row["x"], row["published"]),
+                (0, -6),
+                textcoords="offset points",
+                ha="center",
+                va="top",
+                fontsize=8.5,
+                color=PAPER,
+            )
         floors = cells.dropna(subset=["floor"])
         axes.plot(floors["x"], floors["floor"], "-", color=FLOOR, linewidth=2)
     axes.set_xticks([at[place] for place in places], [_wrapped(place, 11) for place in places])
@@ -298,7 +353,7 @@ def _legend(axes: Axes, table: pd.DataFrame, groups: Sequence[str], *, patches: 
                 markerfacecolor="none",
                 linestyle="" if patches else "--",
                 label="the paper's number",
-            )  # fmt: skip
+            )
         )
     if table["floor"].notna().any():
         handles.append(
@@ -308,12 +363,16 @@ def _legend(axes: Axes, table: pd.DataFrame, groups: Sequence[str], *, patches: 
                 color=FLOOR,
                 linewidth=2,
                 label="random encoder",
-            )  # fmt: skip
+            )
         )
     axes.legend(
-        handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.02), ncols=min(4, len(handles)),
-        columnspacing=1.4, handlelength=1.6,
-    )  # fmt: skip
+        handles=handles,
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.02),
+        ncols=min(4, len(handles)),
+        columnspacing=1.4,
+        handlelength=1.6,
+    )
 
 
 def _limits(means: Sequence[float]) -> tuple[float, float]:
@@ -334,7 +393,7 @@ def _unique(labels: pd.Series) -> list[str]:
 
 
 def _wrapped(label: str, width: int) -> str:
-    """At most three lines; breaks after a plus where it can, and says with dots what it left out."""
+    """At most three lines, broken after a plus where it can; dots stand for what is left out."""
     lines = wrap(label.replace("+", "+ "), width, break_on_hyphens=True) or [label]
     lines = [line.replace("+ ", "+") for line in lines]
     return "\n".join(lines if len(lines) <= 3 else [*lines[:2], lines[2][: width - 1] + "…"])

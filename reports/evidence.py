@@ -1,4 +1,4 @@
-"""All that a report is made from, as one value: the study's words, its cells, its plan and its records.
+"""All that a report is made from: the study's words, its cells, its plan and its records.
 
 Reports are a pure function of it: the same evidence gives the same bytes.
 """
@@ -8,15 +8,15 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from sweeps.record import TrialRecord
 from reports.claims import AnyClaim
 from reports.figures import AnyFigure
 from reports.looks import MAX_PRIMARY, Looks
+from sweeps.record import TrialRecord
 from sweeps.values import Frozen
 
 
 class Deviation(Frozen):
-    """One field of a cell's resolved configuration that differs from the same cell at paper scale."""
+    """One field of a resolved configuration that differs from the same cell's at paper scale."""
 
     field: str
     """Dotted, as in the configuration."""
@@ -51,7 +51,7 @@ class CellInfo(Frozen):
 
 
 class PlannedTrial(Frozen):
-    """One trial that the report speaks of. Cells that share a trial (one random encoder) name it each."""
+    """One trial that the report speaks of; cells that share one (a random encoder) name it each."""
 
     key: str
     """Content hash; a record counts when its key is planned."""
@@ -78,8 +78,9 @@ class Fact(Frozen):
 class Evidence(Frozen):
     """A study, its plan and its records; whoever builds it decides nothing about verdicts.
 
-    `planned` must hold every trial of this study, scale and data that has a record or was asked for, not
-    only those of one launch: a record whose key is not planned is listed as excluded and counts nowhere.
+    `planned` must hold every trial of this study, scale and data that has a record or was asked
+    for, not only those of one launch: a record whose key is not planned is listed as excluded and
+    counts nowhere.
     """
 
     study: str
@@ -95,7 +96,7 @@ class Evidence(Frozen):
     """smoke, laptop, gpu, paper or the study's own name for one."""
 
     built_data: bool
-    """True when the images were made to show the mechanism: then nothing counts as reproducing the paper."""
+    """Whether the images were made to show the mechanism: then nothing reproduces the paper."""
 
     data_name: str
 
@@ -118,7 +119,7 @@ class Evidence(Frozen):
     """All attempts, finished or failed."""
 
     roles: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
-    """Role -> the cell or the cells, in order, that it stands for. Cells that this scale lacks may be named."""
+    """Role -> its cell or its cells, in order; cells that this scale lacks may be named."""
 
     claims: tuple[AnyClaim, ...] = ()
     figures: tuple[AnyFigure, ...] = ()

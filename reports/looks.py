@@ -1,4 +1,4 @@
-"""When primary claims are judged: seed counts fixed before the first run, and each one's share of the error."""
+"""When claims are judged: seed counts fixed before the first run, each with its share of error."""
 
 from typing import Self
 
@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from sweeps.values import Frozen
 
 ERROR_RATE = 0.05
-"""The chance, over all looks and all primary claims together, of any verdict where nothing is true."""
+"""The chance of any verdict where nothing is true, over all looks and primary claims together."""
 
 MAX_PRIMARY = 3
 """A study may have at most this many primary claims: each costs the others power."""
@@ -16,7 +16,8 @@ MAX_PRIMARY = 3
 class Looks(Frozen):
     """The seed counts at which claims are judged, and what each look may spend.
 
-    A look at n uses seeds 0 to n-1 and no others. Between looks, more seeds move estimates, never a verdict.
+    A look at n uses seeds 0 to n-1 and no others. Between looks, more seeds move estimates, never a
+    verdict.
     """
 
     seeds: tuple[int, ...] = Field(default=(5, 10), min_length=1)

@@ -1,6 +1,7 @@
 """A document as a tagged PDF: PDF/UA-1, enforced by typst, which refuses a figure without a text.
 
-Fonts are the compiler's own, so that the bytes do not depend on the machine; the page carries no date.
+Fonts are the compiler's own, so that the bytes do not depend on the machine; the page carries no
+date.
 """
 
 import json
@@ -63,7 +64,7 @@ def _value(document: Document) -> dict[str, Any]:
 
 
 def _widths(table: Table) -> list[int]:
-    """Shares of the page for columns of long words; numbers and short words take what they need (0)."""
+    """Shares of the page for columns of long words; others take what they need (0)."""
     shares: list[int] = []
     for at, column in enumerate(table.columns):
         longest = max([len(column.name), *(len(row[at].text) for row in table.rows)])

@@ -4,6 +4,9 @@ What matplotlib writes is stripped of its prologue, metadata, style sheet and na
 none; `reports.pdf` puts them back), and every id gets the figure's own prefix.
 """
 
+# Types of pandas follow the values of its arguments, which the checker cannot see.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportReturnType=false
+
 import io
 import re
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """Statistics of few seeds: numbers in, numbers out.
 
-The seed is the unit of replication. Unknown is NaN, never 0: one seed tells nothing about spread, and
-neither do seeds that all gave the same number. Resampling is not used for intervals: at 5 seeds a
-"95 %" bootstrap interval covers 83 % (3,000 repetitions, normal data), Student's t 95 %.
+The seed is the unit of replication. Unknown is NaN, never 0: one seed tells nothing about spread,
+and neither do seeds that all gave the same number. Resampling is not used for intervals: at 5 seeds
+a "95 %" bootstrap interval covers 83 % (3,000 repetitions, normal data), Student's t 95 %.
 """
 
 import math
@@ -55,7 +55,7 @@ class RankAgreement(NamedTuple):
 
 
 def no_spread(values: Sequence[float]) -> bool:
-    """Whether all values are one number, up to the rounding of their differences (1e-9 relative)."""
+    """Whether all values are one number, up to rounding (1e-9 relative)."""
     return max(values) - min(values) <= 1e-9 * max(1.0, *(abs(value) for value in values))
 
 

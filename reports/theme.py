@@ -1,8 +1,8 @@
-"""One look for all figures: colours that colour-blind readers tell apart, and ink that can be turned.
+"""One look for all figures: colours that colour-blind readers tell apart, ink that can turn.
 
 Text and axes are drawn in INK and FAINT, the paper's numbers in PAPER, the random encoder in FLOOR;
-`reports.html` replaces these four by colours of the page, so that a figure reads in the dark as well.
-Nothing else may use them.
+`reports.html` replaces these four by colours of the page, so that a figure reads in the dark as
+well. Nothing else may use them.
 """
 
 INK = "#1b1f25"
@@ -42,4 +42,4 @@ STYLE = {
     "ytick.color": FAINT,
     "ytick.labelcolor": INK,
 }
-"""For matplotlib's rc_context; text is drawn as paths, so that it looks the same on every machine."""
+"""For matplotlib's rc_context; text is drawn as paths, the same on every machine."""

@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from sweeps.record import TrialRecord
 from reports.evidence import CellInfo, Evidence, PlannedTrial
+from sweeps.record import TrialRecord
 
 
 class Outcome(NamedTuple):
@@ -21,7 +21,7 @@ class Outcome(NamedTuple):
     state: Literal["finished", "no number", "failed", "missing"]
     """No number: it finished, but its metric is absent or not finite (controls need none)."""
     record: TrialRecord | None
-    """The attempt that counts: the newest with a number, else the newest finished, else the newest."""
+    """The one that counts: the newest with a number, else the newest that finished, else any."""
     attempts: tuple[TrialRecord, ...]
     """All of them, oldest first."""
     values: tuple[float, ...]

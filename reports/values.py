@@ -1,9 +1,12 @@
-"""What a figure shows, as a tidy table: the first of its two steps. The second is `reports.drawing`.
+"""What a figure shows, as a tidy table: the first of its two steps; see `reports.drawing`.
 
-One row an arm and planned seed: place (along the bottom; for heat maps row and column), group, cell,
-seed, value, and the cell's own mean, low, high (95 %), n, published and floor (its random encoder's
-mean) in each of its rows.
+One row an arm and planned seed: place (along the bottom; for heat maps row and column), group,
+cell, seed, value, and the cell's own mean, low, high (95 %), n, published and floor (its random
+encoder's mean) in each of its rows.
 """
+
+# Types of pandas follow the values of its arguments, which the checker cannot see.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportReturnType=false
 
 import math
 import re
@@ -84,14 +87,15 @@ def _first_of_each(arms: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
 def _told_apart(arms: pd.DataFrame, named: tuple[str, ...]) -> pd.DataFrame:
     """Where several cells share a place and group, what else tells them apart joins the group."""
-    if not (arms.groupby(["place", "group"])["cell"].nunique() > 1).any():
+    spots = arms.drop_duplicates(["place", "group", "cell"])
+    if not spots.duplicated(["place", "group"]).any():
         return arms.reset_index(drop=True)
     others = [
         column
         for column in arms.columns
         if column.startswith(AXIS)
         and column.removeprefix(AXIS) not in named
-        and arms[column].nunique() > 1
+        and len(set(arms[column])) > 1
     ]
     if not others:
         return arms.assign(group=arms["cell"]).reset_index(drop=True)

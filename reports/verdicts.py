@@ -1,11 +1,11 @@
 """Verdicts: a pure function of the study and its records.
 
 Primary claims are judged at the study's looks. A look at n uses seeds 0 to n-1 and no others, and
-needs all of them in every cell of a claim; its share of the 5 % goes through Holm over the claims not
-yet decided (one whose seeds are not complete counts with p = 1); the first decision stands. So the
-chance of any decision where nothing is true stays at or below 5 %: within a look by Holm, over the
-looks since the shares add up to at most one. A record that arrives later can complete a claim, and
-never takes a decision back.
+needs all of them in every cell of a claim; its share of the 5 % goes through Holm over the claims
+not yet decided (one whose seeds are not complete counts with p = 1); the first decision stands. So
+the chance of any decision where nothing is true stays at or below 5 %: within a look by Holm, over
+the looks since the shares add up to at most one. A record that arrives later can complete a claim,
+and never takes a decision back.
 """
 
 import math

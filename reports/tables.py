@@ -1,0 +1,242 @@
+"""The sections of numbers: by cell, by claim, by seed, by trial, and how the cells deviate."""
+
+import math
+from collections.abc import Sequence
+
+from reports.claims import RanksLike
+from reports.document import (
+    AnyBlock,
+    Cell,
+    Column,
+    Section,
+    Table,
+    Text,
+)
+from reports.evidence import CellInfo, Deviation
+from reports.findings import Findings
+from reports.trials import Outcome
+from reports.verdicts import Verdict
+from reports.wording import (
+    bounds,
+    common_to,
+    interval_text,
+    number,
+    seed_list,
+    signed,
+)
+
+
+def number_section(findings: Findings) -> Section:
+    evidence, unit = findings.evidence, findings.evidence.unit
+    columns = (
+        "cell",
+        f"mean, {unit}",
+        "95 % interval",
+        "n",
+        f"paper, {unit}",
+        "difference",
+        "floor",
+    )
+    rows = []
+    for info in evidence.cells:
+        if info.role == "control":
+            continue
+        row = findings.cells.get(info.name)
+        mean = math.nan if row is None else row["mean"]
+        n = 0 if row is None else row["n"]
+        floor = findings.cells.get(info.floor or "")
+        rows.append(
+            (
+                Cell(text=info.name),
+                number(mean),
+                Cell(text=interval_text(row), order=math.nan if row is None else row["low"]),
+                Cell(text=str(n), order=n),
+                number(info.published),
+                number(None if info.published is None else mean - info.published, sign=True),
+                _above_floor(info, mean, None if floor is None else floor["mean"]),
+            )
+        )
+    blocks: list[AnyBlock] = []
+    if rows:
+        blocks.append(
+            Table(
+                caption=f"{evidence.metric_name} by cell: mean over seeds with its 95 % Student-t "
+                "interval, the paper's number, ours minus the paper's, and ours minus the random "
+                "encoder's.",
+                columns=(
+                    Column(name=columns[0]),
+                    *(Column(name=name, form="number") for name in columns[1:6]),
+                    Column(name="above random encoder", form="number"),
+                ),
+                rows=tuple(rows),
+            )
+        )
+    if evidence.published_source:
+        blocks.append(Text(text=f"The paper's numbers: {evidence.published_source}."))
+    return Section(ident="numbers", title="Numbers by cell", blocks=tuple(blocks))
+
+
+def claim_section(findings: Findings) -> Section:
+    rows = []
+    for verdict in findings.judged:
+        claim = verdict.claim
+        if isinstance(claim, RanksLike):
+            margin, mean, reach = "", f"tau-b {verdict.so_far.mean:+.2f}", "none"
+            mean = mean if not math.isnan(verdict.so_far.mean) else "none yet"
+        else:
+            margin = f"{claim.margin:+.1f}"
+            mean = signed(verdict)
+            reach = bounds(verdict)
+        rows.append(
+            (
+                Cell(text=claim.name),
+                Cell(text="primary" if claim.primary else "exploratory"),
+                Cell(
+                    text=" against ".join(verdict.cells)
+                    if claim.kind == "beats"
+                    else _many(verdict)
+                ),
+                Cell(text=margin),
+                Cell(text=mean, order=verdict.so_far.mean),
+                Cell(text=reach, order=verdict.so_far.low),
+                Cell(text=seed_list(verdict.seeds), order=len(verdict.seeds)),
+                Cell(text="" if verdict.look is None else f"at {verdict.look} seeds"),
+                Cell(text=verdict.words),
+            )
+        )
+    if not rows:
+        return Section(ident="claims", title="Claims", blocks=())
+    names = ("claim", "status", "cells", "margin", "all seeds", "95 % interval", "seeds")
+    numeric = {"margin", "all seeds", "95 % interval"}
+    return Section(
+        ident="claims",
+        title="Claims",
+        blocks=(
+            Table(
+                caption="Every claim, estimated from all paired seeds so far: a description; "
+                "verdicts are given at the looks only.",
+                columns=(
+                    *(Column(name=n, form="number" if n in numeric else "words") for n in names),
+                    Column(name="judged"),
+                    Column(name="verdict"),
+                ),
+                rows=tuple(rows),
+            ),
+        ),
+    )
+
+
+def seed_section(findings: Findings) -> Section:
+    seeds = sorted({outcome.trial.seed for outcome in findings.found})
+    evidence = findings.evidence
+    rows = []
+    for info in evidence.cells:
+        own = {o.trial.seed: o for o in findings.found if o.cell.name == info.name}
+        if info.role != "control" and own:
+            rows.append((Cell(text=info.name), *(_seed(own.get(seed)) for seed in seeds)))
+    if not rows:
+        return Section(ident="seeds", title="Every seed", blocks=())
+    return Section(
+        ident="seeds",
+        title="Every seed",
+        blocks=(
+            Table(
+                caption=f"{evidence.metric_name}, {evidence.unit}, by cell and seed.",
+                columns=(
+                    Column(name="cell"),
+                    *(Column(name=f"seed {seed}", form="number") for seed in seeds),
+                ),
+                rows=tuple(rows),
+            ),
+        ),
+    )
+
+
+def deviation_section(findings: Findings) -> Section:
+    arms = [info for info in findings.evidence.cells if info.role == "arm"]
+    common = common_to([info.deviations for info in arms])
+    blocks: list[AnyBlock] = []
+    if common:
+        blocks.append(_deviation_table("Shared by all arms.", [("all arms", d) for d in common]))
+    if own := [(i.name, d) for i in arms for d in i.deviations if d not in common]:
+        blocks.append(_deviation_table("Of single arms.", own))
+    text = (
+        "Every field of the resolved configuration that differs from the same cell at paper scale, "
+        "found by comparing the two."
+        if blocks
+        else "No field of any arm differs from the same cell at paper scale."
+    )
+    return Section(
+        ident="deviations", title="Deviations from the paper", blocks=(Text(text=text), *blocks)
+    )
+
+
+def trial_section(findings: Findings) -> Section:
+    if not findings.found:
+        return Section(ident="trials", title="The trial behind each number", blocks=())
+    rows = [
+        (
+            Cell(text=o.cell.name),
+            Cell(text=str(o.trial.seed), order=o.trial.seed),
+            number(o.value),
+            Cell(text=o.trial.key),
+            Cell(text=o.trial.command),
+        )
+        for o in findings.found
+    ]
+    return Section(
+        ident="trials",
+        title="The trial behind each number",
+        blocks=(
+            Table(
+                caption="The key is the hash of everything that can change the number; the command "
+                "runs exactly this trial, with full output.",
+                columns=(
+                    Column(name="cell"),
+                    Column(name="seed", form="number"),
+                    Column(
+                        name=f"{findings.evidence.metric}, {findings.evidence.unit}", form="number"
+                    ),
+                    Column(name="key", form="code"),
+                    Column(name="command", form="code"),
+                ),
+                rows=tuple(rows),
+            ),
+        ),
+    )
+
+
+def _deviation_table(caption: str, rows: Sequence[tuple[str, Deviation]]) -> Table:
+    return Table(
+        caption=caption,
+        columns=(
+            Column(name="arm"),
+            Column(name="field", form="code"),
+            Column(name="here"),
+            Column(name="paper"),
+        ),
+        rows=tuple(
+            (Cell(text=cell), Cell(text=d.field), Cell(text=d.here), Cell(text=d.paper))
+            for cell, d in rows
+        ),
+    )
+
+
+def _seed(outcome: Outcome | None) -> Cell:
+    if outcome is None:
+        return Cell(text="")
+    if outcome.state == "finished":
+        return Cell(text=f"{outcome.value:.2f}", order=outcome.value)
+    return Cell(text=outcome.state, tone="open" if outcome.state == "missing" else "bad")
+
+
+def _above_floor(info: CellInfo, mean: float, floor: float | None) -> Cell:
+    if info.role != "arm" or floor is None or math.isnan(floor) or math.isnan(mean):
+        return Cell(text="")
+    gain = mean - floor
+    return Cell(text=f"{gain:+.1f}", order=gain, tone="bad" if gain < 0 else "plain")
+
+
+def _many(verdict: Verdict) -> str:
+    cells = verdict.cells
+    return ", ".join(cells) if len(cells) <= 6 else f"{len(cells)} cells"
