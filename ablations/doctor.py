@@ -3,7 +3,6 @@
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
 
 from ablations import timing
 from ablations.showing import console, print_json, size
@@ -14,10 +13,10 @@ LEAST_FREE = 2_000_000_000
 
 def examine(path: Path, data: Path | None, *, as_json: bool) -> None:
     """Looks, times where nothing was timed yet, and prints; writes nothing."""
-    from ablations.resolve import device_at_hand
+    from simclr_core.execution import resolve_device
     from sweeps.provenance import collect
 
-    device = device_at_hand("auto")
+    device = resolve_device("auto")
     kept = timing.known(path / "machine.json")
     timed = kept if kept is not None and kept.device == device else timing.measure(device)
     gain = bf16_gain(timed)
@@ -73,7 +72,7 @@ def problems(path: Path, data: Path | None, device: timing.Device) -> list[str]:
     from simclr_core.errors import DataError
 
     sentences: list[str] = []
-    home = next((one for one in (path.absolute(), *path.absolute().parents) if one.exists()))
+    home = next(one for one in (path.absolute(), *path.absolute().parents) if one.exists())
     free = shutil.disk_usage(home).free
     if free < LEAST_FREE:
         sentences.append(f"disk: {size(free)} free at {home}, make room or name another --store")

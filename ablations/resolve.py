@@ -15,6 +15,7 @@ from ablations.yaml_file import read_yaml
 from simclr_core.config import Config
 from simclr_core.data import data_at, fingerprint
 from simclr_core.errors import DataError, DataMissing
+from simclr_core.execution import resolve_device
 from simclr_core.settings import default_settings, mistakes
 from sweeps.axes import AnyAxis
 from sweeps.errors import PlanError
@@ -34,22 +35,6 @@ COMPANIONS = (
 """What every study has without saying so."""
 
 
-def device_at_hand(asked: Literal["auto", "cpu", "cuda", "mps"]) -> Literal["cpu", "cuda", "mps"]:
-    """The device to run on.
-
-    Raises:
-        UsageError: the asked one is not here.
-    """
-    import torch
-
-    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
-    if asked == "auto":
-        return "cuda" if cuda else "mps" if mps else "cpu"
-    if (asked == "cuda" and not cuda) or (asked == "mps" and not mps):
-        raise UsageError(f"--device: there is no {asked} on this machine; use --device cpu")
-    return asked
-
-
 class Composed:
     """A study at a scale as it was asked for: its sweep, and how cells become configurations."""
 
@@ -66,8 +51,12 @@ class Composed:
 
     @cached_property
     def device(self) -> Literal["cpu", "cuda", "mps"]:
-        """The device of all trials."""
-        return device_at_hand(self.request.device)
+        """The device of all trials.
+
+        Raises:
+            ConfigurationError: this machine does not have the one asked for.
+        """
+        return resolve_device(self.request.device)
 
     @property
     def seeds(self) -> tuple[int, ...]:
