@@ -4,14 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from simclr_core.execution import Execution
-from simclr_core.pretrain import pretrain
 
 from ablations.chain import ENCODER, chain
 from simclr_core.config import Config
 from simclr_core.data import Dataset, fingerprint, load
 from simclr_core.errors import DataError
-from simclr_core.readouts import read_out
+from simclr_core.evaluation import read_out
+from simclr_core.execution import Execution
+from simclr_core.pretrain import pretrain
 from sweeps.context import Outcome, TrialContext
 from sweeps.keys import chain_keys
 

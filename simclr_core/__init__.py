@@ -1,0 +1,46 @@
+"""SimCLR as the paper writes it: views t and t', encoder f, head g, NT-Xent; a probe on h.
+
+`run(config)` is a whole trial; `pretrain` and `read_out` are its two stages.
+"""
+
+from simclr_core.config import READOUT_VERSION, TRAINER_VERSION, Config
+from simclr_core.data import AnyData, Dataset, fingerprint, load
+from simclr_core.errors import ConfigurationError, DataError, DataMissing, Diverged, SimclrError
+from simclr_core.evaluation import ReadOut, read_out
+from simclr_core.execution import Execution
+from simclr_core.observer import Curve, Observer
+from simclr_core.pretrain import Pretrained, pretrain
+from simclr_core.run import Result, run
+from simclr_core.settings import check
+from simclr_core.textures import Textures
+from simclr_core.views import AnyViews, OneBranch, Symmetric, draw_views
+
+__all__ = [
+    "READOUT_VERSION",
+    "TRAINER_VERSION",
+    "AnyData",
+    "AnyViews",
+    "Config",
+    "ConfigurationError",
+    "Curve",
+    "DataError",
+    "DataMissing",
+    "Dataset",
+    "Diverged",
+    "Execution",
+    "Observer",
+    "OneBranch",
+    "Pretrained",
+    "ReadOut",
+    "Result",
+    "SimclrError",
+    "Symmetric",
+    "Textures",
+    "check",
+    "draw_views",
+    "fingerprint",
+    "load",
+    "pretrain",
+    "read_out",
+    "run",
+]

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from simclr_core.decoding import DECODING_VERSION, picture_of
+from simclr_core.decoding import DECODING_VERSION, Picture, picture_of
 from simclr_core.errors import DataError, DataMissing
 from simclr_core.fingerprints import digest, remembered, stamp
 from simclr_core.folders import existing, subset
@@ -42,10 +42,11 @@ class _Arrays(NamedTuple):
 
 
 class Cifar10(Frozen):
-    """CIFAR-10's published archive: `cifar-10-python.tar.gz`, `cifar-10-binary.tar.gz`, unpacked too.
+    """CIFAR-10's published archives.
 
-    All four give the same pictures and the same fingerprint. The python form is a pickle; only
-    what such a batch is made of (dictionaries, lists, bytes, numbers, one kind of array) is let in.
+    `cifar-10-python.tar.gz`, `cifar-10-binary.tar.gz` and the folders they unpack to: all four give
+    the same pictures and the same fingerprint. The python form is a pickle; only what such a batch
+    is made of (dictionaries, lists, bytes, numbers, one kind of array) is let in.
     """
 
     kind: Literal["cifar10"] = "cifar10"
@@ -90,6 +91,12 @@ class Cifar10(Frozen):
         def items() -> Iterator[tuple[int, Any]]:
             return ((i, arrays.pixels[row]) for i, row in enumerate(rows))
 
+        def name(i: int) -> str:
+            return f"image {rows[i]}"
+
+        def decode(pixels: NDArray[np.uint8]) -> Picture:
+            return picture_of(pixels, self.size)
+
         return Source(
             where=shown(str(path)),
             class_names=CLASS_NAMES,
@@ -97,9 +104,9 @@ class Cifar10(Frozen):
             num_train=len(train),
             size=self.size,
             notes=(),
-            name=lambda i: f"image {rows[i]}",
+            name=name,
             items=items,
-            decode=lambda pixels: picture_of(pixels, self.size),
+            decode=decode,
             estimate=lambda: len(rows) * _PIXELS,
         )
 
@@ -145,8 +152,8 @@ def _read(path: Path) -> _Arrays:
             wrong.append(f"{'/'.join(wanted[i].name)} ({' '.join(str(error).split())[:100]})")
     if wrong:
         raise DataError(
-            f"{path}: {len(wrong)} of {len(wanted)} batches are not as published: {'; '.join(wrong)};"
-            " fetch the archive again"
+            f"{path}: {len(wrong)} of {len(wanted)} batches are not as published:"
+            f" {'; '.join(wrong)}; fetch the archive again"
         )
     return _Arrays(
         np.concatenate([pixels for pixels, _ in batches]).reshape(-1, 3, 32, 32),
@@ -190,5 +197,9 @@ class _Unpickler(pickle.Unpickler):
         if (module, global_name) == ("numpy", "dtype"):
             return np.dtype
         if (module, global_name) == ("_codecs", "encode"):  # bytes in protocols below 3
-            return lambda text, encoding: text.encode("latin-1")
+            return _latin_bytes
         raise pickle.UnpicklingError(f"{module_name}.{global_name} has no place in such a batch")
+
+
+def _latin_bytes(text: str, _encoding: str) -> bytes:
+    return text.encode("latin-1")

@@ -1,9 +1,9 @@
 """The seven operations of figure 4, whose compositions figure 5 compares.
 
 Each is a value with two methods: ``draw(draws, shapes)`` says for each image what will happen, from
-its own numbers; ``apply(images, chances)`` does just that and nothing else. ``shapes`` are the images'
-own heights and widths, [B, 2]; images are float32 in [0, 1] before and after.
-A new operation is a class with both, named in the union at the foot.
+its own numbers; ``apply(images, chances)`` does just that and nothing else. ``shapes`` are the
+images' own heights and widths, [B, 2]; images are float32 in [0, 1] before and after. A new
+operation is a class with both, named in the union at the foot.
 
 Letters: B images of S x S pixels, H x W the padded size of pictures not yet cropped, T tries.
 """
@@ -33,7 +33,7 @@ class CropChances(NamedTuple):
 
 
 class Crop(Frozen):
-    """A random box, resized to the wanted square, mirrored left to right half the time (appendix A).
+    """A random box, resized to the wanted square and mirrored half the time (appendix A).
 
     Area uniform in 8 to 100 % of the image, aspect (width over height) log-uniform in 3/4 to 4/3,
     rounded to whole pixels; of ten tries the first box that fits the image's own shape, else the
@@ -101,8 +101,8 @@ class Crop(Frozen):
     ) -> Float[Tensor, "B 3 size size"]:
         """Cut, resize, mirror: to ``size``, or to the side that (square) images already have.
 
-        The first operation of a view gets the uint8 pictures, zero-padded at the bottom right to one
-        size; boxes lie inside each picture's own shape, so the padding is never seen.
+        The first operation of a view gets the uint8 pictures, zero-padded at the bottom right to
+        one size; boxes lie inside each picture's own shape, so the padding is never seen.
         """
         size = images.shape[-1] if size is None else size
         return resized_boxes(images, chances.boxes, chances.flipped, size, self.interpolation)
@@ -132,7 +132,7 @@ class Cutout(Frozen):
     kind: Literal["cutout"] = "cutout"
 
     side: float = Field(default=0.5, gt=0, le=1)
-    """The square's side as a part of the image's; half, as the method's authors have it on CIFAR-10."""
+    """The square's side as a part of the image's; half, as its authors have it on CIFAR-10."""
 
     fill: float = Field(default=0.5, ge=0, le=1)
     """The value of all three colours there; 0.5 is grey."""
@@ -158,7 +158,7 @@ class Cutout(Frozen):
 
 
 class NoiseChances(NamedTuple):
-    """Where each image's list of normal numbers begins: the numbers themselves are made on the device."""
+    """Where each image's list of normal numbers begins; they are made on the device."""
 
     keys: Int64[Tensor, " B"]
 
@@ -196,8 +196,9 @@ class RotationChances(NamedTuple):
 class Rotation(Frozen):
     """A turn by 90, 180 or 270 degrees, each as likely (figure 4).
 
-    The paper names these three angles and no probability. Three views in four are turned here, which
-    makes the four orientations equally likely and keeps the upright one, which probes see, among them.
+    The paper names these three angles and no probability. Three views in four are turned here,
+    which makes the four orientations equally likely and keeps the upright one, which probes see,
+    among them.
     """
 
     kind: Literal["rotation"] = "rotation"

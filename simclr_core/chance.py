@@ -1,8 +1,8 @@
 """Chance without state: every number is a function of what it is for.
 
 A number is keyed by (seed, epoch, image, view, operation, how-manieth such operation, index). It is
-therefore the same in whatever batch, chunk or order its image is met, an interrupted run goes on with
-the numbers it would have had, and two arms that share an operation draw the same ones.
+therefore the same in whatever batch, chunk or order its image is met, an interrupted run goes on
+with the numbers it would have had, and two arms that share an operation draw the same ones.
 
 Letters: N images, K numbers an image.
 """
@@ -28,9 +28,9 @@ _UNIFORM, _INTEGERS, _NORMAL = 0, 1, 2
 class Draws:
     """The numbers of one operation on one view: an endless numbered list for each of N images.
 
-    Asked again, it gives the same numbers again; ``uniform``, ``integers`` and ``normal`` read three
-    separate lists. Uniforms and integers are the same bits on every device; normals pass through a
-    logarithm and a cosine, which devices round differently in the last place.
+    Asked again, it gives the same numbers again; ``uniform``, ``integers`` and ``normal`` read
+    three separate lists. Uniforms and integers are the same bits on every device; normals pass
+    through a logarithm and a cosine, which devices round differently in the last place.
     """
 
     keys: Int64[Tensor, " N"]
@@ -71,12 +71,12 @@ class Chance:
 
     @classmethod
     def of(cls, seed: int, epoch: int, images: Int64[Tensor, " N"]) -> "Chance":
-        """The chance of the images with these ids; seed and epoch are any integers (modulo 2^64)."""
+        """The chance of the images with these ids; any integers (modulo 2^64) are seeds, epochs."""
         start = _mixed_integer(_mixed_integer(_WEYL * (seed + 1)) + _WEYL * (epoch + 1))
         return cls(_mixed((images + 1) * _signed(_WEYL) + _signed(start)))
 
     def at(self, view: str, operation: str, occurrence: int = 0) -> Draws:
-        """The numbers of an operation on a view; ``occurrence`` counts equal operations there from 0."""
+        """The numbers of an operation on a view; ``occurrence`` counts its equals there from 0."""
         name = f"{view}\0{operation}\0{occurrence}".encode()
         word = int.from_bytes(hashlib.sha256(name).digest()[:8], "little")
         return Draws(_mixed(self.keys + _signed(_WEYL * (word + 1))))

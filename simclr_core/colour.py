@@ -1,6 +1,7 @@
 """Colour distortion: jitter, then drop to grey (section 3.2 and appendix A).
 
-Letters: B images of S x S pixels, P pixels of an image, M the images that an operation chose.
+Letters: B images of S x S pixels, P pixels of an image, C its 3 colours, M the images
+that an operation chose.
 """
 
 from typing import Literal, NamedTuple
@@ -31,17 +32,17 @@ class ColourChances(NamedTuple):
 class Colour(Frozen):
     """Colour jitter with probability 0.8, then drop to grey with probability 0.2.
 
-    Jitter, in this order and each clamped to [0, 1]: brightness (times a factor), contrast (away from
-    the image's mean grey), saturation (away from each pixel's grey), all with factors uniform in
-    [max(0, 1 - 0.8 s), 1 + 0.8 s], and a turn of the hue, uniform in [-0.2 s, 0.2 s] of the circle,
-    exact in HSV. That is torchvision's ColorJitter in the fixed order of the paper's listing; the
-    official code shuffles the four.
+    Jitter, in this order and each clamped to [0, 1]: brightness (times a factor), contrast (away
+    from the image's mean grey), saturation (away from each pixel's grey), all with factors uniform
+    in [max(0, 1 - 0.8 s), 1 + 0.8 s], and a turn of the hue, uniform in [-0.2 s, 0.2 s] of the
+    circle, exact in HSV. That is torchvision's ColorJitter in the fixed order of the paper's
+    listing; the official code shuffles the four.
     """
 
     kind: Literal["colour"] = "colour"
 
     strength: float = Field(default=1.0, ge=0, le=2.5)
-    """s: 1 for ImageNet, 0.5 for CIFAR-10 (appendices A and B.9); at 2.5 the hue is lost altogether."""
+    """s: 1 for ImageNet, 0.5 for CIFAR-10 (appendices A and B.9); at 2.5 the hue is lost."""
 
     jitter_probability: float = Field(default=0.8, ge=0, le=1)
     """How many of the views are jittered."""
@@ -76,28 +77,28 @@ class Colour(Frozen):
 
 
 def _jitter(
-    planes_3MSS: Tensor, brightness: Tensor, contrast: Tensor, saturation: Tensor, hue: Tensor
+    planes_CMSS: Tensor, brightness: Tensor, contrast: Tensor, saturation: Tensor, hue: Tensor
 ) -> Tensor:
-    """All four of the jitter, in place: the planes are private, and 1.5 MB at a time stay in cache."""
-    planes = planes_3MSS.flatten(2)
+    """All four of the jitter, in place: the planes are private and small enough for the cache."""
+    planes = planes_CMSS.flatten(2)
     planes.mul_(brightness[:, None]).clamp_(max=1)
     mean_grey_M = sum(
         weight * mean for weight, mean in zip(_GREY, planes.mean(2).unbind(0), strict=True)
     )
     planes.mul_(contrast[:, None]).add_(((1 - contrast) * mean_grey_M)[:, None]).clamp_(0, 1)
     planes = torch.lerp(_grey(planes), planes, saturation[:, None]).clamp_(0, 1)
-    return _turned(planes, hue).view_as(planes_3MSS)
+    return _turned(planes, hue).view_as(planes_CMSS)
 
 
-def _turned(planes_3MP: Tensor, turns_M: Tensor) -> Tensor:
+def _turned(planes_CMP: Tensor, turns_M: Tensor) -> Tensor:
     """The hue turned round the circle, saturation and value kept.
 
-    With v the largest and m the smallest of r, g, b and d = v - m, the hue (a fraction of the circle) is
-    sign(g - b) (1 + (g + b - r - m) / d) / 6, and a colour comes back as v - d clamp(2 - 6 w, 0, 1),
-    where w is how far the hue lies from the opposite of that primary (1/2, 5/6 and 1/6). Both are the usual
-    sextants without branches. Grey (d = 0) has no hue and stays.
+    With v the largest and m the smallest of r, g, b and d = v - m, the hue (a fraction of the
+    circle) is sign(g - b) (1 + (g + b - r - m) / d) / 6, and a colour comes back as v - d clamp(2 -
+    6 w, 0, 1), where w is how far the hue lies from the opposite of that primary (1/2, 5/6 and
+    1/6). Both are the usual sextants without branches. Grey (d = 0) has no hue and stays.
     """
-    r, g, b = planes_3MP.unbind(0)
+    r, g, b = planes_CMP.unbind(0)
     largest = torch.maximum(r, g)
     torch.maximum(largest, b, out=largest)
     smallest = torch.minimum(r, g)
@@ -112,8 +113,8 @@ def _turned(planes_3MP: Tensor, turns_M: Tensor) -> Tensor:
     return torch.addcmul(full, six_d, away, out=away).clamp_(smallest, largest)
 
 
-def _drop(planes_3MSS: Tensor) -> Tensor:
-    return _grey(planes_3MSS).expand_as(planes_3MSS)
+def _drop(planes_CMSS: Tensor) -> Tensor:
+    return _grey(planes_CMSS).expand_as(planes_CMSS)
 
 
 def _grey(planes: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ Words = NDArray[np.uint64]
 
 
 def mix(words: Words) -> Words:
-    """The output function of splitmix64 (Steele, Lea and Flood 2014) after one step from `words`."""
+    """The output of splitmix64 (Steele, Lea and Flood 2014) after one step from `words`."""
     z = words + np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -20,7 +20,7 @@ def mix(words: Words) -> Words:
 
 
 def keys(*path: int, count: int) -> Words:
-    """One word for each of `count` items under `path`; a longer list starts with the shorter one."""
+    """A word for each of `count` items under `path`; a longer list starts with a shorter one."""
     key = np.zeros(1, np.uint64)
     for step in path:
         key = mix(key ^ np.array([step], np.uint64))

@@ -103,7 +103,7 @@ def content_hash(height: int, width: int, pixels: bytes | bytearray | memoryview
 
 @contextmanager
 def quiet() -> Generator[None]:
-    """Without Pillow's warnings (odd EXIF, very large pictures): what cannot be read is an error."""
+    """Without Pillow's warnings (odd EXIF, very large pictures): the unreadable is an error."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

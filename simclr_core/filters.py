@@ -1,7 +1,8 @@
 """Operations that look at a pixel's neighbours: Gaussian blur and the Sobel filter.
 
 At a border the image is mirrored without repeating its edge (torch's reflect, scipy's mirror).
-Letters: B images of S x S pixels, M the images that an operation chose, K taps of a kernel.
+Letters: B images of S x S pixels, C its 3 colours, M the images that an operation chose,
+K taps of a kernel.
 """
 
 from typing import Literal, NamedTuple
@@ -27,8 +28,8 @@ class BlurChances(NamedTuple):
 class Blur(Frozen):
     """Gaussian blur of half the images, sigma uniform in 0.1 to 2 pixels (appendix A).
 
-    The kernel is 10 % of the image's side, made odd as the official code does it: see ``kernel_size``.
-    Each image has its own sigma; the official code draws one for a whole batch.
+    The kernel is 10 % of the image's side, made odd as the official code does it: see
+    ``kernel_size``. Each image has its own sigma; the official code draws one for a whole batch.
     """
 
     kind: Literal["blur"] = "blur"
@@ -64,8 +65,8 @@ class Blur(Frozen):
 def kernel_size(size: int) -> int:
     """The number of taps for images of this side: 32 -> 3, 96 -> 9, 224 -> 23.
 
-    2 int((S // 10) / 2) + 1, the rule of the official code; but at least 3, since its single tap for
-    sides under 20 px would not blur.
+    2 int((S // 10) / 2) + 1, the rule of the official code; but at least 3, since its single tap
+    for sides under 20 px would not blur.
     """
     return max(3, 2 * int((size // 10) / 2) + 1)
 
@@ -102,8 +103,8 @@ class Sobel(Frozen):
         return along_x.square_().add_(along_y.square_()).sqrt_().div_(4).clamp_(max=1)
 
 
-def _blur(planes_3MSS: Tensor, sigma_M: Tensor) -> Tensor:
-    size = planes_3MSS.shape[-1]
+def _blur(planes_CMSS: Tensor, sigma_M: Tensor) -> Tensor:
+    size = planes_CMSS.shape[-1]
     radius = kernel_size(size) // 2
     if size <= radius:
         raise ValueError(f"a blur mirrors {radius} px at the border: images need more, got {size}")
@@ -111,38 +112,38 @@ def _blur(planes_3MSS: Tensor, sigma_M: Tensor) -> Tensor:
     weights_MK = (-0.5 * (offset_K / sigma_M[:, None]).square()).exp_()
     weights_MK = weights_MK / weights_MK.sum(1, keepdim=True)
     blurred = (
-        _by_three(planes_3MSS, weights_MK) if radius == 1 else _by_many(planes_3MSS, weights_MK)
+        _by_three(planes_CMSS, weights_MK) if radius == 1 else _by_many(planes_CMSS, weights_MK)
     )
     return blurred.clamp_(0, 1)
 
 
-def _by_three(planes_3MSS: Tensor, weights_M3: Tensor) -> Tensor:
+def _by_three(planes_CMSS: Tensor, weights_M3: Tensor) -> Tensor:
     """Three taps, in place, by adding shifted planes over their whole length.
 
     That mixes the end of a row with the start of the next; the two border lines are then set right.
     """
     side_M, centre_M = weights_M3[:, 0, None], weights_M3[:, 1, None]
-    size = planes_3MSS.shape[-1]
-    planes = planes_3MSS.flatten(2)
+    size = planes_CMSS.shape[-1]
+    planes = planes_CMSS.flatten(2)
     for axis, step in ((-1, 1), (-2, size)):
         both_sides = torch.empty_like(planes)
         line = planes.view(-1)
         torch.add(line[: -2 * step], line[2 * step :], out=both_sides.view(-1)[step:-step])
-        image, sums = planes.view_as(planes_3MSS), both_sides.view_as(planes_3MSS)
+        image, sums = planes.view_as(planes_CMSS), both_sides.view_as(planes_CMSS)
         torch.mul(image.select(axis, 1), 2, out=sums.select(axis, 0))
         torch.mul(image.select(axis, -2), 2, out=sums.select(axis, -1))
         planes.mul_(centre_M).addcmul_(both_sides, side_M)
-    return planes_3MSS
+    return planes_CMSS
 
 
-def _by_many(planes_3MSS: Tensor, weights_MK: Tensor) -> Tensor:
+def _by_many(planes_CMSS: Tensor, weights_MK: Tensor) -> Tensor:
     """Any number of taps, as the same matrix [S, S] on rows and on columns of an image."""
-    size, taps = planes_3MSS.shape[-1], weights_MK.shape[1]
+    size, taps = planes_CMSS.shape[-1], weights_MK.shape[1]
     index_S = torch.arange(size, device=weights_MK.device)
     source_KS = (index_S[:taps, None] - taps // 2 + index_S).abs()
     source_KS = torch.where(source_KS < size, source_KS, 2 * (size - 1) - source_KS)
     placed_KSS = F.one_hot(source_KS, size).to(weights_MK.dtype)
     matrix_MSS = (weights_MK @ placed_KSS.flatten(1)).view(-1, size, size)
-    for plane in planes_3MSS:
+    for plane in planes_CMSS:
         torch.bmm(torch.bmm(matrix_MSS, plane), matrix_MSS.transpose(1, 2), out=plane)
-    return planes_3MSS
+    return planes_CMSS

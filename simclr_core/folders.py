@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from simclr_core.counter import permutation
-from simclr_core.decoding import DECODING_VERSION, decode, num_bytes
+from simclr_core.decoding import DECODING_VERSION, Picture, decode, num_bytes
 from simclr_core.errors import DataError, DataMissing
 from simclr_core.fingerprints import digest, remembered, stamp
 from simclr_core.gathering import Source
@@ -87,6 +87,12 @@ class Folder(Frozen):
             sizes = [num_bytes(f, self.size) for _, f in islice(contents(path, sample), _HEADERS)]
             return sum(sizes) * len(files) // len(sizes)
 
+        def name(i: int) -> str:
+            return shown("/".join(files[i].name))
+
+        def decoded(file: bytes) -> Picture:
+            return decode(file, self.size)
+
         return Source(
             where=shown(str(path)),
             class_names=listing.class_names,
@@ -94,9 +100,9 @@ class Folder(Frozen):
             num_train=len(train),
             size=self.size,
             notes=_notes(listing, self.test_fraction, self.split_seed),
-            name=lambda i: shown("/".join(files[i].name)),
+            name=name,
             items=lambda: contents(path, files),
-            decode=lambda file: decode(file, self.size),
+            decode=decoded,
             estimate=estimate,
         )
 

@@ -171,7 +171,7 @@ def _write(source: Source, folder: Path, workers: int) -> None:
         work.mkdir()
         with (work / "pixels").open("wb") as sink:
             table = _decode_all(source, sink, workers)
-        np.savez(work / "table.npz", **table)
+        np.savez(work / "table.npz", allow_pickle=False, **table)
         about = {
             **_about(source),
             "num_bytes": (work / "pixels").stat().st_size,

@@ -118,8 +118,8 @@ class Images:
     def content_hashes(self) -> list[bytes]:
         """SHA-256 over each picture's height, width and bytes: equal pictures, equal hashes."""
         return [
-            content_hash(*shape, picture.contiguous().cpu().numpy().data)
-            for shape, picture in zip(
+            content_hash(height, width, picture.contiguous().cpu().numpy().data)
+            for (height, width), picture in zip(
                 self.shapes.tolist(), self._each(torch.arange(len(self))), strict=True
             )
         ]

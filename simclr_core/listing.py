@@ -1,4 +1,4 @@
-"""Which of the files found in a folder or a tar are pictures of which class, in train or in test."""
+"""Which of the files found in a folder or a tar are pictures of which class and part."""
 
 import hashlib
 import unicodedata

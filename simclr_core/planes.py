@@ -19,8 +19,8 @@ def changed_where(
     """The images with the chosen ones changed and the others bit for bit as they were.
 
     ``change(planes, *chances)`` gets planes of its own, [3, M, S, S] and contiguous, which it may
-    overwrite. On the CPU it gets the chosen images only; elsewhere all of them, since picking would make
-    the host wait for the device.
+    overwrite. On the CPU it gets the chosen images only; elsewhere all of them, since picking would
+    make the host wait for the device.
     """
     if planes.device.type != "cpu":
         changed = change(planes.clone(memory_format=torch.contiguous_format), *chances)

@@ -1,10 +1,12 @@
 """Cutting boxes out of pictures and resizing them, as two matrices a picture.
 
-Resizing is linear and separable: out = rows @ picture @ columns^T for each colour. The matrices hold the
-antialiased weights that torchvision (antialias=True) and Pillow use; a box is a range of non-zero
-columns, a flip the same rows in reverse order, so crop, resize and flip are two batched products.
+Resizing is linear and separable: out = rows @ picture @ columns^T for each colour. The matrices
+hold the antialiased weights that torchvision (antialias=True) and Pillow use; a box is a range of
+non-zero columns, a flip the same rows in reverse order, so crop, resize and flip are two batched
+products.
 
-Letters: B pictures, H x W their (padded) size, L one of the two, S the size wanted.
+Letters: B pictures, H x W their (padded) size, L one of the two, C the 3 colours, S the size
+wanted.
 """
 
 from typing import Literal
@@ -27,10 +29,10 @@ def resized_boxes(
 ) -> Float[Tensor, "B 3 size size"]:
     """Boxes (top, left, height, width) of pictures, resized to a square and mirrored where flipped.
 
-    uint8 in 0 to 255 or float32 in [0, 1] comes in, float32 in [0, 1] goes out: what a bicubic filter
-    overshoots is clamped. Pixels outside its box have no influence on a result.
-    The colour planes of all pictures lie together in memory, [3, B, S, S]: operations on colours then
-    run over long rows.
+    uint8 in 0 to 255 or float32 in [0, 1] comes in, float32 in [0, 1] goes out: what a bicubic
+    filter overshoots is clamped. Pixels outside its box have no influence on a result. The colour
+    planes of all pictures lie together in memory, [3, B, S, S]: operations on colours then run over
+    long rows.
     """
     num, _, height, width = pictures.shape
     top, left, box_height, box_width = boxes.unbind(1)
@@ -41,17 +43,17 @@ def resized_boxes(
         rows_BSH.mul_(1 / 255)
     flat = pictures.to(torch.float32).reshape(num, 3 * height, width)
     narrow_B3HS = torch.bmm(flat, columns_BSW.transpose(1, 2)).view(num, 3, height, size)
-    planes_3BSS = flat.new_empty(3, num, size, size)
-    for plane, colour in zip(planes_3BSS, narrow_B3HS.unbind(1), strict=True):
+    planes_CBSS = flat.new_empty(3, num, size, size)
+    for plane, colour in zip(planes_CBSS, narrow_B3HS.unbind(1), strict=True):
         torch.bmm(rows_BSH, colour, out=plane)
-    return planes_3BSS.clamp_(0, 1).transpose(0, 1)
+    return planes_CBSS.clamp_(0, 1).transpose(0, 1)
 
 
 def centre_boxes(shapes: Int64[Tensor, "B 2"], size: int) -> Int64[Tensor, "B 4"]:
     """The squares in the middle that probes see (``Images.centre_squares``), one a picture.
 
-    Their side is 87.5 % of the short side, as ImageNet is tested (224 of 256); for sizes up to 32 px
-    the whole of it, since so small pictures have no margin to spare.
+    Their side is 87.5 % of the short side, as ImageNet is tested (224 of 256); for sizes up to 32
+    px the whole of it, since so small pictures have no margin to spare.
     """
     short_B = shapes.amin(1)
     side_B = short_B if size <= 32 else (short_B * 0.875).round().to(torch.int64).clamp(min=1)
@@ -60,7 +62,7 @@ def centre_boxes(shapes: Int64[Tensor, "B 2"], size: int) -> Int64[Tensor, "B 4"
     return torch.cat([corner_B2, sides_B2], dim=1)
 
 
-def _weights(
+def _weights(  # noqa: PLR0917 -- the numbers of one range, in the order of the formula
     start: Tensor,
     extent: Tensor,
     reverse: Tensor,
@@ -92,7 +94,8 @@ def _cubic(distance: Tensor) -> Tensor:
 
     1.5 x^3 - 2.5 x^2 + 1 up to 1, then -0.5 x^3 + 2.5 x^2 - 4 x + 2 up to 2, then 0. Written with
     truncated powers, 0.5 (1 - x) (2 - x)_+^2 + (2 x - 1) (1 - x)_+^2, since a branch over a tensor
-    costs 20 times a product (torch.where: 3.7 us a 32 x 32 matrix, a product 0.14; Zen 4, torch 2.15).
+    costs 20 times a product (torch.where: 3.7 us a 32 x 32 matrix, a product 0.14; Zen 4, torch
+    2.15).
     """
     near = 1 - distance
     wide = (2 - distance).clamp_(min=0)

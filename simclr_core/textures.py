@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from simclr_core.counter import Words, keys, mix
-from simclr_core.decoding import picture_of
+from simclr_core.decoding import Picture, picture_of
 from simclr_core.fingerprints import digest
 from simclr_core.gathering import Source
 from simclr_core.values import Frozen
@@ -85,6 +85,12 @@ class Textures(Frozen):
         def items() -> Iterator[tuple[int, Any]]:
             return enumerate(pixels)
 
+        def name(i: int) -> str:
+            return f"texture {i}"
+
+        def decode(pixels: NDArray[np.uint8]) -> Picture:
+            return picture_of(pixels, self.size)
+
         return Source(
             where="textures",
             class_names=CLASS_NAMES,
@@ -92,15 +98,15 @@ class Textures(Frozen):
             num_train=self.num_images,
             size=self.size,
             notes=(),
-            name=lambda i: f"texture {i}",
+            name=name,
             items=items,
-            decode=lambda picture: picture_of(picture, self.size),
+            decode=decode,
             estimate=lambda: pixels.size,
         )
 
 
 def generate(part: int, num: int) -> NDArray[np.uint8]:
-    """The first `num` pictures of train (0) or test (1): uint8 [N, 3, 32, 32]; classes take turns."""
+    """The first `num` pictures of train (0) or test (1), uint8 [N, 3, 32, 32]."""
     draw = _Draw(keys(1, part, count=num))
     label = np.arange(num) % len(CLASS_NAMES)
     pattern_NHW = _pattern(draw, label // 2, label % 2)

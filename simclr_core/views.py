@@ -5,7 +5,7 @@ Letters: B pictures padded to H x W, S the side of a view.
 
 from collections import Counter
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float, Int64, UInt8
@@ -30,9 +30,9 @@ class Symmetric(Frozen):
 class OneBranch(Frozen):
     """The asymmetric form of figure 5: one view is a random crop, the other that crop and more.
 
-    One base crop is drawn a picture and shared by both branches. The first view is the base image, the
-    second is what the cell's operations make of it. The flip belongs to none of the figure's seven
-    operations and is left out of the base; a crop in a cell has it.
+    One base crop is drawn a picture and shared by both branches. The first view is the base image,
+    the second is what the cell's operations make of it. The flip belongs to none of the figure's
+    seven operations and is left out of the base; a crop in a cell has it.
     """
 
     kind: Literal["one_branch"] = "one_branch"
@@ -59,12 +59,13 @@ def draw_views(
     """Two views of each picture, float32 in [0, 1], contiguous, on the pictures' device.
 
     Pictures are zero-padded at the bottom right to one size; ``shapes`` are their own heights and
-    widths. A view depends on (seed, epoch, image, view) and its operations only. What will happen is
-    drawn on the CPU for every device, so that all of them do the same. For pictures padded to one
-    size the result is the same to the bit in whatever batch, order or chunk; another padding or
+    widths. A view depends on (seed, epoch, image, view) and its operations only. What will happen
+    is drawn on the CPU for every device, so that all of them do the same. For pictures padded to
+    one size the result is the same to the bit in whatever batch, order or chunk; another padding or
     device rounds differently (below 1e-5).
 
-    ``chunk`` pictures are worked on at a time, so that they stay in the processor's cache; None chooses.
+    ``chunk`` pictures are worked on at a time, so that they stay in the processor's cache; None
+    chooses.
     """
     _keep_freed_memory()
     device = pictures.device
@@ -88,10 +89,16 @@ def draw_views(
 _Step = tuple[AnyOperation | "_Centre", Any]
 
 
+class _Boxes(NamedTuple):
+    """The squares in the middle, one a picture: drawn by no chance, told like one."""
+
+    boxes: Tensor
+
+
 class _Centre(Frozen):
     """The square that probes see: no chance, hence no operation of a study."""
 
-    def apply(self, images: Tensor, chances: tuple[Tensor], size: int) -> Tensor:
+    def apply(self, images: Tensor, chances: _Boxes, size: int) -> Tensor:
         [boxes] = chances
         upright = torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)
         return resized_boxes(images, boxes, upright, size, "bilinear")
@@ -109,7 +116,7 @@ def _drawn(
         case Symmetric(operations=operations):
             base: list[_Step] = []
             if not isinstance(operations[0], Crop):
-                base, shapes = [(_Centre(), (centre_boxes(shapes, size),))], square
+                base, shapes = [(_Centre(), _Boxes(centre_boxes(shapes, size)))], square
             first, second = (
                 _steps(operations, view, shapes, chance, size) for view in ("first", "second")
             )
@@ -119,7 +126,7 @@ def _drawn(
 def _steps(
     operations: tuple[AnyOperation, ...], view: str, shapes: Tensor, chance: Chance, size: int
 ) -> list[_Step]:
-    """What a view's operations will do; the first meets images of the given shapes, the others S x S.
+    """What a view's operations will do; the first meets the given shapes, the others S x S.
 
     An operation's numbers depend on how many of its own kind stand before it, not on the others, so
     that arms which share an operation share its numbers.
@@ -159,10 +166,10 @@ def _chunk(pictures: Tensor, size: int) -> int:
 def _keep_freed_memory() -> None:
     """Let the C library keep what it frees, once a process.
 
-    glibc hands freed memory above a threshold back to the system, and each new buffer is then paid for
-    page by page: 15,000 views/s instead of 25,000 (256 pictures of 32 px, one thread of Zen 4). It raises
-    the threshold to the largest block that it has seen freed, up to 32 MiB; so one such block is
-    asked for, untouched, and freed. Elsewhere this does nothing.
+    glibc hands freed memory above a threshold back to the system, and each new buffer is then paid
+    for page by page: 15,000 views/s instead of 25,000 (256 pictures of 32 px, one thread of Zen 4).
+    It raises the threshold to the largest block that it has seen freed, up to 32 MiB; so one such
+    block is asked for, untouched, and freed. Elsewhere this does nothing.
     """
     block = torch.empty((1 << 25) - (1 << 16), dtype=torch.uint8)
     del block

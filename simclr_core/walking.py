@@ -1,11 +1,11 @@
-"""The files of a folder or of a tar, and their bytes one after another; nothing is ever unpacked."""
+"""The files of a folder or of a tar, and their bytes in turn; nothing is ever unpacked."""
 
 import os
 import tarfile
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from simclr_core.errors import DataError
 
@@ -123,7 +123,7 @@ class _Entries:
         self._path = path
         self._last = "its beginning"
 
-    def __enter__(self) -> "_Entries":
+    def __enter__(self) -> Self:
         try:
             self._archive = tarfile.open(self._path, "r|*")
         except _TORN as error:
@@ -176,7 +176,8 @@ def _walk_tar(path: Path) -> Found:
     if wrong:
         raise DataError(
             f"{path}: {len(wrong):,} entries are links, devices or lead out of the archive (first:"
-            f" {shown(wrong[0])}); pack it with links followed: tar --dereference --hard-dereference"
+            f" {shown(wrong[0])}); pack it with links followed:"
+            " tar --dereference --hard-dereference"
         )
     latest = {file.name: file for file in files}  # of one name twice, the later entry counts
     return Found(tuple(sorted(latest.values())), tuple(sorted(set(folders))))

@@ -1,0 +1,42 @@
+"""The representation h of images, from an encoder that is frozen, and what shows that it was."""
+
+import hashlib
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from simclr_core.execution import Execution
+from simclr_core.images import Images
+
+_BATCH = 512
+
+
+@torch.no_grad()
+def features(
+    encoder: nn.Module, images: Images, size: int, execution: Execution
+) -> Float[Tensor, "n H"]:
+    """h of each image's centre square, float32 on the CPU.
+
+    The encoder is left in the mode it came in; within, it is in evaluation mode, so that neither
+    its weights nor its batch norm statistics move. Always in fp32.
+    """
+    training = encoder.training
+    encoder.eval()
+    device = next(encoder.parameters()).device
+    parts: list[Tensor] = []
+    for index in torch.arange(len(images)).split(_BATCH):
+        x = images.centre_squares(index, size).to(device)
+        parts.append(encoder(x.contiguous(memory_format=execution.layout)).float().cpu())
+    encoder.train(training)
+    return torch.cat(parts)
+
+
+def state_hash(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names, shapes, types and bytes of all weights and statistics, 64 hex characters."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

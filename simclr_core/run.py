@@ -1,0 +1,51 @@
+"""A trial from its configuration to its numbers, in this process."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from simclr_core.config import Config
+from simclr_core.data import load
+from simclr_core.evaluation import read_out
+from simclr_core.execution import Execution
+from simclr_core.observer import Both, Curve, Observer
+from simclr_core.pretrain import pretrain
+
+
+class Result(NamedTuple):
+    """What a trial came to."""
+
+    config: Config
+    """Resolved: with precision and seeds as they were used."""
+
+    values: dict[str, float]
+    """Final values in per cent: top1, top5, knn_top1, ..."""
+
+    facts: dict[str, Any]
+    curve: dict[str, list[float | None]]
+    """Metrics by optimiser step: `step` and a column for each."""
+
+
+def run(
+    config: Config, observer: Observer | None = None, execution: Execution | None = None
+) -> Result:
+    """Loads the data, pre-trains the encoder, reads it out.
+
+    Raises:
+        SimclrError: what a user can repair, in one sentence.
+    """
+    execution = execution or Execution()
+    config = config.resolved(execution.resolved_device)
+    cache: Path | None = execution.cache
+    dataset = load(config.data, cache=cache)
+    curve = Curve()
+    both: Observer = curve if observer is None else Both(curve, observer)
+    trained = pretrain(config, dataset, execution, both)
+    found = read_out(config, dataset, trained.state, execution, both)
+    facts = {
+        "optimiser_steps": trained.steps,
+        "pretraining_seconds": trained.seconds,
+        "num_parameters": trained.num_parameters,
+        **trained.facts,
+        **found.facts,
+    }
+    return Result(config, found.values, facts, curve.columns())
