@@ -71,7 +71,7 @@ class Chance:
 
     @classmethod
     def of(cls, seed: int, epoch: int, images: Int64[Tensor, " N"]) -> "Chance":
-        """The chance of the images with these ids; any integers (modulo 2^64) are seeds, epochs."""
+        """The chance of the images with these ids; seed, epoch: any integers, modulo 2^64."""
         start = _mixed_integer(_mixed_integer(_WEYL * (seed + 1)) + _WEYL * (epoch + 1))
         return cls(_mixed((images + 1) * _signed(_WEYL) + _signed(start)))
 

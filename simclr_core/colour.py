@@ -94,9 +94,10 @@ def _turned(planes_CMP: Tensor, turns_M: Tensor) -> Tensor:
     """The hue turned round the circle, saturation and value kept.
 
     With v the largest and m the smallest of r, g, b and d = v - m, the hue (a fraction of the
-    circle) is sign(g - b) (1 + (g + b - r - m) / d) / 6, and a colour comes back as v - d clamp(2 -
-    6 w, 0, 1), where w is how far the hue lies from the opposite of that primary (1/2, 5/6 and
-    1/6). Both are the usual sextants without branches. Grey (d = 0) has no hue and stays.
+    circle) is sign(g - b) (1 + (g + b - r - m) / d) / 6. A colour comes back as
+    v - d clamp(2 - 6 w, 0, 1), where w is how far the hue lies from the opposite of that primary
+    (1/2, 5/6 and 1/6). Both are the usual sextants without branches. Grey (d = 0) has no hue and
+    stays.
     """
     r, g, b = planes_CMP.unbind(0)
     largest = torch.maximum(r, g)

@@ -94,8 +94,8 @@ def _cubic(distance: Tensor) -> Tensor:
 
     1.5 x^3 - 2.5 x^2 + 1 up to 1, then -0.5 x^3 + 2.5 x^2 - 4 x + 2 up to 2, then 0. Written with
     truncated powers, 0.5 (1 - x) (2 - x)_+^2 + (2 x - 1) (1 - x)_+^2, since a branch over a tensor
-    costs 20 times a product (torch.where: 3.7 us a 32 x 32 matrix, a product 0.14; Zen 4, torch
-    2.15).
+    costs 20 times a product (torch.where: 3.7 us a 32 x 32 matrix, a product 0.14;
+    Zen 4, torch 2.15).
     """
     near = 1 - distance
     wide = (2 - distance).clamp_(min=0)

@@ -7,6 +7,7 @@ that they either always pass or always fail).
 import hashlib
 import itertools
 import math
+from typing import Self
 
 import numpy as np
 import pytest
@@ -240,7 +241,7 @@ def test_an_odd_number_of_normals_is_no_trouble_and_the_largest_possible_is_fini
 
 def test_select_keeps_the_rows_and_the_type() -> None:
     class Pair(tuple):  # noqa: SLOT001 -- stands for a NamedTuple
-        def __new__(cls, one: torch.Tensor, two: torch.Tensor) -> "Pair":
+        def __new__(cls, one: torch.Tensor, two: torch.Tensor) -> Self:
             return super().__new__(cls, (one, two))
 
     some = select(Pair(torch.arange(4), torch.arange(8).view(4, 2)), slice(1, 3))

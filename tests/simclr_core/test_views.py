@@ -1,4 +1,4 @@
-"""Two views of a picture: what they depend on, what they share, and in which order they come about."""
+"""Two views of a picture: what they depend on, what they share, in which order they come about."""
 
 import itertools
 from typing import get_args
@@ -105,14 +105,14 @@ def test_a_large_batch_gives_the_same_bits_in_chunks_of_any_size() -> None:
 
 @pytest.mark.parametrize("size", [32, 50])
 def test_two_threads_draw_the_same_bits_as_one(size: int) -> None:
-    pictures, shapes = _pictures(130, 70)
+    pictures, shapes = _pictures(40, 70)
     views = Symmetric(operations=EVERYTHING)
     threads = torch.get_num_threads()
     try:
         one, two = (
             (
                 torch.set_num_threads(number),
-                draw_views(views, pictures, shapes, _chance(130), size),
+                draw_views(views, pictures, shapes, _chance(40), size, chunk=40),
             )[1]
             for number in (1, 2)
         )
@@ -179,7 +179,8 @@ def test_automatic_mixed_precision_does_not_reach_the_views() -> None:
 
 @pytest.mark.statistical
 def test_the_two_views_of_the_default_are_independent() -> None:
-    # Correlation of 8 numbers that describe the first view with those of the second, over 5,000 images.
+    # Correlation of 8 numbers on the first view with those on the second, over 5,000 images;
+    # false-alarm rate 1e-6 in all.
     chance, shapes = _chance(5000), torch.full((5000, 2), 32)
     described = [
         torch.cat(
@@ -362,7 +363,7 @@ def test_without_a_crop_in_front_views_start_from_the_square_that_probes_see(siz
     assert float((first - images.centre_squares(torch.arange(16), size)).abs().max()) < 1e-5
 
 
-# ------------------------------------------------------------------------------------------ settings
+# ----------------------------------------------------------------------------------------- settings
 
 
 def test_the_defaults_are_the_papers() -> None:

@@ -1,0 +1,96 @@
+"""Colour distortion against torchvision's adjustments and Python's own HSV."""
+
+import colorsys
+import itertools
+
+import numpy as np
+import pytest
+import torch
+import torchvision.transforms.functional as TF
+from hypothesis import given
+from hypothesis import strategies as st
+from made_images import FALSE_ALARM, GREY_LEVEL, chances_of, made_images
+from scipy import stats
+from torchvision.transforms import ColorJitter
+
+from simclr_core.colour import Colour, ColourChances
+
+
+@pytest.mark.parametrize("strength", [0.125, 0.5, 1.0, 2.5])
+def test_jitter_is_torchvisions_four_adjustments_in_order_then_grey(strength: float) -> None:
+    colour = Colour(strength=strength)
+    images, chances = made_images(64, 24), chances_of(colour, 64, 24)
+
+    changed = colour.apply(images, chances)
+
+    for image, before, jittered, brightness, contrast, saturation, hue, dropped in zip(
+        changed, images, *(field.tolist() for field in chances), strict=True
+    ):
+        expected = before
+        if jittered:
+            expected = TF.adjust_brightness(expected, brightness)
+            expected = TF.adjust_contrast(expected, contrast)
+            expected = TF.adjust_saturation(expected, saturation)
+            expected = TF.adjust_hue(expected, hue)
+        if dropped:
+            expected = TF.rgb_to_grayscale(expected, num_output_channels=3)
+        assert float((image - expected).abs().max()) < 0.003 * GREY_LEVEL
+        if not (jittered or dropped):
+            assert torch.equal(image, before)
+
+
+@given(st.tuples(*[st.integers(0, 255)] * 3), st.integers(-50, 50))
+def test_a_hue_turned_is_that_of_pythons_own_hsv(pixel: tuple[int, ...], percent: int) -> None:
+    image = torch.tensor(pixel).div(255).view(1, 3, 1, 1).expand(1, 3, 2, 2)
+    one = torch.ones(1)
+    chances = ColourChances(
+        one.bool(), one, one, one, torch.tensor([percent / 100]), one.bool() ^ True
+    )
+
+    changed = Colour().apply(image, chances)
+
+    hue, saturation, value = colorsys.rgb_to_hsv(*(level / 255 for level in pixel))
+    expected = colorsys.hsv_to_rgb((hue + percent / 100) % 1, saturation, value)
+    assert changed[0, :, 0, 0].tolist() == pytest.approx(expected, abs=2e-6)
+
+
+@pytest.mark.statistical
+def test_jitter_has_the_distribution_of_torchvisions() -> None:
+    # Five marginals and two frequencies, each at a seventh of 1e-6.
+    alarm, num = FALSE_ALARM / 7, 5000
+    torch.manual_seed(0)
+    reference = ColorJitter(0.8, 0.8, 0.8, 0.2)
+    theirs = np.array(
+        [
+            ColorJitter.get_params(
+                reference.brightness, reference.contrast, reference.saturation, reference.hue
+            )[1:]
+            for _ in range(num)
+        ]
+    )
+
+    ours = chances_of(Colour(), num, 32)
+
+    for one, two in zip(ours[1:5], theirs.T, strict=True):
+        assert stats.ks_2samp(one.numpy(), two).pvalue > alarm
+    for one, two in itertools.combinations(ours[1:5], 2):
+        assert stats.pearsonr(one.numpy(), two.numpy()).pvalue > alarm
+    assert stats.binomtest(int(ours.jittered.sum()), num, 0.8).pvalue > alarm
+    assert stats.binomtest(int(ours.dropped.sum()), num, 0.2).pvalue > alarm
+
+
+def test_strength_scales_the_same_chances() -> None:
+    weak, strong = (chances_of(Colour(strength=strength), 50, 32) for strength in (0.5, 1.0))
+
+    assert torch.equal(weak.jittered, strong.jittered)
+    torch.testing.assert_close(2 * (weak.brightness - 1), strong.brightness - 1)
+    torch.testing.assert_close(2 * weak.hue, strong.hue)
+
+
+def test_without_strength_only_rounding_changes_a_colour() -> None:
+    colour = Colour(strength=0, drop_probability=0)
+    images = made_images(20, 16)
+
+    changed = colour.apply(images, chances_of(colour, 20, 16))
+
+    assert float((changed - images).abs().max()) < 1e-6
