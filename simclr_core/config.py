@@ -54,7 +54,7 @@ class Config(Frozen):
     """Moves the learning rate."""
 
     batch_size: int = Field(default=4096, ge=2)
-    """N images, hence 2N views and 2(N - 1) negatives for each; an epoch's rest below N is left out."""
+    """N images: 2N views, 2(N - 1) negatives for each. An epoch's rest below N is left out."""
 
     epochs: int = Field(default=100, ge=0)
     """Passes over the training images; 0 is the random encoder."""

@@ -4,7 +4,7 @@ Modules are named as torchvision names them, so that a state dict fits both ways
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, TypedDict
 
 import torch
 import torch.nn.functional as F
@@ -17,8 +17,17 @@ from simclr_core.seeds import generator
 from simclr_core.values import Frozen
 
 BASE_CHANNELS = 64
-BATCH_NORM = {"eps": 1e-5, "momentum": 0.1}
-"""Running statistics decay by 0.9 a step, as in the official code; torch counts from the other end."""
+
+
+class BatchNorm(TypedDict):
+    """What all batch norm layers share."""
+
+    eps: float
+    momentum: float
+    """Of the new batch: running statistics decay by 0.9 a step, as in the official code."""
+
+
+BATCH_NORM: BatchNorm = {"eps": 1e-5, "momentum": 0.1}
 
 _STAGES = {
     10: (1, 1, 1, 1),
@@ -183,7 +192,8 @@ class ResidualNetwork(nn.Module):
         return x.mean(dim=(2, 3))
 
 
-AnyEncoder = ResNet  # a second member makes it a union by kind: Annotated[ResNet | ..., Field(discriminator="kind")]
+# A second member makes it a union: Annotated[ResNet | ..., Field(discriminator="kind")].
+AnyEncoder = ResNet
 
 
 def _conv(channels_in: int, channels: int, kernel: int, stride: int) -> nn.Conv2d:

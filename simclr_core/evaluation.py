@@ -60,9 +60,8 @@ def read_out(
 
         fit, validation = part("fit"), part("validation")
         if config.readouts.permuted_labels:
-            values, facts = _permuted(
-                config, dataset.num_classes, fit, validation, part("test"), observer
-            )
+            parts = (fit, validation, part("test"))
+            values, facts = _permuted(config, dataset.num_classes, parts, observer)
         else:
             fitted = _Fitted(config, dataset.num_classes, fit, validation)
             read_before = dataset.reads["test"] - tests_read
@@ -95,8 +94,7 @@ class _Fitted:
             self._values["validation_top1"] = max(choice.accuracies)
             self._facts = {
                 "l2": choice.l2,
-                "l2_at_the_edge": len(probe.l2) > 1
-                and choice.l2 in (min(probe.l2), max(probe.l2)),
+                "l2_at_the_edge": len(probe.l2) > 1 and choice.l2 in (min(probe.l2), max(probe.l2)),
                 "probe_converged": self._probe.converged,
                 "probe_iterations": self._probe.iterations,
                 "candidates_not_converged": len(choice.unconverged),
@@ -115,18 +113,14 @@ class _Fitted:
 
 
 def _permuted(
-    config: Config,
-    num_classes: int,
-    fit: _Part,
-    validation: _Part,
-    test: _Part,
-    observer: Observer,
+    config: Config, num_classes: int, parts: tuple[_Part, _Part, _Part], observer: Observer
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """The negative control: labels permuted over the whole data set, then choice, fit and test.
 
     Whatever the probe then finds above the largest class's share has come another way than through
     the images.
     """
+    fit, validation, test = parts
     probe = config.readouts.probe
     assert isinstance(probe, LogisticProbe), "permuted labels have a probe to fit"
     labels = torch.cat([fit.y, validation.y, test.y])

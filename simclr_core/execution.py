@@ -1,6 +1,6 @@
 """How a trial is carried out: what may change its seconds, and is no part of what it is."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -56,7 +56,7 @@ class Execution(Frozen):
         return network.to(memory_format=self.layout)
 
     @contextmanager
-    def in_force(self) -> Iterator[None]:
+    def in_force(self) -> Generator[None]:
         """Within it torch uses `threads`; the number before is restored at the end."""
         before = torch.get_num_threads()
         if self.threads is not None:

@@ -17,7 +17,7 @@ _BATCH = 512
 def features(
     encoder: nn.Module, images: Images, size: int, execution: Execution
 ) -> Float[Tensor, "n H"]:
-    """h of each image's centre square, float32 on the CPU.
+    """The h of each image's centre square, float32 on the CPU.
 
     The encoder is left in the mode it came in; within, it is in evaluation mode, so that neither
     its weights nor its batch norm statistics move. Always in fp32.
@@ -34,7 +34,7 @@ def features(
 
 
 def state_hash(state: Mapping[str, Tensor]) -> str:
-    """SHA-256 over names, shapes, types and bytes of all weights and statistics, 64 hex characters."""
+    """SHA-256 over names, types, shapes and bytes of all weights and statistics, in hex."""
     digest = hashlib.sha256()
     for name, tensor in sorted(state.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())

@@ -6,6 +6,7 @@ standard deviation of 0.01 would make no difference to the paper's own protocol.
 """
 
 import math
+from itertools import pairwise
 from typing import Annotated, Literal
 
 import torch
@@ -73,7 +74,7 @@ def _layers(sizes: list[int], *, batch_norm: bool, seed: int) -> nn.Sequential:
     """Linear layers from size to size, ReLU between them; drawn from the head's own stream."""
     rng = generator(seed, "head")
     layers = nn.Sequential()
-    for number, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for number, (inputs, outputs) in enumerate(pairwise(sizes)):
         last = number == len(sizes) - 2
         with torch.device("meta"):  # no draw from the global generator
             linear = nn.Linear(inputs, outputs, bias=not batch_norm)

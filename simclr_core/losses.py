@@ -15,7 +15,7 @@ class NTXent(Frozen):
     """Normalised temperature-scaled cross entropy (SimCLR, equation 1 and algorithm 1).
 
     Each view must find its partner among the 2N - 1 others by cosine similarity s:
-    l(i, j) = -log( exp(s_ij / t) / sum_{k != i} exp(s_ik / t) ), averaged over all 2N views, in nats.
+    l(i, j) = -log( exp(s_ij / t) / sum_{k != i} exp(s_ik / t) ), in nats, averaged over all views.
     An encoder that maps all images to one point pays log(2N - 1). The official code returns twice
     this value (the sum of both directions' means).
     """
@@ -26,13 +26,14 @@ class NTXent(Frozen):
     """Divides the similarities; 0.1 for ImageNet, 0.5 for CIFAR-10 (table 5, appendix B.9)."""
 
     def __call__(self, z_MD: Float[Tensor, "M D"]) -> Float[Tensor, ""]:
-        # exp(1 / t) leaves half precision's range below t = 0.09: logits are always single or double.
+        # exp(1 / t) leaves half precision's range below t = 0.09: never logits in half.
         with torch.autocast(z_MD.device.type, enabled=False):
             logits_MM = _similarities(z_MD).div_(self.temperature).fill_diagonal_(-torch.inf)
             return F.cross_entropy(logits_MM, _partners(z_MD))
 
 
-AnyLoss = NTXent  # a second member makes it a union by kind: Annotated[NTXent | ..., Field(discriminator="kind")]
+# A second member makes it a union: Annotated[NTXent | ..., Field(discriminator="kind")].
+AnyLoss = NTXent
 
 
 @torch.no_grad()

@@ -5,7 +5,7 @@ from typing import Protocol
 
 
 class Observer(Protocol):
-    """Anything with these three methods; each is called from the training loop and must be quick."""
+    """Anything with these three methods, each called from the training loop and hence quick."""
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
         """Metrics after `step` optimiser steps; about 200 times in a pre-training."""
@@ -21,7 +21,7 @@ class Observer(Protocol):
 
 
 class Curve:
-    """The observer that only remembers: columns of equal length, None where a step lacks a metric."""
+    """The observer that only remembers: columns of one length, None where a step lacks a metric."""
 
     def __init__(self) -> None:
         self._rows: dict[int, dict[str, float]] = {}

@@ -141,22 +141,19 @@ class _Lars(torch.optim.Optimizer):
         """One update from the gradients as they stand."""
         assert closure is None, "LARS evaluates no closure"
         for group in self.param_groups:
-            weights: list[Tensor] = [w for w in group["params"] if w.grad is not None]
-            if not weights:
-                continue
-            gradients = [w.grad for w in weights]
-            momenta = [self.state[w].setdefault("momentum", torch.zeros_like(w)) for w in weights]
-            if group["weight_decay"]:
-                gradients = torch._foreach_add(gradients, weights, alpha=group["weight_decay"])
-            rates = torch.full((len(weights),), group["lr"], device=weights[0].device)
-            if group["adapted"]:
-                w_norms = torch.stack(torch._foreach_norm(weights))
-                g_norms = torch.stack(torch._foreach_norm(gradients))
-                known = (w_norms > 0) & (g_norms > 0)
-                rates = rates * torch.where(known, group["trust"] * w_norms / g_norms, 1.0)
-            torch._foreach_mul_(momenta, group["momentum"])
-            torch._foreach_add_(momenta, torch._foreach_mul(gradients, list(rates.unbind())))
-            torch._foreach_sub_(weights, momenta)
+            for w in group["params"]:
+                if w.grad is None:
+                    continue
+                if w not in self.state:
+                    self.state[w]["momentum"] = torch.zeros_like(w)
+                momentum: Tensor = self.state[w]["momentum"]
+                g = w.grad.add(w, alpha=group["weight_decay"])
+                if group["adapted"]:
+                    w_norm, g_norm = w.norm(), g.norm()
+                    known = (w_norm > 0) & (g_norm > 0)
+                    g = g * torch.where(known, group["trust"] * w_norm / g_norm, 1.0)
+                momentum.mul_(group["momentum"]).add_(g, alpha=group["lr"])
+                w.sub_(momentum)
 
 
 def _groups(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

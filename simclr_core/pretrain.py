@@ -80,7 +80,7 @@ def pretrain(
             left_out = len(images) % config.batch_size
         seconds = time.perf_counter() - began
     return Pretrained(
-        state={name: tensor.detach().cpu().clone() for name, tensor in encoder.state_dict().items()},
+        state={name: one.detach().cpu().clone() for name, one in encoder.state_dict().items()},
         steps=steps,
         seconds=seconds,
         num_parameters=sum(p.numel() for p in encoder.parameters()),

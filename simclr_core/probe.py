@@ -29,9 +29,9 @@ class LogisticProbe(Frozen):
     kind: Literal["logistic"] = "logistic"
 
     l2: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = Field(
-        _PAPER_GRID, min_length=1
+        default=_PAPER_GRID, min_length=1
     )
-    """The candidates; the paper's are 45 values from 1e-6 to 1e5, evenly spaced in the logarithm."""
+    """The candidates; the paper's are 45 values from 1e-6 to 1e5, even in the logarithm."""
 
     tolerance: float = Field(default=1e-5, gt=0, allow_inf_nan=False)
     """Converged once no entry of the mean cross-entropy's gradient is larger, with the penalty's

@@ -47,7 +47,7 @@ class Mistake(NamedTuple):
 
 
 def default_settings() -> dict[str, Any]:
-    """The defaults as settings: of each part its kind and what departs from the kind's own defaults.
+    """The defaults as settings: of each part its kind and what departs from that kind's defaults.
 
     `encoder.blocks` set over these is enough to leave the default depth; over a full dump it
     would contradict it.
@@ -107,9 +107,11 @@ def _mistakes(complete: dict[str, Any]) -> tuple[Config | None, list[Mistake]]:
         try:
             Config.model_validate(rest)
         except ValidationError as error:
-            for details in error.errors(include_url=False):
-                if not broken & set(details.get("ctx", {}).get("fields", ())):
-                    found.append(_mistake(details, rest))
+            found += [
+                _mistake(details, rest)
+                for details in error.errors(include_url=False)
+                if not broken & set(details.get("ctx", {}).get("fields", ()))
+            ]
     return None, list(dict.fromkeys(found))
 
 
@@ -122,7 +124,7 @@ def _miscounted(details: ErrorDetails, errors: Sequence[ErrorDetails]) -> bool:
 
 
 def _write_out_list(settings: dict[str, Any], path: Sequence[str]) -> None:
-    """Puts a default list in its place, if the path leads into one: its items can then be refined."""
+    """Puts a default list in its place if the path leads into one, so that items can be refined."""
     here: Any = settings
     for depth, part in enumerate(path[:-1]):
         if path[depth + 1].isdigit() and isinstance(here, dict) and part not in here:
@@ -185,7 +187,7 @@ def _mistake(details: ErrorDetails, settings: dict[str, Any]) -> Mistake:
 
 
 def _cleaned(loc: Sequence[int | str], settings: dict[str, Any]) -> list[int | str]:
-    """The field's path as the user wrote it: pydantic adds a union member's tag, which nobody wrote."""
+    """The field's path as the user wrote it, without the unions' tags that pydantic adds."""
     path: list[int | str] = []
     here: Any = settings
     after_tag = False
