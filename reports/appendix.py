@@ -25,6 +25,9 @@ from reports.wording import (
     value_text,
 )
 
+MOST_VALUES = 4
+"""Of one fact of provenance, such as the load, that are told; the records hold all."""
+
 METHODS = (
     (
         "The seed is the unit of replication: a seed sets the initialisation, the order of the "
@@ -198,10 +201,7 @@ def provenance_section(findings: Findings) -> Section:
         for name, value in _flat(record.provenance):
             facts.setdefault(name, Counter())[value] += 1
     started = sorted(record.started for record in counting.values() if record.started)
-    rows = [
-        (name, "; ".join(f"{v} ({k} trials)" if len(values) > 1 else v for v, k in values.items()))
-        for name, values in sorted(facts.items())
-    ]
+    rows = [(name, _tallied(values)) for name, values in sorted(facts.items())]
     if started:
         rows.insert(0, ("first and last start", f"{started[0]} to {started[-1]}"))
     if evidence.command:
@@ -222,6 +222,18 @@ def _listing(caption: str, names: Sequence[str], rows: Sequence[Sequence[str]]) 
         ),
         rows=tuple(tuple(Cell(text=text) for text in row) for row in rows),
     )
+
+
+def _tallied(values: Counter[str]) -> str:
+    """Each value with its number of trials, the commonest first; one value alone stands bare."""
+    if len(values) == 1:
+        return next(iter(values))
+    told = [
+        f"{value} ({times} trial{'' if times == 1 else 's'})"
+        for value, times in values.most_common(MOST_VALUES)
+    ]
+    more = len(values) - len(told)
+    return "; ".join([*told, f"{more} more in the records"] if more else told)
 
 
 def _flat(values: dict[str, Any], before: str = "") -> list[tuple[str, str]]:

@@ -102,11 +102,18 @@ def _disjoint(scored: list[Outcome]) -> Control:
             name, State.MISSING, f"{unknown} of {len(scored)} finished trials left no count."
         )
     shared = max(counts)
+    if shared > 0:
+        images = "1 test image was" if shared == 1 else f"{shared:.0f} test images were"
+        return Control(
+            name,
+            State.FAILED,
+            f"{images}, by content, also fitted or chosen on, in the worst of {len(scored)} "
+            "trials.",
+        )
     return Control(
         name,
-        State.FAILED if shared > 0 else State.PASSED,
-        f"at most {shared:.0f} test images, by content, were also fitted or chosen on, "
-        f"over {len(scored)} trials.",
+        State.PASSED,
+        f"no test image, by content, was also fitted or chosen on, in {len(scored)} trials.",
     )
 
 
@@ -148,9 +155,15 @@ def _learned(found: Sequence[Outcome], numbers: Table, unit: str) -> Control:
     if not gains:
         return Control(name, State.MISSING, "no arm and its random encoder have a common seed.")
     best = max(gains, key=gains.__getitem__)
-    text = f"{best} stands {gains[best]:+.1f} {unit} from its random encoder"
+    points = "points" if unit == "%" else unit
     if gains[best] <= 0:
-        return Control(name, State.FAILED, f"nothing was learned: the best arm, {text}.")
+        return Control(
+            name,
+            State.FAILED,
+            f"nothing was learned: the best of {len(gains)} arms, {best}, stands "
+            f"{-gains[best]:.1f} {points} below its random encoder.",
+        )
+    text = f"{best} stands {gains[best]:.1f} {points} above its random encoder"
     below = [cell for cell, gain in gains.items() if gain < 0]
     named = ", ".join(below[:NAMED]) + (f" and {len(below) - NAMED} more" * (len(below) > NAMED))
     tail = f"; below it, which is a result: {named}" if below else ""

@@ -6,12 +6,16 @@
 import math
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from sweeps.values import Frozen
 
 Tone = Literal["plain", "good", "bad", "open", "quiet"]
 """How a word is coloured; the word itself says the same."""
+
+
+def _known(order: float | None) -> float | None:
+    return None if order is None or not math.isfinite(order) else order
 
 
 class Text(Frozen):
@@ -26,14 +30,9 @@ class Cell(Frozen):
     """One cell of a table."""
 
     text: str
-    order: float | None = None
+    order: Annotated[float | None, AfterValidator(_known)] = None
     """What sorting goes by; None: the text. Unknown numbers are None."""
     tone: Tone = "plain"
-
-    @field_validator("order")
-    @classmethod
-    def _known(cls, order: float | None) -> float | None:
-        return None if order is None or not math.isfinite(order) else order
 
 
 class Column(Frozen):

@@ -90,7 +90,7 @@ def draw(table: pd.DataFrame, axes: Axes, unit: str) -> None:
     axes.set_yticks(range(len(claims)), [fill(claim, 26) for claim in claims])
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    step = " (slopes: per step)" if table["per_step"].any() else ""
+    step = " (slopes: per step)" if bool(table["per_step"].any()) else ""
     points = "percentage points" if unit == "%" else unit
     axes.set_xlabel(f"paired difference, {points}{step}")
     handles = [
@@ -98,7 +98,7 @@ def draw(table: pd.DataFrame, axes: Axes, unit: str) -> None:
         Line2D([], [], color=INK, marker="s", linewidth=1.8, label="mean, 95 % interval"),
         Line2D([], [], color=FAINT, marker="|", linestyle="", markersize=10, label="margin"),
     ]
-    if table["published"].notna().any():
+    if bool(table["published"].notna().any()):
         handles.append(
             Line2D(
                 [],

@@ -15,11 +15,11 @@ import jinja2
 from markupsafe import Markup
 
 from reports.document import Document, Drawing
-from reports.theme import FAINT, FLOOR, INK, PAPER
+from reports.theme import BLUE, FAINT, FLOOR, INK, PAPER
 
 TEMPLATES = Path(__file__).parent / "templates"
 
-PAGE_COLOURS = {INK: "--ink", FAINT: "--faint", PAPER: "--paper", FLOOR: "--floor"}
+PAGE_COLOURS = {INK: "--ink", FAINT: "--faint", PAPER: "--paper", FLOOR: "--floor", BLUE: "--ours"}
 """What turns with the page: drawn colour -> the style sheet's name of it."""
 
 

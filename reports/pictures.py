@@ -8,6 +8,7 @@ none; `reports.pdf` puts them back), and every id gets the figure's own prefix.
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportReturnType=false
 
 import io
+import math
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -19,7 +20,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
-from reports import drawing, forest
+from reports import drawing, forest, heatmap
 from reports.figures import AnyFigure, Heatmap
 from reports.theme import STYLE
 from reports.values import values
@@ -107,14 +108,38 @@ def _svg(canvas: FigureCanvasSVG, ident: str) -> str:
 
 def _caption(figure: AnyFigure, table: pd.DataFrame) -> str:
     own = (
-        "Our mean stands large, the paper's number small under it; the dots along the bottom of a "
-        "square are its seeds on the colour bar's scale, left low and right high."
+        _heatmap_caption(figure, table)
         if isinstance(figure, Heatmap)
         else "Our mean stands in bold, the paper's number small beside it; every dot is one seed."
     )
     hatched = int(table.drop_duplicates("cell")["mean"].isna().sum())
-    missing = f" {hatched} cells without a number yet are hatched." if hatched else ""
-    return own + missing.replace(" 1 cells", " 1 cell").replace("number yet are", "number yet are")
+    if not hatched:
+        return own
+    cells = (
+        "1 cell without a number yet is"
+        if hatched == 1
+        else f"{hatched} cells without a number yet are"
+    )
+    return f"{own} {cells} hatched."
+
+
+def _heatmap_caption(figure: Heatmap, table: pd.DataFrame) -> str:
+    texts = [
+        (
+            "Our mean stands large, the paper's number small under it; the dots along the bottom of a "
+            "square are its seeds on the colour bar's scale, left low and right high."
+        )
+    ]
+    if heatmap.has_averages(figure, table):
+        texts.append(
+            "The last column is the average over a row's squares, ours where all have a number."
+        )
+    floor, drawn = heatmap.floor_of(table)
+    if drawn:
+        texts.append(f"The line across the colour bar is the random encoder, {floor:.1f}.")
+    elif not math.isnan(floor):
+        texts.append(f"The random encoder, {floor:.1f}, lies beyond the colour bar.")
+    return " ".join(texts)
 
 
 def _alt(figure: AnyFigure, table: pd.DataFrame, metric: str) -> str:

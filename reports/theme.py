@@ -1,9 +1,11 @@
 """One look for all figures: colours that colour-blind readers tell apart, ink that can turn.
 
-Text and axes are drawn in INK and FAINT, the paper's numbers in PAPER, the random encoder in FLOOR;
-`reports.html` replaces these four by colours of the page, so that a figure reads in the dark as
-well. Nothing else may use them.
+Text and axes are drawn in INK and FAINT, the paper's numbers in PAPER, the random encoder in FLOOR,
+the first colour of ours is BLUE; `reports.html` replaces these five by colours of the page, so that
+a figure reads in the dark as well. Nothing else may use them.
 """
+
+from textwrap import wrap
 
 INK = "#1b1f25"
 FAINT = "#6a717c"
@@ -14,7 +16,10 @@ PAPER = "#8a6100"
 FLOOR = "#7d4fb3"
 """The random encoder, everywhere."""
 
-PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c564b")
+BLUE = "#0072b2"
+"""The first colour of what is ours."""
+
+PALETTE = (BLUE, "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c564b")
 """Okabe and Ito's colours, in an order whose neighbours differ in lightness too."""
 
 MAP = "cividis"
@@ -43,3 +48,10 @@ STYLE = {
     "ytick.labelcolor": INK,
 }
 """For matplotlib's rc_context; text is drawn as paths, the same on every machine."""
+
+
+def wrapped(label: str, width: int) -> str:
+    """At most three lines, broken after a plus where it can; dots stand for what is left out."""
+    lines = wrap(label.replace("+", "+ "), width, break_on_hyphens=True) or [label]
+    lines = [line.replace("+ ", "+") for line in lines]
+    return "\n".join(lines if len(lines) <= 3 else [*lines[:2], lines[2][: width - 1] + "…"])
