@@ -4,10 +4,8 @@ Pre-training gets pictures. Labels leave through one door, `Dataset.labelled`, w
 """
 
 import hashlib
-import tarfile
 from collections import Counter
 from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -23,7 +21,7 @@ from simclr_core.folders import Folder, existing
 from simclr_core.gathering import gather
 from simclr_core.images import Images
 from simclr_core.textures import Textures
-from simclr_core.walking import shown
+from simclr_core.walking import first_names, shown
 
 Part = Literal["fit", "validation", "train", "test"]
 
@@ -112,7 +110,8 @@ def data_at(path: Path) -> dict[str, Any]:
     """What stands at a user's path, as settings for `data`.
 
     Raises:
-        DataError: nothing stands there, or something that is neither folder nor tar.
+        DataError: nothing stands there, or something that is neither folder nor tar, or a tar that
+            breaks off at once.
     """
     path = existing(path.expanduser().absolute())
     if path.is_dir():
@@ -120,8 +119,7 @@ def data_at(path: Path) -> dict[str, Any]:
         inner = (path, path / "cifar-10-batches-py", path / "cifar-10-batches-bin")
         names = {file.name for folder in inner if folder.is_dir() for file in folder.iterdir()}
     else:
-        with tarfile.open(path, "r|*") as archive:
-            names = {Path(entry.name).name for entry in islice(archive, _FIRST_ENTRIES)}
+        names = first_names(path, _FIRST_ENTRIES)
     if looks_like_cifar10(names):
         return {"kind": "cifar10", "path": str(path)}
     return {"kind": "folder", "path": str(path), "name": Folder(path=str(path)).shown_name()}

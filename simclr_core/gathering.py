@@ -112,7 +112,7 @@ def _decode_all(source: Source, sink: BinaryIO, workers: int) -> dict[str, NDArr
     # Nearly all pictures are wider than high by less than a half: if even that many bytes fit,
     # no header needs to be read twice.
     if num * 3 * int(1.5 * (2 * source.size) ** 2) > free and (need := source.estimate()) > free:
-        raise _too_large(source, f"about {_gigabytes(need)}", free)
+        raise _too_large(source, f"about {_memory(need)}", free)
     starts = np.zeros(num, np.int64)
     shapes = np.zeros((num, 2), np.int64)
     short_sides = np.zeros(num, np.int64)
@@ -128,7 +128,7 @@ def _decode_all(source: Source, sink: BinaryIO, workers: int) -> dict[str, NDArr
         contents[i] = np.frombuffer(picture.content, np.uint8)
         end += len(picture.pixels)
         if end > free:
-            raise _too_large(source, f"more than {_gigabytes(end)}", free)
+            raise _too_large(source, f"more than {_memory(end)}", free)
         if not wrong:
             sink.write(picture.pixels)
     if wrong:
@@ -230,14 +230,14 @@ def _alone(lock: Path) -> Generator[None]:
         yield
 
 
-def _gigabytes(num_bytes: int) -> str:
-    return f"{num_bytes / 1e9:,.1f} GB"
+def _memory(num_bytes: int) -> str:
+    return f"{num_bytes / 1e9:,.1f} GB" if num_bytes >= 1e9 else f"{num_bytes / 1e6:,.1f} MB"
 
 
 def _too_large(source: Source, need: str, free: int) -> DataError:
     return DataError(
         f"{source.where}: its {len(source.labels):,} images would take {need} in memory and"
-        f" {_gigabytes(free)} are free; draw fewer (data.num_images), lower data.size (now"
+        f" {_memory(free)} are free; draw fewer (data.num_images), lower data.size (now"
         f" {source.size}), or use a machine with more memory"
     )
 

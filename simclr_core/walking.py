@@ -4,6 +4,7 @@ import os
 import tarfile
 import zlib
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Self
 
@@ -70,6 +71,16 @@ def contents(path: Path, wanted: Sequence[File]) -> Iterator[tuple[int, bytes]]:
         yield position, content
 
 
+def first_names(path: Path, num: int) -> set[str]:
+    """The names, without folders, of a tar's first entries: enough to know what it is.
+
+    Raises:
+        DataError: it breaks off before that.
+    """
+    with _Entries(path) as entries:
+        return {PurePosixPath(entry.name).name for _, entry in islice(entries, num)}
+
+
 def shown(name: str) -> str:
     """A file name that any terminal can print."""
     return name.encode("utf-8", "backslashreplace").decode()
@@ -116,6 +127,23 @@ def _walk_folder(
         raise DataError(f"{where} cannot be read: {error.strerror}") from error
 
 
+class _Entry(tarfile.TarInfo):
+    """An entry of an archive that goes on to its end mark.
+
+    Python's own reader takes any header after the first that it cannot read for the end, so an
+    archive cut between two entries would pass for a smaller one.
+    """
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        try:
+            return super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            if len(buf) == tarfile.BLOCKSIZE and not any(buf):  # the end mark
+                raise
+            raise tarfile.ReadError(str(error)) from error
+
+
 class _Entries:
     """The entries of a tar in order, each with its number; torn archives end in a sentence."""
 
@@ -125,7 +153,7 @@ class _Entries:
 
     def __enter__(self) -> Self:
         try:
-            self._archive = tarfile.open(self._path, "r|*")
+            self._archive = tarfile.open(self._path, "r|*", tarinfo=_Entry)
         except _TORN as error:
             raise self._torn(error) from error
         return self
