@@ -14,11 +14,22 @@ from sweeps.record import Stage, Summary, TrialRecord
 from sweeps.running import Ran, RunSettings
 from sweeps.store import Store
 from sweeps.sweep import Cell, Companion, Sweep, apply, flatten
+from sweeps.tracking import (
+    CellSummary,
+    Closed,
+    Places,
+    Tracking,
+    open_tracking,
+    places,
+    tracking_uri,
+)
 
 __all__ = [
     "AnyAxis",
     "Cell",
     "CellProgress",
+    "CellSummary",
+    "Closed",
     "Companion",
     "Ended",
     "Execution",
@@ -27,6 +38,7 @@ __all__ = [
     "OrderedPairs",
     "Outcome",
     "Paired",
+    "Places",
     "Plan",
     "PlanError",
     "Progress",
@@ -41,6 +53,7 @@ __all__ = [
     "Summary",
     "Sweep",
     "SweepError",
+    "Tracking",
     "TrackingError",
     "Trial",
     "TrialContext",
@@ -54,8 +67,11 @@ __all__ = [
     "key_of",
     "launches",
     "load_plan",
+    "open_tracking",
+    "places",
     "plan",
     "progress",
     "run_here",
     "studies",
+    "tracking_uri",
 ]

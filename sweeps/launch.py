@@ -70,6 +70,10 @@ class Launch:
         self.told: set[str] = set()
         self.callback_error: BaseException | None = None
 
+    def __reduce__(self) -> tuple[type[object], tuple[()]]:
+        # Tune keeps its callbacks in a file that nobody reads, and ours cannot be kept.
+        return object, ()
+
     def run(self, session: Path) -> Execution:
         """Runs all jobs in a session folder, which is removed at the end."""
         clock = time.perf_counter()

@@ -80,8 +80,13 @@ def _variables(settings: RunSettings) -> dict[str, str]:
         "OMP_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,
         "OPENBLAS_NUM_THREADS": threads,
-        "PYTHONPATH": os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path),
+        "PYTHONPATH": python_path(),
     }
+
+
+def python_path() -> str:
+    """Where this process finds its modules, for the processes that it starts."""
+    return os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
 
 
 @contextlib.contextmanager
