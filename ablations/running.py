@@ -17,6 +17,7 @@ from sweeps.plan import Plan, Trial
 from sweeps.store import Store
 
 if TYPE_CHECKING:
+    from ablations.tracking import Track
     from sweeps.executors import Execution
     from sweeps.running import RunSettings
 
@@ -38,21 +39,25 @@ def run_study(request: Request, *, keep: Keep, tracking: str | None) -> int:
     composed, store = compose(request)
     plan = planned(composed, store.known())
     _refuse_missing_data(plan)
-    store.prepare()
-    track = Track(store, composed, tracking)
-    execution = _execute(composed, store, plan, request, keep, track)
-    for sentence in store.sentences:
-        _say(sentence)
-    if execution is not None and execution.interrupted:
-        track.close()
+    out = console()
+    try:
+        with Track(store, composed, plan, tracking) as track:
+            execution = _execute(composed, store, plan, request, keep, track)
+            if execution is not None and execution.interrupted:
+                raise KeyboardInterrupt  # noqa: TRY301 -- the same end as before and after the trials
+            told = evidence(composed, store)
+            paths = _report(told, store, plan.label)
+            show_board(told, out)
+            trouble = track.finish(told, paths)
+    except KeyboardInterrupt:
         _say(f"stopped; finished trials are kept; go on with: ablate run {request.words()}")
         return STOPPED
-    told = evidence(composed, store)
-    paths = _report(told, store, plan.label)
-    track.finish(told, paths)
-    out = console()
-    show_board(told, out)
+    finally:
+        for sentence in store.sentences:
+            _say(sentence)
     code = _failures(execution, told, store)
+    if trouble is not None:
+        _say(trouble)
     _print_paths(out, paths)
     return code
 
@@ -101,7 +106,7 @@ def run_one(request: Request, key: str, *, keep: Keep) -> int:
 
 
 def _execute(
-    composed: Composed, store: Store, plan: Plan, request: Request, keep: Keep, track: Any
+    composed: Composed, store: Store, plan: Plan, request: Request, keep: Keep, track: "Track"
 ) -> "Execution | None":
     from ablations.live import Live
     from sweeps.executors import execute

@@ -26,7 +26,7 @@ SORTED = "metrics.`cell/top1`"
 
 def serve(path: Path, key: str | None, *, port: int, tracking: str | None) -> int:
     """Serves until it is interrupted; with a tracking server elsewhere, only prints the addresses."""
-    from ablations.tracking import places
+    from sweeps.tracking import places
 
     store = Store(path)
     found = places(store, key, tracking)
