@@ -149,3 +149,15 @@ def test_the_fingerprint_is_of_the_parameters_and_needs_no_picture() -> None:
 def test_another_design_is_refused(settings: dict[str, int]) -> None:
     with pytest.raises(ValidationError):
         Textures.model_validate(settings)
+
+
+def test_version_1_is_frozen() -> None:
+    digests = [
+        hashlib.sha256(generate(part, num).tobytes()).hexdigest()
+        for part, num in ((TRAIN, 1000), (TEST, 500))
+    ]
+
+    assert digests == [
+        "12a78b408c683c081555e972fbfee842bcd2e49d3c5f53be07cf991e367cb4bd",
+        "412a80b16cab421fb2562126d109c0eebc7d9847bbf171ffded2b05b481c90d2",
+    ], "another design is another version"
