@@ -1,5 +1,6 @@
 """Random crops: the boxes drawn and the resizing, against torchvision and closed forms."""
 
+import itertools
 import math
 
 import numpy as np
@@ -174,3 +175,21 @@ def test_areas_and_aspects_have_the_papers_distribution_in_closed_form() -> None
     assert stats.kstest(area, _area_below).pvalue > FALSE_ALARM / 2
     free = aspect[area < 0.74]  # smaller boxes of every allowed aspect fit
     assert stats.kstest(free, stats.uniform(-_WIDEST, 2 * _WIDEST).cdf).pvalue > FALSE_ALARM / 2
+
+
+@pytest.mark.statistical
+def test_flip_area_aspect_and_place_tell_nothing_of_each_other() -> None:
+    # Ten rank correlations over 20,000 large square images, false-alarm rate 1e-6 in all. Areas
+    # below 3/4 only: larger boxes must be squarer to fit.
+    shapes = torch.full((20_000, 2), 4000)
+
+    boxes, flipped = Crop().draw(drawn_for(Crop(), 20_000), shapes)
+
+    top, left, height, width = boxes.double().numpy().T
+    area = height * width / 4000**2
+    with np.errstate(invalid="ignore"):
+        places = top / (4000 - height), left / (4000 - width)
+    numbers = (flipped.numpy(), area, width / height, *places)
+    free = area < 0.74
+    for one, two in itertools.combinations(numbers, 2):
+        assert stats.spearmanr(one[free], two[free]).pvalue > FALSE_ALARM / 10
