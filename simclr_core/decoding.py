@@ -18,7 +18,7 @@ DECODING_VERSION = 1
 """Raised by hand when the same file would give other bytes."""
 
 _GREY_OF_16_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
-_ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
+_ALPHA = ("LA", "PA", "RGBA")  # in small letters where colours are stored times alpha
 
 
 class NotAnImage(Exception):  # noqa: N818 -- says what the file is not; the caller makes the error
@@ -127,7 +127,7 @@ def _rgb(image: Image.Image) -> Image.Image:
         return Image.fromarray((grey >> 8).astype(np.uint8)).convert("RGB")
     if image.mode == "F":
         raise NotAnImage("floating-point grey without a known white; save it with 8 or 16 bits")
-    if image.mode in _ALPHA or "transparency" in image.info:
+    if image.mode.upper() in _ALPHA or "transparency" in image.info:
         over = image.convert("RGBA")
         white = Image.new("RGBA", over.size, "white")
         return Image.alpha_composite(white, over).convert("RGB")

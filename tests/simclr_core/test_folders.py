@@ -109,7 +109,7 @@ def test_names_with_blanks_and_umlauts_are_classes_like_others(tmp_path: Path) -
     names = ("Großer Bär", "kleiner bär", "日本 語")
     class_folders(tmp_path, {f"{part}/{name}": 2 for part in ("train", "test") for name in names})
     (tmp_path / "train" / "Großer Bär" / "0.png").rename(
-        tmp_path / "train" / "Großer Bär" / "ein Bild (1).png"
+        tmp_path / "train" / "Großer Bär" / "schönes Bild (1).png"
     )
 
     dataset = _load(tmp_path)
