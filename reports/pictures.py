@@ -126,8 +126,8 @@ def _caption(figure: AnyFigure, table: pd.DataFrame) -> str:
 def _heatmap_caption(figure: Heatmap, table: pd.DataFrame) -> str:
     texts = [
         (
-            "Our mean stands large, the paper's number small under it; the dots along the bottom of a "
-            "square are its seeds on the colour bar's scale, left low and right high."
+            "Our mean stands large, the paper's number small under it; the dots along the bottom "
+            "of a square are its seeds on the colour bar's scale, left low and right high."
         )
     ]
     if heatmap.has_averages(figure, table):

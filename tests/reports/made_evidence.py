@@ -79,7 +79,7 @@ def evidence(
 ) -> Evidence:
     """Evidence with one arm a key of `values`; None there is a planned trial without a record.
 
-    A role is each cell's own name unless told otherwise; the floor's numbers are far below all arms.
+    A role is each cell's own name unless told otherwise; the floor stands far below all arms.
     """
     tables = {
         cell: dict(v) if isinstance(v, Mapping) else dict(enumerate(v))

@@ -1,0 +1,150 @@
+"""What must show nothing withholds the verdicts when it shows something, with its numbers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from made_evidence import CONTROL, FACTS, FLOOR, PERMUTED, beats, evidence, record
+
+from reports import Evidence
+from reports.board import board
+from reports.controls import State
+from reports.verdicts import Decision, verdicts
+
+UP = [9.0, 9.5, 8.5, 9.2, 8.8]
+FLAT = [0.1, -0.2, 0.3, -0.1, 0.2]
+
+
+def made(**changes: Any) -> Evidence:
+    """A claim that is reproduced when all controls pass."""
+    return evidence({"a": UP, "b": FLAT}, claims=(beats("a", "b"),), **changes)
+
+
+def states(made: Evidence) -> dict[str, State]:
+    """Control -> state."""
+    return {control.name: control.state for control in board(made).controls}
+
+
+def with_facts(cell: str, seed: int, facts: Mapping[str, Any]) -> Evidence:
+    """The evidence with other facts in one record."""
+    whole = made()
+    records = tuple(
+        r.model_copy(update={"facts": {**r.facts, **facts}})
+        if (r.cell, r.seed) == (cell, seed)
+        else r
+        for r in whole.records
+    )
+    return whole.model_copy(update={"records": records})
+
+
+def assert_withheld(made: Evidence, control: str, *words: str) -> None:
+    """The control failed, and the verdict is withheld with the numbers."""
+    assert states(made)[control] is State.FAILED
+    (verdict,) = verdicts(made)
+    assert (verdict.decision, verdict.words) == (Decision.WITHHELD, "withheld")
+    assert all(word in verdict.note for word in (f"{control} failed: ", *words)), verdict.note
+
+
+def test_all_controls_passed_and_a_verdict_is_given() -> None:
+    assert set(states(made()).values()) == {State.PASSED}
+    assert verdicts(made())[0].decision is Decision.REPRODUCED
+
+
+@pytest.mark.parametrize(
+    ("mean", "passes"), [(10.0, True), (11.2, True), (11.21, False), (9.0, True), (40.0, False)]
+)
+def test_permuted_labels_may_stand_four_standard_errors_above_the_largest_class(
+    mean: float,
+    passes: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    # 10 % + 4 x 0.3 = 11.2 %.
+    found = made(control=PERMUTED | {"permuted/mean": mean})
+
+    assert states(found)["permuted labels"] is (State.PASSED if passes else State.FAILED)
+    if not passes:
+        assert_withheld(found, "permuted labels", f"mean {mean:.2f} %", "at most 11.20 %")
+
+
+@pytest.mark.parametrize("key", PERMUTED)
+def test_permuted_labels_without_a_number_have_not_passed(key: str) -> None:
+    assert_withheld(made(control=PERMUTED | {key: None}), "permuted labels", "nan")
+
+
+def test_permuted_labels_not_run_yet_withhold_the_verdicts() -> None:
+    found = made(control=None)
+
+    assert states(found)["permuted labels"] is State.MISSING
+    assert verdicts(found)[0].decision is Decision.WITHHELD
+    assert verdicts(found)[0].note == "controls not run yet: permuted labels"
+
+
+def test_a_test_image_that_was_fitted_on_withholds_the_verdicts() -> None:
+    assert_withheld(with_facts("b", 3, {"shared_images": 2}), "test images apart", "2 test images")
+
+
+def test_a_trial_that_did_not_count_shared_images_withholds_them_too() -> None:
+    found = with_facts("b", 3, {"shared_images": None})
+
+    assert states(found)["test images apart"] is State.MISSING
+    assert verdicts(found)[0].decision is Decision.WITHHELD
+
+
+def test_an_encoder_that_changed_under_the_probe_withholds_the_verdicts() -> None:
+    found = with_facts("a", 1, {"encoder_hash_after": "b2"})
+
+    assert_withheld(found, "encoder frozen", "1 of 15 trials", "a seed 1")
+
+
+def test_a_trial_without_hashes_withholds_them_too() -> None:
+    found = with_facts("a", 1, {"encoder_hash_before": None, "encoder_hash_after": None})
+
+    assert states(found)["encoder frozen"] is State.MISSING
+    assert verdicts(found)[0].decision is Decision.WITHHELD
+
+
+def test_no_arm_above_its_random_encoder_means_nothing_was_learned() -> None:
+    found = made(floor=[20.0, 20.1, 20.2, 20.3, 20.4])
+
+    assert_withheld(found, "something learned", "nothing was learned", "11.2 points below")
+
+
+def test_an_arm_below_its_random_encoder_is_a_result() -> None:
+    found = made(floor=[5.0, 5.1, 5.2, 5.3, 5.4])
+
+    assert states(found)["something learned"] is State.PASSED
+    (control,) = [c for c in board(found).controls if c.name == "something learned"]
+    assert control.detail == (
+        "a stands 3.8 points above its random encoder, the best of 2 arms; below it, which is a "
+        "result: b."
+    )
+
+
+def test_without_a_random_encoder_verdicts_wait_for_it() -> None:
+    found = made(floor=[])
+
+    assert states(found)["something learned"] is State.MISSING
+    assert verdicts(found)[0].decision is Decision.WITHHELD
+
+
+def test_an_open_claim_keeps_waiting_when_a_control_failed() -> None:
+    found = evidence(
+        {"a": UP[:3], "b": FLAT[:3]},
+        claims=(beats("a", "b"),),
+        control=PERMUTED | {"permuted/mean": 40.0},
+    )
+
+    assert verdicts(found)[0].words == "3 seeds, next look at 5"
+
+
+def test_every_control_of_several_must_pass() -> None:
+    found = made()
+    second = record(
+        CONTROL, 1, None, role="control", values=PERMUTED | {"permuted/mean": 30.0}, facts=FACTS
+    )
+    planned = found.planned[-1].model_copy(update={"seed": 1, "key": second.key})
+    both = found.model_copy(
+        update={"planned": (*found.planned, planned), "records": (*found.records, second)}
+    )
+
+    assert_withheld(both, "permuted labels", "mean 10.20 %", "mean 30.00 %")
+    assert FLOOR in {cell.name for cell in both.cells}

@@ -1,0 +1,95 @@
+"""Claims, figures and evidence as data; the package is light until a report is written."""
+
+import subprocess
+import sys
+from typing import Any, get_args
+
+import pytest
+from made_evidence import beats, evidence
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from reports import AnyClaim, AnyFigure, PlannedTrial
+
+HEAVY = ("pandas", "matplotlib", "seaborn", "scipy", "typst", "numpy", "jinja2", "torch", "ray")
+CLAIMS: dict[str, dict[str, Any]] = {
+    "beats": {"better": "a", "worse": "b"},
+    "increases": {"along": ["a"]},
+    "ranks_like": {},
+}
+FIGURES: dict[str, dict[str, Any]] = {
+    "heatmap": {"axis": "a"},
+    "bars": {},
+    "lines": {"axis": "a"},
+}
+
+
+def members(union: Any) -> tuple[type[BaseModel], ...]:
+    """The models of a discriminated union."""
+    return get_args(get_args(union)[0])
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    program = f"import sys, reports; print([m for m in {HEAVY!r} if m in sys.modules])"
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_board_needs_no_drawing_library() -> None:
+    lazy = ("pandas", "matplotlib", "seaborn", "typst", "jinja2")
+    program = f"import sys, reports.board; print([m for m in {lazy!r} if m in sys.modules])"
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("model", members(AnyClaim))
+def test_every_kind_of_claim_is_read_from_a_study_file_by_its_kind(model: type[BaseModel]) -> None:
+    kind = model.model_fields["kind"].default
+
+    claim = TypeAdapter(AnyClaim).validate_python({"kind": kind, "name": "n"} | CLAIMS[kind])
+
+    assert type(claim) is model
+    assert TypeAdapter(AnyClaim).validate_python(claim.model_dump(mode="json")) == claim
+
+
+@pytest.mark.parametrize("model", members(AnyFigure))
+def test_every_kind_of_figure_is_read_from_a_study_file_by_its_kind(model: type[BaseModel]) -> None:
+    kind = model.model_fields["kind"].default
+
+    figure = TypeAdapter(AnyFigure).validate_python({"kind": kind, "title": "t"} | FIGURES[kind])
+
+    assert type(figure) is model
+    assert TypeAdapter(AnyFigure).validate_python(figure.model_dump(mode="json")) == figure
+
+
+def test_an_unknown_kind_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ValidationError, match="'beats', 'increases', 'ranks_like'"):
+        TypeAdapter(AnyClaim).validate_python({"kind": "wins", "name": "n"})
+
+
+def test_a_study_has_at_most_three_primary_claims() -> None:
+    claims = tuple(beats("a", "b", name=f"claim {i}") for i in range(4))
+
+    with pytest.raises(ValidationError, match="at most 3 primary claims, got 4: claim 0, claim 1"):
+        evidence({"a": [1.0], "b": [2.0]}, claims=claims)
+
+
+def test_claims_have_names_of_their_own() -> None:
+    claims = (beats("a", "b"), beats("a", "b", primary=False))
+
+    with pytest.raises(ValidationError, match="claim names must be unique, got twice: a>b"):
+        evidence({"a": [1.0], "b": [2.0]}, claims=claims)
+
+
+def test_a_planned_trial_needs_its_cell() -> None:
+    lost = PlannedTrial(key="k", cell="nowhere", seed=0, reason="missing", command="")
+
+    with pytest.raises(ValidationError, match="needs its cell, unknown: nowhere"):
+        evidence({"a": [1.0]}, planned=(lost,))

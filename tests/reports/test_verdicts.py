@@ -1,0 +1,288 @@
+"""What claims come to, in words that carry the scale, with the numbers behind them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from made_evidence import EPOCHS, FLOOR, beats, evidence, record
+from scipy import stats
+
+from reports import Evidence, Increases, RanksLike
+from reports.board import board
+from reports.verdicts import Decision, Verdict, verdicts
+
+UP = [9.0, 9.5, 8.5, 9.2, 8.8]
+FLAT = [0.1, -0.2, 0.3, -0.1, 0.2]
+LETTERS = "abcdef"
+
+
+def one(evidence: Evidence) -> Verdict:
+    """The verdict of the only claim."""
+    (verdict,) = verdicts(evidence)
+    return verdict
+
+
+def pair(a: Sequence[float | None] = UP, b: Sequence[float | None] = FLAT, **more: Any) -> Evidence:
+    """Two cells with one claim, that a beats b."""
+    claim = beats("a", "b", margin=more.pop("margin", 0.0), primary=more.pop("primary", True))
+    return evidence({"a": a, "b": b}, claims=(claim,), **more)
+
+
+@pytest.mark.parametrize(
+    ("margin", "expected"),
+    [
+        (0.0, Decision.REPRODUCED),
+        (8.0, Decision.REPRODUCED),
+        (8.9, Decision.INCONCLUSIVE),
+        (10.0, Decision.CONTRADICTED),
+        (-3.0, Decision.REPRODUCED),
+    ],
+)
+def test_a_difference_is_judged_against_its_margin(margin: float, expected: Decision) -> None:
+    verdict = one(pair(margin=margin))
+
+    assert verdict.decision is expected
+    differences = np.subtract(UP, FLAT)
+    assert verdict.per_seed == pytest.approx(differences)
+    assert verdict.p == pytest.approx(stats.ttest_1samp(differences, margin).pvalue)
+
+
+def test_differences_are_paired_by_seed() -> None:
+    # Seeds differ by 30 points and the cells by 1 in each: only a paired test can see it.
+    seeds = [10.0, 20.0, 40.0, 25.0, 33.0]
+    worse, better = seeds, [s + d for s, d in zip(seeds, (1.0, 1.1, 0.9, 1.2, 0.8), strict=True)]
+    assert stats.ttest_ind(better, worse).pvalue > 0.5
+
+    verdict = one(pair(better, worse))
+
+    assert verdict.decision is Decision.REPRODUCED
+    assert verdict.p == pytest.approx(stats.ttest_rel(better, worse).pvalue)
+
+
+def test_rising_is_judged_by_the_slope_of_each_seed() -> None:
+    rng = np.random.default_rng(0)
+    table = np.arange(4)[:, None] * 0.8 + rng.normal(size=(4, 5)) + 10 * rng.normal(size=5)
+    cells = dict(zip(LETTERS, table.tolist(), strict=False))
+    claim = Increases(name="rises", along=("all",), primary=True, margin=0.1)
+
+    verdict = one(evidence(cells, roles={"all": tuple("abcd")}, claims=(claim,)))
+
+    slopes = [stats.linregress(range(4), column).slope for column in table.T]
+    assert verdict.per_seed == pytest.approx(slopes)
+    assert verdict.p == pytest.approx(stats.ttest_1samp(slopes, 0.1).pvalue)
+
+
+def test_falling_contradicts_that_it_rises() -> None:
+    cells = {cell: [50 - 4 * i + s for s in FLAT] for i, cell in enumerate(LETTERS)}
+    cells["a"] = [value + 1.0 * i for i, value in enumerate(cells["a"])]
+    claim = Increases(name="rises", along=tuple(LETTERS), primary=True)
+
+    assert one(evidence(cells, claims=(claim,))).decision is Decision.CONTRADICTED
+
+
+def ranked(published: Sequence[float], **changes: Any) -> Evidence:
+    """Six cells whose means rise, and the paper's table of them."""
+    cells = {cell: [10.0 * i + s for s in FLAT] for i, cell in enumerate(LETTERS)}
+    infos = {cell: {"published": p} for cell, p in zip(LETTERS, published, strict=False)}
+    claim = RanksLike(name="ranks", primary=True)
+    return evidence(cells, cells=infos, **({"claims": (claim,)} | changes))
+
+
+@pytest.mark.parametrize(
+    ("published", "expected"),
+    [
+        ([1, 2, 3, 4, 5, 6], Decision.REPRODUCED),
+        ([6, 5, 4, 3, 2, 1], Decision.CONTRADICTED),
+        ([3, 1, 6, 2, 5, 4], Decision.INCONCLUSIVE),
+    ],
+)
+def test_a_ranking_is_judged_by_tau_with_the_papers_table(
+    published: list[float], expected: Decision
+) -> None:
+    verdict = one(ranked(published))
+
+    theirs = stats.kendalltau(range(6), published, method="exact")
+    assert verdict.decision is expected
+    assert verdict.so_far.mean == pytest.approx(theirs.statistic)
+    assert verdict.p == pytest.approx(theirs.pvalue)
+
+
+def test_a_ranking_left_open_asks_for_cells_and_not_for_seeds() -> None:
+    assert "more cells, not more seeds" in one(ranked([3, 1, 6, 2, 5, 4])).note
+
+
+def test_a_ranking_of_fewer_than_five_published_cells_is_not_judged() -> None:
+    verdict = one(ranked([1, 2, 3, 4]))
+
+    assert verdict.words == "not judged at this scale"
+    assert verdict.note == "4 cells have a published number, a rank claim needs 5"
+
+
+def test_a_claim_whose_role_this_scale_lacks_is_not_judged_at_this_scale() -> None:
+    made = evidence(
+        {"a": UP, "b": FLAT},
+        roles={"with rotation": "a+rotation"},
+        claims=(beats("a", "with rotation"), beats("a", "b")),
+    )
+
+    lacking, other = verdicts(made)
+
+    assert (lacking.decision, lacking.words) == (Decision.NOT_JUDGED, "not judged at this scale")
+    assert lacking.note == "no cell for with rotation"
+    assert other.decision is Decision.REPRODUCED
+
+
+def test_a_claim_that_is_not_judged_costs_the_others_nothing() -> None:
+    made = evidence({"a": UP, "b": FLAT}, claims=(beats("a", "b"), beats("a", "nobody")))
+
+    judged = verdicts(made)[0]
+
+    assert judged.estimate is not None
+    assert judged.estimate.level == pytest.approx(0.975)
+
+
+def test_roles_and_not_numbers_choose_the_cells() -> None:
+    made = evidence(
+        {"low": FLAT, "high": UP},
+        roles={"better": "low", "worse": "high"},
+        claims=(beats("better", "worse"),),
+    )
+
+    assert one(made).decision is Decision.CONTRADICTED
+    assert one(made).cells == ("low", "high")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"scale": "laptop"}, "reproduced at laptop scale"),
+        ({"scale": "gpu"}, "reproduced at gpu scale"),
+        ({"scale": "laptop", "a": FLAT, "b": UP}, "contradicted at laptop scale"),
+        ({"scale": "laptop", "margin": 8.9}, "inconclusive at laptop scale"),
+        ({"scale": "paper"}, "reproduced at paper scale, with 1 deviation"),
+        ({"scale": "paper", "deviations": ()}, "reproduced"),
+        ({"scale": "laptop", "built_data": True}, "shown on built data"),
+        ({"scale": "laptop", "built_data": True, "a": FLAT, "b": UP}, "not shown"),
+        ({"scale": "laptop", "built_data": True, "margin": 8.9}, "inconclusive"),
+        ({"scale": "paper", "deviations": (), "built_data": True}, "shown on built data"),
+    ],
+)
+def test_the_words_carry_the_scale_and_are_bare_at_the_papers_own_only(
+    changes: dict[str, Any], words: str
+) -> None:
+    deviations = changes.pop("deviations", (EPOCHS,))
+
+    verdict = one(pair(cells={cell: {"deviations": deviations} for cell in "ab"}, **changes))
+
+    assert verdict.words == words
+
+
+def test_built_data_have_a_board_of_their_own() -> None:
+    assert board(pair(built_data=True)).title == "Verdicts on built data"
+    assert board(pair()).title == "Verdicts, laptop scale"
+
+
+def test_an_exploratory_claim_is_estimated_and_never_judged() -> None:
+    made = pair(primary=False)
+
+    assert one(made).words == "exploratory, not judged"
+    (row,) = board(made).rows
+    low, high = stats.t.interval(
+        0.95, 4, loc=np.mean(np.subtract(UP, FLAT)), scale=stats.sem(np.subtract(UP, FLAT))
+    )
+    assert (row.interval, row.level, row.p) == (f"[{low:+.1f}, {high:+.1f}]", "95 %", None)
+
+
+def test_one_seed_has_no_interval_in_words() -> None:
+    (row,) = board(pair([9.0], [1.0], primary=False)).rows
+
+    assert (row.estimate, row.interval, row.low) == ("+8.0 points", "one seed, no interval", None)
+
+
+def test_no_spread_has_no_interval_in_words() -> None:
+    (row,) = board(pair([9.0] * 5, [1.0] * 5)).rows
+
+    assert (row.decision, row.interval) == (Decision.INCONCLUSIVE, "no spread, no interval")
+
+
+def test_an_open_claim_names_the_seeds_still_needed() -> None:
+    values = [3.0, -1.0, 2.0, 0.0, 1.5]
+    mean, deviation = np.mean(values), np.std(values, ddof=1)
+    expected = next(
+        n
+        for n in range(2, 1001)
+        if (stats.t.ppf(1 - 0.025 / 2, n - 1) + stats.t.ppf(0.8, n - 1)) * deviation / n**0.5
+        <= mean
+    )
+
+    verdict = one(pair(values, [0.0] * 5))
+
+    assert verdict.note == (
+        f"about {expected} seeds would be needed at this mean and spread; 5 seeds, next look at 10"
+    )
+
+
+def test_after_the_last_look_an_open_claim_asks_for_a_new_study() -> None:
+    values = [3.0, -3.0, 2.0, -2.0, 1.5, -1.4, 0.3, -0.2, 0.5, -0.4]
+
+    verdict = one(pair(values, [0.0] * 10))
+
+    assert verdict.look == 10
+    assert "no look is left" in one(pair([v + 0.4 for v in values], [0.0] * 10)).note
+    assert "next look" not in verdict.note
+
+
+def test_the_papers_difference_stands_beside_ours() -> None:
+    cells = {"a": {"published": 56.3}, "b": {"published": 33.1}}
+
+    (row,) = board(pair(cells=cells)).rows
+
+    assert row.published == "+23.2 points"
+    assert one(pair(cells={"a": {"published": 56.3}})).published is None
+
+
+def test_deviations_of_the_claims_cells_stand_beside_its_verdict_once() -> None:
+    assert one(pair()).deviations == (EPOCHS,)
+
+
+def test_a_floor_can_be_what_an_arm_must_beat() -> None:
+    made = evidence(
+        {"a": [30.0, 31.0, 29.0, 30.5, 29.5]},
+        floor=[33.0, 34.0, 33.5, 32.5, 33.2],
+        roles={"floor": FLOOR},
+        claims=(beats("a", "floor"),),
+    )
+
+    verdict = one(made)
+
+    assert verdict.so_far.mean == pytest.approx(-3.24)
+    assert verdict.decision is Decision.WITHHELD
+
+
+def test_the_newest_attempt_counts_and_a_verdict_that_hangs_on_it_says_so() -> None:
+    again = [record("a", seed, -value, attempt=2) for seed, value in enumerate(UP)]
+
+    verdict = one(pair(extra=again))
+
+    assert verdict.decision is Decision.CONTRADICTED
+    assert verdict.note == "with the first attempts of repeated trials: reproduced at laptop scale"
+
+
+def test_a_failed_later_attempt_leaves_the_number_of_the_earlier_one() -> None:
+    again = [record("a", 0, None, state="failed", values={}, error="killed", attempt=2)]
+
+    assert one(pair(extra=again)) == one(pair())
+
+
+def test_a_record_that_is_not_planned_counts_nowhere() -> None:
+    stray = record("a", 0, -500.0, key="of another configuration")
+
+    assert one(pair(extra=(stray,))) == one(pair())
+
+
+def test_numbers_that_are_not_finite_are_no_numbers() -> None:
+    verdict = one(pair([9.0, float("nan"), 9.1, 9.2, 9.3]))
+
+    assert verdict.seeds == (0, 2, 3, 4)
+    assert verdict.note == "failed: a seed 1"
