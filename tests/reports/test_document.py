@@ -1,0 +1,229 @@
+"""What stands in a report: everything that ran, and everything that did not."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from made_evidence import beats, evidence, failed, key_of, record
+from made_studies import batch_size, compositions, projection_head, quickstart
+
+from reports import Evidence
+from reports.document import BoardBlock, Drawing, Section, Table
+from reports.sections import document
+
+UP = [9.0, 9.5, 8.5, 9.2, 8.8]
+FLAT = [0.1, -0.2, 0.3, -0.1, 0.2]
+
+
+def section(made: Evidence, ident: str) -> Section:
+    """One section of the report."""
+    return next(s for s in document(made).sections if s.ident == ident)
+
+
+def strings(value: Any) -> Iterator[str]:
+    """Every string in a value, in order."""
+    match value:
+        case str():
+            yield value
+        case dict():
+            for inner in value.values():
+                yield from strings(inner)
+        case list() | tuple():
+            for inner in value:
+                yield from strings(inner)
+        case _:
+            pass
+
+
+def words(made: Evidence, ident: str) -> str:
+    """All text of one section."""
+    return "\n".join(
+        strings(section(made, ident).model_dump(exclude={"blocks": {"__all__": {"svg"}}}))
+    )
+
+
+def rows(made: Evidence, ident: str, nth: int = 0) -> list[list[str]]:
+    """The nth table of a section as text."""
+    tables = [block for block in section(made, ident).blocks if isinstance(block, Table)]
+    return [[cell.text for cell in row] for row in tables[nth].rows]
+
+
+def test_a_report_has_every_section_in_its_order() -> None:
+    assert [s.ident for s in document(quickstart()).sections] == [
+        "verdicts",
+        "figures",
+        "numbers",
+        "claims",
+        "seeds",
+        "deviations",
+        "controls",
+        "trouble",
+        "methods",
+        "cost",
+        "provenance",
+        "trials",
+    ]
+
+
+def test_a_report_of_nothing_yet_can_be_written() -> None:
+    made = evidence({"a": [None] * 5, "b": [None] * 5}, floor=[], claims=(beats("a", "b"),))
+
+    assert "0 seeds, next look at 5" in words(made, "verdicts")
+    assert "1 of 11 trials finished, 10 missing." in words(made, "verdicts")
+
+
+def test_built_data_say_so_before_any_verdict() -> None:
+    first = section(quickstart(), "verdicts").blocks[0]
+
+    assert first.kind == "text"
+    assert "it never counts as reproducing the paper" in first.text
+
+
+def test_the_papers_numbers_stand_beside_ours_and_the_random_encoder() -> None:
+    table = {row[0]: row[1:] for row in rows(quickstart(), "numbers")}
+
+    mean, interval, n, paper, difference, above = table["crop+colour"]
+    assert (n, paper) == ("5", "56.3")
+    assert float(difference) == pytest.approx(float(mean) - 56.3, abs=0.06)
+    assert interval.startswith("[")
+    assert float(above) == pytest.approx(float(mean) - float(table["random encoder"][0]), abs=0.11)
+    assert table["crop+colour+rotation"][3] == ""
+    assert "The paper's numbers: figure 5, printed to 0.1." in words(quickstart(), "numbers")
+
+
+def test_one_seed_and_no_spread_are_told_instead_of_an_interval() -> None:
+    made = evidence({"one": [40.0], "same": [40.0, 40.0]})
+
+    intervals = {row[0]: row[2] for row in rows(made, "numbers")}
+
+    assert intervals["one"] == "one seed, no interval"
+    assert intervals["same"] == "no spread, no interval"
+
+
+def test_every_seed_stands_in_its_table_and_what_lacks_says_why() -> None:
+    made = evidence({"a": [41.26, None, None], "b": [1.0, 2.0, 3.0]}, extra=(failed("a", 2),))
+
+    assert rows(made, "seeds")[0] == ["a", "41.26", "missing", "failed"]
+
+
+def test_failed_and_missing_trials_are_listed_with_their_reason() -> None:
+    made = evidence(
+        {"a": [41.0, None, None]}, extra=(failed("a", 2, "Diverged: the loss was nan at step 7"),)
+    )
+
+    assert rows(made, "trouble") == [
+        ["a", "1", "missing", "missing", key_of("a", 1)],
+        ["a", "2", "failed", "failed: Diverged: the loss was nan at step 7", key_of("a", 2)],
+    ]
+
+
+def test_records_that_count_nowhere_are_listed_apart() -> None:
+    made = evidence({"a": [41.0]}, extra=(record("gone", 3, 12.5),))
+
+    assert rows(made, "trouble") == [["gone", "3", "finished", "12.50", key_of("gone", 3)]]
+    assert "another configuration, scale or data set" in words(made, "trouble")
+
+
+def test_repeated_trials_are_counted_and_every_attempt_listed() -> None:
+    made = evidence({"a": [41.0, 42.0]}, extra=(record("a", 1, 44.0, attempt=2),))
+
+    assert "1 trial was run more than once" in words(made, "trouble")
+    assert [row[2:5] for row in rows(made, "trouble")] == [
+        ["1", "finished", "42.00"],
+        ["2", "finished", "44.00"],
+    ]
+    assert rows(made, "seeds")[0] == ["a", "41.00", "44.00"]
+
+
+def test_without_trouble_the_section_says_so() -> None:
+    assert "None: every planned trial finished" in words(quickstart(), "trouble")
+
+
+def test_deviations_shared_by_all_stand_once_and_those_of_one_arm_apart() -> None:
+    made = compositions()
+    own = made.cells[0].deviations[0].model_copy(update={"field": "views.cell"})
+    first = made.cells[0].model_copy(update={"deviations": (*made.cells[0].deviations, own)})
+    made = made.model_copy(update={"cells": (first, *made.cells[1:])})
+
+    assert [row[1] for row in rows(made, "deviations", 0)] == [
+        "encoder.width",
+        "batch_size",
+        "epochs",
+        "optimizer.kind",
+    ]
+    assert [row[:2] for row in rows(made, "deviations", 1)] == [["crop", "views.cell"]]
+
+
+def test_each_verdict_carries_its_deviations() -> None:
+    board = next(b for b in section(quickstart(), "verdicts").blocks if isinstance(b, BoardBlock))
+
+    assert {card.deviations for card in board.cards} == {
+        "4 deviations from the paper, shared by all claims: listed under the board."
+    }
+    assert "epochs 10 (paper: 100)" in words(quickstart(), "verdicts")
+    (card,) = next(b for b in section(batch_size(), "verdicts").blocks if b.kind == "board").cards
+    assert card.deviations == "No deviation from the paper."
+
+
+def test_a_failed_control_stands_above_the_board_with_its_numbers() -> None:
+    first = section(batch_size(), "verdicts").blocks[0]
+
+    assert first.kind == "text"
+    assert first.text.startswith("Control failed, verdicts are withheld: permuted labels: ")
+    assert "mean 12.90 %" in first.text
+
+
+def test_primary_claims_stand_before_exploratory_ones() -> None:
+    made = evidence({"a": UP, "b": FLAT}, claims=(beats("b", "a", primary=False), beats("a", "b")))
+
+    board = next(b for b in section(made, "verdicts").blocks if isinstance(b, BoardBlock))
+
+    assert [card.claim for card in board.cards] == ["a>b", "b>a"]
+
+
+def test_each_number_has_its_key_and_the_command_that_makes_it() -> None:
+    made = quickstart()
+
+    table = rows(made, "trials")
+
+    assert [row[3] for row in table] == [trial.key for trial in made.planned]
+    assert all(row[4] == f"ablate trial quickstart {row[3]}" for row in table)
+
+
+def test_methods_name_the_looks_and_what_they_spend() -> None:
+    assert "judged at 5 seeds (2.5 %), 10 seeds (2.5 %)" in words(quickstart(), "methods")
+    assert "this study has 3." in words(quickstart(), "methods")
+    assert "resnet, blocks [1, 1, 1], width 0.25" in words(quickstart(), "methods")
+
+
+def test_the_cost_counts_every_attempt() -> None:
+    made = evidence(
+        {"a": [41.0, 42.0]}, floor=[], extra=(record("a", 1, 44.0, attempt=2, seconds=100.0),)
+    )
+
+    # Seeds 0 and 1 took 25 and 26 seconds, the control 25.
+    assert "176 seconds of trials in all" in words(made, "cost")
+    assert ["a", "3", "50.3", "151.0"] in rows(made, "cost")
+
+
+def test_provenance_tells_few_values_and_counts_the_rest() -> None:
+    made = evidence({"a": [40.0] * 7}, floor=[], control=None)
+    records = tuple(
+        r.model_copy(update={"provenance": {"load": r.seed, "machine": {"cpu": "two cores"}}})
+        for r in made.records
+    )
+
+    told = words(made.model_copy(update={"records": records}), "provenance")
+
+    assert "machine cpu\ntwo cores" in told
+    assert "0 (1 trial); 1 (1 trial); 2 (1 trial); 3 (1 trial); 3 more in the records" in told
+
+
+def test_a_figure_is_followed_by_the_paired_differences() -> None:
+    drawings = [b for b in section(projection_head(), "figures").blocks if isinstance(b, Drawing)]
+
+    assert [d.title for d in drawings] == [
+        "Linear evaluation by projection head",
+        "Paired differences",
+    ]
+    assert "a non-linear head beats none: +" in drawings[1].alt

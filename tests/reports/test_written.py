@@ -1,0 +1,243 @@
+"""Both reports as files: the same words and numbers, the same bytes, whole or not at all."""
+
+import html
+import io
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import pypdf
+import pytest
+from made_studies import STUDIES, compositions, quickstart
+
+from reports import Evidence, ReportError
+from reports.board import board
+from reports.document import BoardBlock, Document, Drawing, Facts, Table, Text
+from reports.sections import document
+from reports.write import write_reports
+
+HERE = Path(__file__).parent
+PROGRAM = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from made_studies import compositions, quickstart
+from reports.write import write_reports
+for study in (quickstart, compositions):
+    write_reports(study(), Path(sys.argv[2]) / study.__name__)
+"""
+
+
+def texts(document: Document) -> list[str]:
+    """All that a reader can read, figures apart."""
+    found = [document.title, document.subtitle, document.question]
+    for section in document.sections:
+        found.append(section.title)
+        for block in section.blocks:
+            match block:
+                case Text():
+                    found.append(block.text)
+                case Table():
+                    found += [block.caption, *(column.name for column in block.columns)]
+                    found += [cell.text for row in block.rows for cell in row]
+                case Facts():
+                    found += [text for pair in block.facts for text in pair]
+                case BoardBlock():
+                    for card in block.cards:
+                        found += [card.claim, card.statement, card.words, card.note]
+                        found += [card.deviations, *(t for pair in card.facts for t in pair)]
+                case Drawing():
+                    found += [block.title, block.caption]
+    return [text for text in found if text]
+
+
+def bare(text: str) -> str:
+    """Without any space, also those that mark where a long word may break."""
+    return re.sub(r"[\s\u200b\u00ad]", "", text)
+
+
+def read_pdf(file: io.BytesIO) -> tuple[pypdf.PdfReader, str]:
+    """The file and its text without spaces, footers taken out."""
+    reader = pypdf.PdfReader(file)
+    whole = ""
+    for nth, page in enumerate(reader.pages, 1):
+        whole += bare(page.extract_text()).replace(f"{nth}of{len(reader.pages)}", "")
+    return reader, whole
+
+
+def read_html(source: str) -> str:
+    """The page's text without spaces and without figures."""
+    body = source.partition("<body>")[2].partition("<script>")[0]
+    body = re.sub(r"<svg.*?</svg>", "", body, flags=re.DOTALL)
+    return bare(html.unescape(re.sub(r"<[^>]+>", "\n", body)))
+
+
+class Study(NamedTuple):
+    """One made study with its reports, read once."""
+
+    evidence: Evidence
+    document: Document
+    source: str
+    page: str
+    reader: pypdf.PdfReader
+    paper: str
+
+
+@cache
+def written(made: Callable[[], Evidence]) -> Study:
+    """The reports of a study; the same in every test of a process."""
+    evidence = made()
+    with TemporaryDirectory() as folder:
+        paths = write_reports(evidence, Path(folder))
+        source = paths.html.read_text(encoding="utf-8")
+        reader, paper = read_pdf(io.BytesIO(paths.pdf.read_bytes()))
+    return Study(evidence, document(evidence), source, read_html(source), reader, paper)
+
+
+@pytest.fixture(params=STUDIES, ids=lambda study: study.__name__)
+def study(request: pytest.FixtureRequest) -> Study:
+    """Each of the made studies."""
+    return written(request.param)
+
+
+def test_page_and_pdf_hold_every_word_and_number_of_the_document(study: Study) -> None:
+    # The subtitle is each page's footer too and would stand amid what a page break parts.
+    subtitle = bare(study.document.subtitle)
+    paper = study.paper.replace(subtitle, "") + subtitle
+
+    lacking = [
+        (text, place)
+        for text in texts(study.document)
+        for place, whole in (("page", study.page), ("PDF", paper))
+        if bare(text) not in whole
+    ]
+
+    assert lacking == []
+
+
+def test_page_and_pdf_give_the_boards_verdicts(study: Study) -> None:
+    for row in board(study.evidence).rows:
+        card = bare(f"{row.claim}{row.statement}{row.words}")
+        assert card in study.page
+        assert card in study.paper
+
+
+def test_the_pdf_is_tagged_and_says_that_it_conforms_to_pdf_ua_1(study: Study) -> None:
+    root = study.reader.trailer["/Root"]
+
+    assert bool(root["/MarkInfo"]["/Marked"])
+    assert root["/Lang"] == "en"
+    assert root["/ViewerPreferences"]["/DisplayDocTitle"]
+    assert "/StructTreeRoot" in root
+    assert re.search(r"pdfuaid:part[>=\"]+1", root["/Metadata"].get_data().decode())
+    assert study.reader.metadata is not None
+    assert study.reader.metadata.title == study.evidence.title
+
+
+def test_every_figure_of_the_pdf_has_its_text(study: Study) -> None:
+    told = [b.alt for s in study.document.sections for b in s.blocks if isinstance(b, Drawing)]
+
+    objects = map(study.reader.get_object, range(1, int(study.reader.trailer["/Size"])))
+    alternatives = {
+        str(found["/Alt"])
+        for found in objects
+        if isinstance(found, pypdf.generic.DictionaryObject)
+        and found.get("/S") == "/Figure"
+        and "/Alt" in found
+    }
+
+    assert told
+    assert set(told) <= alternatives
+
+
+def test_the_pdf_has_its_sections_as_bookmarks(study: Study) -> None:
+    def titles(outline: list[Any]) -> list[str]:
+        nested = (titles(i) if isinstance(i, list) else [str(i["/Title"])] for i in outline)
+        return [title for some in nested for title in some]
+
+    found = titles(study.reader.outline)
+
+    assert [t for t in found if t != study.evidence.title] == [
+        section.title for section in study.document.sections
+    ]
+
+
+def test_no_page_asks_for_anything_outside_itself(study: Study) -> None:
+    assert not re.search(r"(?:src|href)=\"(?!#|data:)", study.source)
+    assert "://" not in study.source
+    assert "@import" not in study.source
+
+
+@pytest.mark.slow
+def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(HERE), str(tmp_path / seed)],
+            env={**os.environ, "PYTHONHASHSEED": seed, "TZ": zone},
+            cwd=HERE.parents[1],
+        )
+        for seed, zone in (("1", "UTC"), ("4242", "Asia/Tokyo"))
+    ]
+
+    assert [process.wait(timeout=120) for process in running] == [0, 0]
+
+    files = sorted(path.relative_to(tmp_path / "1") for path in (tmp_path / "1").rglob("*.*"))
+    assert [path.suffix for path in files] == [".html", ".pdf"] * 2
+    for path in files:
+        assert (tmp_path / "1" / path).read_bytes() == (tmp_path / "4242" / path).read_bytes()
+
+
+def test_names_are_never_read_as_markup(tmp_path: Path) -> None:
+    made = quickstart().model_copy(
+        update={"title": '<script>alert(1)</script> #panic("x") $a$ *b* _c_ & "d"'}
+    )
+
+    paths = write_reports(made, tmp_path)
+
+    assert "&lt;script&gt;alert(1)" in paths.html.read_text(encoding="utf-8")
+    assert bare(made.title) in read_pdf(io.BytesIO(paths.pdf.read_bytes()))[1]
+
+
+def test_a_written_report_replaces_the_old_one_and_leaves_nothing_else(tmp_path: Path) -> None:
+    write_reports(quickstart(), tmp_path)
+    write_reports(compositions(), tmp_path)
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.pdf"]
+    assert "Composition of data" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence_with_the_way_out(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(
+        ReportError, match=r"need a folder that can be written, .*file cannot .*name another store"
+    ):
+        write_reports(quickstart(), tmp_path / "file")
+
+
+def test_a_full_disk_leaves_the_old_report_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from reports import write
+
+    (tmp_path / "report.html").write_text("old")
+
+    class Full(io.BytesIO):
+        def write(self, _: object, /) -> int:
+            raise OSError(28, "No space left on device")
+
+    def full(handle: int, _mode: str) -> Full:
+        os.close(handle)
+        return Full()
+
+    monkeypatch.setattr(write.os, "fdopen", full)
+
+    with pytest.raises(ReportError, match="No space left on device"):
+        write._write(tmp_path / "report.html", b"new")
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("report.html", "old")]
