@@ -204,7 +204,7 @@ def test_the_first_tab_offers_to_skip_to_the_verdicts(opened: Opened) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_text_is_legible_by_day_and_by_night(opened: Opened, scheme: str) -> None:
-    opened.page.emulate_media(color_scheme=scheme)  # pyright: ignore[reportArgumentType]
+    opened.page.emulate_media(color_scheme=scheme)
 
     background = opened.page.evaluate("getComputedStyle(document.body).backgroundColor")
 

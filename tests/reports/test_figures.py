@@ -53,7 +53,7 @@ def test_a_figure_holds_ours_the_papers_and_the_floors_number_of_each_arm() -> N
     assert list(table.index) == ["crop", "crop+colour", "crop+colour+rotation"]
     assert table["published"].tolist()[:2] == [33.1, 56.3]
     assert math.isnan(table["published"].iloc[2])
-    assert table["floor"].tolist() == pytest.approx([np.mean(floors)] * 3)  # pyright: ignore[reportCallIssue,reportArgumentType]
+    assert table["floor"].tolist() == pytest.approx([np.mean(floors)] * 3)
 
 
 def test_a_heat_map_has_the_first_operation_in_rows_and_single_ones_on_the_diagonal() -> None:
@@ -76,7 +76,7 @@ def test_the_last_column_averages_a_complete_row_and_leaves_others_unknown() -> 
 
     means = table.drop_duplicates("cell").set_index(["row", "column"])["mean"]
     assert found.loc["colour", "mean"] == pytest.approx(np.mean(means.loc["colour"].to_numpy()))
-    lacking = {row for (row, _), mean in means.items() if math.isnan(mean)}  # pyright: ignore[reportGeneralTypeIssues,reportArgumentType]
+    lacking = {row for (row, _), mean in means.items() if math.isnan(mean)}
     assert lacking
     assert set(found.index[found["mean"].isna()]) == lacking
     assert found["published"].notna().all()

@@ -22,7 +22,7 @@ Column = Sequence[float | None]
 def judged(columns: Mapping[str, Column], *claims: tuple[str, str], **changes: object) -> Evidence:
     """Evidence with a primary claim for each pair of cells, the better one first."""
     told = tuple(beats(better, worse) for better, worse in claims)
-    return evidence(columns, claims=told, **changes)  # pyright: ignore[reportArgumentType]
+    return evidence(columns, claims=told, **changes)
 
 
 def one(evidence: Evidence) -> Verdict:
@@ -73,7 +73,7 @@ def test_a_look_at_five_uses_seeds_0_to_4_and_no_others() -> None:
     elsewhere = {seed + 100: -50.0 for seed in range(3)}
     zeros = dict.fromkeys([*numbers, *elsewhere], 0.0)
 
-    verdict = one(judged({"a": numbers | elsewhere, "b": zeros}, ("a", "b")))  # pyright: ignore[reportArgumentType]
+    verdict = one(judged({"a": numbers | elsewhere, "b": zeros}, ("a", "b")))
 
     assert verdict.decision is Decision.REPRODUCED
     assert verdict.estimate is not None
@@ -84,7 +84,7 @@ def test_a_look_at_five_uses_seeds_0_to_4_and_no_others() -> None:
 def test_five_other_seeds_do_not_make_a_look() -> None:
     numbers = dict(zip((7, 8, 9, 10, 11), around(9.0, 5), strict=True))
 
-    verdict = one(judged({"a": numbers, "b": dict.fromkeys(numbers, 0.0)}, ("a", "b")))  # pyright: ignore[reportArgumentType]
+    verdict = one(judged({"a": numbers, "b": dict.fromkeys(numbers, 0.0)}, ("a", "b")))
 
     assert verdict.decision is Decision.WAITING
     assert verdict.words == "5 seeds, next look at 5"

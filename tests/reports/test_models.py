@@ -1,13 +1,16 @@
 """Claims, figures and evidence as data; the package is light until a report is written."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 from made_evidence import beats, evidence
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+import reports
 from reports import AnyClaim, AnyFigure, PlannedTrial
 
 HEAVY = ("pandas", "matplotlib", "seaborn", "scipy", "typst", "numpy", "jinja2", "torch", "ray")
@@ -93,3 +96,13 @@ def test_a_planned_trial_needs_its_cell() -> None:
 
     with pytest.raises(ValidationError, match="needs its cell, unknown: nowhere"):
         evidence({"a": [1.0]}, planned=(lost,))
+
+
+def test_the_example_of_the_packages_page_runs_as_it_stands() -> None:
+    page = (Path(reports.__file__).parent / "README.md").read_text(encoding="utf-8")
+
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+
+    assert blocks
+    for block in blocks:
+        exec(block, {"__name__": "example"})
