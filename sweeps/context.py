@@ -48,6 +48,7 @@ class TrialContext:
         self.payload = payload
         """What the caller handed to all trials of the launch, such as the device."""
         self.reused: list[str] = []
+        self._kept: set[str] = set()
         self.stopped = False
         self._launch, self._lasting, self._heartbeat = launch, lasting, heartbeat
         self._rows: dict[int, dict[str, float | None]] = {}
@@ -92,7 +93,7 @@ class TrialContext:
         made = self.store.made(stage, key)
         if made is None or (self.trial.anew and made.get("launch") != self._launch):
             return None
-        if stage not in self.reused:
+        if stage not in self.reused and stage not in self._kept:
             self.reused.append(stage)
         return self.store.artifact(stage, key)
 
@@ -100,13 +101,17 @@ class TrialContext:
         """Keeps what a stage made: `write` fills an empty folder, kept whole or not at all.
 
         If the launch keeps nothing (`keep="none"`), it goes when the trials that share it are done.
+        Nothing is kept of a trial that was told to stop: it may be half done.
         """
         key = self._key(stage)
+        if self.stopped:
+            return
         try:
             with self.store.keep_artifact(
                 stage, key, launch=self._launch, lasting=self._lasting
             ) as folder:
                 write(folder)
+            self._kept.add(stage)
         except OSError as error:
             if error.errno in _STORE_TROUBLE:
                 raise StoreError(sentence(error, self.store.artifact(stage, key))) from error

@@ -8,7 +8,7 @@ from sweeps.heartbeat import end, heartbeats
 from sweeps.launch import Launch, OnProgress, OnRecord
 from sweeps.launches import new_launch, note_launch, save_plan
 from sweeps.plan import Plan, Trial
-from sweeps.processes import mark_of, now
+from sweeps.processes import end_session, mark_of, now
 from sweeps.running import Job, Ran, RunSettings, drop_passing_artifacts, run_trial
 from sweeps.session import remove_session, session_folder
 from sweeps.store import Store
@@ -100,4 +100,5 @@ def _clear_after_predecessor(store: Store) -> None:
         end(one)
     store.clear_leftovers()
     if note.get("session"):
+        end_session(note["session"])
         remove_session(note["session"])

@@ -1,5 +1,6 @@
 """Which process is meant: a number that the system gives out again, and the moment it began."""
 
+import contextlib
 import os
 import socket
 import time
@@ -55,6 +56,23 @@ def _began_elsewhere(pid: int) -> str | None:
         return f"{process.create_time():.2f}"
     except psutil.Error:
         return None
+
+
+SESSION_VARIABLE = "SWEEPS_SESSION"
+"""An environment variable by which all processes of one launch are known; they inherit it."""
+
+
+def end_session(session: str) -> None:
+    """Ends all processes that were started in a session, but for the calling one.
+
+    Ray's own agents can outlive a driver and a node that were killed (Ray 2.60).
+    """
+    import psutil
+
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.pid != os.getpid() and process.environ().get(SESSION_VARIABLE) == session:
+                process.kill()
 
 
 def now() -> str:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
+from sweeps.processes import SESSION_VARIABLE, end_session
 from sweeps.running import RunSettings
 
 PREFIX = "swp-"
@@ -37,10 +38,11 @@ def remove_session(folder: str | Path) -> None:
 @contextlib.contextmanager
 def ray_session(folder: Path, settings: RunSettings) -> Generator[None]:
     """Starts Ray with one CPU resource a slot and stops it, with all its processes, at the end."""
-    with _environment(_variables(settings)):
+    with _environment({SESSION_VARIABLE: str(folder), **_variables(settings)}):
         import ray
 
         _start_less()
+        _say_less()
         # Ray and Tune report to these; records and heartbeats tell the user what matters.
         logging.getLogger("ray").setLevel(logging.CRITICAL + 1)
         try:
@@ -56,6 +58,7 @@ def ray_session(folder: Path, settings: RunSettings) -> Generator[None]:
             yield
         finally:
             ray.shutdown()
+            end_session(str(folder))
 
 
 def _variables(settings: RunSettings) -> dict[str, str]:
@@ -124,3 +127,17 @@ def _start_less() -> None:
 
         lean.lean = True  # pyright: ignore[reportFunctionMemberAccess] - marks that it is done
         RayParams.__init__ = lean
+
+
+def _say_less() -> None:
+    """Keeps Ray's words on a dead worker off the terminal: the launch tells of it in its own.
+
+    There is no public switch, and a Ray without this private name simply says them.
+    """
+    with contextlib.suppress(ImportError, AttributeError):
+        from ray._private import worker
+
+        def say_nothing(*_: object, **__: object) -> None: ...
+
+        assert callable(worker.print_to_stdstream)
+        worker.print_to_stdstream = say_nothing

@@ -236,6 +236,10 @@ class Store:
             note = read_json(heartbeat)
             if not note or not mark_of(note).alive():
                 heartbeat.unlink(missing_ok=True)
+        for launch in _folders(self.running):
+            shutil.rmtree(launch, ignore_errors=True)
+        for request in self.running.glob("*.stop"):
+            request.unlink(missing_ok=True)
         stage_folders = [folder for folder in _folders(self.path) if folder.name.endswith("s")]
         for parent in [*_folders(self.trials), *stage_folders, self.running]:
             for path in parent.glob(".*"):

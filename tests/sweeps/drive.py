@@ -9,10 +9,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from sweeps.tracking import open_tracking
 from toy_trials import toy_plan, toy_sweep
 
 from sweeps import RunSettings, Store, execute
+from sweeps.tracking import open_tracking
 
 
 def main() -> None:
@@ -22,7 +22,11 @@ def main() -> None:
     settings = RunSettings(
         slots=options.get("slots", 2),
         threads=options.get("threads", 1),
-        payload={"counter": options["counter"], "pause": options.get("pause", 0.0)},
+        payload={
+            "counter": options["counter"],
+            "pause": options.get("pause", 0.0),
+            "gate": options.get("gate"),
+        },
         keep=options.get("keep", "last"),
         command="drive.py",
     )
@@ -39,7 +43,7 @@ def main() -> None:
     )
     result = dataclasses.asdict(execution) | {"wall": time.time() - began, "pid": os.getpid()}
     if tracking is not None:
-        result["tracking"] = tracking.close()._asdict()
+        result["tracking"] = tracking.close(interrupted=execution.interrupted)._asdict()
     Path(options["result"]).write_text(json.dumps(result, default=str))
 
 

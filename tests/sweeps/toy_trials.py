@@ -1,12 +1,12 @@
 """Trials without any training: they count their steps in a file, and misbehave when told to."""
 
-import errno
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from sweeps import Known, Levels, Outcome, Plan, Resolve, Resolved, Sweep, TrialContext, plan
+from sweeps import Cell, Known, Levels, Outcome, Plan, Resolve, Resolved, Sweep, TrialContext, plan
 
 
 def toy_trial(context: TrialContext) -> Outcome:
@@ -17,8 +17,6 @@ def toy_trial(context: TrialContext) -> Outcome:
     os.write(1, b"a write past Python\n")
     if config.get("fail"):
         raise ValueError("this trial\nwas told to fail")
-    if config.get("full_disk"):
-        _fill_the_disk()
     encoder = context.artifact("encoder")
     if encoder is None:
         for step in range(config["steps"]):
@@ -29,6 +27,8 @@ def toy_trial(context: TrialContext) -> Outcome:
             context.progress(step + 1, config["steps"])
             if config.get("kill_at") == step:
                 os.kill(os.getpid(), 9)
+            while config.get("hold") and step == 1 and not _open(payload, context):
+                time.sleep(0.05)
             time.sleep(payload.get("pause", 0.0))
         context.keep("encoder", lambda folder: (folder / "weights").write_text(str(config["x"])))
         encoder = context.artifact("encoder")
@@ -44,16 +44,13 @@ def toy_trial(context: TrialContext) -> Outcome:
     )
 
 
+def _open(payload: dict, context: TrialContext) -> bool:
+    return Path(payload["gate"]).exists() or context.should_stop()
+
+
 def _count(payload: dict, context: TrialContext, step: int) -> None:
     with Path(payload["counter"]).open("a") as file:
         file.write(f"{context.trial.key} {context.trial.cell} {context.seed} {step}\n")
-
-
-def _fill_the_disk() -> None:
-    def full(descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    os.fsync = full
 
 
 def toy_sweep(levels: list, *, seeds: tuple[int, ...] = (0, 1), **base: object) -> Sweep:
@@ -64,7 +61,7 @@ def toy_sweep(levels: list, *, seeds: tuple[int, ...] = (0, 1), **base: object) 
 def toy_resolve(by_cell: dict[str, dict] | None = None) -> Resolve:
     """Settings by cell that enter no key: how a trial misbehaves is not what it is."""
 
-    def resolve(cell):
+    def resolve(cell: Cell) -> Callable[[int], Resolved]:
         def at(seed: int) -> Resolved:
             identity = {**cell.config, "seed": seed}
             readout = identity.pop("readout", 1)

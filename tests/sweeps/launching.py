@@ -1,0 +1,155 @@
+"""Drivers in processes of their own, what is left of them, and what MLflow's database holds."""
+
+import contextlib
+import fcntl
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DRIVE = Path(__file__).with_name("drive.py")
+MARK = "SWEEPS_TEST_SCENE"
+"""An environment variable that all descendants of a driver inherit."""
+
+
+class Scene:
+    """A store, and the drivers that run on it one after the other."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store = folder / "store"
+        self.home = folder / "home"
+        self.home.mkdir(exist_ok=True)
+        self.home.chmod(0o555)
+
+    def start(self, name: str, **options: Any) -> subprocess.Popen[bytes]:
+        told = {
+            "counter": str(self.folder / "counter"),
+            "gate": str(self.folder / "gate"),
+            "result": str(self.folder / f"{name}.json"),
+            "seeds": [0, 1],
+            **options,
+        }
+        environment = {
+            **{name: text for name, text in os.environ.items() if not name.startswith("MLFLOW")},
+            "HOME": str(self.home),
+            MARK: str(self.folder),
+        }
+        with (self.folder / f"{name}.out").open("wb") as out:
+            return subprocess.Popen(
+                [sys.executable, str(DRIVE), str(self.store), json.dumps(told)],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                cwd=ROOT,
+                env=environment,
+                start_new_session=True,
+            )
+
+    def run(self, name: str, **options: Any) -> dict[str, Any]:
+        driver = self.start(name, **options)
+        assert driver.wait(timeout=200) == 0, self.said(name)
+        return self.result(name)
+
+    def result(self, name: str) -> dict[str, Any]:
+        return json.loads((self.folder / f"{name}.json").read_text())
+
+    def said(self, name: str) -> str:
+        return (self.folder / f"{name}.out").read_text(errors="replace")
+
+    def steps(self) -> dict[str, int]:
+        """`cell:seed` -> how many steps were done for it, over all drivers."""
+        counted: dict[str, int] = {}
+        with contextlib.suppress(FileNotFoundError):
+            for line in (self.folder / "counter").read_text().splitlines():
+                _, cell, seed, _ = line.split()
+                counted[f"{cell}:{seed}"] = counted.get(f"{cell}:{seed}", 0) + 1
+        return counted
+
+    def records(self) -> dict[str, list[dict[str, Any]]]:
+        """`cell:seed` -> its records, read without the engine."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for file in sorted(self.store.glob("trials/*/[0-9]*/record.json")):
+            record = json.loads(file.read_text())
+            found.setdefault(f"{record['cell']}:{record['seed']}", []).append(record)
+        return found
+
+    def heartbeats(self) -> dict[str, int]:
+        """`cell:seed` -> process, of the trials that run."""
+        found: dict[str, int] = {}
+        for file in self.store.glob("running/*.json"):
+            with contextlib.suppress(OSError, ValueError):
+                note = json.loads(file.read_text())
+                found[f"{note['cell']}:{note['seed']}"] = note["pid"]
+        return found
+
+    def processes(self, words: str = "") -> list[int]:
+        """All living processes of this scene's drivers, those with `words` in their command."""
+        found: list[int] = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                marked = f"{MARK}={self.folder}".encode() in (folder / "environ").read_bytes()
+                if marked and words.encode() in (folder / "cmdline").read_bytes():
+                    found.append(int(folder.name))
+        return found
+
+    def runs(self) -> list[dict[str, Any]]:
+        """MLflow's runs by SQL: tags, parameters and latest metrics of each that is not deleted."""
+        with contextlib.closing(sqlite3.connect(self.store / "mlflow.db")) as database:
+            tables = {
+                name: database.execute(f"SELECT run_uuid, key, value FROM {name}").fetchall()
+                for name in ("tags", "params", "latest_metrics")
+            }
+            runs = database.execute(
+                "SELECT run_uuid, status FROM runs WHERE lifecycle_stage = 'active'"
+            ).fetchall()
+        return [
+            {
+                "id": run,
+                "status": status,
+                **{
+                    name: {key: value for of, key, value in rows if of == run}
+                    for name, rows in tables.items()
+                },
+            }
+            for run, status in runs
+        ]
+
+    def statuses(self) -> list[str]:
+        """Of all runs, deleted ones too; empty while there is no database."""
+        with contextlib.suppress(sqlite3.Error):
+            uri = f"file:{self.store / 'mlflow.db'}?mode=ro"
+            with contextlib.closing(sqlite3.connect(uri, uri=True)) as database:
+                return [status for (status,) in database.execute("SELECT status FROM runs")]
+        return []
+
+
+def wait_until(true: Callable[[], bool], what: str, seconds: float = 120.0) -> None:
+    until = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < until, f"{what} did not come true in {seconds:g} s"
+        time.sleep(0.05)
+
+
+def once(
+    name: str, factory: pytest.TempPathFactory, play: Callable[[Path], dict[str, Any]]
+) -> dict[str, Any]:
+    """What a scene left, played once for all test processes: starting Ray takes seconds."""
+    base = factory.getbasetemp()
+    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    with (shared / f"{name}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = shared / f"{name}.json"
+        if not done.exists():
+            folder = shared / name
+            folder.mkdir()
+            done.write_text(json.dumps(play(folder) | {"folder": str(folder)}))
+        return json.loads(done.read_text())

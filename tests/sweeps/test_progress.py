@@ -1,0 +1,88 @@
+"""Progress and time left, from records and heartbeats."""
+
+import os
+from pathlib import Path
+
+import pytest
+from made_records import commit
+from toy_trials import toy_plan, toy_sweep
+
+from sweeps import Plan, Store, did_you_mean, load_plan, progress
+from sweeps.heartbeat import Heartbeat
+from sweeps.launches import save_plan
+from sweeps.processes import ProcessMark, this_process
+
+
+def test_cells_show_what_is_finished_failed_and_left(half_done: Store, small_plan: Plan) -> None:
+    state = progress(half_done, small_plan)
+
+    assert [(row.cell, row.total) for row in state.cells] == [("1", 2), ("2", 2)]
+    assert (state.total, state.finished, state.failed) == (4, 1, 1)
+    assert state.cells[0].values("top1") == [50.0]
+    assert state.cells[1].values("top1") == []
+
+
+def test_the_time_left_is_that_of_the_cells_own_trials_over_the_slots(
+    half_done: Store, small_plan: Plan
+) -> None:
+    # One trial of cell 1 took 2 s; the other of cell 1 and one of cell 2 are left, the failed one
+    # is not run: (2 + 2) / slots.
+    assert progress(half_done, small_plan, slots=1).eta_seconds == pytest.approx(4.0)
+    assert progress(half_done, small_plan, slots=2).eta_seconds == pytest.approx(2.0)
+
+
+def test_nothing_is_guessed_before_anything_is_measured(store: Store, small_plan: Plan) -> None:
+    state = progress(store, small_plan)
+
+    assert (state.eta_seconds, state.eta_basis) == (None, "no trial has finished yet")
+
+
+def test_a_running_trial_shows_by_its_heartbeat_while_its_process_lives(
+    store: Store, small_plan: Plan
+) -> None:
+    trial = small_plan.trials[0]
+    with Heartbeat(store.running, trial, study="toy", launch="l", driver=None):
+        [running] = progress(store, small_plan).running
+        assert (running.key, running.fraction) == (trial.key, None)
+
+    assert progress(store, small_plan).running == ()
+
+
+def test_a_process_number_that_was_given_out_again_is_another_process() -> None:
+    me = this_process()
+
+    assert me.alive()
+    assert not ProcessMark(os.getpid(), "another moment", me.host).alive()
+    assert not ProcessMark(2**22 + 1, "1", me.host).alive()
+
+
+def test_the_last_plan_is_read_back_and_a_torn_one_is_none(store: Store, small_plan: Plan) -> None:
+    save_plan(store, small_plan)
+    assert load_plan(store, small_plan.label) == small_plan
+
+    file: Path = store.study(small_plan.label) / "plan.json"
+    file.write_text(file.read_text()[:100])
+
+    assert load_plan(store, small_plan.label) is None
+
+
+def test_trials_run_anew_count_when_their_new_record_is_there(store: Store) -> None:
+    plan = toy_plan(toy_sweep([1], seeds=(0,)), store.known())
+    commit(store, plan.trials[0], launch="first")
+    again = toy_plan(toy_sweep([1], seeds=(0,)), store.known(), again=True)
+
+    assert progress(store, again, since="second").finished == 0
+    commit(store, plan.trials[0], launch="second")
+    assert progress(store, again, since="second").finished == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Crop", "; did you mean 'crop'?"),
+        ("colur", "; did you mean 'colour'?"),
+        ("zzz", "; there are 'crop', 'colour'"),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_nearest(name: str, words: str) -> None:
+    assert did_you_mean(name, ["crop", "colour"]) == words

@@ -1,0 +1,269 @@
+"""Records are whole or not there, and what is wrong with a store is one sentence."""
+
+import errno
+import json
+import multiprocessing
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_records import commit, made_record
+
+from sweeps import Plan, Store, StoreError
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_record_is_read_back_as_it_was_written(store: Store, small_plan: Plan) -> None:
+    written = commit(store, small_plan.trials[0], values={"top1": None, "höchst": 1e-300})
+
+    [read] = store.records()
+
+    assert read == written
+    assert (store.path / read.log).read_text() == "a line of the log\n"
+    assert store.summaries() == (written.summary(),)
+
+
+def test_a_second_record_of_a_key_stands_beside_the_first(store: Store, small_plan: Plan) -> None:
+    trial = small_plan.trials[0]
+    commit(store, trial, values={"top1": 1.0})
+    commit(store, trial, values={"top1": 2.0})
+
+    found = [(record.attempt, record.values["top1"]) for record in store.records([trial.key])]
+
+    assert found == [(1, 1.0), (2, 2.0)]
+
+
+TORN = {
+    "cut in the middle": lambda text: text[: len(text) // 2],
+    "empty": lambda _: "",
+    "no mapping": lambda _: "[1, 2]",
+    "a field too few": lambda text: json.dumps(
+        {name: value for name, value in json.loads(text).items() if name != "config"}
+    ),
+    "another key": lambda text: text.replace('"key"', '"key"', 1).replace(
+        json.loads(text)["key"], "0" * 16, 1
+    ),
+    "binary": lambda _: b"\xff\x00\xfe",
+}
+
+
+@pytest.mark.parametrize("how", TORN)
+def test_an_unreadable_record_is_set_aside_with_a_sentence(half_done: Store, how: str) -> None:
+    store = Store(half_done.path)
+    finished = next(record for record in half_done.records() if record.state == "finished")
+    file = store.trials / finished.key / "001" / "record.json"
+    torn = TORN[how](file.read_text())
+    file.write_bytes(torn if isinstance(torn, bytes) else torn.encode())
+    (store.path / "index.jsonl").unlink(missing_ok=True)
+
+    summaries = store.summaries()
+
+    assert [summary.state for summary in summaries] == ["failed"]
+    [sentence] = store.sentences
+    assert str(file.parent) in sentence
+    assert "it was moved to" in sentence
+    [aside] = (store.path / "set-aside").iterdir()
+    assert (aside / "log.txt").exists()
+
+
+def test_a_record_of_a_newer_format_is_left_where_it_is(half_done: Store) -> None:
+    file = next(half_done.trials.glob("*/001/record.json"))
+    file.write_text(file.read_text().replace('"format": 1', '"format": 2'))
+
+    with pytest.raises(StoreError, match=r"has format 2, and this program reads up to 1.*update"):
+        list(Store(half_done.path).records())
+
+    assert file.exists()
+
+
+@pytest.mark.parametrize("index", ["gone", "torn", "foreign", "ahead"])
+def test_the_index_is_only_a_copy(half_done: Store, index: str) -> None:
+    expected = half_done.summaries()
+    file = half_done.path / "index.jsonl"
+    lines = file.read_text()
+    match index:
+        case "gone":
+            file.unlink()
+        case "torn":
+            file.write_text(lines[: len(lines) // 2])
+        case "foreign":
+            file.write_text('{"key": 1}\nno json\n')
+        case _:
+            file.write_text(lines + lines.replace('"attempt":1', '"attempt":7'))
+
+    assert Store(half_done.path).summaries() == expected
+
+
+@contextmanager
+def _files_of_at_most(size: int) -> Iterator[None]:
+    """The disk is full, as the kernel says it: writes end half-way with an error."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, old)
+
+
+def test_a_full_disk_is_one_sentence_and_nothing_is_torn(store: Store, small_plan: Plan) -> None:
+    commit(store, small_plan.trials[1])
+    before = files(store.trials)
+
+    with _files_of_at_most(300), pytest.raises(StoreError) as caught:
+        commit(store, small_plan.trials[0])
+
+    assert str(caught.value).startswith("the disk is full: ")
+    assert "make room and launch again" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert files(store.trials) == before
+    assert not [path for path in store.trials.rglob(".*") if path.is_dir()]
+
+
+def _write_until_killed(path: str, record: Any) -> None:
+    store = Store(path)
+    while True:
+        store.commit(record, Path("/nowhere"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", [0.05, 0.11, 0.17])
+def test_a_writer_that_is_killed_leaves_whole_records_only(
+    store: Store, small_plan: Plan, moment: float
+) -> None:
+    record = made_record(small_plan.trials[0], curve={"step": list(range(20_000))})
+    writer = multiprocessing.get_context("fork").Process(
+        target=_write_until_killed, args=(str(store.path), record)
+    )
+    writer.start()
+    writer.join(moment)
+    writer.kill()
+    writer.join()
+
+    attempts = [one.attempt for one in store.records()]
+
+    assert attempts == list(range(1, len(attempts) + 1))
+    assert store.sentences == []
+    store.clear_leftovers()
+    assert not list(store.trials.rglob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "the disk is full"),
+        (errno.EACCES, "may not be written to; make it writable or name another store"),
+        (errno.EROFS, "may not be written to; make it writable or name another store"),
+        (errno.EIO, "could not be written (Input/output error); mend that or name another"),
+    ],
+)
+def test_a_store_that_cannot_be_made_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, words: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+
+    with pytest.raises(StoreError) as caught:
+        Store(tmp_path / "s").prepare()
+
+    assert words in str(caught.value)
+    assert str(tmp_path / "s") in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_in_the_place_of_the_store_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "s").write_text("a file")
+
+    with pytest.raises(StoreError, match="a file stands in its way; name another store"):
+        Store(tmp_path / "s").prepare()
+
+    assert (tmp_path / "s").read_text() == "a file"
+
+
+def test_reading_a_store_that_is_not_there_makes_nothing(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s")
+
+    assert (store.summaries(), dict(store.artifacts()), list(store.records())) == ((), {}, [])
+    assert list(tmp_path.iterdir()) == []
+
+
+HOLDER = """
+import sys
+from sweeps import Store
+store = Store(sys.argv[1])
+with store.locked():
+    store.note_lock()
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_second_driver_gets_one_sentence_and_a_killed_one_leaves_no_lock(store: Store) -> None:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(store.path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+    )
+    with holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+
+        with pytest.raises(StoreError) as caught, store.locked():
+            pass
+        holder.kill()
+        holder.wait()
+        with store.locked():
+            pass
+
+    assert f"is in use by process {holder.pid} since 20" in str(caught.value)
+    assert "wait until it ends, stop it, or name another store" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def _keep_half(store: Store) -> None:
+    with store.keep_artifact("encoder", "k", launch="l", lasting=True) as folder:
+        (folder / "weights").write_text("half")
+        _ = 1 / 0
+
+
+def test_an_artifact_is_kept_whole_or_not_at_all(store: Store) -> None:
+    with pytest.raises(ZeroDivisionError):
+        _keep_half(store)
+    assert store.artifacts() == {}
+
+    with store.keep_artifact("encoder", "k", launch="l", lasting=True) as folder:
+        (folder / "weights").write_text("whole")
+
+    assert store.artifacts() == {"encoder": frozenset({"k"})}
+    assert (store.artifact("encoder", "k") / "weights").read_text() == "whole"
+    assert [path.name for path in (store.path / "encoders").iterdir()] == ["k"]
+
+
+def test_leftovers_of_dead_processes_go_and_what_is_whole_stays(half_done: Store) -> None:
+    with half_done.keep_artifact("encoder", "k", launch="l", lasting=True):
+        pass
+    whole = files(half_done.path)
+    (half_done.path / "encoders" / ".k.12ab").mkdir()
+    (next(half_done.trials.iterdir()) / ".002.12ab").mkdir()
+    note = {"key": "0123", "pid": 1, "began": "never", "host": socket.gethostname()}
+    (half_done.running / "0123.json").write_text(json.dumps(note))
+
+    half_done.clear_leftovers()
+
+    assert files(half_done.path) == whole
+    assert not list(half_done.path.rglob(".*"))
