@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import socket
 import time
 from collections.abc import Mapping
@@ -65,14 +66,31 @@ SESSION_VARIABLE = "SWEEPS_SESSION"
 def end_session(session: str) -> None:
     """Ends all processes that were started in a session, but for the calling one.
 
-    Ray's own agents can outlive a driver and a node that were killed (Ray 2.60).
+    Ray's own agents outlive a driver that was killed by a minute (Ray 2.60).
     """
     import psutil
 
-    for process in psutil.process_iter():
+    for pid in psutil.pids():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.pid != os.getpid() and process.environ().get(SESSION_VARIABLE) == session:
-                process.kill()
+            if pid != os.getpid() and _belongs(pid, session):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _belongs(pid: int, session: str) -> bool:
+    """Whether a process has the session in its environment or a file of its folder open.
+
+    Both, since a process that gives itself a title may write it over parts of its environment.
+    """
+    import psutil
+
+    folder = Path(f"/proc/{pid}")
+    if not folder.exists():
+        return psutil.Process(pid).environ().get(SESSION_VARIABLE) == session
+    if f"{SESSION_VARIABLE}={session}\0".encode() in (folder / "environ").read_bytes():
+        return True
+    return any(
+        str(file.readlink()).startswith(f"{session}{os.sep}") for file in (folder / "fd").iterdir()
+    )
 
 
 def now() -> str:

@@ -29,6 +29,7 @@ class Scene:
         self.home = folder / "home"
         self.home.mkdir(exist_ok=True)
         self.home.chmod(0o555)
+        self.sessions = set[str]()
 
     def start(self, name: str, **options: Any) -> subprocess.Popen[bytes]:
         told = {
@@ -92,14 +93,26 @@ class Scene:
         return found
 
     def processes(self, words: str = "") -> list[int]:
-        """All living processes of this scene's drivers, those with `words` in their command."""
-        found: list[int] = []
-        for folder in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                marked = f"{MARK}={self.folder}".encode() in (folder / "environ").read_bytes()
-                if marked and words.encode() in (folder / "cmdline").read_bytes():
-                    found.append(int(folder.name))
-        return found
+        """All living processes of this scene's drivers, those with `words` in their command.
+
+        They have the mark in their environment, or, where a title was written over it, an open file
+        in a folder that a driver noted as its session.
+        """
+        with contextlib.suppress(OSError, ValueError):
+            self.sessions.add(json.loads((self.store / "lock").read_text())["session"])
+        return [
+            int(folder.name)
+            for folder in Path("/proc").glob("[0-9]*")
+            if self._is_ours(folder) and words in _text(folder / "cmdline")
+        ]
+
+    def _is_ours(self, folder: Path) -> bool:
+        if f"{MARK}={self.folder}\0" in _text(folder / "environ"):
+            return True
+        with contextlib.suppress(OSError):
+            links = [str(file.readlink()) for file in (folder / "fd").iterdir()]
+            return any(link.startswith(tuple(self.sessions)) for link in links)
+        return False
 
     def runs(self) -> list[dict[str, Any]]:
         """MLflow's runs by SQL: tags, parameters and latest metrics of each that is not deleted."""
@@ -126,10 +139,17 @@ class Scene:
     def statuses(self) -> list[str]:
         """Of all runs, deleted ones too; empty while there is no database."""
         with contextlib.suppress(sqlite3.Error):
-            uri = f"file:{self.store / 'mlflow.db'}?mode=ro"
+            # For writing: a tracker that was killed in the middle left a journal to be undone.
+            uri = f"file:{self.store / 'mlflow.db'}?mode=rw"
             with contextlib.closing(sqlite3.connect(uri, uri=True)) as database:
                 return [status for (status,) in database.execute("SELECT status FROM runs")]
         return []
+
+
+def _text(file: Path) -> str:
+    with contextlib.suppress(OSError):
+        return file.read_bytes().decode(errors="replace")
+    return ""
 
 
 def wait_until(true: Callable[[], bool], what: str, seconds: float = 120.0) -> None:
