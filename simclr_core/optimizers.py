@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
 
 from simclr_core.values import Frozen
+
+_Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class _Scaled(Frozen):
@@ -89,13 +92,21 @@ class Sgd(_Scaled):
     weight_decay: float = Field(default=1e-6, ge=0, allow_inf_nan=False)
     """Multiplies the weights and is added to their gradient."""
 
+    @model_validator(mode="after")
+    def _looks_ahead_by_something(self) -> "Sgd":
+        if self.nesterov and self.momentum == 0:
+            raise PydanticCustomError(
+                "shape", "nesterov needs momentum above 0, got momentum 0", {}
+            )
+        return self
+
     def build(self, model: nn.Module) -> torch.optim.Optimizer:
         """The optimiser of all weights of `model`; its rate is set before each step."""
         return torch.optim.SGD(
             _decayed(model, self.weight_decay),
             lr=self.learning_rate,
             momentum=self.momentum,
-            nesterov=self.nesterov and self.momentum > 0,
+            nesterov=self.nesterov,
             fused=True,
         )
 
@@ -111,7 +122,7 @@ class AdamW(_Scaled):
     scaling: Literal["none", "linear", "square_root"] = "none"
     """How the rate grows with the batch: as B / 256, as sqrt(B), or not."""
 
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[_Share, _Share] = (0.9, 0.999)
     """How fast the two running means forget; each at least 0 and below 1."""
 
     weight_decay: float = Field(default=1e-4, ge=0, allow_inf_nan=False)

@@ -1,0 +1,193 @@
+"""Residual networks against torchvision's; their stems, widths and first weights."""
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+import pytest
+import torch
+import torchvision.models as published
+from pydantic import ValidationError
+from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock
+
+from simclr_core.encoders import ResNet
+
+DEPTHS = (18, 34, 50, 101, 152)
+Depth = Literal[18, 34, 50, 101, 152]
+TINY = ResNet(blocks=(1, 1, 1), width=0.25, stem="small")
+
+
+class DoubleWidth(published.ResNet):
+    """A ResNet-18 out of torchvision's own blocks with twice the channels everywhere.
+
+    (Torchvision's wide networks widen the middle of a block only.)
+    """
+
+    def __init__(self) -> None:
+        super().__init__(BasicBlock, [2, 2, 2, 2])
+        self.inplanes = 128
+        self.conv1 = nn.Conv2d(3, 128, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(128)
+        for number in range(4):
+            stride = 1 if number == 0 else 2
+            layer = self._make_layer(BasicBlock, 128 * 2**number, 2, stride)
+            setattr(self, f"layer{number + 1}", layer)
+
+
+def without_classifier(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor for name, tensor in state.items() if not name.startswith("fc.")}
+
+
+# ------------------------------------------------------------------------------ against torchvision
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_names_and_shapes_are_torchvisions_without_the_classifier(depth: Depth) -> None:
+    with torch.device("meta"):
+        theirs: nn.Module = getattr(published, f"resnet{depth}")()
+    expected = without_classifier(theirs.state_dict())
+
+    ours = ResNet(depth=depth).build(0).state_dict()
+
+    assert {n: t.shape for n, t in ours.items()} == {n: t.shape for n, t in expected.items()}
+
+
+@pytest.mark.parametrize(
+    ("published_network", "encoder"),
+    [
+        (published.resnet18, ResNet(depth=18)),
+        (published.resnet50, ResNet(depth=50)),
+        (DoubleWidth, ResNet(depth=18, width=2)),
+    ],
+)
+@pytest.mark.parametrize("training", [False, True])
+def test_outputs_are_torchvisions_with_its_weights(
+    published_network: Callable[[], nn.Module], encoder: ResNet, *, training: bool
+) -> None:
+    torch.manual_seed(0)
+    theirs = published_network()
+    theirs.fc = nn.Identity()
+    for name, buffer in theirs.named_buffers():
+        if name.endswith(("running_mean", "running_var")):
+            buffer.uniform_(0.5, 1.5)
+    ours = encoder.build(0)
+    ours.load_state_dict(theirs.state_dict())
+    x = torch.rand(3, 3, 48, 48)
+
+    with torch.no_grad():
+        found, expected = ours.train(training)(x), theirs.train(training)(x)
+
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(ours.state_dict(), theirs.state_dict())
+
+
+# --------------------------------------------------------------------------------------- the shapes
+
+
+@pytest.mark.parametrize(
+    ("stem", "kernel", "side"), [("imagenet", 7, 8), ("cifar", 3, 32), ("small", 3, 16)]
+)
+def test_a_stem_reduces_the_side_as_it_says(
+    stem: Literal["imagenet", "cifar", "small"], kernel: int, side: int
+) -> None:
+    network = ResNet(depth=10, width=0.125, stem=stem).build(0)
+    sides: list[int] = []
+    network.layer1.register_forward_pre_hook(lambda _, given: sides.append(given[0].shape[-1]))
+
+    h = network(torch.rand(2, 3, 32, 32))
+
+    assert network.conv1.kernel_size == (kernel, kernel)
+    assert sides == [side]
+    assert h.shape == (2, 64)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "length"),
+    [
+        (ResNet(), 2048),
+        (ResNet(width=4), 8192),
+        (ResNet(depth=18), 512),
+        (ResNet(depth=10, width=0.5), 256),
+        (TINY, 64),
+        (ResNet(blocks=(2,), width=0.125), 8),
+    ],
+)
+def test_the_length_of_h_is_known_beforehand(encoder: ResNet, length: int) -> None:
+    assert encoder.num_features == length
+
+
+def test_the_network_of_three_stages_has_16_32_and_64_channels() -> None:
+    network = TINY.build(0)
+
+    assert network(torch.rand(2, 3, 32, 32)).shape == (2, TINY.num_features)
+    widths = [getattr(network, f"layer{i}")[0].conv1.out_channels for i in (1, 2, 3)]
+    assert widths == [16, 32, 64]
+
+
+def test_batch_norm_has_the_papers_constants_everywhere() -> None:
+    norms = [m for m in ResNet(depth=50).build(0).modules() if isinstance(m, nn.BatchNorm2d)]
+
+    # The official 0.9 is what remains of the old statistics; torch's momentum is the new share.
+    assert {(norm.eps, norm.momentum) for norm in norms} == {(1e-5, 0.1)}
+    assert len(norms) == 53
+
+
+# ------------------------------------------------------------------------------------ first weights
+
+
+@pytest.mark.parametrize(("depth", "last"), [(18, "bn2"), (50, "bn3")])
+def test_the_last_gamma_of_each_branch_is_zero_and_no_other(
+    depth: Literal[18, 50], last: str
+) -> None:
+    for name, module in ResNet(depth=depth).build(0).named_modules():
+        if isinstance(module, nn.BatchNorm2d):
+            expected = 0.0 if name.startswith("layer") and name.endswith(last) else 1.0
+            assert set(module.weight.tolist()) == {expected}, name
+            assert set(module.bias.tolist()) == {0.0}
+
+
+@pytest.mark.statistical
+def test_first_weights_have_hes_spread_over_outgoing_connections() -> None:
+    # The standard deviation of n normal numbers is off by sigma / sqrt(2n): six of these for each
+    # of 20 kernels is a false-alarm rate of 20 * 2e-9.
+    for name, module in ResNet(depth=18).build(0).named_modules():
+        if isinstance(module, nn.Conv2d):
+            w = module.weight.detach().double()
+            fan_out = w.shape[0] * w.shape[2] * w.shape[3]
+            sigma = math.sqrt(2 / fan_out)
+            assert float(w.std()) == pytest.approx(sigma, abs=6 * sigma / (2 * w.numel()) ** 0.5), (
+                name
+            )
+            assert abs(float(w.mean())) < 6 * sigma / w.numel() ** 0.5, name
+
+
+def test_first_weights_depend_on_the_seed_and_on_no_generator_nor_move_one() -> None:
+    torch.manual_seed(1)
+    one = TINY.build(0).state_dict()
+    torch.manual_seed(2)
+    before = torch.get_rng_state()
+    again, other = TINY.build(0).state_dict(), TINY.build(1).state_dict()
+
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(torch.equal(one[name], again[name]) for name in one)
+    assert not torch.equal(one["conv1.weight"], other["conv1.weight"])
+
+
+# ------------------------------------------------------------------------------------------ wording
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"depth": 18, "blocks": (1, 1)}, "depth or blocks must be set, and not both"),
+        ({"depth": None}, "depth or blocks must be set, and not both"),
+        ({"blocks": (1, 0)}, "each stage must have at least one block"),
+        ({"width": 0.3}, "64 x width must be a whole number of channels, got width 0.3; "),
+    ],
+)
+def test_a_network_that_cannot_be_is_refused_with_the_rule(
+    settings: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(ValidationError, match=sentence):
+        ResNet.model_validate(settings)

@@ -1,0 +1,165 @@
+"""LARS against the paper's rule number by number; who decays; how rates grow with the batch."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from simclr_core.optimizers import AdamW, Lars, Sgd
+
+RATES = (0.5, 0.2, 0.3, 0.0, 0.1)
+
+
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(1, 2, 2), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(2, 3)
+    ).double()
+
+
+def gradients(model: nn.Module, step: int) -> list[Tensor]:
+    rng = torch.Generator().manual_seed(step)
+    return [torch.randn(p.shape, generator=rng, dtype=p.dtype) for p in model.parameters()]
+
+
+def moved(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[list[float]]:
+    """The weights after a few steps with given gradients and rates."""
+    for step, rate in enumerate(RATES):
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        for parameter, gradient in zip(model.parameters(), gradients(model, step), strict=True):
+            parameter.grad = gradient
+        optimizer.step()
+    return [p.detach().flatten().tolist() for p in model.parameters()]
+
+
+def lars_by_hand(
+    model: nn.Module, *, momentum: float, weight_decay: float, trust: float
+) -> list[list[float]]:
+    """lars_optimizer.py (classic momentum), on plain numbers."""
+    weights = [p.detach().flatten().tolist() for p in model.parameters()]
+    excluded = [p.ndim <= 1 for p in model.parameters()]
+    velocity = [[0.0] * len(w) for w in weights]
+    for step, rate in enumerate(RATES):
+        for n, gradient in enumerate(gradients(model, step)):
+            g, w, v = gradient.flatten().tolist(), weights[n], velocity[n]
+            ratio = 1.0
+            if not excluded[n]:
+                g = [a + weight_decay * b for a, b in zip(g, w, strict=True)]
+                w_norm, g_norm = math.hypot(*w), math.hypot(*g)
+                ratio = trust * w_norm / g_norm if w_norm > 0 and g_norm > 0 else 1.0
+            velocity[n] = [momentum * a + ratio * rate * b for a, b in zip(v, g, strict=True)]
+            weights[n] = [a - b for a, b in zip(w, velocity[n], strict=True)]
+    return weights
+
+
+@pytest.mark.parametrize(
+    ("momentum", "weight_decay", "trust"), [(0.9, 1e-6, 0.001), (0.9, 0.3, 0.02), (0.0, 0.0, 1.0)]
+)
+def test_lars_is_the_papers_rule(momentum: float, weight_decay: float, trust: float) -> None:
+    settings = {"momentum": momentum, "weight_decay": weight_decay, "trust": trust}
+    expected = lars_by_hand(network(), **settings)
+    model = network()
+
+    found = moved(model, Lars(**settings).build(model))
+
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-12, abs=1e-14)
+
+
+def test_lars_moves_weights_that_are_zero_and_leaves_those_without_a_gradient() -> None:
+    model = nn.Linear(2, 2, bias=False)
+    nn.init.zeros_(model.weight)
+    optimizer = Lars(momentum=0.0, weight_decay=0.0).build(model)
+    optimizer.param_groups[0]["lr"] = 0.5
+
+    optimizer.step()
+    assert model.weight.tolist() == [[0.0, 0.0], [0.0, 0.0]]
+
+    model.weight.grad = torch.ones(2, 2)
+    optimizer.step()
+    assert model.weight.tolist() == [[-0.5, -0.5], [-0.5, -0.5]]  # a ratio of 1
+
+
+@pytest.mark.parametrize("optimizer", [Lars(), Sgd(weight_decay=0.1), AdamW(weight_decay=0.1)])
+def test_matrices_and_kernels_decay_biases_and_batch_norm_do_not(optimizer: Any) -> None:
+    model = network()
+
+    groups = optimizer.build(model).param_groups
+
+    decayed = {id(p) for g in groups if g["weight_decay"] > 0 for p in g["params"]}
+    spared = {id(p) for g in groups if g["weight_decay"] == 0 for p in g["params"]}
+    names = dict(model.named_parameters())
+    assert decayed == {id(names["0.weight"]), id(names["3.weight"])}
+    assert decayed | spared == {id(p) for p in model.parameters()}
+    assert {g["weight_decay"] for g in groups} == {0.0, optimizer.weight_decay}
+
+
+def test_sgd_with_momentum_and_decay_is_its_textbook_rule() -> None:
+    model = network()
+    weights = [p.detach().clone() for p in model.parameters()]
+    velocity: list[Tensor] | None = None
+    for step, rate in enumerate(RATES):
+        grads = [
+            g + 0.1 * w if w.ndim > 1 else g
+            for g, w in zip(gradients(model, step), weights, strict=True)
+        ]
+        if velocity is None:
+            velocity = grads
+        else:
+            velocity = [0.9 * v + g for v, g in zip(velocity, grads, strict=True)]
+        weights = [w - rate * v for w, v in zip(weights, velocity, strict=True)]
+
+    found = moved(model, Sgd(momentum=0.9, weight_decay=0.1).build(model))
+
+    for ours, theirs in zip(found, weights, strict=True):
+        assert ours == pytest.approx(theirs.flatten().tolist(), rel=1e-12)
+
+
+def test_adamw_shrinks_by_rate_times_decay_where_no_gradient_pulls() -> None:
+    model = nn.Linear(3, 2)
+    weight, bias = model.weight.detach().clone(), model.bias.detach().clone()
+    optimizer = AdamW(learning_rate=0.1, weight_decay=0.5).build(model)
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+
+    optimizer.step()
+
+    torch.testing.assert_close(model.weight.detach(), weight * 0.95)
+    torch.testing.assert_close(model.bias.detach(), bias)
+
+
+def test_settings_reach_the_optimisers() -> None:
+    model = network()
+
+    adamw = AdamW(betas=(0.8, 0.95)).build(model)
+    sgd = Sgd(momentum=0.5, nesterov=True).build(model)
+
+    assert {group["betas"] for group in adamw.param_groups} == {(0.8, 0.95)}
+    assert {(group["momentum"], group["nesterov"]) for group in sgd.param_groups} == {(0.5, True)}
+
+
+def test_the_papers_rate_is_4_8_at_its_batch_by_either_rule() -> None:
+    assert Lars().peak(4096) == pytest.approx(4.8)  # section 2.3: 0.3 x 4096 / 256
+    assert Lars(learning_rate=0.075, scaling="square_root").peak(4096) == pytest.approx(4.8)  # B.1
+
+
+@pytest.mark.parametrize("kind", [Lars, Sgd, AdamW])
+def test_rates_grow_with_the_batch_by_the_stated_rule(kind: Any) -> None:
+    assert kind(learning_rate=0.2, scaling="linear").peak(512) == pytest.approx(0.4)
+    assert kind(learning_rate=0.2, scaling="square_root").peak(64) == pytest.approx(1.6)
+    assert kind(learning_rate=0.2, scaling="none").peak(512) == 0.2
+
+
+@pytest.mark.parametrize("betas", [(1.0, 0.9), (0.9, -0.1)])
+def test_betas_out_of_range_are_refused(betas: tuple[float, float]) -> None:
+    with pytest.raises(ValidationError, match="betas"):
+        AdamW(betas=betas)
+
+
+def test_nesterov_without_momentum_is_refused_not_ignored() -> None:
+    with pytest.raises(ValidationError, match="nesterov needs momentum above 0, got momentum 0"):
+        Sgd(momentum=0.0, nesterov=True)
