@@ -10,6 +10,7 @@ from simclr_core.config import Config
 from simclr_core.data import Dataset, load
 from simclr_core.execution import Execution
 from simclr_core.images import Images
+from simclr_core.pretrain import Pretrained, pretrain
 from simclr_core.settings import check
 from simclr_core.textures import Textures
 
@@ -64,6 +65,12 @@ def equal_states(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> b
     return first.keys() == second.keys() and all(torch.equal(first[n], second[n]) for n in first)
 
 
+STILL = {"optimizer": {"kind": "sgd", "learning_rate": 1e-30, "weight_decay": 0}}
+"""A rate that moves no weight: what a training ends with is what it began with."""
+
+NO_CURVE = {"readouts.neighbours": None}
+
+
 class Listener:
     """Remembers all it is told; says stop once `stop_after` steps are done."""
 
@@ -84,3 +91,17 @@ class Listener:
     def column(self, name: str) -> dict[int, float]:
         """A metric by step."""
         return {step: values[name] for step, values in self.told if name in values}
+
+
+def trained(
+    changes: Mapping[str, Any] | None = None,
+    dataset: Dataset | None = None,
+    listener: Listener | None = None,
+) -> Pretrained:
+    """A small pre-training."""
+    return pretrain(small_config(changes), dataset or textures(), HERE, listener or Listener())
+
+
+def kernels(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The convolutions, which no statistics enter."""
+    return {name: tensor for name, tensor in state.items() if tensor.ndim == 4}
