@@ -1,0 +1,77 @@
+"""How a trial is carried out: devices, threads, layouts."""
+
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import nn
+
+from simclr_core.errors import ConfigurationError
+from simclr_core.execution import Execution, resolve_device
+
+
+def with_devices(patch: pytest.MonkeyPatch, *, cuda: bool, mps: bool) -> None:
+    patch.setattr(torch.cuda, "is_available", lambda: cuda)
+    patch.setattr(torch.backends.mps, "is_available", lambda: mps)
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "expected"),
+    [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")],
+)
+def test_auto_is_the_first_of_cuda_mps_and_cpu(
+    monkeypatch: pytest.MonkeyPatch, *, cuda: bool, mps: bool, expected: str
+) -> None:
+    with_devices(monkeypatch, cuda=cuda, mps=mps)
+
+    assert Execution().resolved_device == expected
+
+
+def test_a_device_that_is_not_here_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_devices(monkeypatch, cuda=False, mps=False)
+
+    with pytest.raises(ConfigurationError) as caught:
+        resolve_device("cuda")
+
+    assert str(caught.value) == (
+        "device: must be one that this machine has, got cuda; use auto or cpu"
+    )
+
+
+def test_threads_hold_within_and_are_put_back_even_after_an_error() -> None:
+    before = torch.get_num_threads()
+
+    def ends_in_an_error() -> None:
+        with Execution(threads=before + 1).in_force():
+            assert torch.get_num_threads() == before + 1
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        ends_in_an_error()
+
+    assert torch.get_num_threads() == before
+
+
+def test_no_threads_leave_torchs_own_choice() -> None:
+    before = torch.get_num_threads()
+
+    with Execution().in_force():
+        assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(
+    ("execution", "expected"),
+    [
+        (Execution(device="cpu"), True),
+        (Execution(device="cpu", memory_format="contiguous"), False),
+    ],
+)
+def test_a_network_is_placed_in_the_layout(execution: Execution, *, expected: bool) -> None:
+    network = execution.place(nn.Sequential(nn.Conv2d(3, 4, 3)))
+
+    kernel = network[0].weight
+    assert kernel.is_contiguous(memory_format=torch.channels_last) == expected
+
+
+def test_no_thread_at_all_is_refused() -> None:
+    with pytest.raises(ValidationError, match="threads"):
+        Execution(threads=0)
