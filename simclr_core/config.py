@@ -119,5 +119,9 @@ class Config(Frozen):
         }
 
     def readout_identity(self) -> dict[str, Any]:
-        """All that the read-outs add to the encoder's identity, READOUT_VERSION apart."""
-        return self.readouts.model_dump(mode="json")
+        """All that the read-outs add to the encoder's identity, READOUT_VERSION apart.
+
+        Of the seeds only permutations need one, the trial's own.
+        """
+        identity = self.readouts.model_dump(mode="json")
+        return identity | {"seed": self.seed} if self.readouts.permuted_labels else identity

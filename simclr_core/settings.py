@@ -17,6 +17,7 @@ _CUSTOM = ("shape", "disagreement", "value_error")
 """Error types whose text already says the value."""
 
 _WORDS = (
+    ("Value error, ", ""),
     ("Input should be", "must be"),
     ("Tuple should have", "must have"),
     (" after validation", ""),
@@ -252,7 +253,9 @@ def _nearest_field(path: Sequence[int | str], settings: dict[str, Any]) -> str:
     close = difflib.get_close_matches(name, beside, n=1)
     if close:
         return f"; did you mean {close[0]}?"
-    ends = {field.rpartition(".")[2]: field for field in reversed(_all_fields())}
+    here = ".".join(map(str, path))
+    elsewhere = [field for field in reversed(_all_fields()) if field != here]
+    ends = {field.rpartition(".")[2]: field for field in elsewhere}
     close = difflib.get_close_matches(name, ends, n=1, cutoff=0.8)
     if close:
         return f"; did you mean {ends[close[0]]}?"

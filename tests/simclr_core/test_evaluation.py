@@ -237,8 +237,8 @@ def test_permuted_labels_are_found_no_better_than_chance() -> None:
         controls.PERMUTED_CHANCE,
     }
     assert found.values[controls.PERMUTED_CHANCE] == 10.0
-    # Below chance it may well fall: the class that is largest in the training part is, for that very
-    # reason, rarer in the test part.
+    # Below chance it may well fall: the class that is largest in the training part is, for that
+    # very reason, rarer in the test part.
     assert excess(found.values) < controls.MOST_ERRORS
     assert found.values[controls.PERMUTED_MEAN] > 5
     assert 0 < found.values[controls.PERMUTED_ERROR] < 2

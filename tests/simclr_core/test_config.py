@@ -1,0 +1,263 @@
+"""A configuration: the paper's by default, whole in JSON, and every field of it in a key."""
+
+import json
+from collections.abc import Iterator
+from typing import Annotated, Any, get_args, get_origin
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from simclr_core.archives import Cifar10
+from simclr_core.augmentations import AnyOperation, Blur, Colour, Crop
+from simclr_core.config import Config
+from simclr_core.data import AnyData
+from simclr_core.encoders import AnyEncoder, ResNet
+from simclr_core.folders import Folder
+from simclr_core.heads import AnyHead, MlpHead
+from simclr_core.losses import AnyLoss, NTXent
+from simclr_core.optimizers import AnyOptimizer, Lars
+from simclr_core.schedules import AnySchedule, WarmupCosine
+from simclr_core.views import AnyViews, OneBranch, Symmetric
+
+
+def members(family: Any) -> tuple[type[BaseModel], ...]:
+    """The kinds of a family: of a union under its alias, or the only one."""
+    if get_origin(family) is Annotated:
+        return get_args(get_args(family)[0])
+    return (family,)
+
+
+FAMILIES = {
+    "data": AnyData,
+    "views": AnyViews,
+    "encoder": AnyEncoder,
+    "head": AnyHead,
+    "loss": AnyLoss,
+    "optimizer": AnyOptimizer,
+    "schedule": AnySchedule,
+}
+
+ALL_OPERATIONS = tuple(operation() for operation in members(AnyOperation))
+
+
+def complete(kind: type[BaseModel]) -> BaseModel:
+    """A member of a family, with every kind of operation where operations stand."""
+    if kind is Symmetric:
+        return Symmetric(operations=ALL_OPERATIONS)  # pyright: ignore[reportArgumentType]
+    if kind is OneBranch:
+        return OneBranch(cell=ALL_OPERATIONS)  # pyright: ignore[reportArgumentType]
+    return kind()
+
+
+def configurations() -> Iterator[Config]:
+    """Configurations in which every kind of every family stands at least once."""
+    for field, family in FAMILIES.items():
+        for kind in members(family):
+            yield Config().model_copy(update={field: complete(kind)}).resolved("cpu")
+
+
+TRIED = (1, 2, 3, 30, 200, 0.3, 0.25, 0.5, 0.9, True, False, "name", [0.2, 0.9], [1, 1], [2.0])
+"""Values for a field that is a number, a switch, a text or a list."""
+
+TOGETHER: dict[tuple[type[BaseModel], str], dict[str, Any]] = {
+    (ResNet, "blocks"): {"depth": None},
+    (Folder, "subset_seed"): {"num_images": 100},
+    (Cifar10, "subset_seed"): {"num_images": 100},
+}
+"""What must change with a field."""
+
+
+def literals(annotation: Any) -> list[Any]:
+    if get_origin(annotation) is None:
+        return []
+    inner = [literals(argument) for argument in get_args(annotation)]
+    own = [a for a in get_args(annotation) if isinstance(a, str | int) and not isinstance(a, type)]
+    return own + [value for values in inner for value in values]
+
+
+def with_another(value: BaseModel, name: str) -> BaseModel | None:
+    """The same value with one field changed; None where its type allows one value alone."""
+    kind = type(value)
+    allowed = literals(kind.model_fields[name].annotation)
+    for candidate in (*allowed, *TRIED):
+        settings = value.model_dump() | TOGETHER.get((kind, name), {}) | {name: candidate}
+        try:
+            other = kind.model_validate(settings)
+        except ValidationError:
+            continue
+        if getattr(other, name) != getattr(value, name):
+            return other
+    assert len(allowed) == 1, f"nothing tried is another {kind.__name__}.{name}"
+    return None
+
+
+def changes(value: BaseModel) -> Iterator[tuple[str, BaseModel]]:
+    """Every field below a value, dotted, with the value in which it alone is changed."""
+    for name in type(value).model_fields:
+        here = getattr(value, name)
+        if isinstance(here, BaseModel):
+            for path, inner in changes(here):
+                yield f"{name}.{path}", value.model_copy(update={name: inner})
+        elif isinstance(here, tuple) and any(isinstance(item, BaseModel) for item in here):
+            for i, item in enumerate(here):
+                for path, inner in changes(item):
+                    items = (*here[:i], inner, *here[i + 1 :])
+                    yield f"{name}.{i}.{path}", value.model_copy(update={name: items})
+        elif (other := with_another(value, name)) is not None:
+            yield name, other
+
+
+CHANGED = [(path, base, other) for base in configurations() for path, other in changes(base)]
+"""Every field of every kind: about 300 pairs of configurations."""
+
+
+def identities(config: Config) -> tuple[str, str]:
+    """As they enter keys; a precision that is left open is that of cuda."""
+    config = config.resolved("cuda")
+    both = config.encoder_identity(), config.readout_identity()
+    first, second = (json.dumps(identity, sort_keys=True) for identity in both)
+    return first, second
+
+
+# ---------------------------------------------------------------------------------- the defaults
+
+
+def test_the_defaults_are_the_papers_own_protocol() -> None:
+    config = Config()
+
+    assert (config.batch_size, config.epochs) == (4096, 100)
+    assert config.encoder == ResNet(depth=50, width=1, stem="imagenet")
+    assert config.encoder.num_features == 2048
+    assert config.head == MlpHead(hidden_layers=1, output=128)
+    assert config.loss == NTXent(temperature=0.1)
+    assert isinstance(config.optimizer, Lars)
+    assert config.optimizer.peak(4096) == pytest.approx(4.8)
+    rest = config.optimizer.momentum, config.optimizer.weight_decay, config.optimizer.trust
+    assert rest == (0.9, 1e-6, 0.001)
+    assert config.schedule == WarmupCosine(warmup_epochs=10)
+    assert config.views == Symmetric(operations=(Crop(), Colour(), Blur()))
+    assert (config.data.kind, config.data.size) == ("folder", 224)
+
+
+def test_every_field_says_what_it_is() -> None:
+    models: list[type[BaseModel]] = [Config, Config().readouts.__class__, Config().seeds.__class__]
+    models += [kind for family in (*FAMILIES.values(), AnyOperation) for kind in members(family)]
+
+    for model in models:
+        for name, field in model.model_fields.items():
+            assert name == "kind" or field.description, f"{model.__name__}.{name}"
+
+
+# ------------------------------------------------------------------------------------------ JSON
+
+
+def test_every_kind_and_every_field_goes_through_json_and_back() -> None:
+    assert len(CHANGED) > 200
+
+    for path, _, other in CHANGED:
+        assert Config.model_validate_json(other.model_dump_json()) == other, path
+
+
+# ---------------------------------------------------------------------------------------- identity
+
+
+def test_every_field_enters_a_key_except_where_data_lie_and_what_only_stands_for_seeds() -> None:
+    for path, base, other in CHANGED:
+        assert isinstance(other, Config)
+        (encoder, readout), (encoder_2, readout_2) = identities(base), identities(other)
+        moved = (encoder != encoder_2, readout != readout_2)
+        if path.startswith("data.") or path == "seed":
+            assert moved == (False, False), path
+        elif path.startswith("readouts."):
+            assert moved == (False, True), path
+        else:
+            assert moved == (True, False), path
+
+
+def test_another_kind_of_any_family_is_another_identity() -> None:
+    for field, family in FAMILIES.items():
+        if field != "data":
+            found = [
+                identities(Config().model_copy(update={field: kind()}).resolved("cpu"))
+                for kind in members(family)
+            ]
+            assert len(set(found)) == len(found), field
+
+
+def test_the_order_and_number_of_operations_enter_the_identity() -> None:
+    crop, colour = Crop(), Colour()
+    orders = [(crop, colour), (colour, crop), (crop,), (crop, colour, colour)]
+
+    found = {
+        identities(Config(views=Symmetric(operations=order)).resolved("cpu")) for order in orders
+    }
+
+    assert len(found) == 4
+
+
+@pytest.mark.parametrize("source", ["initialisation", "order", "views"])
+def test_a_trials_seed_stands_for_each_seed_that_is_not_set(source: str) -> None:
+    by_seed = Config(seed=5).resolved("cpu")
+    by_field = Config.model_validate({"seed": 5, "seeds": {source: 5}}).resolved("cpu")
+    other = Config.model_validate({"seed": 5, "seeds": {source: 6}}).resolved("cpu")
+
+    assert identities(by_seed) == identities(by_field)
+    assert identities(by_seed) != identities(other)
+    assert identities(by_seed) != identities(Config(seed=6).resolved("cpu"))
+
+
+def test_permutations_depend_on_the_trials_seed_and_so_does_their_identity() -> None:
+    seeds = {"initialisation": 0, "order": 0, "views": 0}
+    one, other = (
+        Config.model_validate({"seed": s, "seeds": seeds, "readouts": {"permuted_labels": 3}})
+        for s in (1, 2)
+    )
+
+    assert one.resolved("cpu").encoder_identity() == other.resolved("cpu").encoder_identity()
+    assert one.readout_identity() != other.readout_identity()
+
+
+def test_the_random_encoder_is_shared_by_all_that_share_its_network_and_first_seed() -> None:
+    counts = ("encoder.", "precision", "seeds.initialisation")
+    for path, base, other in CHANGED:
+        assert isinstance(other, Config)
+        random = [c.model_copy(update={"epochs": 0}) for c in (base, other)]
+        first, second = (identities(config)[0] for config in random)
+        assert (first != second) == path.startswith(counts), path
+
+
+def test_a_random_encoder_is_no_trained_one() -> None:
+    trained = Config().resolved("cpu")
+
+    assert identities(trained) != identities(trained.model_copy(update={"epochs": 0}))
+
+
+def test_identities_are_plain_json() -> None:
+    for config in configurations():
+        for identity in (config.encoder_identity(), config.readout_identity()):
+            assert json.loads(json.dumps(identity, allow_nan=False)) == identity
+
+
+# -------------------------------------------------------------------------------------- choices
+
+
+@pytest.mark.parametrize(
+    ("device", "expected"), [("cuda", "bf16"), ("cpu", "fp32"), ("mps", "fp32")]
+)
+def test_precision_follows_the_device_unless_it_is_set(device: Any, expected: str) -> None:
+    assert Config().resolved(device).precision == expected
+    assert Config(precision="bf16").resolved(device).precision == "bf16"
+    assert Config(precision="fp32").resolved(device).precision == "fp32"
+
+
+def test_resolving_twice_changes_nothing() -> None:
+    once = Config(seed=3).resolved("cpu")
+
+    assert once.resolved("cuda") == once
+
+
+def test_a_configuration_cannot_be_changed_and_refuses_what_it_does_not_know() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Config().epochs = 3  # pyright: ignore[reportAttributeAccessIssue]
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        Config.model_validate({"epoch": 3})

@@ -1,0 +1,204 @@
+"""Settings as users write them: how they go over the defaults, and all their mistakes at once."""
+
+from typing import Any
+
+import pytest
+
+from simclr_core.augmentations import Blur, Colour, Crop
+from simclr_core.config import Config
+from simclr_core.encoders import ResNet
+from simclr_core.errors import ConfigurationError
+from simclr_core.heads import LinearHead, MlpHead
+from simclr_core.optimizers import Lars
+from simclr_core.settings import check, mistakes
+from simclr_core.views import OneBranch, Symmetric
+
+FIELDS = (
+    "data, views, encoder, head, loss, optimizer, schedule, batch_size, epochs, precision, "
+    "readouts, seed, seeds"
+)
+
+
+def lines(settings: dict[str, Any]) -> list[str]:
+    return [str(mistake) for mistake in mistakes(settings)]
+
+
+# --------------------------------------------------------------------------- over the defaults
+
+
+def test_no_settings_are_the_defaults() -> None:
+    assert check({}) == Config()
+
+
+def test_a_dotted_field_is_the_nested_one() -> None:
+    assert check({"encoder.width": 2}) == check({"encoder": {"width": 2}})
+    assert check({"encoder.width": 2}).encoder == ResNet(width=2)
+
+
+def test_a_mapping_with_a_kind_replaces_and_one_without_refines() -> None:
+    replaced = check({"optimizer.momentum": 0.5, "optimizer": {"kind": "lars", "trust": 0.1}})
+    refined = check({"optimizer.momentum": 0.5, "optimizer": {"trust": 0.1}})
+
+    assert replaced.optimizer == Lars(trust=0.1)
+    assert refined.optimizer == Lars(trust=0.1, momentum=0.5)
+
+
+def test_later_settings_go_over_earlier_ones() -> None:
+    assert check({"head": {"kind": "linear"}, "head.output": 32}).head == LinearHead(output=32)
+    assert check({"head.output": 32, "head": {"kind": "mlp"}}).head == MlpHead()
+
+
+def test_blocks_alone_replace_the_default_depth() -> None:
+    assert check({"encoder.blocks": [1, 1]}).encoder == ResNet(depth=None, blocks=(1, 1))
+
+
+def test_an_item_of_a_default_list_can_be_refined() -> None:
+    views = check({"views.operations.1.strength": 0.5}).views
+
+    assert views == Symmetric(operations=(Crop(), Colour(strength=0.5), Blur()))
+
+
+def test_a_list_is_replaced_as_a_whole() -> None:
+    views = check({"views.operations": [{"kind": "crop"}]}).views
+
+    assert views == Symmetric(operations=(Crop(),))
+
+
+def test_another_form_of_views_brings_its_own_defaults() -> None:
+    assert check({"views": {"kind": "one_branch"}}).views == OneBranch()
+
+
+def test_null_switches_a_read_out_off_and_an_empty_mapping_leaves_it() -> None:
+    assert check({"readouts.probe": None}).readouts.probe is None
+    assert check({"readouts.probe": {}}) == Config()
+
+
+def test_settings_are_not_changed_by_being_checked() -> None:
+    settings: dict[str, Any] = {"views.operations": [{"kind": "crop"}], "encoder": {"width": 2}}
+
+    check(settings | {"views.operations.0.flip": 0.0, "encoder.stem": "cifar"})
+
+    assert settings == {"views.operations": [{"kind": "crop"}], "encoder": {"width": 2}}
+
+
+# ------------------------------------------------------------------------------------- wording
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({"encoder.widht": 2}, "encoder.widht: no such field; did you mean width?"),
+        ({"batchsize": 3}, "batchsize: no such field; did you mean batch_size?"),
+        ({"temperature": 1}, "temperature: no such field; did you mean loss.temperature?"),
+        ({"zzz.top": 1}, f"zzz: no such field; there are {FIELDS}"),
+        ({"head": {"kind": "none", "output": 3}}, "head.output: no such field; there are kind"),
+        ({"loss.temperature": -1}, "loss.temperature: must be greater than 0, got -1"),
+        ({"loss.temperature": 1e999}, "loss.temperature: must be a finite number, got inf"),
+        ({"loss.temperature": "warm"}, "loss.temperature: must be a number, got 'warm'"),
+        ({"encoder.depth": 19}, "encoder.depth: must be 10, 18, 34, 50, 101 or 152, got 19"),
+        ({"head.hidden_layers": 4}, "head.hidden_layers: must be at most 3, got 4"),
+        ({"epochs": 20.5}, "epochs: must be a whole number, got 20.5"),
+        ({"epochs": None}, "epochs: must be a whole number, got None"),
+        ({"batch_size": 1}, "batch_size: must be at least 2, got 1"),
+        ({"seed": -1}, "seed: must be at least 0, got -1"),
+        (
+            {"precision": "fp16"},
+            "precision: must be 'auto', 'fp32' or 'bf16', got 'fp16'; did you mean bf16?",
+        ),
+        (
+            {"optimizer": {"kind": "adam"}},
+            "optimizer.kind: must be one of lars, sgd, adamw, got 'adam'; did you mean adamw?",
+        ),
+        ({"head": 3}, "head: must be a mapping of fields, got 3"),
+        (
+            {"optimizer": {"kind": "sgd", "momentum": 0, "nesterov": True}},
+            "optimizer: nesterov needs momentum above 0, got momentum 0",
+        ),
+        (
+            {"optimizer": {"kind": "adamw", "betas": [1, 0.9]}},
+            "optimizer.betas.0: must be less than 1, got 1",
+        ),
+        (
+            {"encoder.width": 0.3},
+            (
+                "encoder: 64 x width must be a whole number of channels, got width 0.3; the "
+                "nearest is 0.296875"
+            ),
+        ),
+        (
+            {"encoder": {"depth": 18, "blocks": [1, 1]}},
+            "encoder: depth or blocks must be set, and not both, got depth 18 and blocks [1, 1]",
+        ),
+        ({"epochs": 5}, "schedule.warmup_epochs: must not exceed epochs, got 10.0 of 5"),
+        (
+            {"readouts.probe": None, "readouts.neighbours": None},
+            "readouts: probe or neighbours must be set, got neither",
+        ),
+        (
+            {"readouts.probe": None, "readouts.permuted_labels": 20},
+            "readouts: permuted_labels needs a probe to fit, got probe null",
+        ),
+        ({"readouts.probe.l2": []}, "readouts.probe.l2: must have at least 1 item, got []"),
+        ({"readouts.probe.l2": [1, -1]}, "readouts.probe.l2.1: must be greater than 0, got -1"),
+        ({"views.operations": []}, "views.operations: must have at least 1 item, got []"),
+        (
+            {"views.operations": [{"kind": "crop"}, {"kind": "color"}]},
+            (
+                "views.operations.1.kind: must be one of crop, cutout, colour, sobel, noise, blur, "
+                "rotation, got 'color'; did you mean colour?"
+            ),
+        ),
+        (
+            {"views.operations.0.area": [0.5, 0.1]},
+            (
+                "views.operations.0.area: area must be a pair with 0 < least <= largest <= 1, got "
+                "(0.5, 0.1)"
+            ),
+        ),
+        ({"views.operations.7.strength": 1}, "views.operations.7: no such item in the list"),
+        ({"data": {"kind": "textures", "size": 64}}, "data.size: must be 32, got 64"),
+    ],
+)
+def test_a_mistake_says_field_rule_value_and_way_out(settings: dict[str, Any], line: str) -> None:
+    assert lines(settings) == [line]
+
+
+def test_all_mistakes_are_told_at_once_in_the_order_of_the_fields() -> None:
+    settings = {
+        "batch_size": 1,
+        "loss.temperature": 0,
+        "encoder": {"depth": 19, "width": 0},
+        "head.outptu": 3,
+    }
+
+    assert [mistake.field for mistake in mistakes(settings)] == [
+        "encoder.depth",
+        "encoder.width",
+        "head.outptu",
+        "loss.temperature",
+        "batch_size",
+    ]
+
+
+def test_a_rule_between_fields_is_told_beside_the_mistakes_of_others() -> None:
+    assert lines({"epochs": 5, "batch_size": "many"}) == [
+        "batch_size: must be a whole number, got 'many'",
+        "schedule.warmup_epochs: must not exceed epochs, got 10.0 of 5",
+    ]
+
+
+def test_a_rule_between_fields_is_not_told_of_fields_that_are_wrong_themselves() -> None:
+    assert lines({"epochs": -5}) == ["epochs: must be at least 0, got -5"]
+
+
+def test_check_raises_with_one_line_a_mistake() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        check({"epochs": -1, "seed": -1})
+
+    assert (
+        str(caught.value) == "epochs: must be at least 0, got -1\nseed: must be at least 0, got -1"
+    )
+
+
+def test_settings_without_a_mistake_have_none() -> None:
+    assert mistakes({"epochs": 0, "encoder.blocks": [1]}) == []
