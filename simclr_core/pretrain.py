@@ -31,7 +31,7 @@ _POINTS = 10
 """How often nearest neighbours are asked on the way."""
 
 _VOTERS, _ASKED = 2048, 1024
-"""Images of the fit and the validation part for that; the curve selects nothing, so a sample does."""
+"""Images of the fit and the validation part for that; the curve selects nothing, a sample does."""
 
 _STATISTICS_BATCH = 512
 

@@ -87,7 +87,7 @@ def test_settings_are_not_changed_by_being_checked() -> None:
 @pytest.mark.parametrize(
     ("settings", "line"),
     [
-        ({"encoder.widht": 2}, "encoder.widht: no such field; did you mean width?"),
+        ({"encoder.widths": 2}, "encoder.widths: no such field; did you mean width?"),
         ({"batchsize": 3}, "batchsize: no such field; did you mean batch_size?"),
         ({"temperature": 1}, "temperature: no such field; did you mean loss.temperature?"),
         ({"zzz.top": 1}, f"zzz: no such field; there are {FIELDS}"),
@@ -168,13 +168,13 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_fields() -> None:
         "batch_size": 1,
         "loss.temperature": 0,
         "encoder": {"depth": 19, "width": 0},
-        "head.outptu": 3,
+        "head.outputs": 3,
     }
 
     assert [mistake.field for mistake in mistakes(settings)] == [
         "encoder.depth",
         "encoder.width",
-        "head.outptu",
+        "head.outputs",
         "loss.temperature",
         "batch_size",
     ]
