@@ -9,6 +9,7 @@ from torch import Tensor
 
 from simclr_core.config import Config
 from simclr_core.data import Dataset
+from simclr_core.errors import Diverged
 from simclr_core.execution import Execution
 from simclr_core.features import features, state_hash
 from simclr_core.observer import Observer
@@ -56,7 +57,13 @@ def read_out(
 
         def part(name: Any) -> _Part:
             images, labels, hashes = dataset.labelled(name)
-            return _Part(features(encoder, images, dataset.size, execution), labels, hashes)
+            x = features(encoder, images, dataset.size, execution)
+            if not bool(x.isfinite().all()):
+                raise Diverged(
+                    "the finished encoder's features are no numbers; lower "
+                    "optimizer.learning_rate or warm up longer"
+                )
+            return _Part(x, labels, hashes)
 
         fit, validation = part("fit"), part("validation")
         if config.readouts.permuted_labels:

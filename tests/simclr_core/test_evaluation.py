@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from reports import controls
 from simclr_core.config import Config
 from simclr_core.data import Dataset, Part
+from simclr_core.errors import Diverged
 from simclr_core.evaluation import ReadOut, read_out
 from simclr_core.execution import Execution
 from simclr_core.features import features, state_hash
@@ -132,6 +133,17 @@ def test_batch_norm_left_in_training_mode_shows_in_the_hashes(
     facts = found_by().facts
 
     assert facts[controls.HASH_BEFORE] != facts[controls.HASH_AFTER]
+
+
+def test_an_encoder_whose_last_step_went_too_far_ends_in_a_sentence() -> None:
+    state = trained({"epochs": 0}).state
+    state["bn1.weight"][0] = torch.inf
+
+    with pytest.raises(
+        Diverged,
+        match=r"the finished encoder's features are no numbers; lower optimizer\.learning_rate or",
+    ):
+        found_by(state=state)
 
 
 # ------------------------------------------------------------------------------- the test part
