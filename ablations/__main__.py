@@ -48,8 +48,9 @@ def _sentences(error: Exception) -> Sequence[str] | None:
         return ["stopped"]
     if type(error).__name__ == "NoSuchOption":
         return [_unknown_option(error)]
-    if hasattr(error, "format_message"):  # what typer raises about the command line
-        message = " ".join(str(error.format_message()).split()).rstrip(".")
+    told = getattr(error, "format_message", None)
+    if told is not None:  # what typer raises about the command line
+        message = " ".join(str(told()).split()).rstrip(".")
         return [f"{message[:1].lower()}{message[1:]}; `ablate --help` names what there is"]
     for module, name in _REPAIRABLE.items():
         # Only a module that is loaded can have raised: nothing heavy is imported to find out.

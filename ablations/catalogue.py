@@ -101,7 +101,9 @@ def cell_names(study: Study, scale: ScaleName) -> list[str]:
     return [arm.name for arm in sweep.arms()]
 
 
-def _mistakes(study: Study, file: YamlFile) -> Iterator[tuple[int, str]]:
+def _mistakes(  # noqa: C901, PLR0912 -- one rule after the other, each a few lines
+    study: Study, file: YamlFile
+) -> Iterator[tuple[int, str]]:
     def mistake(location: Location, text: str) -> tuple[int, str]:
         name = ".".join(map(str, location))
         return file.line(location), f"{file.place(location)}: {name}: {text}"
@@ -147,11 +149,11 @@ def _mistakes(study: Study, file: YamlFile) -> Iterator[tuple[int, str]]:
     yield from (mistake(*found) for found in _claims(study, every))
 
     if study.published is not None:
-        at = "values" if study.published.values is not None else "cells"
+        where = "values" if study.published.values is not None else "cells"
         for name in study.published.values or study.published.cells or {}:
             if name not in every:
                 text = f"no cell {name!r}{did_you_mean(name, every)}"
-                yield mistake(("published", at, name), text)
+                yield mistake(("published", where, name), text)
 
     axes = list(dict.fromkeys(axis.name for scale in SCALES for axis in study.axes_at(scale)))
     for index, figure in enumerate(study.figures):

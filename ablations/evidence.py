@@ -220,7 +220,8 @@ def _method_text(value: Any) -> str:
         return value_text(value)
     kind = value.get("kind")
     rest = [
-        f"{name.replace('_', ' ')} {value_text(inner) if not isinstance(inner, dict) else _method_text(inner)}"
+        f"{name.replace('_', ' ')} "
+        f"{_method_text(inner) if isinstance(inner, dict) else value_text(inner)}"
         for name, inner in value.items()
         if name not in ("kind", "path") and inner is not None
     ]

@@ -73,9 +73,7 @@ def planned(composed: Composed, known: Known) -> Plan:
         raise UsageError(*(f"{option}{sentence}" for sentence in error.sentences)) from error
 
 
-def cost(
-    the_plan: Plan, known: Known, store: Store, *, keep: Literal["none", "last"] = "last"
-) -> Cost:
+def cost(the_plan: Plan, known: Known, *, keep: Literal["none", "last"] = "last") -> Cost:
     """What the plan's trials will take, from what such trials took before on this store."""
     seconds, measured = _seconds(the_plan, known.summaries)
     here = known.artifacts.get(ENCODER, frozenset())

@@ -40,7 +40,8 @@ class Composed:
 
     def __init__(self, study: Written, request: Request, *, cache: Path | None = None) -> None:
         self.written, self.request = study, request
-        self.study, self.scale = study.study, request.scale
+        self.study = study.study
+        self.scale: ScaleName = request.scale
         self.axes = self.study.axes_at(self.scale)
         self.given = settings_of(study, self.scale, request.data) + list(request.set)
         self._refuse_settings_of_axes()

@@ -34,11 +34,15 @@ Keep = Literal["none", "last"]
 
 def run_study(request: Request, *, keep: Keep, tracking: str | None) -> int:
     """Runs what is missing, then judges and writes; gives the exit code."""
+    from ablations.images import decode
     from ablations.tracking import Track
+    from sweeps.tracking import tracking_uri
 
     composed, store = compose(request)
     plan = planned(composed, store.known())
     _refuse_missing_data(plan)
+    tracking_uri(store, tracking)
+    decode(plan.todo, store)
     out = console()
     try:
         with Track(store, composed, plan, tracking) as track:
@@ -83,6 +87,7 @@ def report_study(request: Request) -> None:
 
 def run_one(request: Request, key: str, *, keep: Keep) -> int:
     """Runs one trial in this process, whatever is on record of it."""
+    from ablations.images import decode
     from sweeps.executors import run_here
 
     composed, store = compose(request)
@@ -90,6 +95,7 @@ def run_one(request: Request, key: str, *, keep: Keep) -> int:
     trial = _chosen(plan, key)
     if trial.reason.startswith(DATA_MISSING):
         raise UsageError(trial.reason.removeprefix(f"{DATA_MISSING}: "))
+    decode([trial], store)
     store.prepare()
     settings = _settings(composed, store, request, keep)
     out = console()

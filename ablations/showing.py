@@ -62,7 +62,7 @@ def show_plan(request: Request, *, keep: Literal["none", "last"], as_json: bool)
     composed, store = compose(request)
     known = store.known()
     the_plan = planned(composed, known)
-    price = cost(the_plan, known, store, keep=keep)
+    price = cost(the_plan, known, keep=keep)
     for sentence in store.sentences:
         print(f"ablate: {sentence}", file=sys.stderr)  # noqa: T201 -- stderr, without markup
     if as_json:

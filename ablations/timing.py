@@ -161,7 +161,7 @@ def images_per_second(
         network = torch.nn.Sequential(
             encoder.build(0), MlpHead(output=64).build(encoder.num_features, 0)
         )
-        network = network.to(device=device, memory_format=form)
+        network = network.to(device).to(memory_format=form)
         optimizer, loss = AdamW().build(network), NTXent(temperature=0.5)
         generator = torch.Generator().manual_seed(0)
         views = torch.rand((2 * BATCH, 3, 32, 32), generator=generator)

@@ -57,7 +57,9 @@ def summaries(told: Evidence) -> dict[str, CellSummary]:
         return None if math.isnan(value) else float(value)
 
     return {
-        str(row.cell): CellSummary(int(row.n), float(row.mean), known(row.low), known(row.high))
-        for row in summary(tidy(told)).itertuples()
-        if row.n
+        str(row["cell"]): CellSummary(
+            int(row["n"]), float(row["mean"]), known(row["low"]), known(row["high"])
+        )
+        for row in summary(tidy(told)).to_dict("records")
+        if row["n"]
     }

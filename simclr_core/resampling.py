@@ -62,7 +62,7 @@ def centre_boxes(shapes: Int64[Tensor, "B 2"], size: int) -> Int64[Tensor, "B 4"
     return torch.cat([corner_B2, sides_B2], dim=1)
 
 
-def _weights(  # noqa: PLR0917 -- the numbers of one range, in the order of the formula
+def _weights(
     start: Tensor,
     extent: Tensor,
     reverse: Tensor,

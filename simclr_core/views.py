@@ -23,7 +23,7 @@ class Symmetric(Frozen):
 
     kind: Literal["symmetric"] = "symmetric"
 
-    operations: tuple[AnyOperation, ...] = Field((Crop(), Colour(), Blur()), min_length=1)
+    operations: tuple[AnyOperation, ...] = Field(default=(Crop(), Colour(), Blur()), min_length=1)
     """What happens to a view, in this order; without a crop in front, to the centre square."""
 
 

@@ -71,7 +71,7 @@ class Launch:
         self.callback_error: BaseException | None = None
 
     def __reduce__(self) -> tuple[type[object], tuple[()]]:
-        # Tune keeps its callbacks in a file that nobody reads, and ours cannot be kept.
+        # Tune keeps its stopper in a file that nobody reads, and ours cannot be kept.
         return object, ()
 
     def run(self, session: Path) -> Execution:
@@ -151,21 +151,12 @@ class Launch:
                 files.append(str(file))
         launch = self
 
-        class Watch(tune.Callback):
-            def on_trial_result(
-                self,
-                iteration: int,
-                trials: list[Any],
-                trial: Any,
-                result: dict[str, Any],
-                **_: Any,
-            ) -> None:
-                del iteration, trials, trial
-                launch.note(result.get("ended"))
-
         class Stop(tune.Stopper):
+            """Hears of every result, too: given a callback, Tune imports each tracker it knows."""
+
             def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-                del trial_id, result
+                del trial_id
+                launch.note(result.get("ended"))
                 return False
 
             def stop_all(self) -> bool:
@@ -181,7 +172,6 @@ class Launch:
                 name=str(len(self.died)),
                 storage_path=str(session / "tune"),
                 verbose=0,
-                callbacks=[Watch()],
                 stop=Stop(),
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(

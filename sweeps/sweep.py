@@ -184,10 +184,9 @@ def _put(target: dict[str, Any], field: str, value: Any) -> None:
     *way, last = field.split(".")
     here: Any = target
     for place, part in enumerate(way):
-        if isinstance(here, list):
-            here = here[_place(field, part, here)]
-        else:
-            here = here.setdefault(part, {})
+        here = (
+            here[_place(field, part, here)] if isinstance(here, list) else here.setdefault(part, {})
+        )
         if not isinstance(here, (dict, list)):
             raise PlanError(
                 f"{field} cannot be set: {'.'.join(way[: place + 1])} is {here!r},"

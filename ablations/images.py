@@ -1,0 +1,51 @@
+"""The images of what is to run, decoded before anything trains: what is wrong with them stops it all."""
+
+import shutil
+from collections.abc import Iterable
+
+from ablations.errors import UsageError
+from simclr_core.config import Config
+from simclr_core.data import load
+from simclr_core.errors import DataError
+from simclr_core.textures import Textures
+from sweeps.plan import Trial
+from sweeps.store import Store
+
+
+def decode(trials: Iterable[Trial], store: Store) -> None:
+    """Decodes each data set once into the store's cache, where the workers find it.
+
+    A store that was not there before is not there after a failure either.
+
+    Raises:
+        DataError: files that cannot be read, with their places.
+        UsageError: a batch that is larger than the data set, one sentence a cell.
+    """
+    new = not store.path.exists()
+    try:
+        _decode([(trial.cell, Config.model_validate(trial.config)) for trial in trials], store)
+    except (DataError, UsageError):
+        if new:
+            shutil.rmtree(store.path, ignore_errors=True)
+        raise
+
+
+def _decode(configs: list[tuple[str, Config]], store: Store) -> None:
+    counts: dict[str, int] = {}
+    sentences: list[str] = []
+    for cell, config in configs:
+        name = config.data.model_dump_json()
+        if name not in counts:
+            # Textures are made anew in each worker, in less time than a file of them is read.
+            counts[name] = (
+                config.data.num_images
+                if isinstance(config.data, Textures)
+                else load(config.data, cache=store.cache).num_train
+            )
+        if config.epochs and config.batch_size > counts[name]:
+            sentences.append(
+                f"batch_size: must be at most the number of training images, got "
+                f"{config.batch_size} of {counts[name]} (cell {cell!r}); lower it or take more images"
+            )
+    if sentences:
+        raise UsageError(*dict.fromkeys(sentences))

@@ -1,0 +1,172 @@
+"""The studies that come with the package: what they ask for, at each scale, against the paper."""
+
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from commands import called, the_plan
+
+from ablations.catalogue import PUBLISHED, read_study, shipped
+from ablations.resolve import all_mistakes
+from ablations.study import SCALES, PublishedTable, ScaleName
+from ablations.yaml_file import read_yaml
+
+CELLS = {
+    "quickstart": (2, 3, 3, 3),
+    "compositions": (3, 49, 49, 49),  # 7 single operations and 42 ordered pairs
+    "projection-head": (3, 9, 17, 17),  # 15 bars of figure 8, and two depths
+    "batch-size": (3, 5, 6, 6),  # figure 9 has six batch sizes
+    "width": (3, 3, 3, 3),
+}
+
+# As printed: rows first, columns second operation (section 3.1, figure 5).
+FIGURE_5 = """
+         crop  cutout colour sobel noise blur  rotation
+crop     33.1  33.9   56.3   46.0  39.9  35.0  30.2
+cutout   32.2  25.6   33.9   40.0  26.5  25.2  22.4
+colour   55.8  35.5   18.8   21.0  11.4  16.5  20.8
+sobel    46.2  40.6   20.9    4.0   9.3   6.2   4.2
+noise    38.8  25.8    7.5    7.6   9.8   9.8   9.6
+blur     35.1  25.2   16.6    5.8   9.7   2.6   6.7
+rotation 30.0  22.5   20.7    4.3   9.7   6.5   2.6
+"""
+
+FIGURE_9_FIRST_COLUMN = {
+    "256": 57.5,
+    "512": 60.7,
+    "1024": 62.8,
+    "2048": 64.0,
+    "4096": 64.6,
+    "8192": 64.8,
+}
+
+FIGURE_7 = {"1x": 64.5, "2x": 69.7, "4x": 72.8}
+
+FIGURE_8 = {
+    "none": [50.2],
+    "linear": [60.0, 61.3, 61.1, 60.6, 60.6, 60.5, 60.6],
+    "mlp": [63.6, 64.2, 64.3, 64.9, 64.8, 64.6, 64.8],
+}
+
+
+def numbers_of(study: str) -> dict[str, float]:
+    published = read_study(study).published
+    assert published is not None
+    return published.values
+
+
+def test_the_studies_are_those_that_the_product_is_for() -> None:
+    assert set(shipped()) == set(CELLS)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("study", sorted(CELLS))
+def test_every_study_plans_its_cells_five_seeds_each_with_floor_and_control(
+    study: str, scale: ScaleName
+) -> None:
+    plan = the_plan(study, scale=scale)
+
+    arms = [cell.name for cell in plan.cells if cell.role == "arm"]
+    trials = [trial for trial in plan.trials if trial.role == "arm"]
+    seeds = 2 if scale == "smoke" else 5
+    assert len(arms) == CELLS[study][SCALES.index(scale)]
+    assert len(trials) == len({trial.key for trial in trials}) == seeds * len(arms)
+    assert sum(trial.role == "control" for trial in plan.trials) == 1
+    floors = {cell.floor for cell in plan.cells if cell.role == "arm"}
+    assert floors == {cell.name for cell in plan.cells if cell.role == "floor"}
+    expected = "data missing" if scale in ("gpu", "paper") else "missing"
+    assert {trial.reason.partition(":")[0] for trial in plan.trials} == {expected}
+
+
+@pytest.mark.parametrize("study", sorted(CELLS))
+def test_every_study_is_right_in_all_its_levels_at_every_scale(study: str) -> None:
+    written = read_study(study)
+
+    assert [all_mistakes(written, scale) for scale in SCALES] == [[]] * len(SCALES)
+
+
+@pytest.mark.parametrize("study", sorted(CELLS))
+def test_every_study_has_one_to_three_primary_claims_a_source_and_a_figure(study: str) -> None:
+    written = read_study(study).study
+
+    assert 1 <= sum(claim.primary for claim in written.claims) <= 3
+    assert written.source.startswith("section ")
+    assert written.figures
+    assert len(written.seeds) == 5
+
+
+def test_scales_are_spelt_once() -> None:
+    assert get_args(ScaleName) == SCALES
+
+
+def test_the_paper_scale_is_the_papers_protocol() -> None:
+    config = the_plan("compositions", scale="paper").trials[0].config
+
+    assert (config["encoder"]["depth"], config["batch_size"], config["epochs"]) == (50, 4096, 100)
+    assert config["optimizer"]["kind"] == "lars"
+    assert config["loss"]["temperature"] == 0.1
+
+
+def test_the_compositions_are_figure_5s_diagonal_and_ordered_pairs() -> None:
+    (_, header), *rows = [("", FIGURE_5.split("\n")[1].split())] + [
+        (line.split()[0], line.split()[1:]) for line in FIGURE_5.strip().split("\n")[1:]
+    ]
+    printed = {
+        first if first == second else f"{first}+{second}": float(number)
+        for first, numbers in rows
+        for second, number in zip(header, numbers, strict=True)
+    }
+
+    assert len(printed) == 49
+    assert numbers_of("compositions") == printed
+    arms = {
+        cell.name for cell in the_plan("compositions", scale="paper").cells if cell.role == "arm"
+    }
+    assert arms == set(printed)
+
+
+def test_the_numbers_of_figures_7_8_and_9_are_the_papers() -> None:
+    assert numbers_of("batch-size") == FIGURE_9_FIRST_COLUMN
+    assert numbers_of("width") == FIGURE_7
+    heads = numbers_of("projection-head")
+    found = {kind: [v for name, v in heads.items() if name.startswith(kind)] for kind in FIGURE_8}
+    assert found == FIGURE_8
+
+
+@pytest.mark.parametrize("path", sorted(PUBLISHED.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_table_says_where_its_numbers_stand(path: Path) -> None:
+    table = PublishedTable.model_validate(read_yaml(path).content)
+
+    assert table.name == path.stem
+    assert path.stem.replace("-", " ") in table.source
+    assert table.precision
+    assert all(0 < value < 100 for value in table.values.values())
+
+
+def test_the_batch_size_study_scales_its_learning_rate(capsys: pytest.CaptureFixture[str]) -> None:
+    for scale in SCALES:
+        plan = called(capsys, "plan", "batch-size", "--scale", scale, "--json").json
+        scalings = {trial["config"]["optimizer"]["scaling"] for trial in plan["trials"]}
+        assert scalings == {"linear"}
+
+
+@pytest.mark.parametrize("study", sorted(CELLS))
+def test_what_show_prints_is_a_study_with_the_same_trials(
+    study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = called(capsys, "show", study)
+    (tmp_path / "copy.yaml").write_text(said.out, encoding="utf-8")
+
+    keys = {trial.key for trial in the_plan("copy.yaml", scale="smoke").trials}
+
+    assert keys == {trial.key for trial in the_plan(study, scale="smoke").trials}
+
+
+def test_list_names_every_study_with_its_question(capsys: pytest.CaptureFixture[str]) -> None:
+    said = called(capsys, "list")
+    listed = called(capsys, "list", "--json").json["studies"]
+
+    assert said.code == 0
+    assert [study["name"] for study in listed] == shipped()
+    assert all(study["name"] in said.out for study in listed)
+    assert "3/49/49/49" in said.out
