@@ -104,17 +104,19 @@ def test_the_order_of_the_images_plays_no_part(seed: int, order: list[int]) -> N
     assert swapped.item() == pytest.approx(expected, rel=1e-12)
 
 
-def test_a_temperature_beyond_half_precision_stays_finite_under_autocast() -> None:
+def test_under_autocast_the_loss_is_still_computed_in_fp32() -> None:
     linear = torch.nn.Linear(5, 5)
 
     with torch.autocast("cpu", torch.bfloat16):
         z = linear(embeddings(8).float())
         loss = NTXent(temperature=0.01)(z)
+        accuracy = contrastive_accuracy(z)
     loss.backward()
 
     assert z.dtype == torch.bfloat16
     assert loss.dtype == torch.float32
-    assert math.isfinite(loss.item())
+    assert loss.item() == pytest.approx(equation_1(z.double().tolist(), 0.01), rel=1e-5)
+    assert accuracy == contrastive_accuracy(z.double())
     assert all(p.grad is not None and p.grad.isfinite().all() for p in linear.parameters())
 
 
