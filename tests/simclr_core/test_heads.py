@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from simclr_core.heads import LinearHead, MlpHead, NoHead
+from simclr_core.seeds import generator
 
 
 def kinds(head: nn.Module) -> list[str]:
@@ -101,3 +102,12 @@ def test_a_head_depends_on_its_seed_alone() -> None:
     assert torch.equal(torch.get_rng_state(), before)
     assert all(torch.equal(one[name], again[name]) for name in one)
     assert not torch.equal(one["0.weight"], other["0.weight"])
+
+
+def test_a_head_draws_from_another_stream_than_the_encoder() -> None:
+    rng = generator(0, "encoder")
+    expected = torch.empty(3, 16).uniform_(-1 / 4, 1 / 4, generator=rng)
+
+    weight = LinearHead(output=3, batch_norm=False).build(16, 0).state_dict()["0.weight"]
+
+    assert not torch.equal(weight, expected)
