@@ -3,12 +3,11 @@
 from typing import TYPE_CHECKING, Any
 
 from ablations.showing import plain_table
+from reports.board import BoardRow, board
 from reports.evidence import Evidence
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from reports.board import BoardRow
 
 WIDE = 100
 """Columns from which the board is a table; below, each claim is a paragraph."""
@@ -16,8 +15,6 @@ WIDE = 100
 
 def show_board(told: Evidence, out: "Console") -> None:
     """Means by cell, then every claim with its verdict, then the controls."""
-    from reports.board import board
-
     shown = board(told)
     out.print()
     out.print(f"{told.title}: {told.question}", style="bold")
@@ -36,7 +33,7 @@ def show_board(told: Evidence, out: "Console") -> None:
     out.print()
 
 
-def _table(rows: "tuple[BoardRow, ...]") -> Any:
+def _table(rows: tuple[BoardRow, ...]) -> Any:
     table = plain_table("claim", "verdict", "estimate", "interval", "seeds", "paper")
     for row in rows:
         interval = f"{row.interval} ({row.level})" if row.level else row.interval
@@ -45,7 +42,7 @@ def _table(rows: "tuple[BoardRow, ...]") -> Any:
     return table
 
 
-def _numbers(row: "BoardRow") -> str:
+def _numbers(row: BoardRow) -> str:
     interval = f"{row.interval} ({row.level})" if row.level else row.interval
     seeds = "1 seed" if row.n == 1 else f"{row.n} seeds"
     parts = [

@@ -141,10 +141,11 @@ class Composed:
         _raise_all(sentences)
 
     def _mistakes(self) -> list[str]:
-        found = scale_mistakes(
-            self.written, self.scale, extra=tuple(self.request.set), levels=bool(self.request.set)
+        asked = self.request
+        levels = bool(asked.set) or asked.data is not None
+        return scale_mistakes(
+            self.written, self.scale, extra=asked.set, levels=levels, data=asked.data
         )
-        return found if self.request.data is None else [*found, *_told(self.base, self.given)]
 
     def _cell_mistakes(self, cell: Cell) -> list[str]:
         label = self.study.scale(self.scale).axes is not None
@@ -183,20 +184,25 @@ def settings_of(study: Written, scale: ScaleName, data: Path | None = None) -> l
 
 
 def scale_mistakes(
-    study: Written, scale: ScaleName, *, extra: tuple[Setting, ...] = (), levels: bool = True
+    study: Written,
+    scale: ScaleName,
+    *,
+    extra: tuple[Setting, ...] = (),
+    levels: bool = True,
+    data: Path | None = None,
 ) -> list[str]:
     """What the trainer finds wrong at a scale: in the settings, and in each level by itself.
 
     Without `levels` only those that the scale has of its own.
     """
-    given = [*settings_of(study, scale), *extra]
+    given = [*settings_of(study, scale, data), *extra]
     try:
         base = applied(default_settings(), given)
     except StudyError as error:
         return list(error.sentences)
     found = _told(base, given)
     own = study.study.scale(scale)
-    if own.with_data:
+    if own.with_data and data is None:
         place = study.file.place(("scales", scale, "with_data"))
         more = [*given, Setting("data", {"kind": "folder", "path": "."}, place)]
         more += written(

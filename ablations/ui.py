@@ -25,13 +25,13 @@ SORTED = "metrics.`cell/top1`"
 
 
 def serve(path: Path, key: str | None, *, port: int, tracking: str | None) -> int:
-    """Serves until it is interrupted; with a tracking server elsewhere, only prints the addresses."""
+    """Serves until it is interrupted; where a server serves already, only prints the addresses."""
     from sweeps.tracking import places
 
     store = Store(path)
     found = places(store, key, tracking)
     out = console()
-    if tracking or os.environ.get("MLFLOW_TRACKING_URI"):
+    if found.backend.startswith(("http:", "https:")):
         for address in addresses(found.base, found.experiment, found.run):
             out.print(address, soft_wrap=True)
         return 0

@@ -1,0 +1,156 @@
+"""Wrong input: exit code 2, a sentence with the place and the way out, nothing written."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from commands import STUDY, called, tree, written_study
+from PIL import Image
+
+
+def replaced(old: str, new: str) -> str:
+    assert old in STUDY
+    return STUDY.replace(old, new)
+
+
+STUDIES: dict[str, tuple[str | bytes, str]] = {
+    "empty": ("", "mine.yaml"),
+    "only a comment": ("# nothing\n", "mine.yaml"),
+    "a list": ("- a\n- b\n", "mine.yaml"),
+    "torn in a flow": (STUDY[: STUDY.index("colour}]") + 4], "mine.yaml:"),
+    "torn in a text": ('name: "mine\n', "mine.yaml:"),
+    "duplicated key": (STUDY + "seeds: 3\n", "mine.yaml:"),
+    "a tag": (replaced("seeds: 2", "seeds: !!python/object/apply:os.getcwd []"), "mine.yaml:"),
+    "binary": (b"\x00\xff\xfe\x80" * 40, "mine.yaml"),
+    "not UTF-8": ("name: m\xfcller\n".encode("latin-1"), "mine.yaml"),
+    "unknown field of a study": (replaced("question:", "qestion:"), "question"),
+    "unknown field of the trainer": (replaced("epochs: 1", "epoch: 1"), "epochs"),
+    "unknown kind": (replaced("kind: adamw", "kind: adamv"), "adamw"),
+    "value out of range": (replaced("epochs: 1", "epochs: -1"), "epochs"),
+    "value of another type": (replaced("batch_size: 32", "batch_size: many"), "batch_size"),
+    "unknown role in a claim": (replaced("worse: without", "worse: nobody"), "nobody"),
+    "role of an unknown cell": (replaced("without: crop}", "without: corp}"), "crop"),
+    "unknown axis in a figure": (replaced("axis: views}", "axis: vews}"), "views"),
+    "no seeds": (replaced("seeds: 2", "seeds: 0"), "seeds"),
+    "no axes": (replaced("    levels:\n      crop:", "    level:\n      crop:"), "levels"),
+    "unknown table of numbers": (STUDY + "published: {from: figure-55}\n", "figure-5"),
+}
+
+
+@pytest.mark.parametrize("name", list(STUDIES))
+def test_a_wrong_study_is_told_in_sentences_with_the_place(
+    here: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    content, place = STUDIES[name]
+    (here / "mine.yaml").write_bytes(content if isinstance(content, bytes) else content.encode())
+    before = tree(here)
+
+    said = called(capsys, "run", "mine.yaml", "--store", "runs")
+
+    assert said.code == 2
+    assert said.out == ""
+    assert place in said.err
+    assert "Traceback" not in said.err
+    assert 1 <= len(said.err.splitlines()) <= 3
+    assert tree(here) == before
+
+
+def test_two_mistakes_of_one_file_are_told_at_once_each_with_its_line(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = replaced("epochs: 1", "epochs: -1").replace("batch_size: 32", "batch_size: 1")
+    written_study(here, text)
+    lines = text.splitlines()
+    at = [
+        next(i for i, line in enumerate(lines, 1) if word in line) for word in ("epochs", "batch")
+    ]
+
+    said = called(capsys, "plan", "mine.yaml")
+
+    assert said.code == 2
+    assert {f"mine.yaml:{line}:" for line in at} == {
+        f"{':'.join(line.removeprefix('ablate: ').split(':')[:2])}:"
+        for line in said.err.splitlines()
+    }
+
+
+def _empty_folder(folder: Path) -> str:
+    (folder / "pictures").mkdir()
+    return "pictures"
+
+
+def _truncated_image(folder: Path) -> str:
+    for part in ("train", "test"):
+        for name in ("a", "b"):
+            (folder / "pictures" / part / name).mkdir(parents=True)
+            for i in range(3):
+                picture = Image.new("RGB", (40, 40), (i * 40, 90, 60 if name == "a" else 7))
+                picture.save(folder / "pictures" / part / name / f"{i}.png")
+    torn = folder / "pictures" / "train" / "b" / "1.png"
+    torn.write_bytes(torn.read_bytes()[:60])
+    return "1.png"
+
+
+def _no_image(folder: Path) -> str:
+    _truncated_image(folder)
+    (folder / "pictures" / "train" / "b" / "1.png").write_text("I am no picture")
+    return "1.png"
+
+
+def _nothing(folder: Path) -> str:
+    del folder
+    return "pictures"
+
+
+def _no_archive(folder: Path) -> str:
+    (folder / "pictures").write_text("neither folder nor tar")
+    return "pictures"
+
+
+@pytest.mark.parametrize(
+    "make", [_empty_folder, _truncated_image, _no_image, _nothing, _no_archive]
+)
+def test_wrong_images_stop_a_run_before_anything_trains(
+    here: Path, capsys: pytest.CaptureFixture[str], make: Callable[[Path], str]
+) -> None:
+    place = make(here)
+    written_study(here)
+    before = tree(here)
+
+    said = called(capsys, "run", "mine.yaml", "--data", "pictures")
+
+    assert said.code == 2
+    assert place in said.err
+    assert "Traceback" not in said.err
+    assert len(said.err.splitlines()) == 1
+    assert tree(here) == before
+
+
+@pytest.mark.parametrize("words", [("run",), ("plan",), ("report",)])
+def test_a_store_that_is_a_file_is_one_sentence(
+    here: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    written_study(here)
+    (here / "runs").write_text("no store")
+    command, *rest = words
+
+    said = called(capsys, command, "mine.yaml", *rest)
+
+    if command != "plan":
+        assert said.code == 2
+        assert len(said.err.splitlines()) == 1
+        assert "runs" in said.err
+    assert "Traceback" not in said.err
+    assert (here / "runs").read_text() == "no store"
+
+
+def test_a_trial_that_does_not_exist_is_answered_with_the_way_out(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written_study(here)
+
+    said = called(capsys, "trial", "mine.yaml", "zzzz")
+
+    assert said.code == 2
+    assert "zzzz" in said.err
+    assert not (here / "runs").exists()

@@ -1,0 +1,110 @@
+"""`ablate` in processes of its own, and what it left, read without the product."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+MINE = """\
+name: mine
+title: Meine Bilder
+question: Hilft Farbe?
+source: section 3.1
+base:
+  views: {kind: symmetric, operations: [{kind: crop}]}
+axes:
+  - kind: levels
+    name: views
+    field: views.operations
+    levels:
+      crop: [{kind: crop}]
+      crop+colour: [{kind: crop}, {kind: colour}]
+seeds: 2
+scales:
+  laptop:
+    set:
+      encoder: {kind: resnet, blocks: [1], width: 0.125, stem: small}
+      readouts.probe.l2: [0.01, 1.0, 100.0]
+      head: {kind: mlp, hidden_layers: 1, output: 8}
+      optimizer: {kind: adamw, learning_rate: 1.0e-3}
+      schedule: {kind: constant}
+      data: {kind: textures, num_images: 320, num_test: 64}
+      batch_size: 32
+      epochs: EPOCHS
+roles: {with colour: crop+colour, without: crop}
+claims:
+  - {kind: beats, name: colour helps, better: with colour, worse: without, margin: 0,
+     primary: true, statement: It does.}
+figures:
+  - {kind: bars, title: Accuracy, axis: views}
+"""
+
+
+def spare_the_timing(store: Path) -> None:
+    """Tells a store what its first run would time: one test of the timing is enough."""
+    import torch
+
+    from ablations.timing import Machine, cpu_name, usable_cores
+
+    told = Machine(
+        cpu=cpu_name(),
+        cores=usable_cores(),
+        device="cuda" if torch.cuda.is_available() else "cpu",
+        torch=torch.__version__,
+        threads=1,
+        slots=2,
+        memory_format="channels_last",
+        rates=(),
+        timed="2026-01-01T00:00:00Z",
+    )
+    store.mkdir()
+    (store / "machine.json").write_text(told.model_dump_json(), encoding="utf-8")
+
+
+def command(*words: str | Path) -> list[str]:
+    return [sys.executable, "-m", "ablations", *map(str, words)]
+
+
+def environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+    return {**kept, "COLUMNS": "200", "NO_COLOR": "1"}
+
+
+def ablate(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*words),
+        cwd=cwd,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def records(store: Path) -> list[dict[str, Any]]:
+    files = sorted(store.glob("trials/*/*/record.json"))
+    return [json.loads(file.read_text(encoding="utf-8")) for file in files]
+
+
+def steps(store: Path) -> int:
+    """Optimiser steps that all trials on record took."""
+    return sum(record["facts"]["optimiser_steps"] for record in records(store))
+
+
+def statuses(store: Path) -> dict[str, int]:
+    """Status -> number of MLflow's runs, by SQL."""
+    with sqlite3.connect(store / "mlflow.db") as database:
+        return dict(
+            database.execute(
+                "SELECT status, COUNT(*) FROM runs WHERE lifecycle_stage = 'active' GROUP BY status"
+            )
+        )
+
+
+def verdicts(text: str) -> str:
+    """The board as it was printed."""
+    return text[text.index("Verdicts") : text.index("\nreport:")]
