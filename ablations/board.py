@@ -1,10 +1,13 @@
 """The verdict board in the terminal."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from ablations.showing import plain_table
 from reports.board import BoardRow, board
 from reports.evidence import Evidence
+from reports.statistics import interval
+from reports.trials import outcomes, table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,6 +23,8 @@ def show_board(told: Evidence, out: "Console") -> None:
     out.print(f"{told.title}: {told.question}", style="bold")
     out.print(f"{told.study}@{told.scale}, {told.data_name}; {shown.summary}")
     out.print()
+    out.print(_means(told))
+    out.print()
     out.print(shown.title, style="bold")
     if out.width >= WIDE:
         out.print(_table(shown.rows))
@@ -31,6 +36,21 @@ def show_board(told: Evidence, out: "Console") -> None:
     for control in shown.controls:
         out.print(f"control {control.name}: {control.state}; {control.detail}")
     out.print()
+
+
+def _means(told: Evidence) -> Any:
+    numbers = table(outcomes(told))
+    unit = f"mean {told.unit}"
+    shown = plain_table("cell", unit, "95 %", "n", "paper", right=(unit, "n", "paper"))
+    for cell in told.cells:
+        values = [numbers[cell.name][seed] for seed in sorted(numbers.get(cell.name, {}))]
+        if cell.role != "control":
+            found = interval(values)
+            mean = f"{found.mean:.1f}" if values else "none yet"
+            bounds = "" if math.isnan(found.low) else f"{found.low:.1f} to {found.high:.1f}"
+            paper = "" if cell.published is None else f"{cell.published:.1f}"
+            shown.add_row(cell.name, mean, bounds, str(found.n), paper)
+    return shown
 
 
 def _table(rows: tuple[BoardRow, ...]) -> Any:

@@ -18,6 +18,7 @@ _WORDS = (
     ("Value should", "must"),
     ("Dictionary should", "must"),
     ("Tuple should", "must"),
+    (" after validation", ""),
     ("a valid integer", "a whole number"),
     ("a valid number", "a number"),
     ("a valid string", "a text"),
@@ -49,7 +50,10 @@ def validation_sentences(
 ) -> list[str]:
     """One sentence a finding, in the order of the file's lines; `inside` is where the model stands."""
     found: dict[str, int] = {}
-    for finding in error.errors(include_url=False):
+    findings = error.errors(include_url=False)
+    for finding in findings:
+        if finding["type"] == "too_short" and _inner(finding["loc"], findings):
+            continue  # pydantic counts only the items that are right
         location = inside + _written(finding["loc"], file, inside)
         name = ".".join(map(str, location)) or "study"
         missing = finding["type"] == "missing"
@@ -58,6 +62,10 @@ def validation_sentences(
         text = _rule(finding, model)
         found.setdefault(f"{file.place(location)}: {name}: {text}", file.line(location))
     return sorted(found, key=lambda sentence: found[sentence])
+
+
+def _inner(loc: tuple[int | str, ...], findings: Iterable[Any]) -> bool:
+    return any(len(f["loc"]) > len(loc) and f["loc"][: len(loc)] == loc for f in findings)
 
 
 def _written(loc: tuple[int | str, ...], file: YamlFile, inside: Location) -> Location:

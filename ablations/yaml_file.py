@@ -57,6 +57,7 @@ def read_yaml(path: Path) -> YamlFile:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         problem = " ".join((error.problem or error.context or "cannot be read").split())
+        problem = problem.replace("'<stream end>'", "the end of the file")
         raise StudyError(
             f"{path}:{line}: the file is not whole YAML: {problem}; mend or restore this line"
         ) from error

@@ -84,10 +84,12 @@ def spawned(*words: str | Path, cwd: Path, **environment: str) -> Said:
     return Said(done.returncode, done.stdout, done.stderr)
 
 
-def tree(folder: Path) -> str:
-    """A hash over all names and bytes below a folder."""
+def tree(folder: Path, *, but: str = "") -> str:
+    """A hash over all names and bytes below a folder, one of its own folders left out."""
     found = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
+        if but in path.relative_to(folder).parts:
+            continue
         found.update(str(path.relative_to(folder)).encode())
         found.update(path.read_bytes() if path.is_file() else b"/")
     return found.hexdigest()

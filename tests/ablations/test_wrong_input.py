@@ -4,8 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from commands import STUDY, called, tree, written_study
+from commands import STUDY, called, spawned, tree, written_study
 from PIL import Image
+
+from sweeps.store import Store
 
 
 def replaced(old: str, new: str) -> str:
@@ -23,16 +25,23 @@ STUDIES: dict[str, tuple[str | bytes, str]] = {
     "a tag": (replaced("seeds: 2", "seeds: !!python/object/apply:os.getcwd []"), "mine.yaml:"),
     "binary": (b"\x00\xff\xfe\x80" * 40, "mine.yaml"),
     "not UTF-8": ("name: m\xfcller\n".encode("latin-1"), "mine.yaml"),
-    "unknown field of a study": (replaced("question:", "qestion:"), "question"),
+    "unknown field of a study": (replaced("question:", "questions:"), "did you mean 'question'"),
     "unknown field of the trainer": (replaced("epochs: 1", "epoch: 1"), "epochs"),
     "unknown kind": (replaced("kind: adamw", "kind: adamv"), "adamw"),
     "value out of range": (replaced("epochs: 1", "epochs: -1"), "epochs"),
     "value of another type": (replaced("batch_size: 32", "batch_size: many"), "batch_size"),
     "unknown role in a claim": (replaced("worse: without", "worse: nobody"), "nobody"),
     "role of an unknown cell": (replaced("without: crop}", "without: corp}"), "crop"),
-    "unknown axis in a figure": (replaced("axis: views}", "axis: vews}"), "views"),
+    "unknown axis in a figure": (replaced("axis: views}", "axis: view}"), "views"),
     "no seeds": (replaced("seeds: 2", "seeds: 0"), "seeds"),
     "no axes": (replaced("    levels:\n      crop:", "    level:\n      crop:"), "levels"),
+    "a bomb of aliases": ("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", "mine.yaml:2: aliases"),
+    "merged mappings": ("a: {x: 1}\nb: {<<: {y: 2}}\n", "mine.yaml:2: merging"),
+    "nested without end": ("a: " + "[" * 200 + "]" * 200, "mine.yaml:1: values are nested"),
+    "two documents": (STUDY + "---\n" + STUDY, "mine.yaml:1: a study file holds one document"),
+    "larger than any study": ("# " + "x" * 1_000_001, "at most 1000000 bytes"),
+    "a date for a text": (replaced("Does colour help?", "2026-01-01"), "put it in quotes"),
+    "unknown scale": (replaced("  laptop:", "  labtop:"), "did you mean 'laptop'"),
     "unknown table of numbers": (STUDY + "published: {from: figure-55}\n", "figure-5"),
 }
 
@@ -43,6 +52,7 @@ def test_a_wrong_study_is_told_in_sentences_with_the_place(
 ) -> None:
     content, place = STUDIES[name]
     (here / "mine.yaml").write_bytes(content if isinstance(content, bytes) else content.encode())
+    Store("runs").prepare()
     before = tree(here)
 
     said = called(capsys, "run", "mine.yaml", "--store", "runs")
@@ -124,6 +134,78 @@ def test_wrong_images_stop_a_run_before_anything_trains(
     assert "Traceback" not in said.err
     assert len(said.err.splitlines()) == 1
     assert tree(here) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        (("--only", "corp"), "--only: no cell 'corp'; did you mean 'crop'"),
+        (("--seeds", "x"), "--seeds: "),
+        (("--set", "epochs=-1"), "--set: epochs: must be at least 0, got -1"),
+        (("--set", "epochs"), "--set: takes field=value, got 'epochs'"),
+        (("--set", "epochs=[1"), "--set: epochs: the value is to be YAML"),
+        (
+            ("--set", "views.operations=[{kind: crop}]"),
+            "--set: views.operations: this is what axis",
+        ),
+        (("--set", "batch_size=65"), "batch_size: must be at most the number of training images"),
+        (("--data", "none/of/it"), "--data: "),
+        (("--tracking", "htp://x"), "--tracking: 'htp://x' is no address"),
+        (("--scale", "paper"), "--data"),
+        (("--sede", "1"), "run has no option --sede; did you mean"),
+        (("another.yaml",), "another.yaml"),
+    ],
+)
+def test_a_wrong_option_stops_a_run_and_leaves_the_store_as_it_was(
+    here: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], place: str
+) -> None:
+    written_study(here)
+    Store("runs").prepare()
+    before = tree(here)
+
+    said = called(capsys, "run", "mine.yaml", *words)
+
+    assert (said.code, said.out) == (2, "")
+    assert place in said.err
+    assert "Traceback" not in said.err
+    assert tree(here) == before
+
+
+def test_a_wrong_option_makes_no_store(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written_study(here)
+    before = tree(here)
+
+    for words in (("--tracking", "htp://x"), ("--set", "batch_size=65"), ("--only", "corp")):
+        assert called(capsys, "run", "mine.yaml", *words).code == 2
+
+    assert tree(here) == before
+
+
+def test_wrong_images_leave_a_store_with_its_records_as_it_was(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _truncated_image(here)
+    written_study(here)
+    Store("runs").prepare()
+    # The cache holds nothing but what can be made again.
+    before = tree(here / "runs", but="cache")
+
+    said = called(capsys, "run", "mine.yaml", "--data", "pictures")
+
+    assert said.code == 2
+    assert tree(here / "runs", but="cache") == before
+
+
+def test_the_shell_sees_the_exit_code_and_no_traceback(here: Path) -> None:
+    (here / "mine.yaml").write_text("seeds: [")
+
+    said = spawned("list", "--sede", cwd=here)
+    study = spawned("show", "mine.yaml", cwd=here)
+
+    assert (said.code, study.code) == (2, 2)
+    assert (said.out, study.out) == ("", "")
+    assert study.err.startswith("ablate: mine.yaml:1: ")
+    assert len(study.err.splitlines()) == 1
 
 
 @pytest.mark.parametrize("words", [("run",), ("plan",), ("report",)])
