@@ -61,9 +61,11 @@ def _labels(store: Store, study: str | None, scale: ScaleName | None) -> list[st
         and (scale is None or label.partition("@")[2] == scale)
     ]
     if not chosen and (name is not None or scale is not None):
-        asked = name if scale is None else f"{name or ''}@{scale}"
+        asked = str(name) if scale is None else f"{name or ''}@{scale}"
+        names = [label.partition("@")[0] for label in known] if scale is None else known
         raise UsageError(
-            f"the store {store.path} has no run of {asked!r}{did_you_mean(asked or '', known)}"
+            f"the store {store.path} has no run of {asked!r}"
+            f"{did_you_mean(asked, [*dict.fromkeys(names)])}"
         )
     return chosen
 

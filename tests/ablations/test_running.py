@@ -1,0 +1,286 @@
+"""`run`, `report` and `trial`: what they say, what they leave, and their exit codes."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import STUDY, called, record_of, recorded, the_plan, tree, written_study
+
+from ablations import tracking
+from sweeps import executors
+from sweeps.execution import Ended, Execution
+from sweeps.plan import Plan
+from sweeps.store import Store
+from sweeps.tracking import Closed
+
+DIVERGED = {"state": "failed", "values": {}, "error": "Diverged: the loss is nan at step 3"}
+
+
+class Tracker:
+    """Stands for MLflow's process: remembers what it was told."""
+
+    def __init__(self, trouble: str | None = None) -> None:
+        self.trouble, self.closed = trouble, []
+
+    def close(self, **told: Any) -> Closed:
+        self.closed.append(told)
+        return Closed(0, self.trouble, 0.0)
+
+
+@pytest.fixture
+def tracker(monkeypatch: pytest.MonkeyPatch) -> Tracker:
+    told = Tracker()
+    monkeypatch.setattr(tracking, "open_tracking", lambda *_, **__: told)
+    return told
+
+
+def complete(here: Path, **told_by_cell: dict[str, Any]) -> tuple[Path, Plan]:
+    """A study of which every trial is on record."""
+    study = written_study(here)
+    plan = the_plan(study)
+    recorded(Path("runs"), plan, **told_by_cell)
+    return study, plan
+
+
+def ended(**how: Any) -> Execution:
+    """What a launch did."""
+    nothing = Execution("x", (), (), (), (), interrupted=False, stopped=None, seconds=1.0)
+    return dataclasses.replace(nothing, **how)
+
+
+def executing(monkeypatch: pytest.MonkeyPatch, result: Execution | BaseException) -> None:
+    """Lets a launch end so, without Ray; the machine need not be timed."""
+
+    def execute(*_: Any, **__: Any) -> Execution:
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    from ablations import timing
+
+    told = timing.Machine(
+        cpu="x",
+        cores=1,
+        device="cpu",
+        torch="x",
+        threads=1,
+        slots=1,
+        memory_format="contiguous",
+        rates=(),
+        timed="",
+    )
+    monkeypatch.setattr(timing, "machine", lambda *_: told)
+    monkeypatch.setattr(executors, "execute", execute)
+
+
+def test_a_complete_study_trains_nothing_and_ends_with_board_and_reports(
+    here: Path, capsys: pytest.CaptureFixture[str], tracker: Tracker
+) -> None:
+    study, plan = complete(here)
+
+    said = called(capsys, "run", study)
+
+    place = here / "runs/studies/mine@laptop"
+    assert said.code == 0
+    assert f"nothing to run, {len(plan.trials)} trials are on record" in said.out
+    assert "colour helps" in said.out
+    assert f"report: {place / 'report.html'}\n" in said.out
+    assert (place / "report.pdf").read_bytes().startswith(b"%PDF-")
+    (closed,) = tracker.closed
+    assert list(closed["files"]) == [place / "report.html", place / "report.pdf"]
+    assert closed["cells"]["crop"][:2] == (2, 50.5)
+
+
+def test_what_mlflow_is_told_of_a_cell_is_students_t(
+    here: Path, capsys: pytest.CaptureFixture[str], tracker: Tracker
+) -> None:
+    from scipy import stats
+
+    study, _ = complete(here)
+    called(capsys, "run", study)
+
+    n, mean, low, high = tracker.closed[0]["cells"]["crop"]
+    expected = stats.t.interval(0.95, 1, loc=50.5, scale=stats.sem([50.0, 51.0]))
+    assert (n, mean) == (2, 50.5)
+    assert (low, high) == pytest.approx(expected)
+
+
+def test_a_failed_trial_is_named_with_its_reason_and_log_and_the_exit_code_is_1(
+    here: Path, capsys: pytest.CaptureFixture[str], tracker: Tracker
+) -> None:
+    study, plan = complete(here, crop=DIVERGED)
+    failed = [trial for trial in plan.trials if trial.cell == "crop"]
+
+    said = called(capsys, "run", study)
+
+    assert said.code == 1
+    lines = said.err.splitlines()
+    assert len(lines) == len(failed) == 2
+    for line, trial in zip(sorted(lines), sorted(failed, key=lambda t: t.seed), strict=True):
+        assert f"failed: crop, seed {trial.seed}: Diverged: the loss is nan at step 3" in line
+        assert f"{here}/runs/trials/{trial.key}/001/log.txt" in line
+        assert "--failed" in line
+    assert tracker.closed
+
+
+def test_a_trial_that_failed_and_then_finished_counts_as_finished(
+    here: Path, capsys: pytest.CaptureFixture[str], tracker: Tracker
+) -> None:
+    del tracker
+    study, plan = complete(here, crop=DIVERGED)
+    store = Store("runs")
+    for trial in plan.trials:
+        if trial.cell == "crop":
+            store.commit(record_of(trial, plan, attempt=2), store.running / "log")
+
+    assert called(capsys, "run", study).code == 0
+
+
+def test_a_trial_whose_process_died_is_named_and_the_exit_code_is_1(
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    tracker: Tracker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    del tracker
+    study, plan = complete(here, crop=None)
+    trial = next(trial for trial in plan.trials if trial.cell == "crop")
+    died = Ended(trial.key, "crop", 0, "its process ended without a word", Path("runs/x.log"))
+    executing(monkeypatch, ended(died=(died,), stopped="the disk is full"))
+
+    said = called(capsys, "run", study)
+
+    assert said.code == 1
+    assert "crop, seed 0: its process ended without a word; log runs/x.log" in said.err
+    assert "the disk is full" in said.err
+
+
+@pytest.mark.parametrize("how", [ended(interrupted=True, left=("x",)), KeyboardInterrupt()])
+def test_an_interrupted_run_says_how_to_go_on_and_its_code_is_130(
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    tracker: Tracker,
+    monkeypatch: pytest.MonkeyPatch,
+    how: Execution | BaseException,
+) -> None:
+    study = written_study(here)
+    executing(monkeypatch, how)
+
+    said = called(capsys, "run", study, "--seeds", "7,", "--set", "loss.temperature=0.5")
+
+    assert said.code == 130
+    assert f"go on with: ablate run {study} --set loss.temperature=0.5 --seeds 7," in said.err
+    assert tracker.closed == [{"interrupted": True}]
+
+
+def test_tracking_that_fails_is_one_sentence_and_stops_nothing(
+    here: Path, capsys: pytest.CaptureFixture[str], tracker: Tracker
+) -> None:
+    tracker.trouble = "tracking at http://x does not keep up; the next launch catches up"
+    study, _ = complete(here)
+
+    said = called(capsys, "run", study)
+
+    assert said.code == 0
+    assert said.err == f"ablate: {tracker.trouble}\n"
+
+
+def test_report_judges_from_the_records_alone(
+    here: Path, capsys: pytest.CaptureFixture[str], tracker: Tracker
+) -> None:
+    study, _ = complete(here)
+    before = tree(here / "runs/trials")
+
+    said = called(capsys, "report", study)
+
+    assert said.code == 0
+    assert "colour helps" in said.out
+    assert tree(here / "runs/trials") == before
+    assert tracker.closed == []
+
+
+def test_report_without_store_or_records_says_which_command_makes_them(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = written_study(here)
+    no_store = called(capsys, "report", study)
+    Store("runs").prepare()
+    no_record = called(capsys, "report", study, "--seeds", "3")
+
+    assert (no_store.code, no_record.code) == (2, 2)
+    assert f"`ablate run {study}` makes one" in no_store.err
+    assert f"`ablate run {study} --seeds 3` makes them" in no_record.err
+
+
+@pytest.mark.parametrize(("columns", "table"), [("160", True), ("80", False)])
+def test_the_board_is_a_table_where_there_is_room_for_one(
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    columns: str,
+    table: bool,  # noqa: FBT001 -- a parameter of the test
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    study, _ = complete(here)
+
+    out = called(capsys, "report", study).out
+
+    assert ("verdict" in out and "estimate" in out) == table
+    assert "2 seeds, next look at 5" in out
+    assert all(len(line) <= int(columns) or line.startswith("report:") for line in out.split("\n"))
+
+
+# `trial`: one trial in this process, with a real training
+
+
+def test_a_trial_runs_here_by_the_beginning_of_its_key(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executing(monkeypatch, AssertionError("Ray is not for one trial"))
+    study = written_study(here)
+    trial = the_plan(study).trials[0]
+
+    said = called(capsys, "trial", study, trial.key[:8])
+
+    assert said.code == 0, said.err
+    assert f"{trial.cell}, seed {trial.seed}, key {trial.key}" in said.out
+    assert "pre-training for 1 epochs" in said.out
+    record = json.loads((here / f"runs/trials/{trial.key}/001/record.json").read_text())
+    assert f"top1: {record['values']['top1']:.2f}" in said.out
+    assert record["facts"]["optimiser_steps"] == 64 // 32
+    assert {t.key: t.reason for t in the_plan(study, store=Path("runs")).trials}[
+        trial.key
+    ] == "finished"
+
+
+def test_a_trial_that_diverges_leaves_a_failed_record_and_exit_code_1(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executing(monkeypatch, AssertionError("Ray is not for one trial"))
+    study = written_study(here, STUDY.replace("learning_rate: 1.0e-3", "learning_rate: 1.0e+30"))
+    trial = the_plan(study).trials[0]
+
+    said = called(capsys, "trial", study, trial.key)
+
+    assert said.code == 1
+    assert f"{trial.cell}, seed 0 failed: " in said.err
+    record = json.loads((here / f"runs/trials/{trial.key}/001/record.json").read_text())
+    assert record["state"] == "failed"
+    assert record["error"] in said.err
+
+
+def test_a_beginning_that_fits_several_keys_or_none_is_refused(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = written_study(here)
+    key = the_plan(study).trials[0].key
+
+    several = called(capsys, "trial", study, "")
+    none = called(capsys, "trial", study, key[:-1] + "x")
+
+    assert (several.code, none.code) == (2, 2)
+    assert "write more of it" in several.err
+    assert f"did you mean '{key}'" in none.err
+    assert not (here / "runs").exists()

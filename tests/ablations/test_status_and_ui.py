@@ -1,0 +1,209 @@
+"""`status`, `ui` and `doctor`: what is on a store, where its pages are, what this machine is."""
+
+import io
+import json
+import time
+from pathlib import Path
+
+import pytest
+from commands import called, recorded, the_plan, tree, written_study
+from rich.console import Console
+
+from ablations import timing, ui
+from ablations.live import Live
+from ablations.timing import Rate, choose
+from sweeps.launches import save_plan
+from sweeps.progress import progress
+from sweeps.tracking import Places
+
+GIB = 1024**3
+FAILED = {"state": "failed", "values": {}, "error": "Diverged: the loss is nan"}
+
+
+@pytest.fixture
+def half_done(here: Path) -> Path:
+    """A store with 3 of 7 trials finished and 2 failed."""
+    plan = the_plan(written_study(here))
+    told = {"crop": FAILED, "random encoder": None}
+    save_plan(recorded(Path("runs"), plan, **told), plan)
+    return here / "runs"
+
+
+def test_status_counts_the_trials_of_every_cell(
+    half_done: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = tree(half_done, but="index.jsonl")  # a copy for speed
+
+    said = called(capsys, "status")
+
+    assert said.code == 0
+    assert "mine@laptop: 3 of 7 trials, 2 failed" in said.out
+    assert "50.5 (n=2)" in said.out
+    assert "failed: crop, seed 0: Diverged: the loss is nan" in said.out
+    assert f"{half_done}/trials/" in said.out.replace("\n", "")
+    assert tree(half_done, but="index.jsonl") == before
+
+
+def test_status_for_programs(half_done: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (study,) = called(capsys, "status", "mine", "--json").json["studies"]
+
+    cells = {cell["cell"]: cell for cell in study["cells"]}
+    assert (study["study"], study["scale"]) == ("mine", "laptop")
+    assert len(cells["crop"]["failed"]) == 2
+    assert len(cells["crop+colour"]["finished"]) == cells["crop+colour"]["total"] == 2
+    assert half_done.name == "runs"
+
+
+def test_status_watches_until_it_is_interrupted(
+    half_done: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", sleep)
+
+    said = called(capsys, "status", "--watch", "--store", half_done)
+
+    assert said.code == 130
+    assert looks == [2.0] * 3
+    assert "3 of 7 trials" in said.out
+
+
+@pytest.mark.usefixtures("half_done")
+def test_status_of_an_unknown_study_names_the_nearest(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = called(capsys, "status", "mime")
+
+    assert said.code == 2
+    assert "has no run of 'mime'; did you mean 'mine'?" in said.err
+
+
+def test_a_piped_run_prints_lines_and_a_terminal_shows_a_table(half_done: Path) -> None:
+    plan = the_plan(half_done.parent / "mine.yaml", store=half_done)
+    from sweeps.store import Store
+
+    state = progress(Store(half_done), plan)
+    piped, terminal = io.StringIO(), io.StringIO()
+    with Live(Console(file=piped, width=100), "top1", "top-1", "%") as live:
+        live.update(state)
+    with Live(Console(file=terminal, width=100, force_terminal=True), "top1", "top-1", "%") as live:
+        live.update(state)
+
+    assert piped.getvalue().startswith("3 of 7 trials, 2 failed")
+    assert "\x1b" not in piped.getvalue()
+    assert "crop+colour" in terminal.getvalue()
+    assert "50.5 (n=2)" in terminal.getvalue()
+
+
+# ui
+
+
+def test_the_runs_are_sorted_by_the_cells_means_and_a_trial_has_a_page_of_its_own() -> None:
+    table, chart = ui.addresses("http://127.0.0.1:5000", "3", None)
+    (page,) = ui.addresses("http://127.0.0.1:5000", "3", "0123")
+
+    assert table.startswith("http://127.0.0.1:5000/#/experiments/3/runs?")
+    assert "orderByKey=metrics.%60cell%2Ftop1%60&orderByAsc=false" in table
+    assert "compareRunsMode=CHART" in chart
+    assert page == "http://127.0.0.1:5000/#/experiments/3/runs/0123"
+
+
+def test_with_a_server_elsewhere_ui_prints_its_address_and_serves_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sweeps import tracking
+
+    found = Places("http://tracker:5000", "http://tracker:5000", "", "4", "abcd")
+    monkeypatch.setattr(tracking, "places", lambda *_: found)
+
+    said = called(capsys, "ui", "ab", "--tracking", "http://tracker:5000")
+
+    assert (said.code, said.out) == (0, "http://tracker:5000/#/experiments/4/runs/abcd\n")
+
+
+def test_ui_of_an_empty_store_says_to_run_first(capsys: pytest.CaptureFixture[str]) -> None:
+    said = called(capsys, "ui")
+
+    assert said.code == 2
+    assert "run one first" in said.err
+
+
+# The machine's own timing
+
+
+def rates(*found: tuple[int, float]) -> list[Rate]:
+    return [
+        Rate(threads=threads, memory_format="contiguous", images_per_second=speed)
+        for threads, speed in found
+    ]
+
+
+@pytest.mark.parametrize(
+    ("found", "cores", "memory", "expected"),
+    [
+        (rates((1, 100), (2, 150)), 2, 64 * GIB, (1, 2)),  # two trials of one thread: 200
+        (rates((1, 100), (2, 250)), 2, 64 * GIB, (2, 1)),  # one trial of two: 250
+        (rates((1, 100), (8, 300)), 8, 5 * GIB, (8, 1)),  # room for two: 200 in all
+        (rates((1, 200), (8, 300)), 8, 5 * GIB, (4, 2)),  # room for two, which share the cores
+    ],
+)
+def test_the_setting_that_trains_most_images_together_is_chosen(
+    found: list[Rate], cores: int, memory: int, expected: tuple[int, int]
+) -> None:
+    assert choose(found, cores, memory, "cpu")[:2] == expected
+
+
+def test_an_accelerator_has_one_trial_at_a_time() -> None:
+    assert choose(rates((16, 900)), 16, 64 * GIB, "cuda")[:2] == (16, 1)
+
+
+def test_a_machine_is_timed_once_and_again_when_it_is_another(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def speed(device: str, threads: int, form: str, precision: str = "fp32") -> float:
+        del device, form, precision
+        asked.append(threads)
+        return 100.0
+
+    monkeypatch.setattr(timing, "images_per_second", speed)
+    file = here / "machine.json"
+    first = timing.machine(file, "cpu")
+    times = len(asked)
+    second = timing.machine(file, "cpu")
+    monkeypatch.setattr(timing, "cpu_name", lambda: "another")
+    third = timing.machine(file, "cpu")
+
+    assert times == 2 * len({1, timing.usable_cores()})
+    assert second == first
+    assert len(asked) == 2 * times
+    assert third.cpu == json.loads(file.read_text())["cpu"] == "another"
+
+
+def test_doctor_says_what_the_machine_is_what_bf16_would_gain_and_what_is_missing(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        timing,
+        "images_per_second",
+        lambda _device, threads, _form, precision="fp32": (
+            100.0 * threads * (1.75 if precision == "bf16" else 1)
+        ),
+    )
+
+    said = called(capsys, "doctor", "--data", "nowhere")
+    told = called(capsys, "doctor", "--json").json
+
+    assert said.code == 0
+    assert "bf16: 1.75 times the speed of fp32 here; --set precision=bf16 uses it" in said.out
+    assert "missing: data: " in said.out
+    assert "nowhere" in said.out
+    assert told["bf16_gain"] == pytest.approx(1.75)
+    assert told["timing"]["slots"] * told["timing"]["threads"] <= timing.usable_cores()
+    assert list(here.iterdir()) == []
