@@ -140,6 +140,7 @@ def trial(
     ],
     *,
     scale: options.Scale = "laptop",
+    only: options.Only = None,
     set: options.Settings = None,  # noqa: A002 -- the option's name
     seeds: options.Seeds = None,
     data: options.Data = None,
@@ -148,7 +149,7 @@ def trial(
     keep: options.Keep = "last",
 ) -> None:
     """Run one trial here, in this process, with all that it says."""
-    request = _request(study, scale, None, set, seeds, data, store, device, again=True, failed=True)
+    request = _request(study, scale, only, set, seeds, data, store, device, again=True, failed=True)
     from ablations.running import run_one
 
     raise typer.Exit(run_one(request, key, keep=_keep(keep)))

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ablations.planning import planned
-from ablations.request import Request, seeds_text
+from ablations.request import Request
 from ablations.resolve import Composed
 from reports.evidence import CellInfo, Deviation, Evidence, Fact, PlannedTrial
 from sweeps.plan import Known, Plan, Trial, plan
@@ -231,8 +231,8 @@ def _method_text(value: Any) -> str:
 def _trial_command(composed: Composed, trial: Trial) -> str:
     request = composed.request
     usual = composed.study.scale(composed.scale).seeds or composed.study.seeds
-    words = request.words(seeds=None if trial.seed in usual else (trial.seed,), all_cells=True)
-    if request.seeds is not None and trial.seed in usual:
-        words = words.replace(f" --seeds {seeds_text(request.seeds)}", "")
-    study, _, others = words.partition(" ")
-    return " ".join(filter(None, ["ablate trial", study, trial.key, others]))
+    # Which arm the control goes with depends on the cells asked for; all others stand by themselves.
+    only = request.only if trial.role == "control" else None
+    first = trial.role != "control" or trial.seed == usual[0]
+    seeds = None if trial.seed in usual and first else (trial.seed,)
+    return f"ablate trial {request.trial_words(trial.key, only=only, seeds=seeds)}"

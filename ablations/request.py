@@ -1,5 +1,8 @@
 """What a user asks of a study, as one value; the command line and tests write it."""
 
+import json
+import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -33,29 +36,33 @@ class Request:
     again: bool = False
     failed: bool = False
 
-    def words(self, *, seeds: tuple[int, ...] | None = None, all_cells: bool = False) -> str:
-        """The options that name the same trials, as a shell reads them, without the command."""
-        import shlex
+    def words(self) -> str:
+        """The study and the options that name the same trials, as a shell reads them."""
+        return shlex.join([self.study, *self._options(self.only, self.seeds)])
 
-        words = [self.study]
+    def trial_words(
+        self, key: str, *, only: tuple[str, ...] | None, seeds: tuple[int, ...] | None
+    ) -> str:
+        """The same for one trial, of which the plan with these cells and seeds consists."""
+        return shlex.join([self.study, key, *self._options(only, seeds)])
+
+    def _options(
+        self, only: tuple[str, ...] | None, seeds: tuple[int, ...] | None
+    ) -> Iterator[str]:
         if self.scale != "laptop":
-            words += ["--scale", self.scale]
-        if self.only is not None and not all_cells:
-            words += ["--only", ",".join(self.only)]
+            yield from ("--scale", self.scale)
+        if only is not None:
+            yield from ("--only", ",".join(only))
         for setting in self.set:
-            import json
-
-            words += ["--set", f"{setting.field}={json.dumps(setting.value)}"]
-        seeds = self.seeds if seeds is None else seeds
+            yield from ("--set", f"{setting.field}={json.dumps(setting.value)}")
         if seeds is not None:
-            words += ["--seeds", seeds_text(seeds)]
+            yield from ("--seeds", seeds_text(seeds))
         if self.data is not None:
-            words += ["--data", str(self.data)]
+            yield from ("--data", str(self.data))
         if self.device != "auto":
-            words += ["--device", self.device]
+            yield from ("--device", self.device)
         if self.store != Path("runs"):
-            words += ["--store", str(self.store)]
-        return shlex.join(words)
+            yield from ("--store", str(self.store))
 
 
 def seeds_text(seeds: tuple[int, ...]) -> str:

@@ -1,6 +1,7 @@
 """What `run`, `report` and `trial` do: plan, execute, track, judge, write, show."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -91,8 +92,8 @@ def run_one(request: Request, key: str, *, keep: Keep) -> int:
     from sweeps.executors import run_here
 
     composed, store = compose(request)
-    plan = _whole_plan(composed, store)
-    trial = _chosen(plan, key)
+    plan, others = planned(composed, store.known()), _whole_plan(composed, store)
+    trial = _chosen(plan.label, [*plan.trials, *others.trials], key)
     if trial.reason.startswith(DATA_MISSING):
         raise UsageError(trial.reason.removeprefix(f"{DATA_MISSING}: "))
     decode([trial], store)
@@ -207,14 +208,14 @@ def _whole_plan(composed: Composed, store: Store) -> Plan:
     )
 
 
-def _chosen(plan: Plan, key: str) -> Trial:
-    trials = {trial.key: trial for trial in plan.trials}
+def _chosen(label: str, known: Iterable[Trial], key: str) -> Trial:
+    trials = {trial.key: trial for trial in known}
     found = [one for one in trials if one.startswith(key.lower())]
     if len(found) == 1:
         return trials[found[0]]
     if not found:
         raise UsageError(
-            f"{plan.label} has no trial {key!r}{did_you_mean(key, trials)}; `ablate plan` with the "
+            f"{label} has no trial {key!r}{did_you_mean(key, trials)}; `ablate plan` with the "
             f"same options and --json lists them"
         )
     shown = ", ".join(found[:5])

@@ -1,0 +1,135 @@
+"""From records to the evidence of a report: deviations, commands, what else is on record."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import called, record_of, recorded, the_plan, written_study
+
+from ablations import running
+from ablations.evidence import data_name, evidence
+from ablations.planning import compose
+from ablations.request import Request
+from reports.evidence import Evidence
+from sweeps import executors
+from sweeps.plan import Trial
+from sweeps.running import Ran
+from sweeps.store import Store
+
+
+def told_of(study: Path | str, **request: Any) -> Evidence:
+    composed, store = compose(Request(study=str(study), **request))
+    return evidence(composed, store)
+
+
+def test_deviations_are_derived_from_the_same_cell_at_paper_scale() -> None:
+    told = told_of("compositions")
+
+    crop = next(cell for cell in told.cells if cell.name == "crop")
+    found = {one.field: (one.here, one.paper) for one in crop.deviations}
+    assert found["epochs"] == ("10", "100")
+    assert found["batch_size"] == ("256", "4096")
+    assert found["optimizer.kind"] == ("adamw", "lars")
+    assert found["data.kind"] == ("textures", "folder")
+    assert not {field for field in found if field.startswith(("seed", "views.cell"))}
+    colour = next(cell for cell in told.cells if cell.name == "crop+colour")
+    assert "views.cell" in {one.field for one in colour.deviations}  # half the strength
+
+
+def test_at_paper_scale_nothing_deviates() -> None:
+    assert {cell.deviations for cell in told_of("width", scale="paper").cells} == {()}
+
+
+def test_a_cell_that_the_paper_does_not_have_says_so() -> None:
+    told = told_of("batch-size")
+
+    small = next(cell for cell in told.cells if cell.name == "32")
+    assert small.deviations[0].paper == "not among the paper's"
+
+
+def test_textures_are_built_data_and_real_images_are_not(here: Path) -> None:
+    assert told_of("quickstart").built_data
+    assert not told_of("quickstart", scale="paper").built_data
+    assert here.exists()
+
+
+def test_every_arm_has_the_papers_number_and_its_random_encoder() -> None:
+    told = told_of("projection-head")
+
+    arms = {cell.name: cell for cell in told.cells if cell.role == "arm"}
+    assert arms["none"].published == 50.2
+    assert arms["mlp 64 3-hidden"].published is None
+    assert {cell.floor for cell in arms.values()} == {"random encoder"}
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [{}, {"seeds": (7,)}, {"only": ("crop+colour",)}, {"only": ("crop+colour",), "seeds": (1, 7)}],
+)
+def test_the_command_behind_a_number_runs_that_very_trial(
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    request_: dict[str, Any],
+) -> None:
+    study = written_study(here, name="a study.yaml")
+    told = told_of(study, store=Path("my runs"), **request_)
+    chosen: list[str] = []
+
+    def run_here(trial: Trial, *_: Any) -> Ran:
+        chosen.append(trial.key)
+        return Ran(trial.key, "failed", "not run here", 1)
+
+    monkeypatch.setattr(executors, "run_here", run_here)
+    monkeypatch.setattr(running, "_settings", lambda *_: None)
+    for planned in told.planned:
+        program, *words = shlex.split(planned.command)
+        assert program == "ablate"
+        assert called(capsys, *words).code == 1
+
+    assert chosen == [planned.key for planned in told.planned]
+    assert len(chosen) == len(set(chosen))
+
+
+def test_seeds_and_cells_on_record_count_beside_those_asked_for(here: Path) -> None:
+    study = written_study(here)
+    recorded(Path("runs"), the_plan(study, seeds=(0, 1, 2)))
+
+    told = told_of(study, only=("crop",), seeds=(0,))
+
+    arms = {(trial.cell, trial.seed) for trial in told.planned if trial.cell.startswith("crop")}
+    assert arms == {(cell, seed) for cell in ("crop", "crop+colour") for seed in (0, 1, 2)}
+    assert len(told.records) == len({record.key for record in told.records}) == len(told.planned)
+
+
+def test_records_of_another_configuration_do_not_count(here: Path) -> None:
+    study = written_study(here)
+    recorded(Path("runs"), the_plan(study, seeds=(0,)))
+
+    text = study.read_text().replace("epochs: 1", "epochs: 2")
+    study.write_text(text)
+    told = told_of(study, seeds=(0,))
+
+    # The random encoder has no epochs: its record still stands.
+    assert {record.cell for record in told.records} == {"random encoder"}
+
+
+def test_an_earlier_attempt_is_listed_beside_the_later(here: Path) -> None:
+    study = written_study(here)
+    plan = the_plan(study)
+    recorded(Path("runs"), plan)
+    store = Store("runs")
+    store.commit(record_of(plan.trials[0], plan, values={"top1": 99.0}), store.running / "log")
+
+    told = told_of(study)
+
+    attempts = [record for record in told.records if record.key == plan.trials[0].key]
+    assert [record.attempt for record in attempts] == [1, 2]
+    assert [record.values["top1"] for record in attempts] == [50.0, 99.0]
+
+
+def test_data_have_a_name_for_readers() -> None:
+    assert data_name({"kind": "cifar10", "num_images": None}) == "CIFAR-10"
+    assert data_name({"kind": "folder", "name": "Bilder", "num_images": 9}) == "Bilder (9 images)"
+    assert data_name({"kind": "textures", "num_images": 5}) == "textures (built, 5 images)"
