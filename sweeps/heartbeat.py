@@ -15,14 +15,7 @@ from typing import Any, Self
 
 from sweeps.files import read_json, write_json
 from sweeps.plan import Trial
-from sweeps.processes import (
-    SESSION_VARIABLE,
-    ProcessMark,
-    end_session,
-    mark_of,
-    now,
-    this_process,
-)
+from sweeps.processes import ProcessMark, mark_of, now, this_process
 
 WATCH_SECONDS = 0.5
 WRITE_SECONDS = 2.0
@@ -79,8 +72,6 @@ class Heartbeat:
         written, last = self._state(), time.monotonic()
         while not self._over.wait(WATCH_SECONDS):
             if self._driver is not None and not self._driver.alive():
-                if session := os.environ.get(SESSION_VARIABLE):
-                    end_session(session)
                 os.kill(os.getpid(), signal.SIGKILL)
             if self._stop_file.exists():
                 self.stop.set()

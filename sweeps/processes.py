@@ -66,14 +66,18 @@ SESSION_VARIABLE = "SWEEPS_SESSION"
 def end_session(session: str) -> None:
     """Ends all processes that were started in a session, but for the calling one.
 
-    Ray's own agents outlive a driver that was killed by a minute (Ray 2.60).
+    Ray's own agents outlive a driver that was killed, by about a minute (Ray 2.60).
     """
     import psutil
 
+    found: list[int] = []
     for pid in psutil.pids():
         with contextlib.suppress(psutil.Error, OSError):
             if pid != os.getpid() and _belongs(pid, session):
-                os.kill(pid, signal.SIGKILL)
+                found.append(pid)
+    for pid in found:
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _belongs(pid: int, session: str) -> bool:

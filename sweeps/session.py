@@ -72,6 +72,8 @@ def _variables(settings: RunSettings) -> dict[str, str]:
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
         "RAY_enable_metrics_collection": "0",
         "RAY_AIR_NEW_OUTPUT": "0",
+        # Workers started ahead are not those that actors get; they cost a second of both cores.
+        "RAY_prestart_worker_first_driver": "0",
         "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
         # Ctrl-C is answered by the executor.
         "TUNE_DISABLE_SIGINT_HANDLER": "1",

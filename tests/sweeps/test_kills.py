@@ -55,13 +55,14 @@ def _kill(scene: Scene, seen: dict[str, Any]) -> None:
     wait_until(lambda: len(scene.statuses()) >= 7, "the six trials' runs in MLflow")
     seen["second_driver"] = _refused(scene)
     workers = scene.heartbeats()
+    seen["workers"] = scene.processes("ray::Res")
     os.kill(workers["4:0"], signal.SIGKILL)
     for tracker in scene.processes("sweeps.tracker"):
         os.kill(tracker, signal.SIGKILL)
     driver.kill()
     driver.wait()
     seen["statuses_killed"] = scene.statuses()
-    wait_until(lambda: not scene.processes(), "the end of all that the driver started", 15.0)
+    wait_until(lambda: not scene.processes("ray::Res"), "the end of the last worker", 10.0)
     seen["records_1"], seen["steps_1"] = scene.records(), scene.steps()
 
 
@@ -102,6 +103,11 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_a_killed_driver_leaves_the_records_of_what_was_finished(seen: dict[str, Any]) -> None:
     assert sorted(seen["records_1"]) == QUICK
     assert seen["steps_1"] == dict.fromkeys(QUICK, 3) | dict.fromkeys(HELD, 2)
+
+
+def test_workers_end_when_their_driver_is_killed(seen: dict[str, Any]) -> None:
+    # That none was left afterwards is what the scene waited for.
+    assert len(seen["workers"]) == 2
 
 
 def test_a_second_driver_of_a_store_is_refused_in_one_sentence(seen: dict[str, Any]) -> None:
