@@ -19,7 +19,7 @@ run: $(READY)
 	@.venv/bin/ablate run quickstart
 
 test: $(READY)
-	@.venv/bin/python -m pytest
+	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2
 
 check: $(READY)
 	@sh .ci/check

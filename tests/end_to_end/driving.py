@@ -44,7 +44,7 @@ figures:
 
 
 def spare_the_timing(store: Path) -> None:
-    """Tells a store what its first run would time: one test of the timing is enough."""
+    """Tells a store what its first run on the CPU would time: one test of the timing is enough."""
     import torch
 
     from ablations.timing import Machine, cpu_name, usable_cores
@@ -52,7 +52,7 @@ def spare_the_timing(store: Path) -> None:
     told = Machine(
         cpu=cpu_name(),
         cores=usable_cores(),
-        device="cuda" if torch.cuda.is_available() else "cpu",
+        device="cpu",
         torch=torch.__version__,
         threads=1,
         slots=2,

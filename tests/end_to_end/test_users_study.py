@@ -68,7 +68,7 @@ def killed_in_an_epoch(asked: tuple[str, ...], folder: Path) -> None:
 def test_a_study_of_ones_own_goes_from_plan_through_a_kill_to_a_report(tmp_path: Path) -> None:
     pictures(tmp_path / "meine Bilder")
     (tmp_path / "mein Versuch.yaml").write_text(MINE.replace("EPOCHS", str(EPOCHS)), "utf-8")
-    asked = ("mein Versuch.yaml", "--data", "meine Bilder")
+    asked = ("mein Versuch.yaml", "--data", "meine Bilder", "--device", "cpu")
     store = tmp_path / "runs"
     spare_the_timing(store)
 

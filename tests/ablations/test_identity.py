@@ -1,0 +1,161 @@
+"""What makes two trials the same, and two encoders: seen in the keys of plans."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from commands import STUDY, the_plan, written_study
+from PIL import Image
+
+from ablations import chain
+from ablations.settings import parse_assignment
+from sweeps.plan import Plan
+
+
+def keys(plan: Plan) -> dict[tuple[str, int], tuple[str, str]]:
+    """Cell and seed -> the encoder's key and the trial's."""
+    return {
+        (trial.cell, trial.seed): (trial.stages[0].key, trial.stages[1].key)
+        for trial in plan.trials
+    }
+
+
+def with_set(study: Path, *assignments: str, **request: Any) -> Plan:
+    return the_plan(study, set=tuple(map(parse_assignment, assignments)), **request)
+
+
+def pictures(folder: Path, *, shade: int = 0) -> Path:
+    rng = np.random.default_rng(5)
+    for name in ("a", "b"):
+        (folder / name).mkdir(parents=True)
+        for i in range(20):
+            pixels = rng.integers(0, 200, (36, 36, 3)) + shade
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / name / f"{i}.png")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    [
+        "epochs=2",
+        "loss.temperature=0.3",
+        "batch_size=16",
+        "encoder.width=0.125",
+        "head.output=4",
+        "precision=bf16",
+        "data.num_images=65",
+        "seeds.views=9",
+    ],
+)
+def test_what_pre_training_depends_on_makes_another_encoder(here: Path, assignment: str) -> None:
+    study = written_study(here)
+
+    before, after = keys(the_plan(study)), keys(with_set(study, assignment))
+
+    assert before["crop", 0][0] != after["crop", 0][0]
+    assert before["crop", 0][1] != after["crop", 0][1]
+
+
+@pytest.mark.parametrize("assignment", ["readouts.neighbours.k=5", "readouts.probe.l2=[1.0]"])
+def test_a_read_out_makes_another_trial_of_the_same_encoder(here: Path, assignment: str) -> None:
+    study = written_study(here)
+
+    before, after = keys(the_plan(study)), keys(with_set(study, assignment))
+
+    assert {place: pair[0] for place, pair in before.items()} == {
+        place: pair[0] for place, pair in after.items()
+    }
+    assert all(before[place][1] != after[place][1] for place in before)
+
+
+def test_seeds_make_other_trials_and_a_fixed_seed_is_shared(here: Path) -> None:
+    study = written_study(here)
+
+    plain = keys(the_plan(study))
+    fixed = keys(with_set(study, "seeds.initialisation=3"))
+
+    assert len({pair[0] for pair in plain.values()}) == 6
+    # The random encoder depends on the initialisation alone.
+    assert fixed["random encoder", 0][0] == fixed["random encoder", 1][0]
+    assert fixed["crop", 0][0] != fixed["crop", 1][0]
+
+
+def test_the_random_encoder_is_one_for_all_cells_of_an_encoder(here: Path) -> None:
+    study = written_study(here)
+
+    one = keys(the_plan(study))
+    other = keys(with_set(study, "loss.temperature=0.3", "batch_size=16", "epochs=2"))
+    wider = keys(with_set(study, "encoder.width=0.125"))
+
+    assert one["random encoder", 0] == other["random encoder", 0]
+    assert one["random encoder", 0] != wider["random encoder", 0]
+    floors = [cell.name for cell in the_plan("width").cells if cell.role == "floor"]
+    assert len(floors) == 3  # three widths
+
+
+def test_the_control_reads_out_the_first_arms_encoder(here: Path) -> None:
+    found = keys(the_plan(written_study(here)))
+
+    assert found["permuted labels", 0][0] == found["crop", 0][0]
+    assert found["permuted labels", 0][1] != found["crop", 0][1]
+
+
+def test_images_enter_by_their_bytes_and_not_by_their_place(here: Path) -> None:
+    study = written_study(here)
+    first, moved = pictures(here / "first"), pictures(here / "moved")
+    other = pictures(here / "other", shade=1)
+
+    found = [keys(the_plan(study, data=folder)) for folder in (first, moved, other)]
+
+    assert found[0] == found[1]
+    assert all(found[0][place][0] != found[2][place][0] for place in found[0])
+
+
+def test_how_a_trial_is_run_enters_no_key(here: Path) -> None:
+    study = written_study(here)
+
+    found = keys(the_plan(study, device="cpu", store=Path("elsewhere")))
+
+    assert found == keys(the_plan(study, device="auto"))
+
+
+@pytest.mark.parametrize(
+    ("version", "changed"), [("TRAINER_VERSION", (True, True)), ("READOUT_VERSION", (False, True))]
+)
+def test_a_raised_version_makes_other_keys(
+    here: Path, monkeypatch: pytest.MonkeyPatch, version: str, changed: tuple[bool, bool]
+) -> None:
+    study = written_study(here)
+    before = keys(the_plan(study))["crop", 0]
+    monkeypatch.setattr(chain, version, 99)
+    after = keys(the_plan(study))["crop", 0]
+
+    assert (before[0] != after[0], before[1] != after[1]) == changed
+
+
+def test_no_cell_mixes_precisions(here: Path) -> None:
+    study = written_study(here)
+
+    assert {trial.config["precision"] for trial in the_plan(study, device="cpu").trials} == {"fp32"}
+    bf16 = with_set(study, "precision=bf16", device="cpu").trials
+    assert {trial.config["precision"] for trial in bf16} == {"bf16"}
+
+
+def test_images_that_change_after_planning_stop_the_trial(here: Path) -> None:
+    from ablations.trial import run_trial
+    from simclr_core.errors import DataError
+    from sweeps.store import Store
+
+    study = written_study(here, STUDY)
+    trial = the_plan(study, data=pictures(here / "first")).trials[0]
+    picture = here / "first" / "a" / "3.png"
+    Image.fromarray(np.full((36, 36, 3), 7, np.uint8)).save(picture)
+
+    # As much of the engine's context as is asked before anything trains.
+    context = SimpleNamespace(store=Store("runs"), config=trial.config, payload={}, trial=trial)
+    run: Callable[[Any], Any] = run_trial
+    with pytest.raises(DataError, match="are not those that were planned with"):
+        run(context)
