@@ -43,6 +43,9 @@ figures:
 """
 
 
+SLOTS = 2  # trials side by side
+
+
 def spare_the_timing(store: Path) -> None:
     """Tells a store what its first run on the CPU would time: one test of the timing is enough."""
     import torch
@@ -55,7 +58,7 @@ def spare_the_timing(store: Path) -> None:
         device="cpu",
         torch=torch.__version__,
         threads=1,
-        slots=2,
+        slots=SLOTS,
         memory_format="channels_last",
         rates=(),
         timed="2026-01-01T00:00:00Z",

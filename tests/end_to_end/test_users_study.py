@@ -10,7 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from driving import MINE, ablate, command, environment, records, spare_the_timing, statuses, steps
+from driving import (
+    MINE,
+    SLOTS,
+    ablate,
+    command,
+    environment,
+    records,
+    spare_the_timing,
+    statuses,
+    steps,
+)
 from PIL import Image
 
 SIZES = {"Äpfel": 78, "rote Bären": 66, "Chöre": 54, "d": 48, "e f": 42, "Größe 7": 36, "z": 36}
@@ -89,8 +99,16 @@ def test_a_study_of_ones_own_goes_from_plan_through_a_kill_to_a_report(tmp_path:
     data = found[0]["facts"]["data"]
     assert data["classes"] == 7
     assert data["training images"] + data["test images"] == sum(SIZES.values())
-    per_epoch = data["training images"] // BATCH
-    assert steps(store) == 2 * 2 * EPOCHS * per_epoch  # two arms of two seeds: none of them twice
+    # Two arms of two seeds, each pre-trained once: a worker that outlived its driver by a moment may
+    # have kept the encoder of its trial, which then only has its read-outs to go.
+    whole = EPOCHS * (data["training images"] // BATCH)
+    arms = [record for record in found if record["role"] == "arm"]
+    assert len(arms) == 4
+    assert all(arm["reused"] in ([], ["encoder"]) for arm in arms)
+    assert all(arm["reused"] == [] for arm in arms if arm["key"] in before)
+    trained = sum(arm["reused"] == [] for arm in arms)
+    assert trained >= 4 - SLOTS
+    assert steps(store) == trained * whole
     assert "RUNNING" not in statuses(store)
     place = store / "studies" / "mine@laptop"
     assert "meine Bilder" in (place / "report.html").read_text(encoding="utf-8")
