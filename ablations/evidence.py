@@ -159,11 +159,23 @@ def _differences(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviat
         if any(field == name or field.startswith(f"{name}.") for name in NOT_A_DEVIATION):
             continue
         one, other = ours.get(field, _ABSENT), paper.get(field, _ABSENT)
+        if _ABSENT in (one, other) and _of_another_kind(field, ours, paper):
+            continue
         if one != other:
             texts = (value_text(one), value_text(other))
             if texts[0] == texts[1]:
                 texts = (_json(one), _json(other))
             yield Deviation(field=field, here=texts[0], paper=texts[1])
+
+
+def _of_another_kind(field: str, ours: dict[str, Any], paper: dict[str, Any]) -> bool:
+    """Whether a kind above this field differs: that one deviation says what fields come with it."""
+    parts = field.split(".")
+    kinds = (".".join([*parts[:depth], "kind"]) for depth in range(1, len(parts)))
+    return any(
+        kind != field and kind in ours and kind in paper and ours[kind] != paper[kind]
+        for kind in kinds
+    )
 
 
 _ABSENT = object()
@@ -191,13 +203,17 @@ def _built(trials: Iterable[Trial]) -> bool:
     return "textures" in kinds
 
 
+DATA_FACTS = {"name": "data set", "deviations": "deviations in the images"}
+"""Facts of a record's data that a reader needs more words for."""
+
+
 def _data_facts(records: Iterable[TrialRecord]) -> tuple[Fact, ...]:
     # The trials of one study have their data in common; what several say is said once.
     facts: dict[str, dict[str, None]] = {}
     for record in records:
         for name, value in record.facts.get("data", {}).items():
             text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-            facts.setdefault(str(name), {})[text or "none"] = None
+            facts.setdefault(DATA_FACTS.get(name, str(name)), {})[text or "none"] = None
     return tuple(Fact(name=name, text="; ".join(texts)) for name, texts in facts.items())
 
 
@@ -216,12 +232,14 @@ def _methods(composed: Composed, config: dict[str, Any]) -> tuple[Fact, ...]:
 
 
 def _method_text(value: Any) -> str:
+    if isinstance(value, list) and len(value) > 8 and not isinstance(value[0], (dict, list)):
+        return f"{len(value)} values from {value_text(value[0])} to {value_text(value[-1])}"
     if not isinstance(value, dict):
         return value_text(value)
     kind = value.get("kind")
     rest = [
         f"{name.replace('_', ' ')} "
-        f"{_method_text(inner) if isinstance(inner, dict) else value_text(inner)}"
+        f"{_method_text(inner) if isinstance(inner, (dict, list)) else value_text(inner)}"
         for name, inner in value.items()
         if name not in ("kind", "path") and inner is not None
     ]

@@ -11,6 +11,9 @@ from sweeps.record import Summary
 from sweeps.store import Store
 from sweeps.sweep import Role
 
+TELLING = 0.1
+"""Fraction of a trial from which on its pace tells its length; before, its start weighs too much."""
+
 
 @dataclass(frozen=True, slots=True)
 class Running:
@@ -24,6 +27,12 @@ class Running:
     metrics: dict[str, float | None]
     seconds: float
     """Since it started, at its last heartbeat."""
+
+    def projected(self) -> float | None:
+        """Seconds of the whole trial; None while its start would weigh more than its work."""
+        if self.fraction is None or self.fraction < TELLING:
+            return None
+        return self.seconds / self.fraction
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +176,9 @@ def _eta(
     by_cell = _means((record.cell, record.seconds) for record in whole)
     by_role = _means((cells.get(record.cell, "arm"), record.seconds) for record in whole)
     overall = _means(("all", record.seconds) for record in whole).get("all")
-    projected = [trial.seconds / trial.fraction for trial in running.values() if trial.fraction]
+    projected = [
+        projection for trial in running.values() if (projection := trial.projected()) is not None
+    ]
     if overall is None and projected:
         overall = sum(projected) / len(projected)
     if overall is None:
@@ -177,9 +188,7 @@ def _eta(
         seconds = by_cell.get(trial.cell, by_role.get(trial.role, overall))
         now = running.get(trial.key)
         if now is not None:
-            if now.fraction:
-                seconds = now.seconds / now.fraction
-            seconds = max(0.0, seconds - now.seconds)
+            seconds = max(0.0, (now.projected() or seconds) - now.seconds)
             longest = max(longest, seconds)
         work += seconds
     basis = f"{len(whole)} finished trials, by cell" if whole else "what the running trials project"

@@ -32,6 +32,9 @@ def test_deviations_are_derived_from_the_same_cell_at_paper_scale() -> None:
     assert found["batch_size"] == ("256", "4096")
     assert found["optimizer.kind"] == ("adamw", "lars")
     assert found["data.kind"] == ("textures", "folder")
+    # What only one of two kinds has comes with the kind, and is not told again.
+    assert not {"optimizer.trust", "optimizer.betas", "data.version"} & set(found)
+    assert "no such field" not in {text for pair in found.values() for text in pair}
     assert not {field for field in found if field.startswith(("seed", "views.cell"))}
     colour = next(cell for cell in told.cells if cell.name == "crop+colour")
     assert "views.cell" in {one.field for one in colour.deviations}  # half the strength

@@ -11,6 +11,7 @@ from sweeps import Plan, Store, did_you_mean, load_plan, progress
 from sweeps.heartbeat import Heartbeat
 from sweeps.launches import save_plan
 from sweeps.processes import ProcessMark, this_process
+from sweeps.progress import Running
 
 
 def test_cells_show_what_is_finished_failed_and_left(half_done: Store, small_plan: Plan) -> None:
@@ -46,6 +47,14 @@ def test_a_running_trial_shows_by_its_heartbeat_while_its_process_lives(
         assert (running.key, running.fraction) == (trial.key, None)
 
     assert progress(store, small_plan).running == ()
+
+
+def test_a_trial_that_has_only_begun_projects_nothing() -> None:
+    def shown(done: int) -> Running:
+        return Running("k", "1", 0, done / 100, metrics={}, seconds=30.0)
+
+    assert shown(2).projected() is None
+    assert shown(25).projected() == pytest.approx(120.0)
 
 
 def test_a_process_number_that_was_given_out_again_is_another_process() -> None:
