@@ -158,8 +158,14 @@ def deviation_section(findings: Findings) -> Section:
     blocks: list[AnyBlock] = []
     if common:
         blocks.append(_deviation_table("Shared by all arms.", [("all arms", d) for d in common]))
-    if own := [(i.name, d) for i in arms for d in i.deviations if d not in common]:
-        blocks.append(_deviation_table("Of single arms.", own))
+    own: dict[Deviation, list[str]] = {}
+    for info in arms:
+        for deviation in info.deviations:
+            if deviation not in common:
+                own.setdefault(deviation, []).append(info.name)
+    if own:
+        rows = [(", ".join(names), deviation) for deviation, names in own.items()]
+        blocks.append(_deviation_table("Of single arms.", rows))
     text = (
         "Every field of the resolved configuration that differs from the same cell at paper scale, "
         "found by comparing the two."

@@ -37,7 +37,10 @@ def test_deviations_are_derived_from_the_same_cell_at_paper_scale() -> None:
     assert "no such field" not in {text for pair in found.values() for text in pair}
     assert not {field for field in found if field.startswith(("seed", "views.cell"))}
     colour = next(cell for cell in told.cells if cell.name == "crop+colour")
-    assert "views.cell" in {one.field for one in colour.deviations}  # half the strength
+    inside = [one for one in colour.deviations if one.field.startswith("views.cell")]
+    assert [(one.field, one.here, one.paper) for one in inside] == [
+        ("views.cell.colour.strength", "0.5", "1.0")
+    ]
 
 
 def test_at_paper_scale_nothing_deviates() -> None:

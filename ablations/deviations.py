@@ -1,0 +1,117 @@
+"""What a study does otherwise than the paper: each cell beside the same cell at paper scale."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from ablations.request import Request
+from ablations.resolve import Composed
+from reports.evidence import Deviation
+from sweeps.plan import Trial
+from sweeps.sweep import Cell, apply, flatten
+
+NOT_A_DEVIATION = ("seed", "seeds", "data.path")
+"""What differs between trials of one protocol; where images lie changes none of them."""
+
+
+class Paper:
+    """The same cells at paper scale, for what differs."""
+
+    def __init__(self, composed: Composed) -> None:
+        request = Request(study=composed.request.study, scale="paper", device=composed.device)
+        paper = Composed(composed.written, request)
+        self.base = paper.base
+        self.cells = {arm.name: arm for arm in paper.sweep(everything=True).arms()}
+        self.resolve = paper.resolve
+
+    def deviations(self, cell: Cell, trials: Iterable[Trial]) -> tuple[Deviation, ...]:
+        """Every field of the resolved configuration that the same cell has otherwise at paper scale."""
+        here = next((trial.config for trial in trials if trial.cell == cell.name), None)
+        if here is None:
+            return ()
+        twin = self.cells.get(cell.name)
+        settings = cell.settings if twin is None else twin.settings
+        config = apply(self.base, settings)
+        there = self.resolve(
+            Cell(name=cell.name, levels=cell.levels, settings=settings, config=config)
+        )(0).config
+        found = list(_differences(here, there))
+        if twin is None and cell.role == "arm":
+            found.insert(0, Deviation(field="cell", here=cell.name, paper="not among the paper's"))
+        return tuple(found)
+
+
+def _differences(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation]:
+    ours, paper = _in_the_open(flatten(here), flatten(there))
+    for field in dict.fromkeys([*ours, *paper]):
+        if any(field == name or field.startswith(f"{name}.") for name in NOT_A_DEVIATION):
+            continue
+        one, other = ours.get(field, _ABSENT), paper.get(field, _ABSENT)
+        if _ABSENT in (one, other) and _of_another_kind(field, ours, paper):
+            continue
+        if one != other:
+            texts = (value_text(one), value_text(other))
+            if texts[0] == texts[1]:
+                texts = (_json(one), _json(other))
+            yield Deviation(field=field, here=texts[0], paper=texts[1])
+
+
+def _in_the_open(
+    ours: dict[str, Any], paper: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Lists of the same kinds on both sides, such as a cell's operations, become their fields."""
+
+    def kinds(value: Any) -> list[Any] | None:
+        if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+            return [one.get("kind") for one in value]
+        return None
+
+    def opened(flat: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for field, value in flat.items():
+            if field not in alike:
+                found[field] = value
+                continue
+            for place, one in enumerate(value):
+                kind = one.get("kind", place)
+                before = sum(other.get("kind", kind) == kind for other in value[:place])
+                name = f"{field}.{kind}" + (f" {before + 1}" if before else "")
+                found |= {f"{name}.{inner}": deep for inner, deep in flatten(one).items()}
+        return found
+
+    alike = {
+        field
+        for field, value in ours.items()
+        if (order := kinds(value)) is not None and order == kinds(paper.get(field))
+    }
+    return opened(ours), opened(paper)
+
+
+def _of_another_kind(field: str, ours: dict[str, Any], paper: dict[str, Any]) -> bool:
+    """Whether a kind above this field differs: that one deviation says what fields come with it."""
+    parts = field.split(".")
+    kinds = (".".join([*parts[:depth], "kind"]) for depth in range(1, len(parts)))
+    return any(
+        kind != field and kind in ours and kind in paper and ours[kind] != paper[kind]
+        for kind in kinds
+    )
+
+
+_ABSENT = object()
+
+
+def value_text(value: Any) -> str:
+    """A value of a configuration as a reader wants it."""
+    if value is _ABSENT:
+        return "no such field"
+    if value is None:
+        return "not set"
+    if isinstance(value, list) and value and all(isinstance(v, dict) for v in value):
+        return ", ".join(str(item.get("kind", item)) for item in value)
+    if isinstance(value, str):
+        return value
+    return _json(value)
+
+
+def _json(value: Any) -> str:
+    return "no such field" if value is _ABSENT else json.dumps(value, ensure_ascii=False)
