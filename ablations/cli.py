@@ -22,8 +22,23 @@ app = typer.Typer(
 )
 
 
+def _say_version(wanted: bool) -> None:  # noqa: FBT001 -- typer's callbacks take the value alone
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"ablate {version('simclr-ablations')}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version."),
+]
+
+
 @app.callback(invoke_without_command=True)
-def _begin(context: typer.Context) -> None:
+def _begin(context: typer.Context, *, version: Version = False) -> None:
+    del version  # its callback has said it
     given = options.defaults(Path.cwd())
     if given:
         commands: Any = getattr(context.command, "commands", {})

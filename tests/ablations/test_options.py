@@ -1,6 +1,7 @@
 """The options: what each means, where its default comes from, and what it says when it is wrong."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from ablations.errors import UsageError
 from ablations.request import parse_seeds, seeds_text
 from ablations.settings import Setting
 from sweeps.store import Store
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def seeds_of(said: Said) -> set[int]:
@@ -285,3 +288,11 @@ def test_all_wrong_options_are_told_at_once(capsys: pytest.CaptureFixture[str]) 
         "--seeds",
         "--device",
     ]
+
+
+def test_the_version_is_that_of_the_project(capsys: pytest.CaptureFixture[str]) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+    said = called(capsys, "--version")
+
+    assert (said.code, said.out) == (0, f"ablate {project['version']}\n")
