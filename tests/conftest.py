@@ -47,5 +47,11 @@ class SkipsAreListed:
             )
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow modules first, so that two processes end together; else the order is left as shuffled."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(SkipsAreListed(), "skips-are-listed")

@@ -1,8 +1,5 @@
 """`ablate run quickstart` from nothing to reports, and once more; MLflow's page of it."""
 
-import fcntl
-import json
-import os
 import re
 import signal
 import subprocess
@@ -29,24 +26,14 @@ class Chain(NamedTuple):
 
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
-    """The first run; made once, also where the tests are shared out over several processes."""
-    base = tmp_path_factory.getbasetemp()
-    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    folder, kept = base / "chain", base / "chain" / "first.json"
+    """The first run, made once."""
+    folder = tmp_path_factory.mktemp("chain")
     place = folder / "runs" / "studies" / "quickstart@smoke"
-    pages = [place / "report.html", place / "report.pdf"]
-    with (base / "chain.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not kept.exists():
-            folder.mkdir()
-            first = ablate("run", "quickstart", "--scale", "smoke", cwd=folder)
-            assert first.returncode == 0, first.stderr
-            for page in pages:
-                (folder / page.name).write_bytes(page.read_bytes())
-            told = {"code": first.returncode, "out": first.stdout, "steps": steps(folder / "runs")}
-            kept.write_text(json.dumps(told), encoding="utf-8")
-    html, pdf = ((folder / page.name).read_bytes() for page in pages)
-    return Chain(folder / "runs", **json.loads(kept.read_text("utf-8")), pages=(html, pdf))
+    first = ablate("run", "quickstart", "--scale", "smoke", cwd=folder)
+    assert first.returncode == 0, first.stderr
+    html, pdf = ((place / name).read_bytes() for name in ("report.html", "report.pdf"))
+    store = folder / "runs"
+    return Chain(store, first.returncode, first.stdout, steps(store), (html, pdf))
 
 
 def test_one_command_ends_with_verdicts_and_both_reports(chain: Chain) -> None:

@@ -1,7 +1,6 @@
 """Drivers in processes of their own, what is left of them, and what MLflow's database holds."""
 
 import contextlib
-import fcntl
 import json
 import os
 import sqlite3
@@ -11,8 +10,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 ROOT = Path(__file__).parents[2]
 DRIVE = Path(__file__).with_name("drive.py")
@@ -157,19 +154,3 @@ def wait_until(true: Callable[[], bool], what: str, seconds: float = 120.0) -> N
     while not true():
         assert time.monotonic() < until, f"{what} did not come true in {seconds:g} s"
         time.sleep(0.05)
-
-
-def once(
-    name: str, factory: pytest.TempPathFactory, play: Callable[[Path], dict[str, Any]]
-) -> dict[str, Any]:
-    """What a scene left, played once for all test processes: starting Ray takes seconds."""
-    base = factory.getbasetemp()
-    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
-    with (shared / f"{name}.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        done = shared / f"{name}.json"
-        if not done.exists():
-            folder = shared / name
-            folder.mkdir()
-            done.write_text(json.dumps(play(folder) | {"folder": str(folder)}))
-        return json.loads(done.read_text())

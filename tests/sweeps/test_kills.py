@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from launching import Scene, once, wait_until
+from launching import Scene, wait_until
 from toy_trials import toy_plan, toy_sweep
 
 from sweeps import RunSettings, Store, StoreError, execute
@@ -97,7 +97,8 @@ def _interrupt(scene: Scene, seen: dict[str, Any]) -> None:
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return once("kills", tmp_path_factory, _play)
+    folder = tmp_path_factory.mktemp("scene")
+    return {**_play(folder), "folder": folder}
 
 
 def test_a_killed_driver_leaves_the_records_of_what_was_finished(seen: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from launching import ROOT, Scene, once
+from launching import ROOT, Scene
 from test_tracking import dead_address
 from toy_trials import toy_plan, toy_sweep
 
@@ -113,7 +113,8 @@ def _tree(scene: Scene, key: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return once("launches", tmp_path_factory, _play)
+    folder = tmp_path_factory.mktemp("scene")
+    return {**_play(folder), "folder": folder}
 
 
 def by_role(runs: list[dict[str, Any]], role: str) -> list[dict[str, Any]]:
