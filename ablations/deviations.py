@@ -38,7 +38,36 @@ class Paper:
         found = list(_differences(here, there))
         if twin is None and cell.role == "arm":
             found.insert(0, Deviation(field="cell", here=cell.name, paper="not among the paper's"))
+        if cell.role == "arm":
+            found += _standing(here, there)
         return tuple(found)
+
+
+UNPUBLISHED = ("cutout", "noise", "sobel", "rotation")
+"""Operations of figure 4 whose parameters the paper does not give."""
+
+
+def _standing(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation]:
+    """What differs from the paper at each scale, also at the one that is named after it."""
+    if here["readouts"]["probe"]["kind"] == "logistic":
+        yield Deviation(
+            field="readouts.probe",
+            here="L-BFGS on features of the centre square, l2 chosen on a validation part (B.8.1)",
+            paper="SGD for 90 epochs on crops and flips, not regularised (B.6)",
+        )
+    views = here["views"]
+    kinds = {operation["kind"] for operation in views.get("operations", views.get("cell", ()))}
+    for kind in sorted(kinds.intersection(UNPUBLISHED)):
+        yield Deviation(field=f"parameters of {kind}", here="our choice", paper="not published")
+    if views["kind"] == "one_branch":
+        flip = json.dumps(views["base"]["flip"])
+        yield Deviation(field="views.base.flip", here=flip, paper="not published")
+    if here["precision"] != "fp32":
+        yield Deviation(field="precision", here=here["precision"], paper="not published")
+    ours, papers = here["data"], there["data"]
+    if ours.get("path") and ours.get("name") == papers.get("name"):
+        told = f"{papers['name']}, which these images were not checked to be"
+        yield Deviation(field="data.path", here=ours["path"], paper=told)
 
 
 def _differences(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation]:

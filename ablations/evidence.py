@@ -6,6 +6,7 @@ from typing import Any
 from ablations.deviations import Paper, value_text
 from ablations.planning import planned
 from ablations.resolve import Composed
+from ablations.study import PublishedTable
 from reports.evidence import CellInfo, Evidence, Fact, PlannedTrial
 from sweeps.plan import Known, Plan, Trial, plan
 from sweeps.record import TrialRecord
@@ -76,7 +77,7 @@ def evidence(composed: Composed, store: Store) -> Evidence:
         claims=study.claims,
         figures=study.figures,
         looks=study.looks,
-        published_source=f"{published.source}; {published.precision}" if published else "",
+        published_source=_source(published),
         methods=_methods(composed, first),
         command=f"ablate run {request.words()}",
     )
@@ -120,6 +121,12 @@ def _with_recorded(composed: Composed, known: Known, asked: Plan) -> tuple[list[
     order += [name for name in chosen if name not in order]
     ranked = sorted(trials.values(), key=lambda trial: (trial.seed, order.index(trial.cell)))
     return [chosen[name] for name in order], ranked
+
+
+def _source(published: PublishedTable | None) -> str:
+    if published is None:
+        return ""
+    return "; ".join(filter(None, (published.source, published.what, published.precision)))
 
 
 def _built(trials: Iterable[Trial]) -> bool:

@@ -102,9 +102,10 @@ class Composed:
             # Only the seeds differ: ten thousand trials need no ten thousand dumps of their models.
             seeds = {name: seed if own is None else own for name, own in given.items()}
             entering = {name: seeds[name] for name in encoder["seeds"]}
+            permuting = {"seed": seed} if "seed" in readout else {}
             return Resolved(
                 config=plain | {"seed": seed, "seeds": seeds},
-                chain=((ENCODER, encoder | {"seeds": entering}), (READ_OUT, readout)),
+                chain=((ENCODER, encoder | {"seeds": entering}), (READ_OUT, readout | permuting)),
                 missing=missing,
             )
 

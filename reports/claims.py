@@ -12,7 +12,23 @@ from pydantic import Field
 from sweeps.values import Frozen
 
 
-class Beats(Frozen):
+class _Claim(Frozen):
+    """What all claims say of themselves."""
+
+    name: str = Field(min_length=1)
+    """Short and unique within the study."""
+
+    primary: bool = False
+    """A primary claim is judged; any other is an estimate, marked exploratory."""
+
+    statement: str = ""
+    """The claim as a sentence."""
+
+    made_by: Literal["paper", "study"] = "paper"
+    """Whose claim it is: the paper's can be reproduced, a study's own can only be shown."""
+
+
+class Beats(_Claim):
     """One cell is better than another, by more than a margin.
 
     Judged on one number a seed: d = better - worse, both of the same seed. Two-sided Student-t of
@@ -21,9 +37,6 @@ class Beats(Frozen):
     """
 
     kind: Literal["beats"] = "beats"
-
-    name: str = Field(min_length=1)
-    """Short and unique within the study."""
 
     better: str
     """The role of the cell that should win."""
@@ -34,18 +47,12 @@ class Beats(Frozen):
     margin: float = Field(default=0.0, allow_inf_nan=False)
     """In the metric's unit; 0: better at all."""
 
-    primary: bool = False
-    """A primary claim is judged; any other is an estimate, marked exploratory."""
-
-    statement: str = ""
-    """The claim as a sentence of the paper."""
-
     def roles(self) -> tuple[str, ...]:
         """The roles that the claim speaks of, in its own order."""
         return (self.better, self.worse)
 
 
-class Increases(Frozen):
+class Increases(_Claim):
     """The metric rises along cells in a stated order.
 
     Judged on one number a seed: the least-squares slope over the positions 0, 1, 2, ... of the
@@ -55,27 +62,18 @@ class Increases(Frozen):
 
     kind: Literal["increases"] = "increases"
 
-    name: str = Field(min_length=1)
-    """Short and unique within the study."""
-
     along: tuple[str, ...] = Field(min_length=1)
     """Roles, from the lowest to the highest."""
 
     margin: float = Field(default=0.0, allow_inf_nan=False)
     """In the metric's unit per step; 0: rises at all."""
 
-    primary: bool = False
-    """A primary claim is judged; any other is an estimate, marked exploratory."""
-
-    statement: str = ""
-    """The claim as a sentence of the paper."""
-
     def roles(self) -> tuple[str, ...]:
         """The roles that the claim speaks of, in its own order."""
         return self.along
 
 
-class RanksLike(Frozen):
+class RanksLike(_Claim):
     """The cells stand in the paper's order.
 
     Kendall's tau-b of the table of means with the published one, over at least 5 cells, by
@@ -86,17 +84,8 @@ class RanksLike(Frozen):
 
     kind: Literal["ranks_like"] = "ranks_like"
 
-    name: str = Field(min_length=1)
-    """Short and unique within the study."""
-
     among: tuple[str, ...] | None = None
     """Roles of the cells to rank; None: every arm that has a published number."""
-
-    primary: bool = False
-    """A primary claim is judged; any other is an estimate, marked exploratory."""
-
-    statement: str = ""
-    """The claim as a sentence of the paper."""
 
     def roles(self) -> tuple[str, ...]:
         """The roles that the claim speaks of; none when it ranks every published arm."""

@@ -256,7 +256,7 @@ def _verdict(
         decision=decision,
         words=_next(subject, evidence.looks.seeds[0])
         if decision is Decision.WAITING
-        else _words(decision, evidence, deviations),
+        else _words(decision, claim, evidence, deviations),
         note=note,
         look=look.seeds if look else None,
         estimate=look.numbers if look else None,
@@ -332,7 +332,9 @@ def _lacking(subject: _Subject, count: int, found: Sequence[Outcome]) -> str:
     return _join(*texts)
 
 
-def _words(decision: Decision, evidence: Evidence, deviations: tuple[Deviation, ...]) -> str:
+def _words(
+    decision: Decision, claim: AnyClaim, evidence: Evidence, deviations: tuple[Deviation, ...]
+) -> str:
     """The verdict's words carry the scale; bare ones are left to the paper's own protocol."""
     if decision not in {Decision.REPRODUCED, Decision.CONTRADICTED, Decision.INCONCLUSIVE}:
         return decision.value
@@ -341,6 +343,9 @@ def _words(decision: Decision, evidence: Evidence, deviations: tuple[Deviation, 
             Decision.REPRODUCED: "shown on built data",
             Decision.CONTRADICTED: "not shown",
         }.get(decision, "inconclusive")
+    if claim.made_by == "study":
+        own = {Decision.REPRODUCED: "shown", Decision.CONTRADICTED: "not shown"}
+        return f"{own.get(decision, 'inconclusive')} at {evidence.scale} scale"
     if evidence.scale != "paper":
         return f"{decision} at {evidence.scale} scale"
     if deviations:

@@ -77,7 +77,7 @@ class Cifar10(Frozen):
         """SHA-256 over every pixel and label and over what is drawn from them."""
         path = self._at_hand()
         found = walk(path) if path.is_dir() else None
-        facts = remembered(cache, path, stamp(path, found), lambda: _facts(path))
+        facts = remembered(cache, "cifar10", path, stamp(path, found), lambda: _facts(path))
         drawn = None if self.num_images is None else (self.num_images, self.subset_seed)
         return digest("cifar10", DECODING_VERSION, facts["content"], self.size, drawn)
 

@@ -1,4 +1,8 @@
-"""Config: one frozen value that says all of a trial. Its defaults are the paper's own protocol."""
+"""Config: one frozen value that says all of a trial. Its defaults are the paper's protocol.
+
+But for the read-out: the paper's linear probe on ImageNet is SGD on augmented images (B.6), ours
+L-BFGS on the features of centre squares, as the paper has it for transfer (B.8.1).
+"""
 
 from typing import Any, Literal
 

@@ -50,7 +50,7 @@ def decode(file: bytes, size: int) -> Picture:
     """
     try:
         with Image.open(io.BytesIO(file)) as image:
-            upright = _rgb(_upright(image))
+            upright = _rgb(_upright(image), image.format)
     except NotAnImage:
         raise
     except UnidentifiedImageError:
@@ -116,15 +116,21 @@ def _upright(image: Image.Image) -> Image.Image:
     return ImageOps.exif_transpose(image)
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+_16_BIT_FORMATS = ("PNG", "PPM")
+"""Those whose grey of more than 8 bits Pillow may hand over in 32, and which have 16 at most."""
+
+
+def _rgb(image: Image.Image, file_format: str | None) -> Image.Image:
     if image.mode == "RGB" and "transparency" not in image.info:
         image.load()
         return image
     if image.mode in _GREY_OF_16_BIT or image.mode == "I":
-        grey = np.asarray(image).astype(np.int64)
-        if grey.min() < 0 or grey.max() > 65535:
+        if image.mode == "I" and file_format not in _16_BIT_FORMATS:
             raise NotAnImage("32-bit grey without a known white; save it with 8 or 16 bits")
-        return Image.fromarray((grey >> 8).astype(np.uint8)).convert("RGB")
+        grey = np.asarray(image).astype(np.int64)
+        shown = (grey >> 8).astype(np.uint8)
+        shown[grey == image.info.get("transparency", -1)] = 255
+        return Image.fromarray(shown).convert("RGB")
     if image.mode == "F":
         raise NotAnImage("floating-point grey without a known white; save it with 8 or 16 bits")
     if image.mode.upper() in _ALPHA or "transparency" in image.info:

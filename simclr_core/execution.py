@@ -57,14 +57,21 @@ class Execution(Frozen):
 
     @contextmanager
     def in_force(self) -> Generator[None]:
-        """Within it torch uses `threads`; the number before is restored at the end."""
-        before = torch.get_num_threads()
+        """Within it torch uses `threads`, and fp32 is fp32: what was before is restored at the end.
+
+        Unasked, convolutions on newer NVIDIA GPUs round their factors to 10 bits (TF32).
+        """
+        threads, convolutions = torch.get_num_threads(), torch.backends.cudnn.allow_tf32
+        products = torch.backends.cuda.matmul.allow_tf32
         if self.threads is not None:
             torch.set_num_threads(self.threads)
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
         try:
             yield
         finally:
-            torch.set_num_threads(before)
+            torch.set_num_threads(threads)
+            torch.backends.cudnn.allow_tf32 = convolutions
+            torch.backends.cuda.matmul.allow_tf32 = products
 
 
 def resolve_device(device: Literal["auto", "cpu", "cuda", "mps"]) -> Device:

@@ -37,16 +37,18 @@ def stamp(path: Path, found: Found | None = None) -> str:
 
 
 def remembered(
-    cache: Path | None, path: Path, mark: str, find_out: Callable[[], Facts]
+    cache: Path | None, kind: str, path: Path, mark: str, find_out: Callable[[], Facts]
 ) -> Mapping[str, Any]:
     """The facts about `path` under the stamp `mark`: from `cache` if they stand there, else found.
+
+    `kind` is what the path was read as: another kind finds out other facts.
 
     A cache that cannot be read or written costs time, never an answer.
     """
     if cache is None:
         return find_out()
     book = cache / "fingerprints.json"
-    name = str(path.absolute())
+    name = f"{kind} {path.absolute()}"
     kept = _read(book)
     if isinstance(entry := kept.get(name), dict) and entry.get("stamp") == mark:
         return entry["facts"]

@@ -65,7 +65,7 @@ class Folder(Frozen):
         """SHA-256 over every file's class, name and bytes and over what is drawn from them."""
         path = _at_hand(self.path, self.shown_name())
         found = walk(path) if path.is_dir() else None
-        facts = remembered(cache, path, stamp(path, found), lambda: self._facts(path))
+        facts = remembered(cache, "pictures", path, stamp(path, found), lambda: self._facts(path))
         self._no_idle_split(path, own_parts=facts["own_parts"])
         split = None if facts["own_parts"] else (self.test_fraction, self.split_seed)
         subset = None if self.num_images is None else (self.num_images, self.subset_seed)
@@ -138,7 +138,8 @@ def subset(num: int, wanted: int | None, seed: int, path: Path) -> list[int]:
         return list(range(num))
     if wanted > num:
         raise DataError(
-            f"{path} has {num:,} training images, and data.num_images asks for {wanted:,}"
+            f"{path} has {num:,} training images, and data.num_images asks for {wanted:,};"
+            f" set data.num_images to at most {num}, or to null for all"
         )
     return sorted(permutation(num, seed)[:wanted].tolist())
 

@@ -123,7 +123,8 @@ class Problem:
         # Bohning's bound on the Hessian: half the Gram matrix for each class.
         self._curvature_E, self._basis_EE = torch.linalg.eigh(gram_EE / 2)
         mean_square = gram_EE.diagonal()[:-1].mean() / num_images
-        self._unit = num_images * float(mean_square.sqrt().clamp_min(1e-12))
+        root = float(mean_square.sqrt())
+        self._unit = num_images * (root if root > 1e-12 else 1.0)  # dead features: the biases' unit
 
     def solve(
         self, l2: float, tolerance: float, max_iterations: int, start: Fitted | None = None
@@ -184,6 +185,8 @@ class Problem:
         for step, change in reversed(pairs):
             change = change + penalty_E * step  # noqa: PLW2901
             curvature = float((step * change).sum())
+            if curvature <= 0:  # rounding, at the end of a fit: the pair tells nothing
+                continue
             share = float((step * direction).sum()) / curvature
             direction -= share * change
             undo.append((step, change, curvature, share))
@@ -198,6 +201,9 @@ class Problem:
 
 
 def top_k_accuracy(scores_nC: Float[Tensor, "n C"], labels_n: Int[Tensor, " n"], k: int) -> float:
-    """The share, in per cent, of images whose class is among the k with the largest scores."""
-    best_nk = scores_nC.topk(k, dim=1).indices
+    """The share, in per cent, of images whose class is among the k with the largest scores.
+
+    Of equal scores the smaller class number's comes first.
+    """
+    best_nk = scores_nC.argsort(dim=1, descending=True, stable=True)[:, :k]
     return 100 * float((best_nk == labels_n[:, None]).any(dim=1).double().mean())

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from commands import called, record_of, recorded, the_plan, written_study
+from PIL import Image
 
 from ablations import running
 from ablations.evidence import data_name, evidence
 from ablations.planning import compose
 from ablations.request import Request
+from ablations.settings import Setting
 from reports.evidence import Evidence
 from sweeps import executors
 from sweeps.plan import Trial
@@ -43,8 +45,45 @@ def test_deviations_are_derived_from_the_same_cell_at_paper_scale() -> None:
     ]
 
 
-def test_at_paper_scale_nothing_deviates() -> None:
-    assert {cell.deviations for cell in told_of("width", scale="paper").cells} == {()}
+def test_at_paper_scale_only_what_always_stands_deviates() -> None:
+    told = told_of("width", scale="paper")
+    arms = [cell for cell in told.cells if cell.role == "arm"]
+
+    assert {one.field for cell in arms for one in cell.deviations} == {"readouts.probe"}
+    assert {cell.deviations for cell in told.cells if cell.role != "arm"} == {()}
+
+
+def test_parameters_that_the_paper_does_not_give_are_named_at_each_scale() -> None:
+    cells = {cell.name: cell for cell in told_of("compositions", scale="paper").cells}
+
+    fields = {one.field for one in cells["cutout+noise"].deviations}
+    assert fields == {
+        "readouts.probe", "parameters of cutout", "parameters of noise", "views.base.flip"
+    }  # fmt: skip
+    fields = {one.field for one in cells["crop+colour"].deviations}
+    assert fields == {"readouts.probe", "views.base.flip"}
+
+
+def test_images_under_the_papers_name_are_not_taken_for_its_own(tmp_path: Path) -> None:
+    images = str(tmp_path)
+    for place, colour in enumerate(("red", "lime", "blue", "white")):
+        folder = tmp_path / "ab"[place % 2]
+        folder.mkdir(exist_ok=True)
+        Image.new("RGB", (40, 40), colour).save(folder / f"{place}.png")
+
+    told = told_of("width", scale="paper", set=(Setting("data.path", images, "--set"),))
+
+    found = {one.field: one for one in told.cells[0].deviations}
+    assert found["data.path"].here == images
+    assert "not checked" in found["data.path"].paper
+
+
+def test_the_paper_has_no_number_for_cells_that_only_look_like_its_own() -> None:
+    told = told_of("quickstart")
+
+    numbers = {cell.name: cell.published for cell in told.cells if cell.role == "arm"}
+    assert numbers == {"crop": None, "crop+colour": 63.2, "crop+colour+rotation": None}
+    assert "both branches" in told.published_source
 
 
 def test_a_cell_that_the_paper_does_not_have_says_so() -> None:

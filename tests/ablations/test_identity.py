@@ -12,6 +12,9 @@ from PIL import Image
 
 from ablations import chain
 from ablations.settings import parse_assignment
+from simclr_core import Config
+from simclr_core.data import fingerprint
+from sweeps.keys import chain_keys
 from sweeps.plan import Plan
 
 
@@ -101,6 +104,20 @@ def test_the_control_reads_out_the_first_arms_encoder(here: Path) -> None:
 
     assert found["permuted labels", 0][0] == found["crop", 0][0]
     assert found["permuted labels", 0][1] != found["crop", 0][1]
+
+
+@pytest.mark.parametrize("study", ["quickstart", "compositions", "projection-head"])
+@pytest.mark.parametrize("seeds", [(0,), (3, 8)])
+def test_a_plans_keys_are_those_of_its_trials_own_configurations(
+    study: str, seeds: tuple[int, ...]
+) -> None:
+    plan = the_plan(study, seeds=seeds, set=(parse_assignment("seeds.views=5"),))
+
+    assert {trial.role for trial in plan.trials} == {"arm", "floor", "control"}
+    for trial in plan.trials:
+        config = Config.model_validate(trial.config)
+        stages = chain.chain(config, fingerprint(config.data, None))
+        assert [stage.key for stage in trial.stages] == [key for _, key in chain_keys(stages)]
 
 
 def test_images_enter_by_their_bytes_and_not_by_their_place(here: Path) -> None:

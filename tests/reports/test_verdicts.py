@@ -178,6 +178,25 @@ def test_the_words_carry_the_scale_and_are_bare_at_the_papers_own_only(
     assert verdict.words == words
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"scale": "gpu"}, "shown at gpu scale"),
+        ({"scale": "paper", "deviations": ()}, "shown at paper scale"),
+        ({"scale": "laptop", "a": FLAT, "b": UP}, "not shown at laptop scale"),
+        ({"scale": "laptop", "margin": 8.9}, "inconclusive at laptop scale"),
+        ({"scale": "laptop", "built_data": True}, "shown on built data"),
+    ],
+)
+def test_a_studys_own_claim_is_never_called_reproduced(changes: dict[str, Any], words: str) -> None:
+    found = pair(**{key: value for key, value in changes.items() if key != "deviations"})
+    claims = tuple(claim.model_copy(update={"made_by": "study"}) for claim in found.claims)
+
+    verdict = one(found.model_copy(update={"claims": claims}))
+
+    assert verdict.words == words
+
+
 def test_built_data_have_a_board_of_their_own() -> None:
     assert board(pair(built_data=True)).title == "Verdicts on built data"
     assert board(pair()).title == "Verdicts, laptop scale"

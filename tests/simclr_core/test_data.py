@@ -246,7 +246,7 @@ def test_a_torn_book_of_fingerprints_costs_time_only(tmp_path: Path, torn: str) 
     (cache / "fingerprints.json").write_text(torn)
 
     assert fingerprint(data, cache) == before
-    assert str(root) in json.loads((cache / "fingerprints.json").read_text())
+    assert f"pictures {root}" in json.loads((cache / "fingerprints.json").read_text())
 
 
 # --------------------------------------------------------------------------------------- the cache

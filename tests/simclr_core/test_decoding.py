@@ -125,6 +125,16 @@ def test_grey_of_16_bits_keeps_its_high_byte(form: str) -> None:
     assert np.array_equal(_array(picture), np.repeat(grey[:, :, None] // 256, 3, 2))
 
 
+def test_transparent_grey_of_16_bits_is_laid_on_white() -> None:
+    grey = _random(8, 9, high=65536)
+    grey[2, 3] = 4711
+
+    picture = decode(file_of(Image.fromarray(grey.astype(np.uint16)), transparency=4711), 32)
+
+    expected = np.where(grey == 4711, 255, grey // 256)
+    assert np.array_equal(_array(picture), np.repeat(expected[:, :, None], 3, 2))
+
+
 def test_of_an_animation_the_first_frame_is_taken() -> None:
     frames = [Image.new("RGB", (6, 5), colour) for colour in ("red", "lime", "blue")]
     file = file_of(frames[0], "gif", save_all=True, append_images=frames[1:])
@@ -237,8 +247,12 @@ def test_a_file_that_is_no_picture_takes_none() -> None:
             file_of(Image.fromarray(np.full((4, 4), 70_000, np.int32)), "tiff"),
             "32-bit grey without a known white; save it with 8 or 16 bits",
         ),
+        (
+            file_of(Image.fromarray(np.full((4, 4), 200, np.int32)), "tiff"),
+            "32-bit grey without a known white; save it with 8 or 16 bits",
+        ),
     ],
-    ids=["empty", "text", "jpeg head", "jpeg tail", "png", "gif", "float", "32 bit"],
+    ids=["empty", "text", "jpeg head", "jpeg tail", "png", "gif", "float", "32 bit", "dark 32 bit"],
 )
 def test_what_cannot_be_read_whole_is_refused_with_a_phrase(file: bytes, phrase: str) -> None:
     with pytest.raises(NotAnImage, match=f"^{phrase}"):

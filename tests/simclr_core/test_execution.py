@@ -51,6 +51,17 @@ def test_threads_hold_within_and_are_put_back_even_after_an_error() -> None:
     assert torch.get_num_threads() == before
 
 
+def test_fp32_on_a_gpu_is_not_rounded_to_ten_bits_within() -> None:
+    def allowed() -> tuple[bool, bool]:
+        return torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+
+    before = allowed()
+    with Execution(device="cpu").in_force():
+        assert allowed() == (False, False)
+
+    assert allowed() == before
+
+
 def test_no_threads_leave_torchs_own_choice() -> None:
     before = torch.get_num_threads()
 

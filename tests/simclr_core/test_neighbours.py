@@ -8,6 +8,7 @@ from torch import Tensor
 
 from simclr_core import neighbours
 from simclr_core.neighbours import Neighbours
+from simclr_core.probe import top_k_accuracy
 
 
 def points(num: int, *, seed: int) -> Tensor:
@@ -71,6 +72,11 @@ def test_equal_votes_go_to_the_smaller_class_number() -> None:
     scores = Neighbours(k=2).scores(bank, torch.tensor([3, 1]), torch.tensor([[1.0, 0.0]]), 4)
 
     assert scores.argmax(1).tolist() == [1]
+    # torch's topk picks among equals by what suits its length: at ten classes the eighth.
+    equal = torch.zeros(1, 10, dtype=torch.float64)
+    equal[0, [3, 7]] = 1.0
+    assert top_k_accuracy(equal, torch.tensor([3]), 1) == 100
+    assert top_k_accuracy(equal, torch.tensor([7]), 1) == 0
 
 
 def test_asking_in_parts_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

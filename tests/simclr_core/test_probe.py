@@ -113,6 +113,19 @@ def test_a_class_that_is_absent_from_the_fit_is_never_predicted() -> None:
     assert 2 not in fitted.scores(case.x).argmax(1).tolist()
 
 
+@pytest.mark.parametrize("scale", [0.0, 1e-9, 1e-14])
+def test_features_that_say_nothing_give_the_shares_of_the_classes(scale: float) -> None:
+    case = made("overlapping")
+    uneven = torch.cat([case.y, torch.zeros(50, dtype=torch.int64)])
+    x = scale * torch.ones(250, 6)
+
+    fitted = LogisticProbe().fit(x, uneven, CLASSES, 1.0)
+
+    shares = torch.bincount(uneven, minlength=CLASSES).double() / 250
+    assert fitted.converged
+    torch.testing.assert_close(fitted.scores(x)[0].softmax(0), shares, atol=1e-4, rtol=0)
+
+
 def test_a_fit_out_of_steps_says_so() -> None:
     case = made("overlapping")
 
