@@ -1,6 +1,7 @@
 """One trial, from its configuration to its values: the only meeting of trainer and engine."""
 
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -28,28 +29,41 @@ def run_trial(context: TrialContext) -> Outcome:
     dataset = _dataset(config, cache)
     _same_data(context, config, dataset)
     execution = Execution(cache=cache, **context.payload)
-    kept = context.artifact(ENCODER)
+    state = _kept(context)
     facts: dict[str, Any] = {"data": _about(dataset), "train_test_overlap": dataset.overlap}
-    if kept is None:
+    if state is None:
         context.log(f"pre-training for {config.epochs} epochs on {dataset.name}")
         trained = pretrain(config, dataset, execution, context)
         if context.should_stop():
             return Outcome({})
-        state = trained.state
+        made = state = trained.state
         facts |= {
             "optimiser_steps": trained.steps,
             "pretraining_seconds": trained.seconds,
             "num_parameters": trained.num_parameters,
             **trained.facts,
         }
-        context.keep(ENCODER, lambda folder: torch.save(state, folder / WEIGHTS))
+        context.keep(ENCODER, lambda folder: torch.save(made, folder / WEIGHTS))
     else:
-        context.log(f"the encoder is at hand: {kept}")
-        state = torch.load(kept / WEIGHTS, map_location="cpu", weights_only=True)
         facts["optimiser_steps"] = 0
     context.log("reading out")
     result = read_out(config, dataset, state, execution, context)
     return Outcome(dict(result.values), {**facts, **result.facts})
+
+
+def _kept(context: TrialContext) -> dict[str, torch.Tensor] | None:
+    """The encoder that the store holds, if it can be read; a torn one is no reason to fail."""
+    folder = context.artifact(ENCODER)
+    if folder is None:
+        return None
+    try:
+        state = torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError, UnpicklingError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        context.refuse(ENCODER, f"cannot be read ({first[:120]})")
+        return None
+    context.log(f"the encoder is at hand: {folder}")
+    return state
 
 
 def _dataset(config: Config, cache: Path) -> Dataset:

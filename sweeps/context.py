@@ -97,6 +97,12 @@ class TrialContext:
             self.reused.append(stage)
         return self.store.artifact(stage, key)
 
+    def refuse(self, stage: str, why: str) -> None:
+        """The artifact of a stage cannot be used: it is set aside, and the trial makes it anew."""
+        self.store.set_aside(self.store.artifact(stage, self._key(stage)), why)
+        self.log(f"{self.store.sentences.pop()}; it is made anew")
+        self.reused.remove(stage)
+
     def keep(self, stage: str, write: Callable[[Path], None]) -> None:
         """Keeps what a stage made: `write` fills an empty folder, kept whole or not at all.
 

@@ -255,6 +255,55 @@ def test_a_trial_runs_here_by_the_beginning_of_its_key(
     ] == "finished"
 
 
+@pytest.mark.parametrize("torn", [b"", b"PK\x03\x04 half an archive", b"{}"])
+def test_a_torn_encoder_is_set_aside_and_trained_anew(
+    here: Path, capsys: pytest.CaptureFixture[str], torn: bytes
+) -> None:
+    study = written_study(here)
+    trial = the_plan(study).trials[0]
+    encoder = trial.stages[0].key
+    store = Store(Path("runs"))
+    store.prepare()
+    with store.keep_artifact("encoder", encoder, launch="earlier", lasting=True) as folder:
+        (folder / "encoder.pt").write_bytes(torn)
+
+    said = called(capsys, "trial", study, trial.key)
+
+    assert said.code == 0, said.err
+    assert "it is made anew" in said.out
+    record = json.loads((here / f"runs/trials/{trial.key}/001/record.json").read_text())
+    assert (record["facts"]["optimiser_steps"], record["reused"]) == (64 // 32, [])
+    assert (store.artifact("encoder", encoder) / "encoder.pt").stat().st_size > 1000
+    assert len(list((store.path / "set-aside").iterdir())) == 1
+
+
+def test_a_record_that_became_unreadable_is_run_again_in_the_same_launch(
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tracker: Tracker,
+) -> None:
+    study, plan = complete(here)
+    store = Store(Path("runs"))
+    assert len(store.summaries()) == len(plan.trials)  # the index has all of them
+    lost = plan.trials[1]
+    (store.trials / lost.key / "001" / "record.json").write_text("torn")
+    asked: list[str] = []
+
+    def execute(plan: Plan, *_: Any, **__: Any) -> Execution:
+        asked.extend(trial.key for trial in plan.todo)
+        return ended()
+
+    executing(monkeypatch, ended())
+    monkeypatch.setattr(executors, "execute", execute)
+
+    said = called(capsys, "run", study)
+
+    assert asked == [lost.key]
+    assert "cannot be read" in said.err
+    assert tracker.closed
+
+
 def test_a_trial_that_diverges_leaves_a_failed_record_and_exit_code_1(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
