@@ -8,7 +8,11 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
+from simclr_core.contrast import in_blocks_pays, nt_xent_in_blocks
 from simclr_core.values import Frozen
+
+_SIMILARITIES = 1 << 24
+"""Numbers that the accuracy holds at a time: 64 MiB."""
 
 
 class NTXent(Frozen):
@@ -18,6 +22,8 @@ class NTXent(Frozen):
     l(i, j) = -log( exp(s_ij / t) / sum_{k != i} exp(s_ik / t) ), in nats, averaged over all views.
     An encoder that maps all images to one point pays log(2N - 1). The official code returns twice
     this value (the sum of both directions' means).
+
+    Small batches take one matrix and autograd, larger ones blocks: the same up to rounding.
     """
 
     kind: Literal["nt_xent"] = "nt_xent"
@@ -28,7 +34,10 @@ class NTXent(Frozen):
     def __call__(self, z_MD: Float[Tensor, "M D"]) -> Float[Tensor, ""]:
         # exp(1 / t) leaves half precision's range below t = 0.09: never logits in half.
         with torch.autocast(z_MD.device.type, enabled=False):
-            logits_MM = _similarities(z_MD).div_(self.temperature).fill_diagonal_(-torch.inf)
+            u_MD = _unit(z_MD)
+            if in_blocks_pays(u_MD):
+                return nt_xent_in_blocks(u_MD, self.temperature)
+            logits_MM = (u_MD @ u_MD.T).div_(self.temperature).fill_diagonal_(-torch.inf)
             return F.cross_entropy(logits_MM, _partners(z_MD))
 
 
@@ -43,13 +52,18 @@ def contrastive_accuracy(z_MD: Float[Tensor, "M D"]) -> Float[Tensor, ""]:
     Guessing gives 1 / (2N - 1). The official code counts among the N views of the other side only.
     """
     with torch.autocast(z_MD.device.type, enabled=False):
-        nearest_M = _similarities(z_MD).fill_diagonal_(-torch.inf).argmax(dim=1)
-        return (nearest_M == _partners(z_MD)).float().mean()
+        u_MD, partners_M = _unit(z_MD), _partners(z_MD)
+        own_M = torch.arange(len(z_MD), device=z_MD.device)
+        found = torch.zeros((), dtype=torch.int64, device=z_MD.device)
+        for rows_I in own_M.split(max(1, _SIMILARITIES // len(z_MD))):
+            s_IM = u_MD[rows_I] @ u_MD.T
+            nearest_I = s_IM.scatter_(1, rows_I[:, None], -torch.inf).argmax(dim=1)
+            found += (nearest_I == partners_M[rows_I]).sum()
+        return found / len(z_MD)
 
 
-def _similarities(z_MD: Tensor) -> Tensor:
-    z_MD = F.normalize(z_MD if z_MD.dtype == torch.float64 else z_MD.float(), dim=1)
-    return z_MD @ z_MD.T
+def _unit(z_MD: Tensor) -> Tensor:
+    return F.normalize(z_MD if z_MD.dtype == torch.float64 else z_MD.float(), dim=1)
 
 
 def _partners(z_MD: Tensor) -> Tensor:

@@ -1,0 +1,137 @@
+"""NT-Xent in blocks: the plain form's value and gradient, whatever the blocks and temperature."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from lightly.loss import NTXentLoss
+from torch import Tensor
+
+from simclr_core import contrast
+from simclr_core.contrast import nt_xent_in_blocks
+from simclr_core.losses import NTXent, contrastive_accuracy
+
+LARGE, SMALL = 0.5, 0.015
+"""Temperatures on both sides of what a constant shift of the exponent can bear."""
+
+
+@pytest.fixture(autouse=True)
+def blocks_of_five(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks so small that a few views fill several, the last one partly."""
+    monkeypatch.setattr(contrast, "_BLOCKS", {"cpu": (5, 5)})
+    monkeypatch.setattr(contrast, "_ONE_MATRIX", {"cpu": 0})
+
+
+def embeddings(num_images: int, length: int = 4, *, seed: int = 0) -> Tensor:
+    rng = torch.Generator().manual_seed(seed)
+    return torch.randn(2 * num_images, length, generator=rng, dtype=torch.float64)
+
+
+def under_autograd(z: Tensor, temperature: float) -> Tensor:
+    """One matrix of similarities, as lightly and the paper's pseudo-code have it."""
+    u = F.normalize(z, dim=1)
+    logits = (u @ u.T / temperature).fill_diagonal_(-torch.inf)
+    return F.cross_entropy(logits, torch.arange(len(z)).roll(len(z) // 2))
+
+
+def both(z: Tensor, temperature: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Value and gradient in blocks, then those of one matrix."""
+    ours, theirs = z.clone().requires_grad_(), z.clone().requires_grad_()
+    value = nt_xent_in_blocks(F.normalize(ours, dim=1), temperature)
+    expected = under_autograd(theirs, temperature)
+    [gradient] = torch.autograd.grad(value, ours)
+    [wanted] = torch.autograd.grad(expected, theirs)
+    return value, gradient, expected, wanted
+
+
+@given(
+    st.integers(1, 14), st.integers(0, 1000), st.sampled_from([10, 1.0, LARGE, 0.05, SMALL, 0.01])
+)
+def test_value_and_gradient_are_those_of_one_matrix(
+    num_images: int, seed: int, temperature: float
+) -> None:
+    value, gradient, expected, wanted = both(embeddings(num_images, seed=seed), temperature)
+
+    torch.testing.assert_close(value, expected, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(gradient, wanted, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("temperature", [LARGE, SMALL])
+def test_value_and_gradient_are_those_of_lightly(temperature: float) -> None:
+    ours, theirs = embeddings(9).requires_grad_(), embeddings(9).requires_grad_()
+
+    NTXent(temperature=temperature)(ours).backward()
+    NTXentLoss(temperature=temperature)(*theirs.chunk(2)).backward()
+
+    assert ours.grad is not None
+    torch.testing.assert_close(ours.grad, theirs.grad, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("temperature", [LARGE, SMALL])
+def test_the_gradient_is_that_of_finite_differences(temperature: float) -> None:
+    z = embeddings(4).requires_grad_()
+
+    assert torch.autograd.gradcheck(
+        lambda z: nt_xent_in_blocks(F.normalize(z, dim=1), temperature), (z,)
+    )
+
+
+@pytest.mark.parametrize("temperature", [LARGE, 0.05, SMALL, 0.01])
+@pytest.mark.parametrize("rows", ["equal", "opposite"])
+def test_equal_and_opposite_rows_are_exact_in_fp32_with_denormals_flushed(
+    rows: str, temperature: float
+) -> None:
+    one = F.normalize(torch.ones(1, 4), dim=1)
+    z = one.repeat(12, 1)
+    if rows == "opposite":
+        z[6:] *= -1  # each partner is the farthest, at cosine -1
+
+    torch.set_flush_denormal(True)
+    try:
+        value, gradient, *_ = both(z, temperature)
+    finally:
+        torch.set_flush_denormal(False)
+
+    # 5 equal rows at cosine 1 and 6 opposite ones at -1; or 11 equal ones.
+    others = 5 + 6 * math.exp(-2 / temperature) if rows == "opposite" else 11
+    apart = 2 / temperature if rows == "opposite" else 0
+    assert value.item() == pytest.approx(math.log(others) + apart, rel=1e-5)
+    assert gradient.isfinite().all()
+
+
+def test_the_gradient_scales_with_what_comes_from_above() -> None:
+    z = embeddings(6).requires_grad_()
+
+    [once] = torch.autograd.grad(NTXent()(z), z)
+    [thrice] = torch.autograd.grad(3 * NTXent()(z), z)
+
+    torch.testing.assert_close(thrice, 3 * once)
+
+
+def test_without_a_gradient_there_is_the_value_alone() -> None:
+    with torch.no_grad():
+        value = NTXent(temperature=LARGE)(embeddings(7))
+
+    assert not value.requires_grad
+    assert value.item() == pytest.approx(under_autograd(embeddings(7), LARGE).item(), abs=1e-10)
+
+
+def test_accuracy_in_parts_is_that_of_one_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
+    z = embeddings(9, 3)
+    z[9:] = 0.3 * z[9:] + z[:9]
+    whole = contrastive_accuracy(z)
+
+    monkeypatch.setattr("simclr_core.losses._SIMILARITIES", 4 * len(z))
+
+    assert 0 < whole < 1
+    assert contrastive_accuracy(z) == whole
+
+
+def test_the_form_is_chosen_by_the_number_of_views(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+
+    assert not contrast.in_blocks_pays(torch.zeros(512, 2))
+    assert contrast.in_blocks_pays(torch.zeros(514, 2))
