@@ -12,7 +12,7 @@ REMAKE := remake
 endif
 endif
 
-.PHONY: run test check bench lock remake
+.PHONY: run test check bench proof mutants lock remake
 .DEFAULT_GOAL := run
 
 run: $(READY)
@@ -23,6 +23,13 @@ test: $(READY)
 
 check: $(READY)
 	@sh .ci/check
+
+# PART=loss proves that part alone; a part whose sources have not changed is not run again.
+proof: $(READY)
+	@PART="$(PART)" .venv/bin/python tests/proof
+
+mutants: $(READY)
+	@PART=mutants .venv/bin/python tests/proof
 
 bench: $(READY)
 	@PYTHONPATH=. .venv/bin/python tests/benchmarks/speed.py

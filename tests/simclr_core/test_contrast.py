@@ -80,14 +80,16 @@ def test_the_gradient_is_that_of_finite_differences(temperature: float) -> None:
 
 
 @pytest.mark.parametrize("temperature", [LARGE, 0.05, SMALL, 0.01])
-@pytest.mark.parametrize("rows", ["equal", "opposite"])
-def test_equal_and_opposite_rows_are_exact_in_fp32_with_denormals_flushed(
+@pytest.mark.parametrize("rows", ["equal", "opposite", "at right angles"])
+def test_equal_opposite_and_orthogonal_rows_are_exact_in_fp32_with_denormals_flushed(
     rows: str, temperature: float
 ) -> None:
     one = F.normalize(torch.ones(1, 4), dim=1)
     z = one.repeat(12, 1)
     if rows == "opposite":
         z[6:] *= -1  # each partner is the farthest, at cosine -1
+    if rows == "at right angles":
+        z = torch.eye(12)  # exp(-1 / t) is all that a constant shift would leave of each
 
     torch.set_flush_denormal(True)
     try:

@@ -1,0 +1,100 @@
+"""What is to be proven, in parts: the sources a part covers, its tests, and whose word it takes."""
+
+from typing import NamedTuple
+
+
+class Part(NamedTuple):
+    sources: tuple[str, ...]
+    """Globs below the root; a change in one of them makes the part's result stale."""
+    tests: dict[str, str]
+    """Test file -> the oracle that its expectations come from."""
+
+
+S = "simclr_core/"
+T = "tests/simclr_core/"
+
+PARTS: dict[str, Part] = {
+    "loss": Part(
+        (S + "losses.py", S + "contrast.py"),
+        {
+            T
+            + "test_losses.py": "equation 1 by scalars, lightly, closed forms, finite differences",
+            T + "test_contrast.py": "one matrix under autograd, lightly, closed forms",
+            "tests/proof/test_losses_at_large.py": "lightly, one matrix, the process's own peak",
+        },
+    ),
+    "views": Part(
+        tuple(
+            S + name
+            for name in (
+                "augmentations.py",
+                "chance.py",
+                "colour.py",
+                "filters.py",
+                "planes.py",
+                "resampling.py",
+                "views.py",
+            )
+        ),
+        {
+            T + "test_views.py": "torchvision's chain for the drawn chances, laws",
+            T + "test_crops.py": "torchvision's RandomResizedCrop, closed forms",
+            T + "test_colour.py": "torchvision's adjustments, Python's colorsys",
+            T + "test_filters.py": "torchvision's gaussian_blur, scipy's sobel",
+            T + "test_augmentations.py": "torchvision's rotate, laws",
+            T + "test_chance.py": "splitmix64 by hand, distributions",
+            "tests/proof/test_many_views.py": "closed distributions of 100,000 draws",
+        },
+    ),
+    "encoder": Part(
+        (S + "encoders.py", S + "heads.py"),
+        {
+            T + "test_encoders.py": "torchvision's networks with equal weights",
+            T + "test_heads.py": "the paper's formula, torch's own law",
+            T + "test_random_encoder.py": "means over one pass",
+        },
+    ),
+    "optimisers": Part(
+        (S + "optimizers.py", S + "schedules.py"),
+        {
+            T + "test_optimizers.py": "the paper's rule by scalars, textbook rules",
+            T + "test_schedules.py": "tables of expected rates",
+        },
+    ),
+    "probe": Part(
+        tuple(S + n for n in ("evaluation.py", "features.py", "neighbours.py", "probe.py")),
+        {
+            T + "test_probe.py": "scikit-learn's LogisticRegression",
+            T + "test_evaluation.py": "scikit-learn, counts at the accessor, hashes",
+            T + "test_features.py": "laws",
+            T + "test_neighbours.py": "scikit-learn's KNeighborsClassifier",
+        },
+    ),
+    "whole": Part(
+        (S + "*.py",),
+        {
+            T + "test_restatement.py": "algorithm 1 in plain PyTorch, float64",
+            T + "test_pretrain.py": "laws, scikit-learn",
+            T + "test_run.py": "the floor of the random encoder",
+            T + "test_golden.py": "earlier numbers (they judge change only)",
+        },
+    ),
+    "engine": Part(
+        ("sweeps/*.py",),
+        {
+            "tests/sweeps/test_kills.py": "real processes under kill -9, SQL",
+            "tests/sweeps/test_launches.py": "real processes that fail and die, SQL",
+            "tests/sweeps/test_store.py": "writers killed at random moments",
+            "tests/sweeps/test_keys.py": "laws",
+        },
+    ),
+    "verdicts": Part(
+        ("reports/*.py",),
+        {
+            "tests/reports/test_statistics.py": "scipy, statsmodels",
+            "tests/reports/test_calibration.py": "studies in which nothing is true",
+            "tests/reports/test_controls.py": "planted leaks",
+            "tests/reports/test_looks.py": "laws",
+        },
+    ),
+}
