@@ -35,7 +35,9 @@ def evidence(composed: Composed, store: Store) -> Evidence:
     known = store.known()
     asked = planned(composed, known)
     cells, trials = _with_recorded(composed, known, asked)
-    records = tuple(store.records(trial.key for trial in trials))
+    other_controls = _other_controls(composed, known, trials)
+    keys = [trial.key for trial in (*trials, *other_controls)]
+    records = tuple(store.records(keys))
     published = composed.written.published
     paper = Paper(composed)
     first = trials[0].config if trials else composed.base
@@ -62,6 +64,7 @@ def evidence(composed: Composed, store: Store) -> Evidence:
             )
             for cell in cells
         ),
+        scale_arms=_scale_arms(composed),
         planned=tuple(
             PlannedTrial(
                 key=trial.key,
@@ -71,7 +74,8 @@ def evidence(composed: Composed, store: Store) -> Evidence:
                 command=_trial_command(composed, trial),
             )
             for trial in trials
-        ),
+        )
+        + other_controls,
         records=records,
         roles=study.roles_at(composed.scale),
         claims=study.claims,
@@ -108,12 +112,10 @@ def _with_recorded(composed: Composed, known: Known, asked: Plan) -> tuple[list[
     keys = {summary.key for summary in known.summaries}
     everything = plan(composed.sweep(everything=True, seeds=seeds), composed.resolve, known)
     here = {(trial.cell, trial.seed) for trial in asked.trials}
-    # One control is enough for one body of data: that of the first arm asked for.
-    controls = {cell.name for cell in asked.cells if cell.role == "control"}
     trials = {(trial.cell, trial.seed): trial for trial in asked.trials}
     for trial in everything.trials:
         place = (trial.cell, trial.seed)
-        if place not in here and trial.cell not in controls and trial.key in keys:
+        if place not in here and trial.key in keys:
             trials[place] = trial
     names = {cell for cell, _ in trials}
     chosen = {cell.name: cell for cell in (*everything.cells, *asked.cells) if cell.name in names}
@@ -121,6 +123,31 @@ def _with_recorded(composed: Composed, known: Known, asked: Plan) -> tuple[list[
     order += [name for name in chosen if name not in order]
     ranked = sorted(trials.values(), key=lambda trial: (trial.seed, order.index(trial.cell)))
     return [chosen[name] for name in order], ranked
+
+
+def _scale_arms(composed: Composed) -> tuple[str, ...]:
+    only = composed.study.scale(composed.scale).only
+    arms = composed.sweep(everything=True).arms()
+    return tuple(arm.name for arm in arms if only is None or arm.name in only)
+
+
+def _other_controls(
+    composed: Composed, known: Known, trials: Iterable[Trial]
+) -> tuple[PlannedTrial, ...]:
+    """Controls on these very encoders that were run beside other cells or seeds: they count too."""
+    here = {trial.key: trial for trial in trials}
+    encoders = {trial.stages[0].key for trial in trials if trial.stages}
+    found: dict[str, PlannedTrial] = {}
+    for one in known.summaries:
+        mine = (one.study, one.scale, one.role) == (composed.study.name, composed.scale, "control")
+        names = {trial.cell for trial in here.values()}
+        ours = bool(one.stages) and one.stages[0].key in encoders
+        if mine and ours and one.key not in here and one.cell in names:
+            command = f"ablate trial {composed.request.trial_words(one.key, only=None, seeds=None)}"
+            found[one.key] = PlannedTrial(
+                key=one.key, cell=one.cell, seed=one.seed, reason=one.state, command=command
+            )
+    return tuple(found.values())
 
 
 def _source(published: PublishedTable | None) -> str:

@@ -30,6 +30,16 @@ class Cost(NamedTuple):
     """Bytes that their weights will take in the store."""
 
 
+def _refuse_store_inside_data(request: Request) -> None:
+    if request.data is None or not request.data.is_dir():
+        return
+    if request.store.resolve().is_relative_to(request.data.resolve()):
+        raise UsageError(
+            f"--store: {request.store} lies inside the images of --data {request.data}, and would be "
+            "read as one of them; name a folder elsewhere"
+        )
+
+
 def compose(request: Request) -> tuple[Composed, Store]:
     """The study as asked for, checked as a whole, and its store; nothing is written.
 
@@ -37,6 +47,7 @@ def compose(request: Request) -> tuple[Composed, Store]:
         UsageError, StudyError: all mistakes at once, one sentence each.
     """
     store = Store(request.store)
+    _refuse_store_inside_data(request)
     mistakes: list[str] = []
     try:
         study = read_study(request.study)

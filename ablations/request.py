@@ -84,8 +84,10 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     named = len(parts) > 1
     if named and not parts[-1]:
         parts = parts[:-1]
-    if not parts or not all(part.isdecimal() for part in parts):
+    if not parts or not all(part.isascii() and part.isdecimal() for part in parts):
         raise UsageError(f"--seeds: takes 5 (seeds 0 to 4), 7,8 or 7, (the one), got {text!r}")
+    if longest := max((part for part in parts if len(part) > 10), key=len, default=None):
+        raise UsageError(f"--seeds: a seed is below 2147483648, got {longest[:20]}...")
     numbers = tuple(int(part) for part in parts)
     if not named:
         if not 1 <= numbers[0] <= 10_000:

@@ -43,7 +43,9 @@ class Composed:
         self.study = study.study
         self.scale: ScaleName = request.scale
         self.axes = self.study.axes_at(self.scale)
-        self.given = settings_of(study, self.scale, request.data) + list(request.set)
+        self.given = settings_of(study, self.scale, request.data)
+        for one in request.set:
+            self.given += written({one.field: one.value}, lambda _, place=one.place: place)
         self._refuse_settings_of_axes()
         self.base = applied(default_settings(), self.given)
         self.cache = cache

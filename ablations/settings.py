@@ -95,4 +95,9 @@ def parse_assignment(text: str) -> Setting:
         raise UsageError(
             f"--set: {field}: the value is to be plain YAML, got {written!r}; put it in quotes"
         )
+    if field == "seed" or (field == "seeds" and not isinstance(value, dict)):
+        raise UsageError(
+            f"--set: {field}: each trial has its own; name them with --seeds, or fix one source of "
+            "chance with seeds.initialisation, seeds.order or seeds.views"
+        )
     return Setting(field, value, "--set")

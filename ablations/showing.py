@@ -156,10 +156,10 @@ def size(num_bytes: float) -> str:
 
 
 def _slots(machine: Any) -> int:
-    from sweeps.files import read_json
+    from ablations.timing import known
 
-    about = read_json(machine)
-    return int(about.get("slots", 1)) if isinstance(about, dict) else 1
+    about = known(machine)
+    return 1 if about is None else about.slots
 
 
 def _cells(study: Study) -> dict[str, int]:

@@ -4,11 +4,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ablations import timing
 from ablations.errors import UsageError
 from ablations.progress import as_json, line, table
 from ablations.showing import console, print_json
 from ablations.study import ScaleName
-from sweeps.files import read_json
 from sweeps.launches import load_plan, studies
 from sweeps.nearest import did_you_mean
 from sweeps.progress import progress
@@ -47,8 +47,8 @@ def show_status(
 
 def slots_of(store: Store) -> int:
     """Trials at a time on this store's machine; 1 before it was timed."""
-    about = read_json(store.machine)
-    return int(about.get("slots", 1)) if isinstance(about, dict) else 1
+    about = timing.known(store.machine)
+    return 1 if about is None else about.slots
 
 
 def _labels(store: Store, study: str | None, scale: ScaleName | None) -> list[str]:

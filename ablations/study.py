@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from reports.claims import AnyClaim
 from reports.figures import AnyFigure
@@ -37,9 +37,16 @@ def _as_seeds(value: object) -> object:
     return value
 
 
+def _each_once(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if twice := sorted({seed for seed in seeds if seeds.count(seed) > 1}):
+        raise ValueError(f"each seed stands once, got {', '.join(map(str, twice))} more than once")
+    return seeds
+
+
 Seeds = Annotated[
     tuple[Annotated[int, Field(ge=0, lt=2**31, strict=True)], ...],
     BeforeValidator(_as_seeds),
+    AfterValidator(_each_once),
     Field(min_length=1),
 ]
 """Seeds by name, or a count n for 0 to n - 1."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from sweeps.files import in_words, read_json, write_json
 from sweeps.processes import now
@@ -45,15 +45,15 @@ class Machine(Frozen):
     """What was measured, on what, and what follows from it."""
 
     cpu: str
-    cores: int
+    cores: int = Field(ge=1)
     device: Device
     torch: str
     """The version of torch that was timed."""
 
-    threads: int
+    threads: int = Field(ge=1)
     """For each trial."""
 
-    slots: int
+    slots: int = Field(ge=1)
     """Trials at a time."""
 
     memory_format: MemoryFormat

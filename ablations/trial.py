@@ -1,5 +1,6 @@
 """One trial, from its configuration to its values: the only meeting of trainer and engine."""
 
+import io
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -43,7 +44,7 @@ def run_trial(context: TrialContext) -> Outcome:
             "num_parameters": trained.num_parameters,
             **trained.facts,
         }
-        context.keep(ENCODER, lambda folder: torch.save(made, folder / WEIGHTS))
+        context.keep(ENCODER, lambda folder: _save(made, folder / WEIGHTS))
     else:
         facts["optimiser_steps"] = 0
     context.log("reading out")
@@ -64,6 +65,13 @@ def _kept(context: TrialContext) -> dict[str, torch.Tensor] | None:
         return None
     context.log(f"the encoder is at hand: {folder}")
     return state
+
+
+def _save(state: dict[str, torch.Tensor], file: Path) -> None:
+    # By way of memory: torch's own writer tells of a full disk in an error without its cause.
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    file.write_bytes(buffer.getvalue())
 
 
 def _dataset(config: Config, cache: Path) -> Dataset:

@@ -114,6 +114,10 @@ class Evidence(Frozen):
     cells: tuple[CellInfo, ...] = ()
     """Arms, floors and controls in the order of the study file."""
 
+    scale_arms: tuple[str, ...] = ()
+    """Names of all arms that the study has at this scale, asked for or not: a claim over them stays
+    in the family of claims that share the 5 %, whatever was chosen to be run or shown."""
+
     planned: tuple[PlannedTrial, ...] = ()
     records: tuple[TrialRecord, ...] = ()
     """All attempts, finished or failed."""

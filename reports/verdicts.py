@@ -196,6 +196,7 @@ def _tau(subject: _Subject, seeds: tuple[int, ...]) -> tuple[Interval, float]:
 
 def _subject(claim: AnyClaim, evidence: Evidence, numbers: Table) -> _Subject:
     known = {cell.name: cell for cell in evidence.cells}
+    there = known.keys() | set(evidence.scale_arms)
     if isinstance(claim, RanksLike) and claim.among is None:
         names = [c.name for c in evidence.cells if c.role == "arm" and c.published is not None]
         lost = list[str]()
@@ -205,12 +206,12 @@ def _subject(claim: AnyClaim, evidence: Evidence, numbers: Table) -> _Subject:
             stands_for = evidence.roles.get(role, ())
             stands_for = (stands_for,) if isinstance(stands_for, str) else stands_for
             names += stands_for
-            if not stands_for or any(name not in known for name in stands_for):
+            if not stands_for or any(name not in there for name in stands_for):
                 lost.append(role)
     if lost:
         absent = f"no cell for {', '.join(lost)}"
     elif isinstance(claim, RanksLike):
-        published = [name for name in names if known[name].published is not None]
+        published = [n for n in names if n in known and known[n].published is not None]
         absent = (
             f"{len(published)} cells have a published number, a rank claim needs {FEWEST_CELLS}"
             if len(published) < FEWEST_CELLS
@@ -224,7 +225,7 @@ def _subject(claim: AnyClaim, evidence: Evidence, numbers: Table) -> _Subject:
     return _Subject(
         claim,
         () if absent else tuple(names),
-        () if absent else tuple(known[name].published for name in names),
+        () if absent else tuple(known[name].published if name in known else None for name in names),
         numbers,
         absent,
     )

@@ -6,7 +6,7 @@ To add a kind of axis, write the class with its `points` and name it in `AnyAxis
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from sweeps.values import Frozen
 
@@ -14,13 +14,34 @@ Points = dict[str, dict[str, Any]]
 """Label of a level -> the fields that it sets, as dotted names."""
 
 
+def _sayable(word: str, what: str) -> str:
+    if not word.strip() or word != word.strip():
+        raise ValueError(f"{what} {word!r} must be a word without blanks at its ends")
+    if "," in word or any(not character.isprintable() for character in word):
+        raise ValueError(
+            f"{what} {word!r} may hold neither commas nor control characters:"
+            " commas part the names of cells on the command line"
+        )
+    return word
+
+
+def _check_labels(levels: Mapping[str, Any]) -> None:
+    for label in levels:
+        _sayable(label, "label")
+
+
+AxisName = Annotated[
+    str, Field(min_length=1), AfterValidator(lambda name: _sayable(name, "the axis name"))
+]
+
+
 class Levels(Frozen):
     """One field that takes one value after the other."""
 
     kind: Literal["levels"] = "levels"
 
-    name: str = Field(min_length=1)
-    """What the axis is called in tables and figures."""
+    name: AxisName
+    """What the axis is called in tables and figures, and in the cells of a study of several."""
 
     field: str = Field(min_length=1)
     """The field that is varied, as a dotted name."""
@@ -58,8 +79,8 @@ class Paired(Frozen):
 
     kind: Literal["paired"] = "paired"
 
-    name: str = Field(min_length=1)
-    """What the axis is called in tables and figures."""
+    name: AxisName
+    """What the axis is called in tables and figures, and in the cells of a study of several."""
 
     levels: dict[str, dict[str, Any]] = Field(min_length=1)
     """Label -> {dotted field: value}; every level sets the same fields."""
@@ -92,8 +113,8 @@ class OrderedPairs(Frozen):
 
     kind: Literal["ordered_pairs"] = "ordered_pairs"
 
-    name: str = Field(min_length=1)
-    """What the axis is called in tables and figures."""
+    name: AxisName
+    """What the axis is called in tables and figures, and in the cells of a study of several."""
 
     field: str = Field(min_length=1)
     """The field that takes the list [a] or [a, b], as a dotted name."""
@@ -140,17 +161,6 @@ def _first_double(labels: list[str]) -> str | None:
             return label
         seen.add(label)
     return None
-
-
-def _check_labels(levels: Mapping[str, Any]) -> None:
-    for label in levels:
-        if not label.strip() or label != label.strip():
-            raise ValueError(f"label {label!r} must be a word without blanks at its ends")
-        if "," in label or any(not character.isprintable() for character in label):
-            raise ValueError(
-                f"label {label!r} may hold neither commas nor control characters:"
-                " commas part the names of cells on the command line"
-            )
 
 
 AnyAxis = Annotated[Levels | Paired | OrderedPairs, Field(discriminator="kind")]

@@ -15,7 +15,10 @@ from sweeps.plain import number
 from sweeps.plan import Trial
 from sweeps.store import Store
 
-_STORE_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
+_STORE_TROUBLE = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,8 @@ def run_here(trial: Trial, plan: Plan, store: Store, function: str, settings: Ru
 
 def _clear_after_predecessor(store: Store) -> None:
     """Waits for workers of a driver that died, ends those that linger, clears what it left."""
-    note = read_json(store.path / "lock") or {}
+    note = read_json(store.path / "lock")
+    note = note if isinstance(note, dict) else {}
     until = time.monotonic() + 5.0
     while (alive := [one for one in heartbeats(store.running) if mark_of(one).alive()]) and (
         time.monotonic() < until

@@ -62,7 +62,7 @@ def read_json(path: Path) -> Any | None:
     """A JSON file's value; None where there is none or it is torn."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
 
 

@@ -1,7 +1,7 @@
 """The index: a copy of the records' summaries in one file, so that thousands are quick to read.
 
-It is never trusted for what exists: an entry counts only while its record's folder is there.
-Records never change once they are in place, so an entry for one cannot be out of date.
+It is never trusted for what exists: an entry counts only while its record's file is there, as large
+and as old as it was when the entry was made.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ class Index:
     def __init__(self, file: Path) -> None:
         self.file = file
         self.entries: dict[tuple[str, int], Summary] = {}
+        self.stamps: dict[tuple[str, int], str] = {}
         self._read_to = 0
 
     def load(self) -> None:
@@ -35,13 +36,16 @@ class Index:
         whole, _, _ = data.rpartition(b"\n")
         self._read_to += len(whole) + 1 if whole else 0
         for line in whole.splitlines():
-            with contextlib.suppress(ValueError, KeyError, TypeError):
-                summary = _summary(json.loads(line))
+            with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
+                about = json.loads(line)
+                stamp = about.pop("stamp", "")
+                summary = _summary(about)
                 self.entries[summary.key, summary.attempt] = summary
+                self.stamps[summary.key, summary.attempt] = stamp
 
     def append(self, summaries: Iterable[Summary]) -> None:
         """Adds lines; a disk that refuses them costs speed only."""
-        text = "".join(f"{summary.model_dump_json()}\n" for summary in summaries)
+        text = "".join(self._line(summary) for summary in summaries)
         with contextlib.suppress(OSError), self.file.open("a", encoding="utf-8") as file:
             # A line torn by a kill would swallow the next one: begin on a line of its own.
             file.write(f"\n{text}" if file.tell() else text)
@@ -53,10 +57,23 @@ class Index:
         for place in gone:
             del self.entries[place]
         if len(gone) > len(there):
-            text = "".join(f"{entry.model_dump_json()}\n" for entry in self.entries.values())
+            text = "".join(map(self._line, self.entries.values()))
             with contextlib.suppress(OSError):
                 write_whole(self.file, text)
                 self._read_to = 0
+
+    def _line(self, summary: Summary) -> str:
+        stamp = self.stamps.get((summary.key, summary.attempt), "")
+        return f"{json.dumps({'stamp': stamp, **summary.model_dump(mode='json')})}\n"
+
+
+def stamp(file: Path) -> str:
+    """What changes when a record is written anew; empty where there is none."""
+    try:
+        about = file.stat()
+    except OSError:
+        return ""
+    return f"{about.st_mtime_ns} {about.st_size}"
 
 
 _FIELDS = set(Summary.model_fields)

@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,11 +26,13 @@ def this_process() -> ProcessMark:
     return ProcessMark(os.getpid(), began(os.getpid()) or "", socket.gethostname())
 
 
-def mark_of(note: Mapping[str, Any]) -> ProcessMark:
+def mark_of(note: object) -> ProcessMark:
     """The process that a note names; one that cannot run if the note is torn."""
-    return ProcessMark(
-        int(note.get("pid", -1)), str(note.get("began", "none")), str(note.get("host", ""))
-    )
+    about: dict[str, Any] = note if isinstance(note, dict) else {}
+    pid = about.get("pid")
+    if not isinstance(pid, int):
+        return ProcessMark(-1, "none", socket.gethostname())
+    return ProcessMark(pid, str(about.get("began", "none")), str(about.get("host", "")))
 
 
 def began(pid: int) -> str | None:

@@ -215,13 +215,23 @@ class _Both(io.TextIOBase):
 
     def __init__(self, terminal: TextIO, log: TextIO) -> None:
         super().__init__()
-        self._streams = (terminal, log)
+        self._terminal: TextIO | None = terminal
+        self._log = log
 
     def write(self, text: str) -> int:
-        for stream in self._streams:
-            stream.write(text)
+        self._log.write(text)
+        self._show(text)
         return len(text)
 
     def flush(self) -> None:
-        for stream in self._streams:
-            stream.flush()
+        self._log.flush()
+        self._show("")
+
+    def _show(self, text: str) -> None:
+        """A terminal that has gone away (a closed pipe) is no trouble of the trial's."""
+        if self._terminal is not None:
+            try:
+                self._terminal.write(text)
+                self._terminal.flush()
+            except OSError:
+                self._terminal = None

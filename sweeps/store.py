@@ -29,7 +29,7 @@ from sweeps.files import (
     write_json,
     write_synced,
 )
-from sweeps.index import Index
+from sweeps.index import Index, stamp
 from sweeps.plan import Known
 from sweeps.processes import mark_of, now, this_process
 from sweeps.record import FORMAT, Summary, TrialRecord
@@ -85,13 +85,14 @@ class Store:
         fresh: list[Summary] = []
         here: list[tuple[str, int]] = []
         for key, attempt, file in self._record_files():
-            place = (key, attempt)
-            if place not in self._index.entries:
+            place, now_there = (key, attempt), stamp(file)
+            if place not in self._index.entries or self._index.stamps[place] != now_there:
                 record = self._read(file, key, attempt)
                 if record is None:
                     continue
                 fresh.append(record.summary())
                 self._index.entries[place] = fresh[-1]
+                self._index.stamps[place] = now_there
             here.append(place)
         self._index.keep(here)
         if fresh:

@@ -61,6 +61,8 @@ def tracking_uri(store: Store, uri: str | None = None) -> str:
     Raises TrackingError for an address that MLflow cannot take.
     """
     for told, source in ((uri, "--tracking"), (os.environ.get("MLFLOW_TRACKING_URI"), None)):
+        if told == "" and source is not None:
+            raise TrackingError(f"{source}: is empty; name a server, or leave it out")
         if told:
             _check(told, source or "MLFLOW_TRACKING_URI")
             return told
@@ -84,7 +86,10 @@ def artifact_root(store: Store) -> Path:
 
 def shown(uri: str) -> str:
     """An address without the password that it may hold."""
-    password = urlsplit(uri).password
+    try:
+        password = urlsplit(uri).password
+    except ValueError:
+        return uri
     return uri.replace(f":{password}@", ":...@") if password else uri
 
 
@@ -228,6 +233,10 @@ def _check(uri: str, source: str) -> None:
             f"{source}: {shown(uri)!r} is no address that MLflow takes; write one that begins with"
             f" http://, https:// or sqlite:///{near}"
         )
+    try:
+        _ = urlsplit(uri).port
+    except ValueError as error:
+        raise TrackingError(f"{source}: {uri!r} is no address ({error}); mend it") from error
 
 
 def _start(brief: Path, log: Path) -> subprocess.Popen[bytes]:

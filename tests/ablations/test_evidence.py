@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import called, record_of, recorded, the_plan, written_study
+from commands import STUDY, called, record_of, recorded, the_plan, written_study
 from PIL import Image
 
 from ablations import running
@@ -13,7 +13,10 @@ from ablations.evidence import data_name, evidence
 from ablations.planning import compose
 from ablations.request import Request
 from ablations.settings import Setting
+from reports.controls import Control, controls
 from reports.evidence import Evidence
+from reports.trials import outcomes, table
+from reports.verdicts import verdicts
 from sweeps import executors
 from sweeps.plan import Trial
 from sweeps.running import Ran
@@ -23,6 +26,11 @@ from sweeps.store import Store
 def told_of(study: Path | str, **request: Any) -> Evidence:
     composed, store = compose(Request(study=str(study), **request))
     return evidence(composed, store)
+
+
+def controls_of(told: Evidence) -> tuple[Control, ...]:
+    found = outcomes(told)
+    return controls(found, table(found), told.unit)
 
 
 def test_deviations_are_derived_from_the_same_cell_at_paper_scale() -> None:
@@ -178,3 +186,57 @@ def test_data_have_a_name_for_readers() -> None:
     assert data_name({"kind": "cifar10", "num_images": None}) == "CIFAR-10"
     assert data_name({"kind": "folder", "name": "Bilder", "num_images": 9}) == "Bilder (9 images)"
     assert data_name({"kind": "textures", "num_images": 5}) == "textures (built, 5 images)"
+
+
+def test_a_control_that_failed_beside_other_seeds_or_cells_still_withholds(here: Path) -> None:
+    study = written_study(here)
+    bad = {"values": {"permuted/mean": 60.0, "permuted/standard_error": 1.0,
+                      "permuted/largest_class_share": 10.0}}  # fmt: skip
+    good = {"values": {**bad["values"], "permuted/mean": 10.0}}
+    recorded(Path("runs"), the_plan(study), **{"permuted labels": bad})
+    recorded(Path("runs"), the_plan(study, seeds=(7,)), **{"permuted labels": good})
+    recorded(Path("runs"), the_plan(study, only=("crop+colour",)), **{"permuted labels": good})
+
+    for request in ({}, {"seeds": (7,)}, {"only": ("crop+colour",)}):
+        told = told_of(study, **request)
+        state = next(c for c in controls_of(told) if c.name == "permuted labels").state
+        assert state == "failed", request
+
+
+def test_a_control_on_record_serves_other_seeds_and_cells_too(here: Path) -> None:
+    study = written_study(here)
+    good = {"values": {"permuted/mean": 10.0, "permuted/standard_error": 1.0,
+                       "permuted/largest_class_share": 10.0}}  # fmt: skip
+    recorded(Path("runs"), the_plan(study), **{"permuted labels": good})
+
+    for request in ({"seeds": (7,)}, {"only": ("crop+colour",)}):
+        told = told_of(study, **request)
+        state = next(c for c in controls_of(told) if c.name == "permuted labels").state
+        assert state == "passed", request
+
+
+@pytest.mark.usefixtures("here")
+def test_what_was_not_asked_for_stays_in_the_family_of_claims() -> None:
+    told = told_of("quickstart", only=("crop", "crop+colour"))
+    smoke = told_of("quickstart", scale="smoke")
+
+    verdict = next(v for v in verdicts(told) if v.claim.name == "rotation hurts")
+    assert verdict.words == "0 seeds, next look at 5"
+    verdict = next(v for v in verdicts(smoke) if v.claim.name == "rotation hurts")
+    assert verdict.words == "not judged at this scale"
+
+
+def test_a_cell_that_cannot_be_at_paper_scale_is_told_with_its_own_fields(here: Path) -> None:
+    text = STUDY.replace(
+        "schedule: {kind: constant}", "schedule: {kind: warmup_cosine, warmup_epochs: 0}"
+    )
+    text = text.replace("field: views.operations", "field: epochs")
+    text = text.replace("crop: [{kind: crop}]", "one: 1")
+    text = text.replace("crop+colour: [{kind: crop}, {kind: colour}]", "two: 2")
+    text = text.replace("{with: crop+colour, without: crop}", "{with: two, without: one}")
+    study = written_study(here, text)
+
+    told = told_of(study)
+
+    one = next(cell for cell in told.cells if cell.name == "one")
+    assert "schedule.warmup_epochs" in {deviation.field for deviation in one.deviations}

@@ -1,6 +1,8 @@
 """`run`, `report` and `trial`: what they say, what they leave, and their exit codes."""
 
 import dataclasses
+import errno
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,8 @@ import pytest
 from commands import STUDY, called, record_of, recorded, the_plan, tree, written_study
 
 from ablations import tracking
+from ablations.request import Request
+from ablations.running import run_one
 from sweeps import executors
 from sweeps.execution import Ended, Execution
 from sweeps.plan import Plan
@@ -253,6 +257,58 @@ def test_a_trial_runs_here_by_the_beginning_of_its_key(
     assert {t.key: t.reason for t in the_plan(study, store=Path("runs")).trials}[
         trial.key
     ] == "finished"
+
+
+def test_a_full_disk_at_the_encoder_is_no_failure_of_the_trial(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = written_study(here)
+    trial = the_plan(study).trials[0]
+
+    def full(*_: object) -> int:
+        raise OSError(errno.EFBIG, "File too large")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    said = called(capsys, "trial", study, trial.key)
+    monkeypatch.undo()
+    monkeypatch.chdir(here)
+
+    assert said.code == 2
+    assert "the disk is full" in said.err
+    assert Store(Path("runs")).summaries() == ()
+
+
+def test_a_terminal_that_goes_away_is_no_failure_of_the_trial(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = written_study(here)
+    trial = the_plan(study).trials[0]
+
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            if "pre-training" in text:
+                raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+            return len(text)
+
+    monkeypatch.setattr("sys.stdout", Gone())
+    assert run_one(Request(study=str(study)), trial.key, keep="none") == 0
+
+    [summary] = Store(Path("runs")).summaries()
+    assert (summary.state, summary.error) == ("finished", None)
+
+
+@pytest.mark.parametrize(
+    "about", ['{"slots": 0}', '{"slots": "abc"}', '{"slots": null}', "[1]", "[" * 100_000]
+)
+def test_a_torn_note_on_the_machine_is_as_good_as_none(
+    here: Path, capsys: pytest.CaptureFixture[str], about: str
+) -> None:
+    study = written_study(here)
+    Store(Path("runs")).prepare()
+    (here / "runs" / "machine.json").write_text(about)
+
+    assert called(capsys, "plan", study).code == 0
+    assert called(capsys, "status").code in {0, 2}
 
 
 @pytest.mark.parametrize("torn", [b"", b"PK\x03\x04 half an archive", b"{}"])

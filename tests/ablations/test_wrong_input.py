@@ -41,6 +41,8 @@ STUDIES: dict[str, tuple[str | bytes, str]] = {
     "two documents": (STUDY + "---\n" + STUDY, "mine.yaml:1: a study file holds one document"),
     "larger than any study": ("# " + "x" * 1_000_001, "at most 1000000 bytes"),
     "a date for a text": (replaced("Does colour help?", "2026-01-01"), "put it in quotes"),
+    "a seed twice": (replaced("seeds: 2", "seeds: [0, 3, 0]"), "each seed stands once"),
+    "an axis named with a comma": (replaced("name: views", 'name: "a, b"'), "the axis name"),
     "unknown scale": (replaced("  laptop:", "  labtop:"), "did you mean 'laptop'"),
     "unknown table of numbers": (STUDY + "published: {from: figure-55}\n", "figure-5"),
 }
@@ -151,6 +153,10 @@ def test_wrong_images_stop_a_run_before_anything_trains(
         (("--set", "batch_size=65"), "batch_size: must be at most the number of training images"),
         (("--data", "none/of/it"), "--data: "),
         (("--tracking", "htp://x"), "--tracking: 'htp://x' is no address"),
+        (("--tracking", "http://[x"), "--tracking: 'http://[x' is no address"),
+        (("--tracking", ""), "--tracking: is empty"),
+        (("--set", "seed=3"), "--set: seed: each trial has its own; name them with --seeds"),
+        (("--seeds", "9" * 5000), "--seeds: a seed is below 2147483648"),
         (("--scale", "paper"), "--data"),
         (("--sede", "1"), "run has no option --sede; did you mean"),
         (("another.yaml",), "another.yaml"),
@@ -206,6 +212,19 @@ def test_the_shell_sees_the_exit_code_and_no_traceback(here: Path) -> None:
     assert (said.out, study.out) == ("", "")
     assert study.err.startswith("ablate: mine.yaml:1: ")
     assert len(study.err.splitlines()) == 1
+
+
+def test_a_store_inside_the_images_is_refused_before_it_is_made(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written_study(here)
+    (here / "pictures").mkdir()
+
+    said = called(capsys, "run", "mine.yaml", "--data", "pictures", "--store", "pictures/runs")
+
+    assert said.code == 2
+    assert "lies inside the images" in said.err
+    assert not (here / "pictures" / "runs").exists()
 
 
 @pytest.mark.parametrize("words", [("run",), ("plan",), ("report",)])

@@ -10,7 +10,7 @@ from toy_trials import toy_plan, toy_sweep
 from sweeps import Plan, Store, did_you_mean, load_plan, progress
 from sweeps.heartbeat import Heartbeat
 from sweeps.launches import save_plan
-from sweeps.processes import ProcessMark, this_process
+from sweeps.processes import ProcessMark, mark_of, this_process
 from sweeps.progress import Running
 
 
@@ -63,6 +63,11 @@ def test_a_process_number_that_was_given_out_again_is_another_process() -> None:
     assert me.alive()
     assert not ProcessMark(os.getpid(), "another moment", me.host).alive()
     assert not ProcessMark(2**22 + 1, "1", me.host).alive()
+
+
+@pytest.mark.parametrize("note", [[1], {}, {"pid": "abc"}, {"pid": None}, "x", None])
+def test_a_torn_note_names_a_process_that_does_not_run(note: object) -> None:
+    assert not mark_of(note).alive()
 
 
 def test_the_last_plan_is_read_back_and_a_torn_one_is_none(store: Store, small_plan: Plan) -> None:

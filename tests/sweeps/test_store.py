@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -103,6 +104,17 @@ def test_the_index_is_only_a_copy(half_done: Store, index: str) -> None:
             file.write_text(lines + lines.replace('"attempt":1', '"attempt":7'))
 
     assert Store(half_done.path).summaries() == expected
+
+
+def test_a_record_that_was_written_anew_is_read_anew(half_done: Store, small_plan: Plan) -> None:
+    half_done.summaries()
+    trial = small_plan.trials[0]
+    shutil.rmtree(half_done.trials / trial.key)  # by hand, and the index keeps its line
+    commit(half_done, trial, state="failed", error="ValueError: broken")
+
+    for store in (half_done, Store(half_done.path)):
+        [summary] = (one for one in store.summaries() if one.key == trial.key)
+        assert (summary.state, summary.attempt) == ("failed", 1)
 
 
 @contextmanager
