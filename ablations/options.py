@@ -22,9 +22,22 @@ Again = Annotated[
     bool, typer.Option("--again", help="Finished trials anew; their earlier records stay.")
 ]
 Failed = Annotated[bool, typer.Option("--failed", help="Trials that failed, once more.")]
+
+
+def _over_the_defaults(context: typer.Context, given: list[str] | None) -> list[str] | None:
+    """The settings of ablate.toml hold beside those of the command line, which win."""
+    defaults: list[str] = (context.default_map or {}).get("set") or []
+    return given if not given or given == defaults else [*defaults, *given]
+
+
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="FIELD=VALUE", help="A field for all cells; repeatable."),
+    typer.Option(
+        "--set",
+        metavar="FIELD=VALUE",
+        help="A field for all cells; repeatable.",
+        callback=_over_the_defaults,
+    ),
 ]
 Seeds = Annotated[
     str | None,

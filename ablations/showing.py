@@ -1,8 +1,10 @@
 """What `list`, `show` and `plan` print."""
 
 import json
+import os
 import sys
 from collections import Counter, defaultdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ablations.catalogue import cell_names, path_of, read_study, shipped
@@ -24,7 +26,13 @@ def console() -> "Console":
     """Standard output, without markup: names of cells may hold brackets."""
     from rich.console import Console
 
-    return Console(markup=False, highlight=False, emoji=False)
+    class Quiet(Console):
+        def on_broken_pipe(self) -> None:
+            """The reader (such as `head`) has seen enough: work goes on, and nothing more is shown."""
+            self.quiet = True
+            sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 -- to the end
+
+    return Quiet(markup=False, highlight=False, emoji=False)
 
 
 def print_json(value: Any) -> None:
@@ -71,8 +79,8 @@ def show_plan(request: Request, *, keep: Literal["none", "last"], as_json: bool)
     out = console()
     out.print(f"{the_plan.label}: {composed.study.question}")
     out.print(plan_table(the_plan))
-    for line in plan_lines(the_plan, price, request, slots=_slots(store.machine)):
-        out.print(line)
+    for line in plan_lines(the_plan, price, request, keep=keep, slots=_slots(store.machine)):
+        out.print(line, soft_wrap=True)  # a command that breaks in two runs something else
 
 
 def plan_table(the_plan: "Plan") -> Any:
@@ -94,7 +102,9 @@ def plan_table(the_plan: "Plan") -> Any:
     return table
 
 
-def plan_lines(the_plan: "Plan", price: "Cost", request: Request, *, slots: int) -> list[str]:
+def plan_lines(
+    the_plan: "Plan", price: "Cost", request: Request, *, keep: str, slots: int
+) -> list[str]:
     """What the plan amounts to, and the command that does it."""
     todo = len(the_plan.todo)
     lines = [f"{todo} of {len(the_plan.trials)} trials to run, {price.encoders} encoders to train"]
@@ -111,7 +121,9 @@ def plan_lines(the_plan: "Plan", price: "Cost", request: Request, *, slots: int)
             lines.append(
                 f"disk: {size(price.disk)} for the encoders' weights, --keep none spares it"
             )
-        lines.append(f"start with: ablate run {request.words()}")
+        more = " --again" * request.again + " --failed" * request.failed
+        more += "" if keep == "last" else f" --keep {keep}"
+        lines.append(f"start with: ablate run {request.words()}{more}")
     missing = [t.reason for t in the_plan.trials if t.reason.startswith(DATA_MISSING)]
     lines += [sentence.removeprefix(DATA_MISSING + ": ") for sentence in dict.fromkeys(missing)]
     if any(trial.reason.startswith("failed") for trial in the_plan.trials) and not request.failed:

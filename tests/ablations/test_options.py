@@ -1,6 +1,10 @@
 """The options: what each means, where its default comes from, and what it says when it is wrong."""
 
+import errno
+import io
 import json
+import shlex
+import sys
 import tomllib
 from pathlib import Path
 
@@ -10,6 +14,7 @@ from commands import Said, called, record_of, recorded, the_plan, written_study
 from ablations.errors import UsageError
 from ablations.request import parse_seeds, seeds_text
 from ablations.settings import Setting
+from ablations.showing import console
 from sweeps.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -118,6 +123,11 @@ def test_defaults_come_from_ablate_toml_and_options_win(
     assert seeds_of(by_file) == {3, 4}
     assert {t["config"]["epochs"] for t in by_file.json["trials"]} == {7, 0}
     assert seeds_of(by_option) == {0}
+    beside = called(capsys, "plan", study, "--json", "--set", "batch_size=16")
+    over = called(capsys, "plan", study, "--json", "--set", "epochs=3")
+    arms = [t["config"] for t in beside.json["trials"] if t["role"] == "arm"]
+    assert {(config["epochs"], config["batch_size"]) for config in arms} == {(7, 16)}
+    assert {t["config"]["epochs"] for t in over.json["trials"]} == {3, 0}
     assert "elsewhere" in called(capsys, "status").err
 
 
@@ -288,6 +298,46 @@ def test_all_wrong_options_are_told_at_once(capsys: pytest.CaptureFixture[str]) 
         "--seeds",
         "--device",
     ]
+
+
+def test_a_mapping_refines_what_stands_there_as_in_a_study_file(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = written_study(here)
+
+    said = called(capsys, "plan", study, "--json", "--set", "encoder={width: 0.125}")
+
+    encoders = [trial["config"]["encoder"] for trial in said.json["trials"]]
+    assert {(one["width"], one["stem"]) for one in encoders} == {(0.125, "small")}
+
+
+def test_the_command_that_a_plan_prints_is_that_of_the_plan_on_one_line(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = written_study(here)
+    monkeypatch.setenv("COLUMNS", "40")
+
+    said = called(capsys, "plan", study, "--again", "--keep", "none", "--seeds", "7,8")
+
+    [line] = (line for line in said.out.splitlines() if line.startswith("start with: "))
+    words = shlex.split(line.removeprefix("start with: ablate run "))
+    assert words == [str(study), "--seeds", "7,8", "--again", "--keep", "none"]
+
+
+def test_a_reader_that_has_seen_enough_stops_the_showing_and_not_the_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Gone(io.StringIO):
+        def write(self, _: str) -> int:
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr("sys.stdout", Gone())
+    out = console()
+
+    out.print("a line")
+    out.print("another line")
+    sys.stdout.write("and a third")
+    sys.stdout.close()
 
 
 def test_the_version_is_that_of_the_project(capsys: pytest.CaptureFixture[str]) -> None:

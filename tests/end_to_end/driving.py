@@ -89,7 +89,7 @@ def ablate(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 def records(store: Path) -> list[dict[str, Any]]:
-    files = sorted(store.glob("trials/*/*/record.json"))
+    files = sorted(store.glob("trials/*/[0-9]*/record.json"))
     return [json.loads(file.read_text(encoding="utf-8")) for file in files]
 
 
