@@ -24,6 +24,9 @@ from simclr_core.values import Frozen
 
 _TRIES = 10
 
+_COVERED = 0.1
+"""The part of the image that the official code's crop covers at least (min_object_covered)."""
+
 
 class CropChances(NamedTuple):
     """Where B images are cut, (top, left, height, width) in pixels, and which are mirrored."""
@@ -37,8 +40,12 @@ class Crop(Frozen):
 
     Area uniform in 8 to 100 % of the image, aspect (width over height) log-uniform in 3/4 to 4/3,
     rounded to whole pixels; of ten tries the first box that fits the image's own shape, else the
-    largest box in the middle whose aspect is allowed: torchvision's RandomResizedCrop. The official
-    code samples heights instead and so favours smaller areas (mean 0.43 at 32 px, here 0.49).
+    largest box in the middle whose aspect is allowed: torchvision's RandomResizedCrop.
+
+    The official code's sampler (TensorFlow's sample_distorted_bounding_box, with the whole image as
+    the object of which 10 % must be covered) draws the aspect uniformly, then the height uniformly
+    between those of the least and the largest area; it favours smaller areas: mean 0.43 at 32 px,
+    here 0.49. Where ten tries fail (it makes a hundred) both take the whole image.
     """
 
     kind: Literal["crop"] = "crop"
@@ -53,7 +60,13 @@ class Crop(Frozen):
     """The probability of a mirrored image."""
 
     interpolation: Interpolation = "bicubic"
-    """The filter; both widen where they shrink (antialias)."""
+    """The filter: Keys' cubic with a = -1/2, or a triangle."""
+
+    antialias: bool = True
+    """Whether the filter widens where it shrinks; without, a shrunk crop skips pixels."""
+
+    sampler: Literal["area", "height"] = "area"
+    """What is drawn beside the aspect: the paper's text, or the official code's sampler."""
 
     @field_validator("area")
     @classmethod
@@ -76,6 +89,8 @@ class Crop(Frozen):
         then move a border by a pixel.
         """
         uniform = draws.uniform(1 + 2 * _TRIES).to(torch.float64)
+        if self.sampler == "height":
+            return self._by_height(uniform, draws, shapes)
         height, width = shapes.unbind(1)
         area_BT = (height * width)[:, None] * _between(self.area, uniform[:, 1 : 1 + _TRIES])
         logarithms = (math.log(self.aspect[0]), math.log(self.aspect[1]))
@@ -105,7 +120,43 @@ class Crop(Frozen):
         one size; boxes lie inside each picture's own shape, so the padding is never seen.
         """
         size = images.shape[-1] if size is None else size
-        return resized_boxes(images, chances.boxes, chances.flipped, size, self.interpolation)
+        return resized_boxes(
+            images,
+            chances.boxes,
+            chances.flipped,
+            size,
+            self.interpolation,
+            antialias=self.antialias,
+        )
+
+    def _by_height(
+        self, uniform: Tensor, draws: Draws, shapes: Int64[Tensor, "B 2"]
+    ) -> CropChances:
+        """The official code's sampler, all tries at once; the first that is allowed counts."""
+        height_B1, width_B1 = shapes.to(torch.float64).split(1, dim=1)
+        whole_B1 = height_B1 * width_B1
+        aspect_BT = _between(self.aspect, uniform[:, 1 : 1 + _TRIES])
+        least_BT, most_BT = ((part * whole_B1 / aspect_BT).sqrt().round() for part in self.area)
+        # The tallest whose rounded width still fits.
+        fitting_BT = ((width_B1 + 0.5 - 1e-7) / aspect_BT).floor()
+        too_wide_BT = (most_BT * aspect_BT).round() > width_B1
+        most_BT = torch.where(too_wide_BT, fitting_BT, most_BT).minimum(height_B1)
+        least_BT = least_BT.minimum(most_BT)
+        steps_BT = (uniform[:, 1 + _TRIES :] * (most_BT - least_BT + 1)).floor()
+        heights_BT = least_BT + steps_BT
+        widths_BT = (heights_BT * aspect_BT).round()
+        area_BT = heights_BT * widths_BT
+        least_area, most_area = (part * whole_B1 for part in self.area)
+        fits_BT = (widths_BT >= 1) & (widths_BT <= width_B1)
+        fits_BT &= (heights_BT >= 1) & (heights_BT <= height_B1)
+        fits_BT &= (area_BT >= least_area) & (area_BT <= most_area)
+        fits_BT &= area_BT >= _COVERED * whole_B1
+        first_B1 = fits_BT.to(torch.int64).argmax(1, keepdim=True)
+        drawn_B2 = torch.cat([heights_BT.gather(1, first_B1), widths_BT.gather(1, first_B1)], 1)
+        sides_B2 = torch.where(fits_BT.any(1, keepdim=True), drawn_B2.to(torch.int64), shapes)
+        # TensorFlow draws a corner below the room, so that the last row and column come less often.
+        corner_B2 = draws.integers((shapes - sides_B2).clamp(min=1))
+        return CropChances(torch.cat([corner_B2, sides_B2], dim=1), uniform[:, 0] < self.flip)
 
     def _largest(self, shapes: Tensor) -> Tensor:
         """The largest height and width with an allowed aspect."""

@@ -23,10 +23,13 @@ class ColourChances(NamedTuple):
 
     jittered: Bool[Tensor, " B"]
     brightness: Float[Tensor, " B"]
+    """A factor, or what is added."""
     contrast: Float[Tensor, " B"]
     saturation: Float[Tensor, " B"]
     hue: Float[Tensor, " B"]
     dropped: Bool[Tensor, " B"]
+    order: Int64[Tensor, "B 4"]
+    """Which of brightness, contrast, saturation and hue (0 to 3) comes first, second, ..."""
 
 
 class Colour(Frozen):
@@ -36,13 +39,21 @@ class Colour(Frozen):
     from the image's mean grey), saturation (away from each pixel's grey), all with factors uniform
     in [max(0, 1 - 0.8 s), 1 + 0.8 s], and a turn of the hue, uniform in [-0.2 s, 0.2 s] of the
     circle, exact in HSV. That is torchvision's ColorJitter in the fixed order of the paper's
-    listing; the official code shuffles the four.
+    listing. The paper's other listing, for TensorFlow, adds to the brightness; the official code
+    shuffles the four.
     """
 
     kind: Literal["colour"] = "colour"
 
     strength: float = Field(default=1.0, ge=0, le=2.5)
     """s: 1 for ImageNet, 0.5 for CIFAR-10 (appendices A and B.9); at 2.5 the hue is lost."""
+
+    brightness: Literal["multiplicative", "additive"] = "multiplicative"
+    """Times a factor (the paper's PyTorch listing), or plus a number uniform in [-0.8 s, 0.8 s]
+    (its TensorFlow listing, and the official code until June 2020)."""
+
+    order: Literal["fixed", "random"] = "fixed"
+    """Of the four: as listed, or each of the 24 orders as likely for each image (official code)."""
 
     jitter_probability: float = Field(default=0.8, ge=0, le=1)
     """How many of the views are jittered."""
@@ -51,29 +62,69 @@ class Colour(Frozen):
     """How many of the views become grey."""
 
     def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> ColourChances:
-        """Six numbers an image, drawn whether or not the image is jittered."""
-        del shapes
-        uniform = draws.uniform(6)
+        """Ten numbers an image, drawn whether or not the image is jittered."""
+        uniform = draws.uniform(10)
         low, high = max(0.0, 1 - 0.8 * self.strength), 1 + 0.8 * self.strength
         factors = low + (high - low) * uniform[:, 1:4]
+        multiplies = self.brightness == "multiplicative"
+        added = 0.8 * self.strength * (2 * uniform[:, 1] - 1)
+        listed = torch.arange(4).expand(len(shapes), 4)
         return ColourChances(
             jittered=uniform[:, 0] < self.jitter_probability,
-            brightness=factors[:, 0],
+            brightness=factors[:, 0] if multiplies else added,
             contrast=factors[:, 1],
             saturation=factors[:, 2],
             hue=0.2 * self.strength * (2 * uniform[:, 4] - 1),
             dropped=uniform[:, 5] < self.drop_probability,
+            order=listed if self.order == "fixed" else uniform[:, 6:].argsort(1),
         )
 
     def apply(
         self, images: Float[Tensor, "B 3 S S"], chances: ColourChances
     ) -> Float[Tensor, "B 3 S S"]:
         """Jitter and drop; an image that is neither jittered nor dropped comes out bit for bit."""
-        jittered, *jitter, dropped = chances
+        jittered, *jitter, dropped, order = chances
         planes = images.transpose(0, 1)
-        planes = changed_where(planes, jittered, _jitter, *jitter)
+        if self.order == "fixed" and self.brightness == "multiplicative":
+            planes = changed_where(planes, jittered, _jitter, *jitter)
+        else:
+            planes = self._one_by_one(planes, jittered, jitter, order)
         planes = changed_where(planes, dropped, _drop)
         return planes.transpose(0, 1)
+
+    def _one_by_one(
+        self, planes: Tensor, jittered: Tensor, jitter: list[Tensor], order: Tensor
+    ) -> Tensor:
+        """The four in each image's own order: four rounds, in each those images that are at it."""
+        brighten = _multiply if self.brightness == "multiplicative" else _add
+        changes = (brighten, _contrast, _saturate, _turn)
+        for place in range(4):
+            for which, (change, amount) in enumerate(zip(changes, jitter, strict=True)):
+                at_it = jittered & (order[:, place] == which)
+                planes = changed_where(planes, at_it, change, amount)
+        return planes
+
+
+def _multiply(planes_CMSS: Tensor, factor_M: Tensor) -> Tensor:
+    return planes_CMSS.mul_(factor_M[:, None, None]).clamp_(0, 1)
+
+
+def _add(planes_CMSS: Tensor, amount_M: Tensor) -> Tensor:
+    return planes_CMSS.add_(amount_M[:, None, None]).clamp_(0, 1)
+
+
+def _contrast(planes_CMSS: Tensor, factor_M: Tensor) -> Tensor:
+    mean_M = _grey(planes_CMSS).mean((1, 2))
+    rest_M = (1 - factor_M) * mean_M
+    return planes_CMSS.mul_(factor_M[:, None, None]).add_(rest_M[:, None, None]).clamp_(0, 1)
+
+
+def _saturate(planes_CMSS: Tensor, factor_M: Tensor) -> Tensor:
+    return torch.lerp(_grey(planes_CMSS), planes_CMSS, factor_M[:, None, None]).clamp_(0, 1)
+
+
+def _turn(planes_CMSS: Tensor, turns_M: Tensor) -> Tensor:
+    return _turned(planes_CMSS.flatten(2), turns_M).view_as(planes_CMSS)
 
 
 def _jitter(

@@ -26,6 +26,8 @@ def resized_boxes(
     flipped: Bool[Tensor, " B"],
     size: int,
     interpolation: Interpolation,
+    *,
+    antialias: bool = True,
 ) -> Float[Tensor, "B 3 size size"]:
     """Boxes (top, left, height, width) of pictures, resized to a square and mirrored where flipped.
 
@@ -37,8 +39,10 @@ def resized_boxes(
     num, _, height, width = pictures.shape
     top, left, box_height, box_width = boxes.unbind(1)
     upright = torch.zeros_like(flipped)
-    rows_BSH = _weights(top, box_height, upright, height, size, interpolation)
-    columns_BSW = _weights(left, box_width, flipped, width, size, interpolation)
+    rows_BSH = _weights(top, box_height, upright, height, size, interpolation, antialias=antialias)
+    columns_BSW = _weights(
+        left, box_width, flipped, width, size, interpolation, antialias=antialias
+    )
     if pictures.dtype == torch.uint8:
         rows_BSH.mul_(1 / 255)
     flat = pictures.to(torch.float32).reshape(num, 3 * height, width)
@@ -69,6 +73,8 @@ def _weights(
     length: int,
     size: int,
     interpolation: Interpolation,
+    *,
+    antialias: bool,
 ) -> Tensor:
     """The resizing matrix [B, S, L] of a range start, ..., start + extent - 1 along one side.
 
@@ -84,7 +90,8 @@ def _weights(
     outside_BL = (pixel_L < start[:, None]) | (pixel_L >= (start + extent)[:, None])
     position_BL = outside_BL * _FAR + (pixel_L + 0.5)
     distance = (position_BL[:, None, :] - centre_BS[:, :, None]).abs_()
-    distance.mul_(scale_B1.clamp(min=1).reciprocal()[:, :, None])
+    if antialias:
+        distance.mul_(scale_B1.clamp(min=1).reciprocal()[:, :, None])
     weights = _cubic(distance) if interpolation == "bicubic" else (1 - distance).clamp_(min=0)
     return weights.div_(weights.sum(2, keepdim=True))
 

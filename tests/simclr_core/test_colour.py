@@ -2,6 +2,7 @@
 
 import colorsys
 import itertools
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ def test_jitter_is_torchvisions_four_adjustments_in_order_then_grey(strength: fl
     changed = colour.apply(images, chances)
 
     for image, before, jittered, brightness, contrast, saturation, hue, dropped in zip(
-        changed, images, *(field.tolist() for field in chances), strict=True
+        changed, images, *(field.tolist() for field in chances[:-1]), strict=True
     ):
         expected = before
         if jittered:
@@ -44,7 +45,13 @@ def test_a_hue_turned_is_that_of_pythons_own_hsv(pixel: tuple[int, ...], percent
     image = torch.tensor(pixel).div(255).view(1, 3, 1, 1).expand(1, 3, 2, 2)
     one = torch.ones(1)
     chances = ColourChances(
-        one.bool(), one, one, one, torch.tensor([percent / 100]), one.bool() ^ True
+        one.bool(),
+        one,
+        one,
+        one,
+        torch.tensor([percent / 100]),
+        one.bool() ^ True,
+        torch.arange(4)[None],
     )
 
     changed = Colour().apply(image, chances)
@@ -94,3 +101,44 @@ def test_without_strength_only_rounding_changes_a_colour() -> None:
     changed = colour.apply(images, chances_of(colour, 20, 16))
 
     assert float((changed - images).abs().max()) < 1e-6
+
+
+ADJUSTMENTS = (TF.adjust_brightness, TF.adjust_contrast, TF.adjust_saturation, TF.adjust_hue)
+
+
+@pytest.mark.parametrize("brightness", ["multiplicative", "additive"])
+@pytest.mark.parametrize("order", ["fixed", "random"])
+def test_jitter_in_any_order_and_with_added_brightness_is_torchvisions_one_by_one(
+    brightness: str, order: str
+) -> None:
+    colour = Colour(brightness=brightness, order=order, drop_probability=0)
+    images, chances = made_images(64, 24), chances_of(colour, 64, 24)
+
+    changed = colour.apply(images, chances)
+
+    for row, (image, before) in enumerate(zip(changed, images, strict=True)):
+        expected = before
+        amounts = [float(field[row]) for field in chances[1:5]]
+        for which in chances.order[row].tolist() if chances.jittered[row] else ():
+            if which == 0 and brightness == "additive":
+                expected = (expected + amounts[0]).clamp(0, 1)
+            else:
+                expected = ADJUSTMENTS[which](expected, amounts[which])
+        assert float((image - expected).abs().max()) < 0.003 * GREY_LEVEL
+
+
+@pytest.mark.statistical
+def test_each_of_the_24_orders_comes_as_often_and_added_brightness_is_uniform() -> None:
+    found = chances_of(Colour(order="random", brightness="additive", strength=0.5), 24_000, 32)
+
+    orders = Counter(map(tuple, found.order.tolist()))
+    assert len(orders) == 24
+    assert stats.chisquare(list(orders.values())).pvalue > FALSE_ALARM
+    law = stats.uniform(-0.4, 0.8)
+    assert stats.kstest(found.brightness.numpy(), law.cdf).pvalue > FALSE_ALARM
+
+
+def test_the_order_leaves_the_other_chances_as_they_were() -> None:
+    fixed, shuffled = (chances_of(Colour(order=order), 50, 32) for order in ("fixed", "random"))
+
+    assert all(torch.equal(a, b) for a, b in zip(fixed[:-1], shuffled[:-1], strict=True))
