@@ -36,9 +36,15 @@ def in_blocks_pays(u_MD: Tensor) -> bool:
     return len(u_MD) > _ONE_MATRIX["cpu" if u_MD.is_cpu else "gpu"]
 
 
-def nt_xent_in_blocks(u_MD: Float[Tensor, "M D"], temperature: float) -> Float[Tensor, ""]:
-    """The mean loss in nats of unit rows, whose partner stands M / 2 further; differentiable once."""
-    loss: Tensor = _InBlocks.apply(u_MD, temperature)  # pyright: ignore[reportAssignmentType]
+def nt_xent_in_blocks(
+    u_MD: Float[Tensor, "M D"], temperature: float, *, unit: bool = True
+) -> Float[Tensor, ""]:
+    """The mean loss in nats of rows whose partner stands M / 2 further; differentiable once.
+
+    `unit` says that the rows have length 1, so that no similarity exceeds 1 / t.
+    """
+    bounded = unit and 2 / temperature < _CONSTANT_SHIFT
+    loss: Tensor = _InBlocks.apply(u_MD, temperature, bounded)  # pyright: ignore[reportAssignmentType]
     return loss
 
 
@@ -46,24 +52,25 @@ class _InBlocks(torch.autograd.Function):
     """Value and gradient together, since the second needs most of what the first computes."""
 
     @staticmethod
-    def forward(ctx: Any, u_MD: Tensor, temperature: float) -> Tensor:
+    def forward(ctx: Any, u_MD: Tensor, temperature: float, bounded: bool) -> Tensor:  # noqa: FBT001 -- autograd's form
         scaled_MD = u_MD.detach() / temperature
-        logsum_M = _log_sums(u_MD, scaled_MD, temperature)
+        logsum_M = _log_sums(u_MD, scaled_MD, temperature, bounded=bounded)
         half = len(u_MD) // 2
         positives = 2 * (u_MD[:half] * scaled_MD[half:]).sum()
         if ctx.needs_input_grad[0]:
-            ctx.save_for_backward(_gradient(u_MD, scaled_MD, logsum_M, temperature))
+            gradient_MD = _gradient(u_MD, scaled_MD, logsum_M, temperature, bounded=bounded)
+            ctx.save_for_backward(gradient_MD)
         return (logsum_M.sum() - positives) / len(u_MD)
 
     @staticmethod
-    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, None, None]:
         [gradient_MD] = ctx.saved_tensors
-        return gradient_MD * grad_outputs[0], None
+        return gradient_MD * grad_outputs[0], None, None
 
 
-def _log_sums(u_MD: Tensor, scaled_MD: Tensor, temperature: float) -> Tensor:
+def _log_sums(u_MD: Tensor, scaled_MD: Tensor, temperature: float, *, bounded: bool) -> Tensor:
     """Log r_i of each row."""
-    if 2 / temperature < _CONSTANT_SHIFT:
+    if bounded:
         # No s exceeds 1 / t, and none lies so far below it that exp would leave the range.
         sums_M = u_MD.new_zeros(len(u_MD))
         for rows, columns, s_IJ in _pairs(u_MD, scaled_MD):
@@ -80,13 +87,14 @@ def _log_sums(u_MD: Tensor, scaled_MD: Tensor, temperature: float) -> Tensor:
     return logsum_M
 
 
-def _gradient(u_MD: Tensor, scaled_MD: Tensor, logsum_M: Tensor, temperature: float) -> Tensor:
+def _gradient(
+    u_MD: Tensor, scaled_MD: Tensor, logsum_M: Tensor, temperature: float, *, bounded: bool
+) -> Tensor:
     """dL/du_i for all rows."""
     gradient_MD = scaled_MD.roll(len(u_MD) // 2, dims=0).mul_(-2)
-    constant = 2 / temperature < _CONSTANT_SHIFT
     inverse_M = (1 / temperature - logsum_M).exp_()  # 1 / r_i, shifted as below
     for rows, columns, s_IJ in _pairs(u_MD, scaled_MD):
-        if constant:
+        if bounded:
             w_IJ = s_IJ.sub_(1 / temperature).exp_()
             w_IJ.mul_(inverse_M[rows, None] + inverse_M[columns])
         else:

@@ -20,8 +20,7 @@ class NTXent(Frozen):
 
     Each view must find its partner among the 2N - 1 others by cosine similarity s:
     l(i, j) = -log( exp(s_ij / t) / sum_{k != i} exp(s_ik / t) ), in nats, averaged over all views.
-    An encoder that maps all images to one point pays log(2N - 1). The official code returns twice
-    this value (the sum of both directions' means).
+    An encoder that maps all images to one point pays log(2N - 1).
 
     Small batches take one matrix and autograd, larger ones blocks: the same up to rounding.
     """
@@ -31,14 +30,22 @@ class NTXent(Frozen):
     temperature: float = Field(default=0.1, gt=0, allow_inf_nan=False)
     """Divides the similarities; 0.1 for ImageNet, 0.5 for CIFAR-10 (table 5, appendix B.9)."""
 
+    normalise: bool = True
+    """Cosine similarities; without, inner products of z as they are (table 5, "no l2 norm")."""
+
+    multiple: Literal[1, 2] = 1
+    """1 is algorithm 1's mean over 2N views; the official code adds both directions' means: 2."""
+
     def __call__(self, z_MD: Float[Tensor, "M D"]) -> Float[Tensor, ""]:
         # exp(1 / t) leaves half precision's range below t = 0.09: never logits in half.
         with torch.autocast(z_MD.device.type, enabled=False):
-            u_MD = _unit(z_MD)
+            u_MD = _unit(z_MD) if self.normalise else _wide(z_MD)
             if in_blocks_pays(u_MD):
-                return nt_xent_in_blocks(u_MD, self.temperature)
-            logits_MM = (u_MD @ u_MD.T).div_(self.temperature).fill_diagonal_(-torch.inf)
-            return F.cross_entropy(logits_MM, _partners(z_MD))
+                loss = nt_xent_in_blocks(u_MD, self.temperature, unit=self.normalise)
+            else:
+                logits_MM = (u_MD @ u_MD.T).div_(self.temperature).fill_diagonal_(-torch.inf)
+                loss = F.cross_entropy(logits_MM, _partners(z_MD))
+            return loss if self.multiple == 1 else self.multiple * loss
 
 
 # A second member makes it a union: Annotated[NTXent | ..., Field(discriminator="kind")].
@@ -63,7 +70,11 @@ def contrastive_accuracy(z_MD: Float[Tensor, "M D"]) -> Float[Tensor, ""]:
 
 
 def _unit(z_MD: Tensor) -> Tensor:
-    return F.normalize(z_MD if z_MD.dtype == torch.float64 else z_MD.float(), dim=1)
+    return F.normalize(_wide(z_MD), dim=1)
+
+
+def _wide(z_MD: Tensor) -> Tensor:
+    return z_MD if z_MD.dtype == torch.float64 else z_MD.float()
 
 
 def _partners(z_MD: Tensor) -> Tensor:

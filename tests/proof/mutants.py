@@ -46,15 +46,15 @@ MUTANTS = (
     Mutant(
         "embeddings are not normalised",
         "losses.py",
-        "F.normalize(z_MD if z_MD.dtype == torch.float64 else z_MD.float(), dim=1)",
-        "(z_MD if z_MD.dtype == torch.float64 else z_MD.float())",
+        "u_MD = _unit(z_MD) if self.normalise else _wide(z_MD)",
+        "u_MD = _wide(z_MD)",
         T,
     ),
     Mutant(
         "normalised over the batch in place of the embedding",
         "losses.py",
-        "z_MD.float(), dim=1)",
-        "z_MD.float(), dim=0)",
+        "F.normalize(_wide(z_MD), dim=1)",
+        "F.normalize(_wide(z_MD), dim=0)",
         T,
     ),
     Mutant(
@@ -105,7 +105,7 @@ MUTANTS = (
     Mutant(
         "a constant shift at every temperature",
         "contrast.py",
-        "    if 2 / temperature < _CONSTANT_SHIFT:\n        # No s",
+        "    if bounded:\n        # No s",
         "    if True:\n        # No s",
         T,
     ),
@@ -127,16 +127,18 @@ MUTANTS = (
     Mutant(
         "one crop for the whole batch",
         "augmentations.py",
-        "return CropChances(torch.cat([corner_B2, sides_B2], dim=1), uniform[:, 0] < self.flip)",
-        "boxes = torch.cat([corner_B2, sides_B2], dim=1)\n"
-        "        return CropChances(boxes[:1].expand_as(boxes), uniform[:, 0] < self.flip)",
+        "draws.integers(room_B2 + 1), room_B2 // 2)\n"
+        "        return CropChances(torch.cat([corner_B2, sides_B2], dim=1), ",
+        "draws.integers(room_B2 + 1), room_B2 // 2)\n"
+        "        boxes = torch.cat([corner_B2, sides_B2], dim=1)\n"
+        "        return CropChances(boxes[:1].expand_as(boxes), ",
         "test_augmentations.py test_crops.py",
     ),
     Mutant(
         "one jitter for the whole batch",
         "colour.py",
-        "            brightness=factors[:, 0],",
-        "            brightness=factors[:1, 0].expand(len(factors)),",
+        "brightness=factors[:, 0] if multiplies else added,",
+        "brightness=factors[:1, 0].expand(len(factors)),",
         "test_augmentations.py test_colour.py",
     ),
     Mutant(
@@ -170,10 +172,10 @@ MUTANTS = (
     Mutant(
         "grey before the jitter",
         "colour.py",
-        "        planes = changed_where(planes, jittered, _jitter, *jitter)\n"
-        "        planes = changed_where(planes, dropped, _drop)\n",
-        "        planes = changed_where(planes, dropped, _drop)\n"
-        "        planes = changed_where(planes, jittered, _jitter, *jitter)\n",
+        "            planes = changed_where(planes, jittered, _jitter, *jitter)\n",
+        "            planes = changed_where(planes, dropped, _drop)\n"
+        "            planes = changed_where(planes, jittered, _jitter, *jitter)\n"
+        "            return planes.transpose(0, 1)\n",
         "test_colour.py",
     ),
     Mutant(
@@ -240,6 +242,20 @@ MUTANTS = (
         'return base, [], _steps(cell, "branch", square, chance, size)',
         'return base, [], _steps(cell, "base", square, chance, size)',
         "test_views.py",
+    ),
+    Mutant(
+        "jitter in one order for the whole batch",
+        "colour.py",
+        "uniform[:, 6:].argsort(1)",
+        "uniform[:1, 6:].argsort(1).expand(len(shapes), 4)",
+        "test_colour.py",
+    ),
+    Mutant(
+        "the official sampler without its least cover",
+        "augmentations.py",
+        "        fits_BT &= area_BT >= _COVERED * whole_B1\n",
+        "",
+        "test_crops.py",
     ),
     # Encoder, head, optimiser, schedule.
     Mutant(

@@ -59,6 +59,21 @@ def test_value_and_gradient_are_those_of_one_matrix(
     torch.testing.assert_close(gradient, wanted, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("length", [0.1, 1.0, 40.0])
+def test_rows_of_any_length_give_what_one_matrix_gives(length: float) -> None:
+    ours = (length * embeddings(9)).requires_grad_()
+    theirs = ours.detach().clone().requires_grad_()
+
+    loss = NTXent(temperature=0.5, normalise=False)(ours)
+    logits = (theirs @ theirs.T / 0.5).fill_diagonal_(-torch.inf)
+    expected = F.cross_entropy(logits, torch.arange(18).roll(9))
+    loss.backward()
+    expected.backward()
+
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-12)
+    torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-10, atol=1e-12)
+
+
 @pytest.mark.parametrize("temperature", [LARGE, SMALL])
 def test_value_and_gradient_are_those_of_lightly(temperature: float) -> None:
     ours, theirs = embeddings(9).requires_grad_(), embeddings(9).requires_grad_()

@@ -66,6 +66,36 @@ def test_loss_and_gradient_are_those_of_lightly(temperature: float) -> None:
     torch.testing.assert_close(ours.grad, theirs.grad, rtol=0, atol=1e-10)
 
 
+def by_hand(z: Tensor, temperature: float) -> float:
+    """Equation 1 with inner products in the place of cosines, number by number."""
+    rows, half, total = z.tolist(), len(z) // 2, 0.0
+    for i, row in enumerate(rows):
+        s = [sum(a * b for a, b in zip(row, other, strict=True)) / temperature for other in rows]
+        highest = max(s[k] for k in range(len(s)) if k != i)
+        others = sum(math.exp(s[k] - highest) for k in range(len(s)) if k != i)
+        total += highest + math.log(others) - s[(i + half) % len(s)]
+    return total / len(rows)
+
+
+@pytest.mark.parametrize("length", [0.3, 1.0, 30.0])
+def test_without_normalising_inner_products_take_the_place_of_cosines(length: float) -> None:
+    z = length * embeddings(6)
+
+    loss = NTXent(temperature=0.5, normalise=False)(z)
+
+    assert loss.item() == pytest.approx(by_hand(z, 0.5), rel=1e-12)
+
+
+def test_the_official_multiple_is_the_sum_of_both_directions_means() -> None:
+    z = embeddings(6).requires_grad_()
+
+    [once] = torch.autograd.grad(NTXent()(z), z)
+    [twice] = torch.autograd.grad(NTXent(multiple=2)(z), z)
+
+    assert NTXent(multiple=2)(z).item() == pytest.approx(2 * equation_1(z.tolist(), 0.1), rel=1e-12)
+    torch.testing.assert_close(twice, 2 * once)
+
+
 def test_the_gradient_is_that_of_finite_differences() -> None:
     assert torch.autograd.gradcheck(NTXent(temperature=0.3), (embeddings(3).requires_grad_(),))
 
