@@ -32,7 +32,7 @@ mutants: $(READY)
 	@PART=mutants .venv/bin/python tests/proof
 
 bench: $(READY)
-	@PYTHONPATH=. .venv/bin/python tests/benchmarks/speed.py
+	@for name in views losses speed; do PYTHONPATH=. .venv/bin/python tests/benchmarks/$$name.py || exit 1; done
 
 lock: $(READY)
 	@sh .ci/lock

@@ -53,8 +53,9 @@ def test_float32_is_float64_up_to_rounding(num_images: int, temperature: float) 
     assert loss.item() == pytest.approx(expected.item(), rel=2e-5, abs=2e-5)
     assert z.grad is not None
     assert wide.grad is not None
-    scale = float(wide.grad.abs().max())
-    torch.testing.assert_close(z.grad.double(), wide.grad, rtol=0, atol=2e-4 * scale + 1e-12)
+    # Shares near 1 are rounded by 6e-8; what they multiply is 1 / (M t) large.
+    allowed = 2e-4 * float(wide.grad.abs().max()) + 1e-6 / (2 * num_images * temperature)
+    torch.testing.assert_close(z.grad.double(), wide.grad, rtol=0, atol=allowed)
 
 
 MEASURE = """
