@@ -41,10 +41,6 @@ def run_study(request: Request, *, keep: Keep, tracking: str | None) -> int:
 
     composed, store = compose(request)
     plan = planned(composed, store.known())
-    # The plan rests on the index; the records themselves are read before a trial counts as finished.
-    rested = len(list(store.records(trial.key for trial in plan.trials if not trial.todo)))
-    if rested and store.sentences:
-        plan = planned(composed, store.known())
     _refuse_missing_data(plan)
     tracking_uri(store, tracking)
     decode(plan.todo, store)

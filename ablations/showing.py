@@ -66,6 +66,7 @@ def show_file(name: str) -> None:
 def show_plan(request: Request, *, keep: Literal["none", "last"], as_json: bool) -> None:
     """The plan, for people by cell and for programs by trial."""
     from ablations.planning import compose, cost, planned
+    from ablations.timing import slots_at
 
     composed, store = compose(request)
     known = store.known()
@@ -79,7 +80,7 @@ def show_plan(request: Request, *, keep: Literal["none", "last"], as_json: bool)
     out = console()
     out.print(f"{the_plan.label}: {composed.study.question}")
     out.print(plan_table(the_plan))
-    for line in plan_lines(the_plan, price, request, keep=keep, slots=_slots(store.machine)):
+    for line in plan_lines(the_plan, price, request, keep=keep, slots=slots_at(store.machine)):
         out.print(line, soft_wrap=True)  # a command that breaks in two runs something else
 
 
@@ -165,13 +166,6 @@ def size(num_bytes: float) -> str:
             return f"{num_bytes:.0f} {unit}"
         num_bytes /= 1000
     return f"{num_bytes:.1f} TB"
-
-
-def _slots(machine: Any) -> int:
-    from ablations.timing import known
-
-    about = known(machine)
-    return 1 if about is None else about.slots
 
 
 def _cells(study: Study) -> dict[str, int]:

@@ -4,11 +4,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ablations import timing
 from ablations.errors import UsageError
 from ablations.progress import as_json, line, table
 from ablations.showing import console, print_json
 from ablations.study import ScaleName
+from ablations.timing import slots_at
 from sweeps.launches import load_plan, studies
 from sweeps.nearest import did_you_mean
 from sweeps.progress import progress
@@ -45,12 +45,6 @@ def show_status(
         return 130
 
 
-def slots_of(store: Store) -> int:
-    """Trials at a time on this store's machine; 1 before it was timed."""
-    about = timing.known(store.machine)
-    return 1 if about is None else about.slots
-
-
 def _labels(store: Store, study: str | None, scale: ScaleName | None) -> list[str]:
     known = studies(store)
     name = None if study is None else Path(study).stem
@@ -78,7 +72,7 @@ def _print(store: Store, labels: list[str], *, json: bool) -> None:
     for label in labels:
         plan = load_plan(store, label)
         if plan is not None:
-            state = as_json(progress(store, plan, slots=slots_of(store)))
+            state = as_json(progress(store, plan, slots=slots_at(store.machine)))
             found.append({"study": plan.study, "scale": plan.scale, **state})
     print_json({"store": str(store.path), "studies": found})
 
@@ -94,7 +88,7 @@ def _shown(store: Store, labels: list[str]) -> Any:
         if plan is None:
             parts += [f"{label}: its last plan cannot be read; the next run writes it anew", ""]
             continue
-        state = progress(store, plan, slots=slots_of(store))
+        state = progress(store, plan, slots=slots_at(store.machine))
         parts += [f"{label}: {line(state)}", table(state, METRIC, "top-1 %")]
         for cell in state.cells:
             parts += [

@@ -86,6 +86,12 @@ def known(file: Path) -> Machine | None:
         return None
 
 
+def slots_at(file: Path) -> int:
+    """Trials at a time on the machine that a store knows; 1 before it was timed."""
+    about = known(file)
+    return 1 if about is None else about.slots
+
+
 def measure(device: Device) -> Machine:
     """Times a few steps in each setting and chooses the quickest for many trials together."""
     import torch

@@ -102,9 +102,12 @@ class TrialContext:
 
     def refuse(self, stage: str, why: str) -> None:
         """The artifact of a stage cannot be used: it is set aside, and the trial makes it anew."""
+        told = len(self.store.sentences)
         self.store.set_aside(self.store.artifact(stage, self._key(stage)), why)
-        self.log(f"{self.store.sentences.pop()}; it is made anew")
-        self.reused.remove(stage)
+        for said in self.store.sentences[told:]:
+            self.log(f"{said}; it is made anew")
+        del self.store.sentences[told:]
+        self.reused = [name for name in self.reused if name != stage]
 
     def keep(self, stage: str, write: Callable[[Path], None]) -> None:
         """Keeps what a stage made: `write` fills an empty folder, kept whole or not at all.

@@ -333,17 +333,21 @@ def test_a_torn_encoder_is_set_aside_and_trained_anew(
     assert len(list((store.path / "set-aside").iterdir())) == 1
 
 
+@pytest.mark.parametrize("everything", [False, True])
 def test_a_record_that_became_unreadable_is_run_again_in_the_same_launch(
     here: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     tracker: Tracker,
+    *,
+    everything: bool,
 ) -> None:
     study, plan = complete(here)
     store = Store(Path("runs"))
     assert len(store.summaries()) == len(plan.trials)  # the index has all of them
-    lost = plan.trials[1]
-    (store.trials / lost.key / "001" / "record.json").write_text("torn")
+    lost = plan.trials if everything else plan.trials[1:2]
+    for trial in lost:
+        (store.trials / trial.key / "001" / "record.json").write_text("torn")
     asked: list[str] = []
 
     def execute(plan: Plan, *_: Any, **__: Any) -> Execution:
@@ -355,7 +359,7 @@ def test_a_record_that_became_unreadable_is_run_again_in_the_same_launch(
 
     said = called(capsys, "run", study)
 
-    assert asked == [lost.key]
+    assert asked == [trial.key for trial in lost]
     assert "cannot be read" in said.err
     assert tracker.closed
 

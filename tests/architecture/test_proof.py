@@ -1,0 +1,46 @@
+"""The proof's own parts: each fault can be planted, each part has its files, and pages tell its size."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from proof.mutants import MUTANTS, Mutant
+from proof.mutate import planted
+from proof.parts import PARTS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.fault)
+def test_a_fault_has_its_place_and_its_tests(mutant: Mutant) -> None:
+    before = (ROOT / "simclr_core" / mutant.file).read_text("utf-8")
+
+    after = planted(before, mutant)
+
+    assert after != before
+    compile(after, mutant.file, "exec")
+    assert all((ROOT / "tests/simclr_core" / name).is_file() for name in mutant.tests.split())
+
+
+def test_a_fault_without_its_place_is_refused() -> None:
+    with pytest.raises(ValueError, match="stands 0 times"):
+        planted("x = 1", MUTANTS[0])
+
+
+@pytest.mark.parametrize("name", list(PARTS))
+def test_a_part_covers_files_that_are_there(name: str) -> None:
+    part = PARTS[name]
+
+    assert all(list(ROOT.glob(glob)) for glob in part.sources)
+    assert all((ROOT / test).is_file() for test in part.tests)
+
+
+@pytest.mark.parametrize("page", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_pages_tell_how_much_is_proven_as_it_was_last_counted(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    kept = json.loads((ROOT / "tests/proof/results.json").read_text("utf-8"))
+
+    assert re.findall(r"(\d+) (?:planted )?faults", text) == [str(len(MUTANTS))]
+    counted = str(sum(len(part["rows"]) for part in kept.values()))
+    assert set(re.findall(r"(\d+) properties", text)) <= {counted}
