@@ -16,6 +16,7 @@ from simclr_core.config import Config
 from simclr_core.data import data_at, fingerprint
 from simclr_core.errors import DataError, DataMissing
 from simclr_core.execution import resolve_device
+from simclr_core.losses import Labelled
 from simclr_core.settings import default_settings, mistakes
 from sweeps.axes import AnyAxis
 from sweeps.errors import PlanError
@@ -33,6 +34,9 @@ COMPANIONS = (
     ),
 )
 """What every study has without saying so."""
+
+LABELS = "labels: train"
+"""What the name of a cell says whose encoder has seen labels of training images."""
 
 
 class Composed:
@@ -91,6 +95,11 @@ class Composed:
         except ValueError:
             _raise_all(self._cell_mistakes(cell))
             raise
+        if cell.role == "arm" and isinstance(config.loss, Labelled) and LABELS not in cell.name:
+            raise StudyError(
+                f"{self._axes_place()}: a cell whose loss sees labels says so in its name: write "
+                f"{LABELS!r} into the label of cell {cell.name!r} (loss {config.loss.kind})"
+            )
         first = config.at(0).resolved(self.device)
         missing = None
         try:
@@ -150,10 +159,12 @@ class Composed:
             self.written, self.scale, extra=asked.set, levels=levels, data=asked.data
         )
 
+    def _axes_place(self) -> str:
+        own = self.study.scale(self.scale).axes is not None
+        return self.written.file.place(("scales", self.scale, "axes") if own else ("axes",))
+
     def _cell_mistakes(self, cell: Cell) -> list[str]:
-        label = self.study.scale(self.scale).axes is not None
-        at = ("scales", self.scale, "axes") if label else ("axes",)
-        place = self.written.file.place(at)
+        place = self._axes_place()
         given = [*self.given, *(Setting(f, v, place) for f, v in cell.settings.items())]
         return [f"{sentence} (cell {cell.name!r})" for sentence in _told(cell.config, given)]
 

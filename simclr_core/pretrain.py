@@ -17,7 +17,8 @@ from simclr_core.errors import ConfigurationError, Diverged
 from simclr_core.execution import Execution
 from simclr_core.features import features
 from simclr_core.images import Images
-from simclr_core.losses import contrastive_accuracy
+from simclr_core.losses import CrossEntropy, Labelled
+from simclr_core.matching import contrastive_accuracy, contrastive_entropy
 from simclr_core.neighbours import Neighbours
 from simclr_core.observer import Observer
 from simclr_core.probe import top_k_accuracy
@@ -57,6 +58,9 @@ def pretrain(
 ) -> Pretrained:
     """The encoder of a configuration, fitted to the training images without their labels.
 
+    A loss that says `labels: train` is the exception: it is handed the labels of the fit part and
+    sees that part's images alone, so that what is chosen on the validation part stays honest.
+
     With 0 epochs it is the random encoder: the initialisation that pre-training would start from,
     with batch norm statistics of the training images. An encoder that the observer stopped comes
     back as it is.
@@ -76,8 +80,9 @@ def pretrain(
             observer.progress(1, 1)
             steps, left_out = 0, 0
         else:
-            steps = _Training(config, dataset, encoder, execution, observer).run()
-            left_out = len(images) % config.batch_size
+            training = _Training(config, dataset, encoder, execution, observer)
+            steps = training.run()
+            left_out = training.num_images % config.batch_size
         seconds = time.perf_counter() - began
     return Pretrained(
         state={name: one.detach().cpu().clone() for name, one in encoder.state_dict().items()},
@@ -88,6 +93,9 @@ def pretrain(
             "device": execution.resolved_device,
             "precision": config.precision,
             "images_left_out_of_each_epoch": left_out,
+            "labels_seen": "train"
+            if isinstance(config.loss, Labelled) and config.epochs
+            else "none",
             "test_reads_in_pretraining": dataset.reads["test"] - tests_read,
         },
     )
@@ -107,7 +115,15 @@ class _Training:
         self._config, self._encoder = config, encoder
         self._execution, self._observer = execution, observer
         self._device = torch.device(execution.resolved_device)
-        self._images = dataset.pretraining_images().to(self._device)
+        self._labels: Tensor | None = None
+        if isinstance(config.loss, Labelled):
+            _check_classes(config, dataset)
+            images, labels, _ = dataset.labelled("fit")
+            self._labels = labels.to(self._device)
+        else:
+            images = dataset.pretraining_images()
+        self._images = images.to(self._device)
+        self.num_images = len(images)
         self._size = dataset.size
         self._steps_per_epoch = len(self._images) // config.batch_size
         if not self._steps_per_epoch:
@@ -138,7 +154,7 @@ class _Training:
                 if tell:
                     values = {
                         "loss": float(loss),
-                        "contrastive_accuracy": float(contrastive_accuracy(z)),
+                        **self._matching(z),
                         "learning_rate": self._rate(done - 1),
                     }
                     seconds += time.perf_counter() - began
@@ -177,14 +193,43 @@ class _Training:
         self._optimizer.zero_grad()
         with _autocast(self._config, self._device):
             z_MD = self._head(self._encoder(x_M))
-            loss = self._config.loss(z_MD)
+            loss = self._loss(z_MD, index)
         loss.backward()
         self._optimizer.step()
         return loss.detach(), z_MD.detach()
 
+    def _loss(self, z_MD: Tensor, index: Tensor) -> Tensor:
+        loss, num_views = self._config.loss, len(z_MD) // len(index)
+        if isinstance(loss, Labelled):
+            assert self._labels is not None
+            return loss(z_MD, self._labels[index.to(self._device)].repeat(num_views))
+        return loss(z_MD)
+
+    def _matching(self, z_MD: Tensor) -> dict[str, float]:
+        """Table 5's metrics, of losses that take z for an embedding."""
+        loss, num_views = self._config.loss, len(z_MD) // self._config.batch_size
+        if isinstance(loss, CrossEntropy):
+            return {}
+        found = {"contrastive_accuracy": float(contrastive_accuracy(z_MD, num_views))}
+        if (temperature := getattr(loss, "temperature", None)) is not None:
+            normalise: bool = getattr(loss, "normalise", True)
+            entropy = contrastive_entropy(z_MD, temperature, num_views, normalise=normalise)
+            found["contrastive_entropy"] = float(entropy)
+        return found
+
     def _rate(self, step: int) -> float:
         share = self._config.schedule.share(step, self._steps, self._steps_per_epoch)
         return self._peak * share
+
+
+def _check_classes(config: Config, dataset: Dataset) -> None:
+    """Whether a classifier has as many outputs as the data have classes."""
+    outputs = getattr(config.head, "output", config.encoder.num_features)
+    if isinstance(config.loss, CrossEntropy) and outputs != dataset.num_classes:
+        raise ConfigurationError(
+            f"head.output: must be the number of classes under loss cross_entropy, got {outputs} "
+            f"for the {dataset.num_classes} classes of {dataset.name}; set head.output"
+        )
 
 
 class _NeighboursOnTheWay:

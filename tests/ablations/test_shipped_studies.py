@@ -17,6 +17,8 @@ CELLS = {
     "projection-head": (3, 9, 17, 17),  # 15 bars of figure 8, and two depths
     "batch-size": (3, 5, 6, 6),  # figure 9 has six batch sizes
     "width": (3, 3, 3, 3),
+    "losses": (3, 5, 5, 5),
+    "temperature": (3, 6, 6, 6),
 }
 
 # As printed: rows first, columns second operation (section 3.1, figure 5).
@@ -41,6 +43,23 @@ FIGURE_9_FIRST_COLUMN = {
 }
 
 FIGURE_7 = {"1x": 64.5, "2x": 69.7, "4x": 72.8}
+
+TABLE_4 = {
+    "margin": 50.9,
+    "nt-logistic": 51.6,
+    "margin semi-hard": 57.5,
+    "nt-logistic semi-hard": 57.9,
+    "nt-xent": 63.9,
+}
+
+TABLE_5 = {  # l2 normalised or not, temperature
+    ("normalised", 0.05): 59.7,
+    ("normalised", 0.1): 64.4,
+    ("normalised", 0.5): 60.7,
+    ("normalised", 1): 58.0,
+    ("as they are", 10): 57.2,
+    ("as they are", 100): 57.0,
+}
 
 FIGURE_8 = {
     "none": [50.2],
@@ -131,6 +150,19 @@ def test_the_numbers_of_figures_7_8_and_9_are_the_papers() -> None:
     heads = numbers_of("projection-head")
     found = {kind: [v for name, v in heads.items() if name.startswith(kind)] for kind in FIGURE_8}
     assert found == FIGURE_8
+
+
+def test_the_numbers_of_tables_4_and_5_are_the_papers() -> None:
+    assert numbers_of("losses") == TABLE_4
+    assert numbers_of("temperature") == {f"{how} {t:g}": v for (how, t), v in TABLE_5.items()}
+    losses = {
+        trial.cell: trial.config["loss"]
+        for trial in the_plan("losses", scale="paper").trials
+        if trial.role == "arm"
+    }
+    assert {loss["negatives"] for loss in losses.values()} == {"one_view"}
+    semi_hard = {name for name, loss in losses.items() if loss.get("semi_hard")}
+    assert semi_hard == {name for name in TABLE_4 if "semi-hard" in name}
 
 
 @pytest.mark.parametrize("path", sorted(PUBLISHED.glob("*.yaml")), ids=lambda path: path.stem)

@@ -41,6 +41,10 @@ STUDIES: dict[str, tuple[str | bytes, str]] = {
     "two documents": (STUDY + "---\n" + STUDY, "mine.yaml:1: a study file holds one document"),
     "larger than any study": ("# " + "x" * 1_000_001, "at most 1000000 bytes"),
     "a date for a text": (replaced("Does colour help?", "2026-01-01"), "put it in quotes"),
+    "labels unnamed": (
+        replaced("epochs: 1", "epochs: 1\n      loss: {kind: sup_con}"),
+        "write 'labels: train' into the label of cell 'crop' (loss sup_con)",
+    ),
     "a seed twice": (replaced("seeds: 2", "seeds: [0, 3, 0]"), "each seed stands once"),
     "an axis named with a comma": (replaced("name: views", 'name: "a, b"'), "the axis name"),
     "unknown scale": (replaced("  laptop:", "  labtop:"), "did you mean 'laptop'"),

@@ -18,20 +18,20 @@ class Mutant(NamedTuple):
     """Of tests/simclr_core, blank-separated."""
 
 
-T = "test_losses.py test_contrast.py"
+T = "test_losses.py test_contrast.py test_pair_losses.py test_matching.py"
 
 MUTANTS = (
-    # The loss.
+    # The losses.
     Mutant(
         "positives one row off after the views were joined",
-        "losses.py",
+        "similarity.py",
         ".roll(len(z_MD) // 2)",
         ".roll(len(z_MD) // 2 - 1)",
         T,
     ),
     Mutant(
         "positives of interleaved views on joined ones",
-        "losses.py",
+        "similarity.py",
         "torch.arange(len(z_MD), device=z_MD.device).roll(len(z_MD) // 2)",
         "torch.arange(len(z_MD), device=z_MD.device) ^ 1",
         T,
@@ -46,15 +46,15 @@ MUTANTS = (
     Mutant(
         "embeddings are not normalised",
         "losses.py",
-        "u_MD = _unit(z_MD) if self.normalise else _wide(z_MD)",
-        "u_MD = _wide(z_MD)",
+        "u_MD = unit(z_MD) if self.normalise else wide(z_MD)",
+        "u_MD = wide(z_MD)",
         T,
     ),
     Mutant(
         "normalised over the batch in place of the embedding",
-        "losses.py",
-        "F.normalize(_wide(z_MD), dim=1)",
-        "F.normalize(_wide(z_MD), dim=0)",
+        "similarity.py",
+        "F.normalize(wide(z_MD), dim=1)",
+        "F.normalize(wide(z_MD), dim=0)",
         T,
     ),
     Mutant(
@@ -67,8 +67,8 @@ MUTANTS = (
     Mutant(
         "negative similarities are clamped away",
         "losses.py",
-        "(u_MD @ u_MD.T).div_(",
-        "(u_MD @ u_MD.T).clamp(min=1e-7).div_(",
+        "        logits_MM = u_MD @ u_MD.T\n        if not any",
+        "        logits_MM = (u_MD @ u_MD.T).clamp(min=1e-7)\n        if not any",
         T,
     ),
     Mutant(
@@ -82,8 +82,8 @@ MUTANTS = (
     Mutant(
         "the sum in place of the mean over views",
         "contrast.py",
-        "return (logsum_M.sum() - positives) / len(u_MD)",
-        "return logsum_M.sum() - positives",
+        "value = (logsum_M.sum() - (u_MD * positives_MD).sum()) / len(u_MD)",
+        "value = logsum_M.sum() - (u_MD * positives_MD).sum()",
         T,
     ),
     Mutant(
@@ -112,16 +112,93 @@ MUTANTS = (
     Mutant(
         "positives are pulled once, not from both sides",
         "contrast.py",
-        "dims=0).mul_(-2)",
-        "dims=0).mul_(-1)",
+        "positives_MD.mul_(-2)",
+        "positives_MD.mul_(-1)",
         T,
     ),
     Mutant(
-        "the accuracy counts a view as its own neighbour",
-        "losses.py",
-        "s_IM.scatter_(1, rows_I[:, None], -torch.inf)",
-        "s_IM",
+        "in blocks the partner of the second view stays in a decoupled sum",
+        "contrast.py",
+        "offsets = [0, partner, -partner] if",
+        "offsets = [0, partner] if",
         T,
+    ),
+    Mutant(
+        "a supervised positive is the view itself",
+        "contrast.py",
+        "(sums_GD[place_M] - scaled_MD).div_(size_G[place_M, None] - 1)",
+        "sums_GD[place_M].div_(size_G[place_M, None])",
+        T,
+    ),
+    Mutant(
+        "negatives from one view are those of the own side",
+        "similarity.py",
+        "others_MM &= second_M[:, None] != second_M",
+        "others_MM &= second_M[:, None] == second_M",
+        T,
+    ),
+    Mutant(
+        "the partner is among the negatives",
+        "similarity.py",
+        "image_M = row_M % (num_rows // 2)",
+        "image_M = row_M",
+        T,
+    ),
+    Mutant(
+        "the hardest negative in place of the semi-hard one",
+        "losses.py",
+        "allowed_MM = others_MM & (s_MM < p_M1) & (s_MM > p_M1 - margin)",
+        "allowed_MM = others_MM",
+        T,
+    ),
+    Mutant(
+        "semi-hard takes the farthest allowed negative",
+        "losses.py",
+        "s_MM.detach().masked_fill(~allowed_MM, -torch.inf).max(dim=1)",
+        "(-s_MM.detach()).masked_fill(~allowed_MM, -torch.inf).max(dim=1)",
+        T,
+    ),
+    Mutant(
+        "the margin is subtracted",
+        "losses.py",
+        "(s_MM - positive_M[:, None] + self.margin)",
+        "(s_MM - positive_M[:, None] - self.margin)",
+        T,
+    ),
+    Mutant(
+        "the logistic loss pushes partners apart",
+        "losses.py",
+        "F.softplus(-positive_M / self.temperature)",
+        "F.softplus(positive_M / self.temperature)",
+        T,
+    ),
+    Mutant(
+        "the accuracy is counted among the own side",
+        "matching.py",
+        "first_ND[own_I] @ second_ND.T",
+        "first_ND[own_I] @ first_ND.T",
+        T,
+    ),
+    Mutant(
+        "the entropy forgets the temperature",
+        "matching.py",
+        "s_IN.div_(temperature).log_softmax",
+        "s_IN.log_softmax",
+        T,
+    ),
+    Mutant(
+        "labels of other images than those in the views",
+        "pretrain.py",
+        "self._labels[index.to(self._device)].repeat(num_views)",
+        "self._labels[: len(index)].repeat(num_views)",
+        "test_pretrain.py",
+    ),
+    Mutant(
+        "every loss is handed labels",
+        "pretrain.py",
+        "        if isinstance(config.loss, Labelled):\n            _check_classes",
+        "        if True:\n            _check_classes",
+        "test_pretrain.py",
     ),
     # The views.
     Mutant(

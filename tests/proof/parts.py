@@ -15,10 +15,11 @@ T = "tests/simclr_core/"
 
 PARTS: dict[str, Part] = {
     "loss": Part(
-        (S + "losses.py", S + "contrast.py"),
+        tuple(S + n for n in ("losses.py", "contrast.py", "matching.py", "similarity.py")),
         {
-            T
-            + "test_losses.py": "equation 1 by scalars, lightly, closed forms, finite differences",
+            T + "test_losses.py": "equation 1 by scalars, lightly, metric-learning, closed forms",
+            T + "test_pair_losses.py": "table 2 by scalars with its gradients, metric-learning",
+            T + "test_matching.py": "table 5's definitions by scalars",
             T + "test_contrast.py": "one matrix under autograd, lightly, closed forms",
             "tests/proof/test_losses_at_large.py": "lightly, one matrix, the process's own peak",
         },

@@ -11,8 +11,8 @@ from lightly.loss import NTXentLoss
 from torch import Tensor
 
 from simclr_core import contrast
-from simclr_core.contrast import nt_xent_in_blocks
-from simclr_core.losses import NTXent, contrastive_accuracy
+from simclr_core.contrast import Others, nt_xent_in_blocks
+from simclr_core.losses import NTXent
 
 LARGE, SMALL = 0.5, 0.015
 """Temperatures on both sides of what a constant shift of the exponent can bear."""
@@ -136,15 +136,51 @@ def test_without_a_gradient_there_is_the_value_alone() -> None:
     assert value.item() == pytest.approx(under_autograd(embeddings(7), LARGE).item(), abs=1e-10)
 
 
-def test_accuracy_in_parts_is_that_of_one_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
-    z = embeddings(9, 3)
-    z[9:] = 0.3 * z[9:] + z[:9]
-    whole = contrastive_accuracy(z)
+@given(
+    st.integers(2, 9),
+    st.integers(0, 1000),
+    st.sampled_from([LARGE, SMALL]),
+    st.builds(Others, st.booleans(), st.booleans()),
+)
+def test_whom_a_view_is_told_from_changes_blocks_and_one_matrix_alike(
+    num_images: int, seed: int, temperature: float, others: Others
+) -> None:
+    ours = embeddings(num_images, seed=seed).requires_grad_()
+    theirs = ours.detach().clone().requires_grad_()
 
-    monkeypatch.setattr("simclr_core.losses._SIMILARITIES", 4 * len(z))
+    value = nt_xent_in_blocks(F.normalize(ours, dim=1), temperature, others=others)
+    u, half = F.normalize(theirs, dim=1), num_images
+    logits, row = u @ u.T / temperature, torch.arange(2 * half)
+    positive = logits[row, row.roll(half)]
+    outside = row[:, None] == row
+    if others.one_view:
+        outside = outside | ((row[:, None] < half) == (row < half))
+    if others.decoupled:
+        outside = outside | (row[:, None] % half == row % half)
+    expected = (logits.masked_fill(outside, -torch.inf).logsumexp(1) - positive).mean()
+    [gradient], [wanted] = torch.autograd.grad(value, ours), torch.autograd.grad(expected, theirs)
 
-    assert 0 < whole < 1
-    assert contrastive_accuracy(z) == whole
+    torch.testing.assert_close(value, expected, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(gradient, wanted, rtol=1e-9, atol=1e-9)
+
+
+@given(st.integers(0, 1000), st.sampled_from([LARGE, SMALL]), st.integers(1, 5))
+def test_groups_are_averaged_over_their_pairs(seed: int, temperature: float, classes: int) -> None:
+    rng = torch.Generator().manual_seed(seed)
+    labels = torch.randint(0, classes, (8,), generator=rng).repeat(2)
+    ours = embeddings(8, seed=seed).requires_grad_()
+    theirs = ours.detach().clone().requires_grad_()
+
+    value = nt_xent_in_blocks(F.normalize(ours, dim=1), temperature, groups_M=labels)
+    u = F.normalize(theirs, dim=1)
+    log_p = (u @ u.T / temperature).fill_diagonal_(-torch.inf).log_softmax(1)
+    alike = (labels[:, None] == labels).fill_diagonal_(fill_value=False)
+    means = log_p.masked_fill(~alike, 0).sum(1) / alike.sum(1)
+    expected = -means.mean()
+    [gradient], [wanted] = torch.autograd.grad(value, ours), torch.autograd.grad(expected, theirs)
+
+    torch.testing.assert_close(value, expected, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(gradient, wanted, rtol=1e-9, atol=1e-9)
 
 
 def test_the_form_is_chosen_by_the_number_of_views(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,33 +1,29 @@
-"""NT-Xent against equation 1 spelled out, against lightly's, and against its own symmetries."""
+"""Losses against equation 1 spelled out, against lightly's and metric-learning's, and by laws."""
 
 import math
+from collections.abc import Callable
+from typing import Any, Literal
 
 import pytest
 import torch
+from embedded import cosines, embeddings
 from hypothesis import given
 from hypothesis import strategies as st
 from lightly.loss import NTXentLoss
+from pytorch_metric_learning.losses import SupConLoss
 from torch import Tensor
 
-from simclr_core.losses import NTXent, contrastive_accuracy
+from simclr_core.losses import (
+    CrossEntropy,
+    Labelled,
+    MarginTriplet,
+    NTLogistic,
+    NTXent,
+    SupCon,
+)
+from simclr_core.matching import contrastive_accuracy
 
 TEMPERATURES = (0.05, 0.1, 0.5, 1.0)
-
-
-def embeddings(num_images: int, length: int = 5, *, seed: int = 0) -> Tensor:
-    rng = torch.Generator().manual_seed(seed)
-    return torch.randn(2 * num_images, length, generator=rng, dtype=torch.float64)
-
-
-def cosines(z: list[list[float]]) -> list[list[float]]:
-    norms = [math.sqrt(sum(a * a for a in row)) for row in z]
-    return [
-        [
-            sum(a * b for a, b in zip(z[i], z[j], strict=True)) / (norms[i] * norms[j])
-            for j in range(len(z))
-        ]
-        for i in range(len(z))
-    ]
 
 
 def equation_1(z: list[list[float]], temperature: float) -> float:
@@ -140,32 +136,147 @@ def test_under_autocast_the_loss_is_still_computed_in_fp32() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         z = linear(embeddings(8).float())
         loss = NTXent(temperature=0.01)(z)
-        accuracy = contrastive_accuracy(z)
     loss.backward()
 
     assert z.dtype == torch.bfloat16
     assert loss.dtype == torch.float32
     assert loss.item() == pytest.approx(equation_1(z.double().tolist(), 0.01), rel=1e-5)
-    assert accuracy == contrastive_accuracy(z.double())
     assert all(p.grad is not None and p.grad.isfinite().all() for p in linear.parameters())
 
 
-def test_accuracy_counts_the_views_whose_partner_is_nearest() -> None:
-    for seed in range(5):
-        z = embeddings(6, 3, seed=seed)
-        s = cosines(z.tolist())
-        found = 0
-        for i in range(12):
-            nearest = max((k for k in range(12) if k != i), key=lambda k, i=i: s[i][k])
-            found += nearest == (i + 6) % 12
+def shared_out(
+    z: list[list[float]], temperature: float, counts: Callable[[int, int], bool]
+) -> float:
+    """Equation 1 with the sum over those k that count for i, number by number."""
+    s, half, total = cosines(z), len(z) // 2, 0.0
+    for i in range(len(z)):
+        others = sum(math.exp(s[i][k] / temperature) for k in range(len(z)) if counts(i, k))
+        total -= s[i][(i + half) % len(z)] / temperature - math.log(others)
+    return total / len(z)
 
-        assert float(contrastive_accuracy(z)) == pytest.approx(found / 12)
+
+@pytest.mark.parametrize("temperature", [0.1, 0.5])
+@pytest.mark.parametrize("num_images", [2, 3, 7])
+def test_negatives_from_one_view_are_those_of_the_other_side(
+    num_images: int, temperature: float
+) -> None:
+    z = embeddings(num_images)
+
+    loss = NTXent(temperature=temperature, negatives="one_view")(z)
+
+    expected = shared_out(
+        z.tolist(), temperature, lambda i, k: (i < num_images) != (k < num_images)
+    )
+    assert loss.item() == pytest.approx(expected, abs=1e-10)
 
 
-def test_accuracy_is_one_when_both_views_are_equal_and_moves_no_gradient() -> None:
-    z = embeddings(6).chunk(2)[0].repeat(2, 1).requires_grad_()
+@pytest.mark.parametrize("one_view", [False, True])
+def test_decoupled_leaves_the_partner_out_of_the_sum(*, one_view: bool) -> None:
+    n, z = 5, embeddings(5)
 
-    accuracy = contrastive_accuracy(z)
+    kind: Literal["one_view", "both_views"] = "one_view" if one_view else "both_views"
+    loss = NTXent(temperature=0.3, decoupled=True, negatives=kind)(z)
 
-    assert float(accuracy) == 1.0
-    assert not accuracy.requires_grad
+    def counts(i: int, k: int) -> bool:
+        return i % n != k % n and (not one_view or (i < n) != (k < n))
+
+    assert loss.item() == pytest.approx(shared_out(z.tolist(), 0.3, counts), abs=1e-10)
+
+
+@pytest.mark.parametrize("num_views", [3, 4])
+def test_several_views_are_averaged_over_all_pairs_of_an_image(num_views: int) -> None:
+    z = embeddings(3 * num_views, 6)[: 3 * num_views]
+    s, pairs, total = cosines(z.tolist()), 0, 0.0
+    for i in range(len(z)):
+        others = sum(math.exp(s[i][k] / 0.5) for k in range(len(z)) if k != i)
+        for j in range(len(z)):
+            if j != i and j % 3 == i % 3:
+                total -= math.log(math.exp(s[i][j] / 0.5) / others)
+                pairs += 1
+
+    loss = NTXent(temperature=0.5)(z, num_views=num_views)
+
+    assert loss.item() == pytest.approx(total / pairs, abs=1e-10)
+
+
+def test_supcon_is_metric_learnings_and_khoslas_equation_2() -> None:
+    labels = torch.tensor([0, 1, 1, 2, 0, 1]).repeat(2)
+    ours, theirs = embeddings(6).requires_grad_(), embeddings(6).requires_grad_()
+
+    loss = SupCon(temperature=0.2)(ours, labels)
+    expected = SupConLoss(temperature=0.2)(theirs, labels)
+    loss.backward()
+    expected.backward()
+
+    assert loss.item() == pytest.approx(expected.item(), abs=1e-6)  # theirs adds an epsilon
+    torch.testing.assert_close(ours.grad, theirs.grad, rtol=0, atol=1e-6)
+
+
+def test_supcon_with_each_image_its_own_class_is_nt_xent() -> None:
+    z = embeddings(7)
+
+    loss = SupCon(temperature=0.2)(z, torch.arange(7).repeat(2))
+
+    assert loss.item() == pytest.approx(equation_1(z.tolist(), 0.2), abs=1e-10)
+
+
+def test_cross_entropy_is_the_mean_over_all_views_of_the_share_of_its_class() -> None:
+    z, labels = embeddings(3, 4), [1, 3, 0]
+    total = 0.0
+    for row, label in zip(z.tolist(), labels * 2, strict=True):
+        total -= math.log(math.exp(row[label]) / sum(map(math.exp, row)))
+
+    loss = CrossEntropy()(z, torch.tensor(labels).repeat(2))
+
+    assert loss.item() == pytest.approx(total / 6, abs=1e-10)
+
+
+ALL: list[Any] = [
+    NTXent(),
+    NTXent(negatives="one_view", multiple=2),
+    NTXent(decoupled=True),
+    NTXent(normalise=False, temperature=10),
+    NTLogistic(),
+    NTLogistic(semi_hard=True, negatives="one_view"),
+    MarginTriplet(),
+    MarginTriplet(semi_hard=True),
+    SupCon(),
+]
+
+
+@pytest.mark.parametrize("loss", ALL, ids=str)
+@pytest.mark.parametrize("num_images", [4, 9])
+def test_one_point_for_all_images_costs_what_each_loss_says(loss: Any, num_images: int) -> None:
+    z = torch.full((2 * num_images, 3), 0.6)
+    labels = [torch.arange(num_images).repeat(2)] if isinstance(loss, Labelled) else []
+
+    assert loss(z, *labels).item() == pytest.approx(loss.collapsed_value(2 * num_images), abs=1e-5)
+
+
+@pytest.mark.parametrize("loss", ALL, ids=str)
+def test_each_loss_moves_both_views_and_learns_to_tell_partners(loss: Any) -> None:
+    labels = [torch.arange(6).repeat(2)] if isinstance(loss, Labelled) else []
+    z = embeddings(6, 8, seed=3).requires_grad_()
+    optimizer = torch.optim.Adam([z], lr=0.05)
+
+    [first] = torch.autograd.grad(loss(z, *labels), z)
+    for _ in range(150):
+        optimizer.zero_grad()
+        loss(z, *labels).backward()
+        optimizer.step()
+
+    assert first[:6].norm() > 0
+    assert first[6:].norm() > 0
+    assert contrastive_accuracy(z) == 1
+
+
+@pytest.mark.parametrize("loss", ALL, ids=str)
+def test_under_autocast_each_loss_is_that_of_fp32(loss: Any) -> None:
+    labels = [torch.arange(8).repeat(2)] if isinstance(loss, Labelled) else []
+    z = embeddings(8).bfloat16()
+
+    with torch.autocast("cpu", torch.bfloat16):
+        value = loss(z, *labels)
+
+    assert value.dtype == torch.float32
+    assert value.item() == pytest.approx(loss(z.double(), *labels).item(), rel=1e-5)

@@ -156,6 +156,89 @@ def test_arms_of_one_seed_start_from_equal_weights(changes: dict[str, Any]) -> N
     assert equal_states(*map(kernels, arms))
 
 
+UNLABELLED: list[dict[str, Any]] = [
+    {"kind": "nt_xent"},
+    {"kind": "nt_xent", "negatives": "one_view", "decoupled": True},
+    {"kind": "nt_logistic"},
+    {"kind": "margin_triplet", "semi_hard": True},
+]
+LABELLED: list[dict[str, Any]] = [
+    {"loss": {"kind": "sup_con"}},
+    {
+        "loss": {"kind": "cross_entropy"},
+        "head": {"kind": "linear", "output": 10, "batch_norm": False},
+    },
+]
+
+
+@pytest.mark.parametrize("loss", UNLABELLED, ids=str)
+def test_a_loss_that_does_not_say_so_is_never_handed_labels(loss: dict[str, Any]) -> None:
+    dataset = textures()
+
+    found = trained({"loss": loss, **NO_CURVE}, dataset)
+
+    assert not dataset.reads
+    assert found.facts["labels_seen"] == "none"
+
+
+@pytest.mark.parametrize("changes", LABELLED, ids=str)
+def test_a_loss_with_labels_gets_those_of_the_fit_part_of_train_and_says_so(
+    changes: dict[str, Any],
+) -> None:
+    dataset = textures()
+
+    found = trained({**changes, "batch_size": 36, **NO_CURVE}, dataset)
+
+    assert dataset.reads == {"fit": 1}
+    assert found.facts["labels_seen"] == "train"
+    assert found.steps == 2 * (108 // 36)  # 12 of the 120 are the validation part
+
+
+def test_labels_are_those_of_the_views_own_images() -> None:
+    # Two classes of flat pictures, so that a classifier learns them in a few steps; shuffled, not.
+    pictures = torch.full((80, 3, 8, 8), 40, dtype=torch.uint8)
+    pictures[::2] = 200
+    pictures += torch.arange(80, dtype=torch.uint8)[:, None, None, None] // 4  # none twice
+    order = torch.randperm(80, generator=torch.Generator().manual_seed(1))
+    told: list[float] = []
+    for labels in (torch.arange(80) % 2, (torch.arange(80) % 2)[order]):
+        listener = Listener()
+        changes = {
+            **LABELLED[1],
+            "head.output": 2,
+            "views.operations": [{"kind": "crop", "flip": 0}],
+            "batch_size": 12,
+            "epochs": 20,
+            "optimizer.learning_rate": 0.01,
+            **NO_CURVE,
+        }
+        trained(changes, made_dataset(pictures, labels, 60, 2), listener)
+        told.append(list(listener.column("loss").values())[-1])
+
+    assert told[0] < 0.1
+    assert told[1] > 0.3
+
+
+@pytest.mark.parametrize("changes", LABELLED, ids=str)
+def test_the_random_encoder_sees_no_labels_whatever_the_loss(changes: dict[str, Any]) -> None:
+    dataset = textures()
+
+    found = trained({**changes, "epochs": 0}, dataset)
+
+    assert not dataset.reads
+    assert found.facts["labels_seen"] == "none"
+
+
+def test_a_classifier_has_as_many_outputs_as_classes_or_says_so() -> None:
+    with pytest.raises(ConfigurationError) as told:
+        trained({"loss": {"kind": "cross_entropy"}})
+
+    assert str(told.value) == (
+        "head.output: must be the number of classes under loss cross_entropy, got 8 for the 10 "
+        "classes of textures; set head.output"
+    )
+
+
 def test_labels_play_no_part() -> None:
     pictures = random_pictures(60)
     labels = torch.arange(60) % 10
@@ -181,6 +264,9 @@ def test_the_curve_holds_loss_accuracy_rate_and_speed_at_each_step_of_a_short_ru
     for name in ("loss", "contrastive_accuracy", "learning_rate", "pairs_per_second"):
         assert sorted(listener.column(name)) == list(range(1, 7)), name
     assert all(0 <= share <= 1 for share in listener.column("contrastive_accuracy").values())
+    assert all(
+        0 <= nats <= math.log(40) for nats in listener.column("contrastive_entropy").values()
+    )
     assert all(rate > 0 for rate in listener.column("pairs_per_second").values())
 
 
