@@ -1,5 +1,6 @@
 """The command line: parses, hands on, prints. Every import that costs time is inside its command."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -104,12 +105,14 @@ def run(
     device: options.Device = "auto",
     tracking: options.Tracking = None,
     keep: options.Keep = "last",
+    recompute: options.Recompute = False,
 ) -> None:
     """Run what is missing, judge the claims, write the reports."""
     request = _request(study, scale, only, set, seeds, data, store, device, again, failed)
     from ablations.running import run_study
 
-    raise typer.Exit(run_study(request, keep=_keep(keep), tracking=tracking))
+    how = replace(request, recompute=recompute)
+    raise typer.Exit(run_study(how, keep=_keep(keep), tracking=tracking))
 
 
 @app.command()
@@ -162,12 +165,13 @@ def trial(
     store: options.StorePath = Path("runs"),
     device: options.Device = "auto",
     keep: options.Keep = "last",
+    recompute: options.Recompute = False,
 ) -> None:
     """Run one trial here, in this process, with all that it says."""
     request = _request(study, scale, only, set, seeds, data, store, device, again=True, failed=True)
     from ablations.running import run_one
 
-    raise typer.Exit(run_one(request, key, keep=_keep(keep)))
+    raise typer.Exit(run_one(replace(request, recompute=recompute), key, keep=_keep(keep)))
 
 
 @app.command()

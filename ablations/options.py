@@ -56,6 +56,9 @@ Tracking = Annotated[
 Keep = Annotated[
     str, typer.Option("--keep", metavar="none|last", help="Encoders' final weights in the store.")
 ]
+Recompute = Annotated[
+    bool, typer.Option("--recompute", help="Less memory for a third more time; equal numbers.")
+]
 Json = Annotated[bool, typer.Option("--json", help="For programs: one JSON value.")]
 
 DEFAULTS = ("scale", "seeds", "set", "data", "store", "device", "tracking", "keep")

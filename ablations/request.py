@@ -35,6 +35,8 @@ class Request:
     store: Path = Path("runs")
     again: bool = False
     failed: bool = False
+    recompute: bool = False
+    """Activations anew on the way back: in no key, since it moves no number."""
 
     def words(self) -> str:
         """The study and the options that name the same trials, as a shell reads them."""
@@ -63,6 +65,8 @@ class Request:
             yield from ("--device", self.device)
         if self.store != Path("runs"):
             yield from ("--store", str(self.store))
+        if self.recompute:
+            yield "--recompute"
 
 
 def seeds_text(seeds: tuple[int, ...]) -> str:

@@ -155,6 +155,7 @@ def _settings(composed: Composed, store: Store, request: Request, keep: Keep) ->
             "device": timed.device,
             "threads": timed.threads,
             "memory_format": timed.memory_format,
+            "recompute": request.recompute,
         },
         keep=keep,
         provenance={

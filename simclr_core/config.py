@@ -60,6 +60,10 @@ class Config(Frozen):
     batch_size: int = Field(default=4096, ge=2)
     """N images: 2N views, 2(N - 1) negatives for each. An epoch's rest below N is left out."""
 
+    gradient_cache: int | None = Field(default=None, ge=2)
+    """Images that pass through the network at a time, of a batch whose loss is whole; batch norm
+    then sees this many images in place of the batch. None: all at once, as in the paper."""
+
     epochs: int = Field(default=100, ge=0)
     """Passes over the training images; 0 is the random encoder."""
 
@@ -84,6 +88,16 @@ class Config(Frozen):
                 "disagreement",
                 "schedule.warmup_epochs must not exceed epochs, got {warmup} of {epochs}",
                 {"warmup": warmup, "epochs": self.epochs, "fields": ("schedule", "epochs")},
+            )
+        if self.gradient_cache is not None and self.batch_size % self.gradient_cache:
+            raise PydanticCustomError(
+                "disagreement",
+                "gradient_cache must divide batch_size, got {cached} of {batch}",
+                {
+                    "cached": self.gradient_cache,
+                    "batch": self.batch_size,
+                    "fields": ("gradient_cache", "batch_size"),
+                },
             )
         return self
 
@@ -117,6 +131,7 @@ class Config(Frozen):
         return {
             **{name: getattr(self, name).model_dump(mode="json") for name in _PRETRAINING},
             "batch_size": self.batch_size,
+            "gradient_cache": self.gradient_cache,
             "epochs": self.epochs,
             "precision": self.precision,
             "seeds": self.seeds.model_dump(mode="json"),

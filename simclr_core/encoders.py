@@ -4,6 +4,7 @@ Modules are named as torchvision names them, so that a state dict fits both ways
 """
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Literal, TypedDict
 
 import torch
@@ -13,6 +14,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
 
+from simclr_core.passes import recomputed
 from simclr_core.seeds import generator
 from simclr_core.values import Frozen
 
@@ -173,6 +175,8 @@ class ResidualNetwork(nn.Module):
         self.conv1 = _conv(3, channels, kernel, stride)
         self.bn1 = nn.BatchNorm2d(channels, **BATCH_NORM)
         self.maxpool = nn.MaxPool2d(3, 2, 1) if stem == "imagenet" else nn.Identity()
+        self.recompute = False
+        """Whether blocks keep their inputs only and are computed anew on the way back."""
         self._stages: list[nn.Sequential] = []
         channels_in = channels
         for number, num_blocks in enumerate(stages):
@@ -187,8 +191,8 @@ class ResidualNetwork(nn.Module):
 
     def forward(self, x: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B H"]:
         x = self.maxpool(F.relu(self.bn1(self.conv1(x)), inplace=True))
-        for stage in self._stages:
-            x = stage(x)
+        for block in chain.from_iterable(self._stages):
+            x = recomputed(block, x) if self.recompute else block(x)
         return x.mean(dim=(2, 3))
 
 

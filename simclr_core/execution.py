@@ -30,6 +30,10 @@ class Execution(Frozen):
     memory_format: Literal["channels_last", "contiguous"] = "channels_last"
     """Order of an image batch in memory."""
 
+    recompute: bool = False
+    """Keeps the input of each of the encoder's blocks and computes the rest anew on the way back:
+    less memory, about a third more time, equal numbers."""
+
     cache: Path | None = None
     """Where decoded data sets are kept; None keeps none."""
 

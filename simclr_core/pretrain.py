@@ -21,6 +21,7 @@ from simclr_core.losses import CrossEntropy, Labelled
 from simclr_core.matching import contrastive_accuracy, contrastive_entropy
 from simclr_core.neighbours import Neighbours
 from simclr_core.observer import Observer
+from simclr_core.passes import cached
 from simclr_core.probe import top_k_accuracy
 from simclr_core.seeds import generator
 from simclr_core.views import draw_views
@@ -132,6 +133,13 @@ class _Training:
                 f" {config.batch_size} of {len(self._images)}; lower batch_size or take more images"
             )
         self._steps = config.epochs * self._steps_per_epoch
+        if execution.recompute:
+            if not hasattr(encoder, "recompute"):
+                raise ConfigurationError(
+                    f"recompute: encoder {config.encoder.kind} has no blocks to compute anew; leave"
+                    " it out, or set gradient_cache"
+                )
+            setattr(encoder, "recompute", True)  # noqa: B010 -- torch types attributes as tensors
         head = config.head.build(config.encoder.num_features, _seed(config, "initialisation"))
         self._head = execution.place(head)
         self._optimizer = config.optimizer.build(nn.ModuleList([encoder, head]))
@@ -191,11 +199,27 @@ class _Training:
         for group in self._optimizer.param_groups:
             group["lr"] = self._rate(step)
         self._optimizer.zero_grad()
+        loss, z_MD = self._backward(x_M, index)
+        self._optimizer.step()
+        return loss, z_MD
+
+    def _backward(self, x_M: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Adds the gradients of the views' loss; the loss and the embeddings z [M, D]."""
+        chunk = self._config.gradient_cache
+        if chunk is not None:
+            return cached(
+                lambda x: self._head(self._encoder(x)),
+                nn.ModuleList([self._encoder, self._head]),
+                x_M,
+                lambda z: self._loss(z, index),
+                len(index),
+                chunk,
+                lambda: _autocast(self._config, self._device),
+            )
         with _autocast(self._config, self._device):
             z_MD = self._head(self._encoder(x_M))
             loss = self._loss(z_MD, index)
         loss.backward()
-        self._optimizer.step()
         return loss.detach(), z_MD.detach()
 
     def _loss(self, z_MD: Tensor, index: Tensor) -> Tensor:

@@ -251,6 +251,7 @@ def test_the_words_of_a_request_ask_for_the_same_again(here: Path) -> None:
         set=(Setting("data.name", "Müll & Co", "--set"),),
         store=Path("my runs"),
         scale="smoke",
+        recompute=True,
     )
 
     words = request.words()
@@ -260,6 +261,7 @@ def test_the_words_of_a_request_ask_for_the_same_again(here: Path) -> None:
     assert shlex.split(words) == [
         *(request.study, "--scale", "smoke", "--only", "crop"),
         *("--set", f"data.name={json.dumps('Müll & Co')}", "--seeds", "7,", "--store", "my runs"),
+        "--recompute",
     ]
 
 

@@ -259,6 +259,25 @@ def test_a_trial_runs_here_by_the_beginning_of_its_key(
     ] == "finished"
 
 
+def test_recomputation_changes_no_key_and_no_number(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = written_study(here)
+    key = the_plan(study).trials[0].key
+
+    for options in ((), ("--recompute",)):
+        said = called(capsys, "trial", study, key, *options)
+        assert said.code == 0, said.err
+
+    first, second = (
+        json.loads((here / f"runs/trials/{key}/{attempt}/record.json").read_text())
+        for attempt in ("001", "002")
+    )
+    assert first["values"] == second["values"]
+    assert first["facts"]["encoder_hash_before"] == second["facts"]["encoder_hash_before"]
+    assert first["facts"]["optimiser_steps"] == second["facts"]["optimiser_steps"] > 0
+
+
 def test_a_full_disk_at_the_encoder_is_no_failure_of_the_trial(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

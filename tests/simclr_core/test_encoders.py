@@ -93,7 +93,7 @@ def test_a_stem_reduces_the_side_as_it_says(
 ) -> None:
     network = ResNet(depth=10, width=0.125, stem=stem).build(0)
     sides: list[int] = []
-    network.layer1.register_forward_pre_hook(lambda _, given: sides.append(given[0].shape[-1]))
+    network.layer1[0].register_forward_pre_hook(lambda _, given: sides.append(given[0].shape[-1]))
 
     h = network(torch.rand(2, 3, 32, 32))
 
