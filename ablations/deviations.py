@@ -34,9 +34,8 @@ class Paper:
         settings = cell.settings if twin is None else twin.settings
         config = apply(self.base, settings)
         try:
-            there = self.resolve(
-                Cell(name=cell.name, levels=cell.levels, settings=settings, config=config)
-            )(0).config
+            twin_cell = cell.model_copy(update={"settings": settings, "config": config})
+            there = self.resolve(twin_cell)(0).config
         except StudyError:
             # Such a cell cannot be at paper scale: told beside what its settings say there.
             there, twin = config, None
@@ -59,6 +58,12 @@ def _standing(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation
             field="readouts.probe",
             here="L-BFGS on features of the centre square, l2 chosen on a validation part (B.8.1)",
             paper="SGD for 90 epochs on crops and flips, not regularised (B.6)",
+        )
+    if here["readouts"]["part"] == "validation":
+        yield Deviation(
+            field="readouts.part",
+            here="measured on the validation part, the test part unread: for choices, no result",
+            paper="measured on the test part",
         )
     views = here["views"]
     kinds = {operation["kind"] for operation in views.get("operations", views.get("cell", ()))}

@@ -100,6 +100,7 @@ class Composed:
                 f"{self._axes_place()}: a cell whose loss sees labels says so in its name: write "
                 f"{LABELS!r} into the label of cell {cell.name!r} (loss {config.loss.kind})"
             )
+        self._refuse_unmeasured_metric(cell, config)
         first = config.at(0).resolved(self.device)
         missing = None
         try:
@@ -151,6 +152,15 @@ class Composed:
             if overlap(setting.field, field)
         ]
         _raise_all(sentences)
+
+    def _refuse_unmeasured_metric(self, cell: Cell, config: Config) -> None:
+        # A study whose trials cannot have its number would run for nothing.
+        names, metric = config.readouts.value_names(), self.study.metric
+        if cell.role != "control" and metric not in names:
+            raise StudyError(
+                f"{self.written.file.place(('metric',))}: metric: must be a value that the "
+                f"read-outs of cell {cell.name!r} record, one of {', '.join(names)}; got {metric!r}"
+            )
 
     def _mistakes(self) -> list[str]:
         asked = self.request

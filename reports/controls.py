@@ -20,6 +20,7 @@ PERMUTED_CHANCE = "permuted/largest_class_share"
 HASH_BEFORE = "encoder_hash_before"
 HASH_AFTER = "encoder_hash_after"
 SHARED_IMAGES = "shared_images"
+MEASURED_ON = "measured_on"
 OVERLAP = "train_test_overlap"
 """Keys in the facts of every trial that was read out."""
 
@@ -94,7 +95,10 @@ def _permuted(found: list[Outcome], unit: str) -> Control:
 
 
 def _disjoint(scored: list[Outcome]) -> Control:
-    name = "test images apart"
+    # Trials that choose settings are measured on the validation part, whose images say so.
+    parts = {str(_fact(outcome, MEASURED_ON) or "test") for outcome in scored} or {"test"}
+    part = " and ".join(sorted(parts))
+    name = f"{part} images apart"
     counts = [_number(_fact(outcome, SHARED_IMAGES)) for outcome in scored]
     if not scored or any(math.isnan(count) for count in counts):
         unknown = sum(math.isnan(count) for count in counts)
@@ -103,7 +107,7 @@ def _disjoint(scored: list[Outcome]) -> Control:
         )
     shared = max(counts)
     if shared > 0:
-        images = "1 test image was" if shared == 1 else f"{shared:.0f} test images were"
+        images = f"1 {part} image was" if shared == 1 else f"{shared:.0f} {part} images were"
         return Control(
             name,
             State.FAILED,
@@ -113,7 +117,7 @@ def _disjoint(scored: list[Outcome]) -> Control:
     return Control(
         name,
         State.PASSED,
-        f"no test image, by content, was also fitted or chosen on, in {len(scored)} trials.",
+        f"no {part} image, by content, was also fitted or chosen on, in {len(scored)} trials.",
     )
 
 

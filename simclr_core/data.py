@@ -78,7 +78,7 @@ class Dataset:
         self._images = images
         self._labels = labels
         self._contents = tuple(contents)
-        self._validation = _validation(self._contents[:num_train], name)
+        self._validation = held_out(self._contents[:num_train], name)
         train = set(self._contents[:num_train])
         self.overlap = sum(content in train for content in self._contents[num_train:])
         """Test images whose content also stands in train."""
@@ -166,7 +166,15 @@ def load(data: AnyData, *, cache: Path | None, workers: int = 2) -> Dataset:
     )
 
 
-def _validation(contents: Sequence[bytes], name: str) -> Tensor:
+def held_out(contents: Sequence[bytes], name: str) -> Tensor:
+    """Which pictures with these content hashes are held out to choose on: a tenth, at least one.
+
+    bool [N]. The order in which hashes are taken depends on the hashes alone; pictures of equal
+    content fall on the same side.
+
+    Raises:
+        DataError: there are fewer than two different pictures, of what `name` calls them.
+    """
     order = sorted(set(contents), key=lambda c: hashlib.sha256(b"validation" + c).digest())
     if len(order) < 2:
         raise DataError(f"{shown(name)} has fewer than two different training images")

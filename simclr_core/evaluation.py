@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from simclr_core.config import Config
-from simclr_core.data import Dataset
+from simclr_core.data import Dataset, held_out
 from simclr_core.errors import Diverged
 from simclr_core.execution import Execution
 from simclr_core.features import features, state_hash
@@ -24,7 +24,7 @@ class ReadOut(NamedTuple):
     """What the read-outs of a trial found."""
 
     values: dict[str, float]
-    """Per cent, by name: top1, top5, validation_top1, knn_top1, knn_top5; or permuted/..."""
+    """Per cent, by the names of `ReadOuts.value_names`."""
 
     facts: dict[str, Any]
     """How they were found, and what shows that nothing leaked."""
@@ -46,8 +46,10 @@ def read_out(
     """All read-outs of a configuration, on the encoder with this state.
 
     The encoder is frozen: its weights and batch norm statistics are hashed before and after. The
-    test part is asked for once, when everything has been chosen and fitted.
+    test part is asked for once, when everything has been chosen and fitted; where the values are
+    to be measured on the validation part it is not asked for at all.
     """
+    measured_on = config.readouts.part
     with execution.in_force():
         encoder = config.encoder.build(0)
         encoder.load_state_dict(state)
@@ -65,28 +67,43 @@ def read_out(
                 )
             return _Part(x, labels, hashes)
 
-        fit, validation = part("fit"), part("validation")
+        if measured_on == "test":
+            fit, validation = part("fit"), part("validation")
+        else:
+            fit, validation = _tenth_apart(part("fit"), dataset.name)
         if config.readouts.permuted_labels:
-            parts = (fit, validation, part("test"))
+            parts = (fit, validation, part(measured_on))
             values, facts = _permuted(config, dataset.num_classes, parts, observer)
         else:
             fitted = _Fitted(config, dataset.num_classes, fit, validation)
             read_before = dataset.reads["test"] - tests_read
-            test = part("test")
-            values, facts = fitted.measured(test)
+            asked = part(measured_on)
+            values, facts = fitted.measured(asked)
             seen = set(fit.hashes) | set(validation.hashes)
             facts |= {
                 "test_reads_before_evaluation": read_before,
-                "shared_images": sum(content in seen for content in test.hashes),
+                "shared_images": sum(content in seen for content in asked.hashes),
             }
+        facts |= {"measured_on": measured_on, "test_reads": dataset.reads["test"] - tests_read}
         after = state_hash(encoder.state_dict())
     return ReadOut(values, {**facts, "encoder_hash_before": before, "encoder_hash_after": after})
 
 
+def _tenth_apart(part: _Part, name: str) -> tuple[_Part, _Part]:
+    """A part without a tenth of its images, and that tenth, which then serves as validation."""
+    apart = held_out(part.hashes, f"the fit part of {name}")
+    rest, tenth = (
+        _Part(part.x[at], part.y[at], tuple(part.hashes[i] for i in at.nonzero()[:, 0].tolist()))
+        for at in (~apart, apart)
+    )
+    return rest, tenth
+
+
 class _Fitted:
-    """Probe and neighbours with all choices made, before any test image was looked at."""
+    """Probe and neighbours with all choices made, before any image of the last part was seen."""
 
     def __init__(self, config: Config, num_classes: int, fit: _Part, validation: _Part) -> None:
+        self._prefix = config.readouts.prefix
         self._ks = (1, 5) if num_classes >= _TOP_5_FROM else (1,)
         self._num_classes = num_classes
         self._neighbours = config.readouts.neighbours
@@ -98,7 +115,8 @@ class _Fitted:
         if (probe := config.readouts.probe) is not None:
             choice = probe.choose((fit.x, fit.y), (validation.x, validation.y), num_classes)
             self._probe = probe.fit(self._x, self._y, num_classes, choice.l2)
-            self._values["validation_top1"] = max(choice.accuracies)
+            if config.readouts.part == "test":
+                self._values["validation_top1"] = max(choice.accuracies)
             self._facts = {
                 "l2": choice.l2,
                 "l2_at_the_edge": len(probe.l2) > 1 and choice.l2 in (min(probe.l2), max(probe.l2)),
@@ -107,36 +125,37 @@ class _Fitted:
                 "candidates_not_converged": len(choice.unconverged),
             }
 
-    def measured(self, test: _Part) -> tuple[dict[str, float], dict[str, Any]]:
-        """Values in per cent and facts, from the one look at the test part."""
+    def measured(self, asked: _Part) -> tuple[dict[str, float], dict[str, Any]]:
+        """Values in per cent and facts, from the one look at the part that was asked for."""
         values = dict(self._values)
         for k in self._ks:
             if self._probe is not None:
-                values[f"top{k}"] = top_k_accuracy(self._probe.scores(test.x), test.y, k)
+                scores = self._probe.scores(asked.x)
+                values[f"{self._prefix}top{k}"] = top_k_accuracy(scores, asked.y, k)
             if self._neighbours is not None:
-                scores = self._neighbours.scores(self._x, self._y, test.x, self._num_classes)
-                values[f"knn_top{k}"] = top_k_accuracy(scores, test.y, k)
+                scores = self._neighbours.scores(self._x, self._y, asked.x, self._num_classes)
+                values[f"{self._prefix}knn_top{k}"] = top_k_accuracy(scores, asked.y, k)
         return values, dict(self._facts)
 
 
 def _permuted(
     config: Config, num_classes: int, parts: tuple[_Part, _Part, _Part], observer: Observer
 ) -> tuple[dict[str, float], dict[str, Any]]:
-    """The negative control: labels permuted over the whole data set, then choice, fit and test.
+    """The negative control: labels permuted over all parts in use, then choice, fit and test.
 
-    Whatever the probe then finds above the largest class's share has come another way than through
-    the images.
+    The parts are those to fit, to choose and to measure on. Whatever the probe then finds above the
+    largest class's share has come another way than through the images.
     """
-    fit, validation, test = parts
+    fit, validation, asked = parts
     probe = config.readouts.probe
     assert isinstance(probe, LogisticProbe), "permuted labels have a probe to fit"
-    labels = torch.cat([fit.y, validation.y, test.y])
-    sizes = [len(fit.y), len(validation.y), len(test.y)]
+    labels = torch.cat([fit.y, validation.y, asked.y])
+    sizes = [len(fit.y), len(validation.y), len(asked.y)]
     num = config.readouts.permuted_labels
     accuracies: list[float] = []
     for i in range(num):
         order = torch.randperm(len(labels), generator=generator(config.seed, "permuted", i))
-        y_fit, y_validation, y_test = labels[order].split(sizes)
+        y_fit, y_validation, y_asked = labels[order].split(sizes)
         choice = probe.choose((fit.x, y_fit), (validation.x, y_validation), num_classes)
         fitted = probe.fit(
             torch.cat([fit.x, validation.x]),
@@ -144,7 +163,7 @@ def _permuted(
             num_classes,
             choice.l2,
         )
-        accuracies.append(top_k_accuracy(fitted.scores(test.x), y_test, 1))
+        accuracies.append(top_k_accuracy(fitted.scores(asked.x), y_asked, 1))
         observer.progress(i + 1, num)
         if observer.should_stop():
             break

@@ -61,6 +61,23 @@ def test_at_paper_scale_only_what_always_stands_deviates() -> None:
     assert {cell.deviations for cell in told.cells if cell.role != "arm"} == {()}
 
 
+def test_a_study_that_chooses_settings_names_a_validation_value_and_says_that_it_deviates(
+    here: Path,
+) -> None:
+    text = STUDY.replace("base:\n", "base:\n  readouts.part: validation\n")
+    study = written_study(here, text + "metric: validation_top1\n")
+    plan = the_plan(study)
+    recorded(here / "runs", plan, crop={"values": {"validation_top1": 41.5}})
+
+    told = told_of(study, store=here / "runs")
+
+    found = [outcome for outcome in outcomes(told) if outcome.cell.name == "crop"]
+    assert {outcome.value for outcome in found} == {41.5}
+    arms = [cell for cell in told.cells if cell.role == "arm"]
+    deviations = [{one.field: one.here for one in cell.deviations} for cell in arms]
+    assert all("the test part unread" in found["readouts.part"] for found in deviations)
+
+
 def test_parameters_that_the_paper_does_not_give_are_named_at_each_scale() -> None:
     cells = {cell.name: cell for cell in told_of("compositions", scale="paper").cells}
 

@@ -48,6 +48,11 @@ STUDIES: dict[str, tuple[str | bytes, str]] = {
     "a seed twice": (replaced("seeds: 2", "seeds: [0, 3, 0]"), "each seed stands once"),
     "an axis named with a comma": (replaced("name: views", 'name: "a, b"'), "the axis name"),
     "unknown scale": (replaced("  laptop:", "  labtop:"), "did you mean 'laptop'"),
+    "a metric that no trial records": (STUDY + "metric: top_1\n", "one of validation_top1, top1"),
+    "a test value of trials that choose settings": (
+        replaced("base:\n", "base:\n  readouts.part: validation\n"),
+        "one of validation_top1, validation_top5",
+    ),
     "unknown table of numbers": (STUDY + "published: {from: figure-55}\n", "figure-5"),
 }
 

@@ -82,6 +82,16 @@ def test_a_test_image_that_was_fitted_on_withholds_the_verdicts() -> None:
     assert_withheld(with_facts("b", 3, {"shared_images": 2}), "test images apart", "2 test images")
 
 
+def test_what_was_measured_on_the_validation_part_speaks_of_its_images() -> None:
+    whole = made()
+    facts = {"measured_on": "validation", "shared_images": 1}
+    records = tuple(r.model_copy(update={"facts": {**r.facts, **facts}}) for r in whole.records)
+
+    found = whole.model_copy(update={"records": records})
+
+    assert_withheld(found, "validation images apart", "1 validation image was")
+
+
 def test_a_trial_that_did_not_count_shared_images_withholds_them_too() -> None:
     found = with_facts("b", 3, {"shared_images": None})
 
