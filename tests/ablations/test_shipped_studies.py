@@ -19,6 +19,7 @@ CELLS = {
     "width": (3, 3, 3, 3),
     "losses": (3, 5, 5, 5),
     "temperature": (3, 6, 6, 6),
+    "supervised": (2, 5, 5, 5),  # table 1's AutoAugment is left to its first row
 }
 
 # As printed: rows first, columns second operation (section 3.1, figure 5).
@@ -150,6 +151,16 @@ def test_the_numbers_of_figures_7_8_and_9_are_the_papers() -> None:
     heads = numbers_of("projection-head")
     found = {kind: [v for name, v in heads.items() if name.startswith(kind)] for kind in FIGURE_8}
     assert found == FIGURE_8
+
+
+def test_the_supervised_numbers_are_table_1s_second_row_in_cells_that_say_labels() -> None:
+    numbers = numbers_of("supervised")
+
+    assert list(numbers.values()) == [77.0, 76.7, 76.5, 75.7, 75.4]
+    assert all("(labels: train)" in name for name in numbers)
+    for scale in SCALES:
+        arms = [t.config for t in the_plan("supervised", scale=scale).trials if t.role == "arm"]
+        assert {config["loss"]["kind"] for config in arms} == {"cross_entropy"}
 
 
 def test_the_numbers_of_tables_4_and_5_are_the_papers() -> None:
