@@ -479,8 +479,8 @@ MUTANTS = (
     Mutant(
         "permuted labels are not permuted for the test part",
         "evaluation.py",
-        "accuracies.append(top_k_accuracy(fitted.scores(test.x), y_test, 1))",
-        "accuracies.append(top_k_accuracy(fitted.scores(test.x), test.y, 1))",
+        "accuracies.append(top_k_accuracy(fitted.scores(asked.x), y_asked, 1))",
+        "accuracies.append(top_k_accuracy(fitted.scores(asked.x), asked.y, 1))",
         "test_evaluation.py",
     ),
 )
