@@ -1,4 +1,4 @@
-"""The seven operations of figure 4, whose compositions figure 5 compares.
+"""The operations: the seven of figure 4, those that appendix B.2 adds, and AutoAugment of table 1.
 
 Each is a value with two methods: ``draw(draws, shapes)`` says for each image what will happen, from
 its own numbers; ``apply(images, chances)`` does just that and nothing else. ``shapes`` are the
@@ -16,9 +16,13 @@ from jaxtyping import Bool, Float, Int64, UInt8
 from pydantic import Field, field_validator
 from torch import Tensor
 
+from simclr_core.autoaugment import AutoAugment, AutoAugmentChances
 from simclr_core.chance import Draws
 from simclr_core.colour import Colour, ColourChances
 from simclr_core.filters import Blur, BlurChances, Sobel, SobelChances
+from simclr_core.levels import Equalise, EqualiseChances, Solarise, SolariseChances
+from simclr_core.motion import MotionBlur, MotionBlurChances
+from simclr_core.planes import changed_where
 from simclr_core.resampling import Interpolation, resized_boxes
 from simclr_core.values import Frozen
 
@@ -168,7 +172,7 @@ class Crop(Frozen):
 
 
 class CutoutChances(NamedTuple):
-    """The rows and columns covered, (top, left, height, width) in pixels."""
+    """The rows and columns covered, (top, left, height, width) in pixels; 0 by 0 is nothing."""
 
     boxes: Int64[Tensor, "B 4"]
 
@@ -188,13 +192,17 @@ class Cutout(Frozen):
     fill: float = Field(default=0.5, ge=0, le=1)
     """The value of all three colours there; 0.5 is grey."""
 
+    probability: float = Field(default=1.0, ge=0, le=1)
+    """How many of the views are covered."""
+
     def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> CutoutChances:
-        """Two integers an image: the pixel in the centre."""
+        """A number an image, and two integers: the pixel in the centre."""
+        chosen = draws.uniform(1) < self.probability
         sides = (shapes * self.side).round().to(torch.int64).clamp(min=1)
         start = draws.integers(shapes) - sides // 2
         end = torch.minimum(start + sides, shapes)
         start = start.clamp(min=0)
-        return CutoutChances(torch.cat([start, end - start], dim=1))
+        return CutoutChances(torch.cat([start, end - start], dim=1) * chosen)
 
     def apply(
         self, images: Float[Tensor, "B 3 S S"], chances: CutoutChances
@@ -209,8 +217,12 @@ class Cutout(Frozen):
 
 
 class NoiseChances(NamedTuple):
-    """Where each image's list of normal numbers begins; they are made on the device."""
+    """Which of B images get noise, and where their lists of normal numbers begin.
 
+    The numbers themselves are made on the device.
+    """
+
+    disturbed: Bool[Tensor, " B"]
     keys: Int64[Tensor, " B"]
 
 
@@ -225,17 +237,25 @@ class Noise(Frozen):
     deviation: float = Field(default=0.1, gt=0)
     """The noise's standard deviation; 0.1 is 25 grey levels of 255."""
 
+    probability: float = Field(default=1.0, ge=0, le=1)
+    """How many of the views get noise."""
+
     def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> NoiseChances:
-        """The key of the numbers, one word an image instead of 3 S S floats."""
+        """A number and a key an image, instead of 3 S S floats."""
         del shapes
-        return NoiseChances(draws.keys)
+        return NoiseChances(draws.uniform(1).squeeze(1) < self.probability, draws.keys)
 
     def apply(
         self, images: Float[Tensor, "B 3 S S"], chances: NoiseChances
     ) -> Float[Tensor, "B 3 S S"]:
-        """Add ``Draws(keys).normal(3, S, S)`` times the deviation."""
-        normal = Draws(chances.keys).normal(*images.shape[1:])
-        return normal.mul_(self.deviation).add_(images).clamp_(0, 1)
+        """Add ``Draws(keys).normal(3, S, S)`` times the deviation to the chosen images."""
+
+        def disturb(planes: Tensor, keys: Tensor) -> Tensor:
+            normal = Draws(keys).normal(*images.shape[1:]).mul_(self.deviation)
+            return planes.add_(normal.transpose(0, 1)).clamp_(0, 1)
+
+        planes = changed_where(images.transpose(0, 1), chances.disturbed, disturb, chances.keys)
+        return planes.transpose(0, 1)
 
 
 class RotationChances(NamedTuple):
@@ -286,8 +306,23 @@ AnyChances = (
     | NoiseChances
     | BlurChances
     | RotationChances
+    | SolariseChances
+    | EqualiseChances
+    | MotionBlurChances
+    | AutoAugmentChances
 )
 
 AnyOperation = Annotated[
-    Crop | Cutout | Colour | Sobel | Noise | Blur | Rotation, Field(discriminator="kind")
+    Crop
+    | Cutout
+    | Colour
+    | Sobel
+    | Noise
+    | Blur
+    | Rotation
+    | Solarise
+    | Equalise
+    | MotionBlur
+    | AutoAugment,
+    Field(discriminator="kind"),
 ]

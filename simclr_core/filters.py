@@ -29,7 +29,9 @@ class Blur(Frozen):
     """Gaussian blur of half the images, sigma uniform in 0.1 to 2 pixels (appendix A).
 
     The kernel is 10 % of the image's side, made odd as the official code does it: see
-    ``kernel_size``. Each image has its own sigma; the official code draws one for a whole batch.
+    ``kernel_size``. Each image has its own sigma. The official code draws one for all images of a
+    batch and view that it blurs; ``per_batch`` does so, and takes that of the first image drawn for.
+    It alone depends on the batch that an image is in: such views are not the same in another order.
     """
 
     kind: Literal["blur"] = "blur"
@@ -40,6 +42,9 @@ class Blur(Frozen):
     sigma: tuple[float, float] = (0.1, 2.0)
     """The least and the largest standard deviation, in pixels of the resized image."""
 
+    sigma_drawn: Literal["per_image", "per_batch"] = "per_image"
+    """Whether each image has a sigma of its own, or a batch one for each view (official code)."""
+
     @field_validator("sigma")
     @classmethod
     def _ordered(cls, sigma: tuple[float, float]) -> tuple[float, float]:
@@ -48,9 +53,11 @@ class Blur(Frozen):
         return sigma
 
     def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> BlurChances:
-        """Two numbers an image."""
+        """Two numbers an image; per batch, the first image's second number serves all."""
         del shapes
         chosen, width = draws.uniform(2).unbind(1)
+        if self.sigma_drawn == "per_batch":
+            width = width[:1].expand_as(width)
         least, largest = self.sigma
         return BlurChances(chosen < self.probability, least + (largest - least) * width)
 
@@ -72,7 +79,9 @@ def kernel_size(size: int) -> int:
 
 
 class SobelChances(NamedTuple):
-    """Nothing is left to chance."""
+    """Which of B images are filtered."""
+
+    filtered: Bool[Tensor, " B"]
 
 
 class Sobel(Frozen):
@@ -80,27 +89,34 @@ class Sobel(Frozen):
 
     sqrt(gx^2 + gy^2) / 4, clamped to [0, 1]: a step from 0 to 1 gives 1, a flat colour 0. The paper
     shows the operation (figure 4) without its parameters; kernel [1 2 1] x [-1 0 1] and mirrored
-    border are those of TensorFlow's sobel_edges. Applied to every image.
+    border are those of TensorFlow's sobel_edges.
     """
 
     kind: Literal["sobel"] = "sobel"
 
+    probability: float = Field(default=1.0, ge=0, le=1)
+    """How many of the views are filtered."""
+
     def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> SobelChances:
-        """No number at all."""
-        del draws, shapes
-        return SobelChances()
+        """A number an image."""
+        del shapes
+        return SobelChances(draws.uniform(1).squeeze(1) < self.probability)
 
     def apply(
         self, images: Float[Tensor, "B 3 S S"], chances: SobelChances
     ) -> Float[Tensor, "B 3 S S"]:
-        """The gradient's length."""
-        del chances
-        padded = F.pad(images, (1, 1, 1, 1), mode="reflect")
-        smooth_y = padded[..., :-2, :] + 2 * padded[..., 1:-1, :] + padded[..., 2:, :]
-        smooth_x = padded[..., :-2] + 2 * padded[..., 1:-1] + padded[..., 2:]
-        along_x = smooth_y[..., 2:] - smooth_y[..., :-2]
-        along_y = smooth_x[..., 2:, :] - smooth_x[..., :-2, :]
-        return along_x.square_().add_(along_y.square_()).sqrt_().div_(4).clamp_(max=1)
+        """The gradient's length on the chosen images; the others come out bit for bit."""
+        planes = changed_where(images.transpose(0, 1), chances.filtered, _gradient)
+        return planes.transpose(0, 1)
+
+
+def _gradient(planes_CMSS: Tensor) -> Tensor:
+    padded = F.pad(planes_CMSS, (1, 1, 1, 1), mode="reflect")
+    smooth_y = padded[..., :-2, :] + 2 * padded[..., 1:-1, :] + padded[..., 2:, :]
+    smooth_x = padded[..., :-2] + 2 * padded[..., 1:-1] + padded[..., 2:]
+    along_x = smooth_y[..., 2:] - smooth_y[..., :-2]
+    along_y = smooth_x[..., 2:, :] - smooth_x[..., :-2, :]
+    return along_x.square_().add_(along_y.square_()).sqrt_().div_(4).clamp_(max=1)
 
 
 def _blur(planes_CMSS: Tensor, sigma_M: Tensor) -> Tensor:

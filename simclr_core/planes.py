@@ -28,6 +28,8 @@ def changed_where(
     index_M = chosen.nonzero().squeeze(1)
     if not len(index_M):
         return planes
+    if len(index_M) == len(chosen):
+        return change(planes.clone(memory_format=torch.contiguous_format), *chances)
     changed = change(planes.index_select(1, index_M), *(each[index_M] for each in chances))
     # cat and index_select copy images whole; index_copy_ takes three times as long (torch 2.15).
     source_B = torch.arange(len(chosen))

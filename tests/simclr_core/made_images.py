@@ -38,3 +38,8 @@ def made_images(num: int, size: int, *, seed: int = 0) -> Tensor:
     )
     grey = torch.rand(num, 1, size, size, generator=generator) < 0.1
     return torch.where(grey, images[:, :1], images)
+
+
+def in_8_bits(images: Tensor) -> Tensor:
+    """The nearest of 256 levels, as pictures have them."""
+    return (images * 255).round().to(torch.uint8)

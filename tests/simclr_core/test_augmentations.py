@@ -1,9 +1,11 @@
-"""The seven operations: the contract of the family; rotation, cutout and noise one by one.
+"""The operations: the contract of the family; rotation, cutout and noise one by one.
 
-Crops stand in test_crops, colours in test_colour, blur and Sobel in test_filters.
+Crops stand in test_crops, colours in test_colour, blur and Sobel in test_filters, solarise and
+equalise in test_levels, motion blur in test_motion, AutoAugment in test_autoaugment.
 """
 
 import itertools
+from collections.abc import Callable
 from typing import Any, get_args
 
 import numpy as np
@@ -15,14 +17,39 @@ from hypothesis import strategies as st
 from made_images import FALSE_ALARM, chances_of, drawn_for, made_images, square_shapes
 from pydantic import TypeAdapter, ValidationError
 from scipy import stats
+from torch import Tensor
 
 from simclr_core.augmentations import AnyOperation, Cutout, Noise, Rotation
+from simclr_core.autoaugment import POLICY
 from simclr_core.chance import select
+from simclr_core.filters import Sobel
 
 OPERATIONS = get_args(get_args(AnyOperation)[0])
 
 every_operation = pytest.mark.parametrize(
     "operation", [kind() for kind in OPERATIONS], ids=lambda o: o.kind
+)
+
+CHOICES: dict[str, dict[str, Callable[[Any], Tensor]]] = {
+    "crop": {"flip": lambda c: c.flipped},
+    "cutout": {"probability": lambda c: c.boxes[:, 2] > 0},
+    "colour": {
+        "jitter_probability": lambda c: c.jittered,
+        "drop_probability": lambda c: c.dropped,
+    },
+    "sobel": {"probability": lambda c: c.filtered},
+    "noise": {"probability": lambda c: c.disturbed},
+    "blur": {"probability": lambda c: c.blurred},
+    "rotation": {"probability": lambda c: c.turns > 0},
+    "solarise": {"probability": lambda c: c.solarised},
+    "equalise": {"probability": lambda c: c.equalised},
+    "motion_blur": {"probability": lambda c: c.blurred},
+    "auto_augment": {"probability": lambda c: c.applied.any(1)},
+}
+"""An operation's fields that are probabilities, and where its chances say which images it chose."""
+
+every_kind_with_a_probability = pytest.mark.parametrize(
+    "kind", [kind for kind in OPERATIONS if "probability" in kind.model_fields]
 )
 
 
@@ -74,7 +101,60 @@ def test_images_of_a_batch_have_chances_of_their_own(operation: AnyOperation) ->
 
     changed = operation.apply(same, chances_of(operation, 40, 32))
 
-    assert len({image.numpy().tobytes() for image in changed}) >= 4
+    # Nothing is left to chance of these two but which images they change.
+    least = 2 if operation.kind in ("solarise", "equalise") else 4
+    assert len({image.numpy().tobytes() for image in changed}) >= least
+
+
+@every_kind_with_a_probability
+def test_images_that_an_operation_does_not_choose_come_out_bit_for_bit(kind: Any) -> None:
+    images = made_images(60, 32)
+    never, half, always = (
+        (kind(probability=p), chances_of(kind(probability=p), 60, 32)) for p in (0, 0.5, 1)
+    )
+
+    assert torch.equal(never[0].apply(images, never[1]), images)
+    changed, whole = (operation.apply(images, chances) for operation, chances in (half, always))
+    chosen = CHOICES[kind().kind]["probability"](half[1])
+    assert 0 < int(chosen.sum()) < 60
+    assert torch.equal(changed[~chosen], images[~chosen])
+    # What happens to a chosen image has nothing to do with how likely it was to be chosen.
+    assert torch.equal(changed[chosen], whole[chosen])
+    assert not (changed[chosen] == images[chosen]).flatten(1).all(1).any()
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize(
+    ("kind", "field"), [(k, field) for k in OPERATIONS for field in CHOICES[k().kind]]
+)
+def test_images_are_chosen_with_the_probability_that_is_set(kind: Any, field: str) -> None:
+    chances = chances_of(kind(**{field: 0.3}), 20_000, 32)
+
+    chosen = CHOICES[kind().kind][field](chances)
+
+    likely = 0.3
+    if kind().kind == "auto_augment":
+        nothing = [np.prod([1 - step.probability for step in pair]) for pair in POLICY]
+        likely *= 1 - float(np.mean(nothing))
+    assert stats.binomtest(int(chosen.sum()), 20_000, likely).pvalue > FALSE_ALARM
+
+
+def test_every_probability_of_the_family_is_tested() -> None:
+    for kind in OPERATIONS:
+        fields = {
+            name
+            for name, field in kind.model_fields.items()
+            if "probability" in name or name == "flip"
+        }
+        assert fields == set(CHOICES[kind().kind])
+        for name in fields:
+            for wrong in (-0.01, 1.01):
+                with pytest.raises(ValidationError, match="equal to"):
+                    kind(**{name: wrong})
+
+
+def test_operations_of_figure_4_are_as_before_where_their_probability_is_not_set() -> None:
+    assert [kind().probability for kind in (Cutout, Sobel, Noise)] == [1, 1, 1]
 
 
 @every_operation
@@ -186,6 +266,9 @@ def test_noise_on_grey_is_gaussian_in_every_pixel_and_colour() -> None:
         ({"kind": "crop", "interpolation": "nearest"}, "'bicubic' or 'bilinear'"),
         ({"kind": "blur", "sigma": [0, 2]}, "sigma must be a pair with 0 < least <= largest, got"),
         ({"kind": "blur", "probability": -0.1}, "greater than or equal to 0"),
+        ({"kind": "blur", "sigma_drawn": "per_view"}, "'per_image' or 'per_batch'"),
+        ({"kind": "solarise", "threshold": 128}, "less than or equal to 1"),
+        ({"kind": "motion_blur", "length": 0}, "greater than 0"),
         ({"kind": "colour", "strength": 2.6}, "less than or equal to 2.5"),
         ({"kind": "color"}, "does not match any of the expected tags"),
         ({"kind": "noise", "deviation": 0}, "greater than 0"),

@@ -5,9 +5,10 @@ import pytest
 import scipy.ndimage
 import torch
 import torchvision.transforms.functional as TF
-from made_images import FALSE_ALARM, GREY_LEVEL, chances_of, made_images
+from made_images import FALSE_ALARM, GREY_LEVEL, chances_of, made_images, square_shapes
 from scipy import stats
 
+from simclr_core.chance import Chance
 from simclr_core.filters import Blur, BlurChances, Sobel, kernel_size
 
 
@@ -41,6 +42,18 @@ def test_blur_chooses_half_the_images_and_spreads_sigma_evenly() -> None:
         chances.sigma[chances.blurred].numpy(), chances.sigma[~chances.blurred].numpy()
     )
     assert both.pvalue > FALSE_ALARM / 3
+
+
+def test_a_sigma_drawn_per_batch_is_the_first_images_and_each_image_keeps_its_choice() -> None:
+    each, one = (chances_of(Blur(sigma_drawn=how), 50, 32) for how in ("per_image", "per_batch"))
+
+    assert len(set(each.sigma.tolist())) == 50
+    assert one.sigma.tolist() == [each.sigma[0].item()] * 50
+    assert torch.equal(one.blurred, each.blurred)
+    for image in range(3):
+        draws = Chance.of(0, 0, torch.tensor([image, 9])).at("first", "blur")
+        both = Blur(sigma_drawn="per_batch").draw(draws, square_shapes(2, 32)).sigma
+        assert both.tolist() == [each.sigma[image].item()] * 2
 
 
 def test_an_image_too_small_to_mirror_is_refused_in_words() -> None:

@@ -145,7 +145,8 @@ def test_settings_are_not_changed_by_being_checked() -> None:
             {"views.operations": [{"kind": "crop"}, {"kind": "color"}]},
             (
                 "views.operations.1.kind: must be one of crop, cutout, colour, sobel, noise, blur, "
-                "rotation, got 'color'; did you mean colour?"
+                "rotation, solarise, equalise, motion_blur, auto_augment, got 'color'; did you mean "
+                "colour?"
             ),
         ),
         (
