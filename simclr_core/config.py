@@ -40,7 +40,7 @@ class Config(Frozen):
     """The images, split into train and test."""
 
     views: AnyViews = Symmetric()
-    """How two views come from one image."""
+    """How the views of an image come about; two, where the loss takes no more."""
 
     encoder: AnyEncoder = ResNet()
     """f, whose output h is what the read-outs see."""
@@ -98,6 +98,13 @@ class Config(Frozen):
                     "batch": self.batch_size,
                     "fields": ("gradient_cache", "batch_size"),
                 },
+            )
+        views = self.views.num_views if isinstance(self.views, Symmetric) else 2
+        if views > 2 and not self.loss.takes_many_views:
+            raise PydanticCustomError(
+                "disagreement",
+                "views.num_views must be 2, since loss {loss} takes two views, got {views}",
+                {"loss": self.loss.kind, "views": views, "fields": ("views", "loss")},
             )
         return self
 

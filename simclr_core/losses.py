@@ -8,7 +8,7 @@ Shape suffixes: M = 2N views (i and i + N show one image), D embedding.
 """
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -55,14 +55,18 @@ class NTXent(Frozen):
     multiple: Literal[1, 2] = 1
     """1 is algorithm 1's mean over 2N views; the official code adds both directions' means: 2."""
 
+    @property
+    def takes_many_views(self) -> bool:
+        """Whether more than two views an image have a meaning here."""
+        return self.negatives == "both_views" and not self.decoupled
+
     def __call__(self, z_MD: Float[Tensor, "M D"], num_views: int = 2) -> Float[Tensor, ""]:
         # exp(1 / t) leaves half precision's range below t = 0.09: never logits in half.
         with torch.autocast(z_MD.device.type, enabled=False):
             u_MD = unit(z_MD) if self.normalise else wide(z_MD)
             others = Others(self.negatives == "one_view", self.decoupled)
             groups = images(len(z_MD), num_views, z_MD.device) if num_views > 2 else None
-            if groups is not None and any(others):
-                raise ValueError("negatives from one view and decoupling are told for two views")
+            assert groups is None or self.takes_many_views
             if in_blocks_pays(u_MD) or groups is not None:
                 loss = nt_xent_in_blocks(
                     u_MD, self.temperature, unit=self.normalise, others=others, groups_M=groups
@@ -91,6 +95,8 @@ class NTXent(Frozen):
 
 class _PairLoss(Frozen):
     """What the losses of single pairs share: cosine similarities, negatives one by one."""
+
+    takes_many_views: ClassVar[bool] = False
 
     negatives: _Negatives = "both_views"
     """A view's negatives: the other 2(N - 1) views, or the N - 1 of the other side (table 4)."""
@@ -192,6 +198,8 @@ class SupCon(Frozen):
 
     kind: Literal["sup_con"] = "sup_con"
 
+    takes_many_views: ClassVar[bool] = True
+
     labels: Literal["train"] = "train"
     """Says in every record that labels of training images reach the encoder."""
 
@@ -217,6 +225,8 @@ class CrossEntropy(Frozen):
     """
 
     kind: Literal["cross_entropy"] = "cross_entropy"
+
+    takes_many_views: ClassVar[bool] = True
 
     labels: Literal["train"] = "train"
     """Says in every record that labels of training images reach the encoder."""

@@ -1,6 +1,6 @@
 """Pre-training: algorithm 1 of the paper, and the random encoder that is its floor.
 
-Shape suffixes: B images a step, M = 2B views (i and i + B show one image), S their side.
+Shape suffixes: B images a step, M views of them, 2B or more (i, i + B, i + 2B, ... show one image).
 """
 
 import math

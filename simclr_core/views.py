@@ -1,4 +1,4 @@
-"""The two views of each picture, x~i and x~j of the paper's algorithm 1.
+"""The views of each picture: x~i and x~j of the paper's algorithm 1, or more of them.
 
 Letters: B pictures padded to H x W, S the side of a view.
 """
@@ -17,14 +17,20 @@ from simclr_core.chance import Chance, moved, select
 from simclr_core.resampling import centre_boxes, resized_boxes
 from simclr_core.values import Frozen
 
+_NAMES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+"""What the views of the symmetric form are to chance, so that more views leave the first alone."""
+
 
 class Symmetric(Frozen):
-    """Both views are drawn alike and independently of each other: the paper's default."""
+    """All views are drawn alike and independently of each other: with two, the paper's default."""
 
     kind: Literal["symmetric"] = "symmetric"
 
     operations: tuple[AnyOperation, ...] = Field(default=(Crop(), Colour(), Blur()), min_length=1)
     """What happens to a view, in this order; without a crop in front, to the centre square."""
+
+    num_views: int = Field(default=2, ge=2, le=len(_NAMES))
+    """Views of each picture; the paper has two. More leave the first two as they are."""
 
 
 class OneBranch(Frozen):
@@ -55,14 +61,18 @@ def draw_views(
     size: int,
     *,
     chunk: int | None = None,
-) -> tuple[Float[Tensor, "B 3 S S"], Float[Tensor, "B 3 S S"]]:
-    """Two views of each picture, float32 in [0, 1], contiguous, on the pictures' device.
+) -> tuple[Float[Tensor, "B 3 S S"], ...]:
+    """The views of each picture, float32 in [0, 1], contiguous, on the pictures' device.
+
+    Two, or as many as the symmetric form is asked for; view v of picture i is row i of item v.
 
     Pictures are zero-padded at the bottom right to one size; ``shapes`` are their own heights and
-    widths. A view depends on (seed, epoch, image, view) and its operations only. What will happen
-    is drawn on the CPU for every device, so that all of them do the same. For pictures padded to
-    one size the result is the same to the bit in whatever batch, order or chunk; another padding or
-    device rounds differently (below 1e-5).
+    widths. A view depends on (seed, epoch, image, view) and its operations only, but for one
+    setting: a blur whose sigma is drawn per batch takes that of the batch's first picture. What
+    will happen is drawn on the CPU for every device, so that all of them do the same. For pictures
+    padded to one size the result is the same to the bit in whatever batch, order or chunk; another
+    padding or device rounds differently (below 1e-5, but for operations on 256 levels or with a
+    threshold, where a value beside the border of two may fall to either side).
 
     ``chunk`` pictures are worked on at a time, so that they stay in the processor's cache; None
     chooses.
@@ -81,8 +91,7 @@ def draw_views(
             images = _applied(base, pictures[rows], rows, size)
             for output, steps in zip(outputs, branches, strict=True):
                 output[rows] = _applied(steps, images, rows, size)
-    first, second = outputs
-    return first, second
+    return outputs
 
 
 # An operation with what it will do to each image: always chances that the same operation drew.
@@ -104,10 +113,8 @@ class _Centre(Frozen):
         return resized_boxes(images, boxes, upright, size, "bilinear")
 
 
-def _drawn(
-    views: AnyViews, shapes: Tensor, chance: Chance, size: int
-) -> tuple[list[_Step], list[_Step], list[_Step]]:
-    """What happens to both views, then what to the first and what to the second alone."""
+def _drawn(views: AnyViews, shapes: Tensor, chance: Chance, size: int) -> tuple[list[_Step], ...]:
+    """What happens to all views, then what to the first alone, what to the second, and so on."""
     square = torch.full_like(shapes, size)
     match views:
         case OneBranch(base=crop, cell=cell):
@@ -117,10 +124,8 @@ def _drawn(
             base: list[_Step] = []
             if not isinstance(operations[0], Crop):
                 base, shapes = [(_Centre(), _Boxes(centre_boxes(shapes, size)))], square
-            first, second = (
-                _steps(operations, view, shapes, chance, size) for view in ("first", "second")
-            )
-            return base, first, second
+            names = _NAMES[: views.num_views]
+            return base, *(_steps(operations, view, shapes, chance, size) for view in names)
 
 
 def _steps(

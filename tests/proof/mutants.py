@@ -228,8 +228,8 @@ MUTANTS = (
     Mutant(
         "both views are the same",
         "views.py",
-        'for view in ("first", "second")',
-        'for view in ("first", "first")',
+        '_NAMES = ("first", "second", ',
+        '_NAMES = ("first", "first", ',
         "test_views.py",
     ),
     Mutant(

@@ -156,6 +156,11 @@ def test_settings_are_not_changed_by_being_checked() -> None:
                 "(0.5, 0.1)"
             ),
         ),
+        (
+            {"views.num_views": 3},
+            "views.num_views: must be 2, since loss nt_xent takes two views, got 3",
+        ),
+        ({"views.num_views": 9}, "views.num_views: must be at most 8, got 9"),
         ({"views.operations.7.strength": 1}, "views.operations.7: no such item in the list"),
         ({"data": {"kind": "textures", "size": 64}}, "data.size: must be 32, got 64"),
     ],

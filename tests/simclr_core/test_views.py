@@ -1,4 +1,4 @@
-"""Two views of a picture: what they depend on, what they share, in which order they come about."""
+"""The views of a picture: what they depend on, what they share, in which order they come about."""
 
 import itertools
 from typing import get_args
@@ -22,18 +22,38 @@ from simclr_core.augmentations import (
     Rotation,
     Sobel,
 )
+from simclr_core.autoaugment import AutoAugment
 from simclr_core.chance import Chance
 from simclr_core.images import Images
+from simclr_core.levels import Equalise, Solarise
+from simclr_core.motion import MotionBlur
 from simclr_core.views import AnyViews, OneBranch, Symmetric, draw_views
 
 OPERATIONS = tuple(kind() for kind in get_args(get_args(AnyOperation)[0]))
 SHAPES = [(40, 52), (36, 36), (64, 33), (41, 60), (33, 64), (50, 50), (40, 40), (64, 64)]
-EVERYTHING = (Crop(), Cutout(), Colour(), Noise(), Blur(), Rotation(), Sobel(), Crop())
-FORMS = {
+EVERYTHING = (
+    Crop(),
+    Cutout(),
+    Colour(),
+    Noise(),
+    Blur(),
+    Rotation(),
+    Sobel(),
+    MotionBlur(),
+    Crop(),
+)
+CONTINUOUS = {
     "the paper's default": Symmetric(),
     "everything on both": Symmetric(operations=EVERYTHING),
     "no crop": Symmetric(operations=(Colour(), Blur())),
     "everything on one branch": OneBranch(cell=EVERYTHING),
+    "five views": Symmetric(operations=(Crop(), Sobel(probability=0.5)), num_views=5),
+}
+"""Forms of which a little rounding makes no more than a little."""
+FORMS = {
+    **CONTINUOUS,
+    "the broader distortions": Symmetric(operations=(Crop(), Colour(), Solarise(), Equalise())),
+    "table 1's AutoAugment": Symmetric(operations=(Crop(), AutoAugment())),
 }
 
 every_form = pytest.mark.parametrize("views", FORMS.values(), ids=FORMS.keys())
@@ -62,12 +82,13 @@ def _chance(num: int, *, seed: int = 0, epoch: int = 0) -> Chance:
 
 
 @every_form
-def test_views_are_pairs_in_the_unit_interval(views: AnyViews) -> None:
+def test_views_lie_in_the_unit_interval(views: AnyViews) -> None:
     pictures, shapes = _mixed_pictures(16)
 
-    pair = draw_views(views, pictures, shapes, _chance(16), 24)
+    drawn = draw_views(views, pictures, shapes, _chance(16), 24)
 
-    for view in pair:
+    assert len(drawn) == (views.num_views if isinstance(views, Symmetric) else 2)
+    for view in drawn:
         assert view.shape == (16, 3, 24, 24)
         assert view.dtype == torch.float32
         assert view.is_contiguous()
@@ -76,20 +97,20 @@ def test_views_are_pairs_in_the_unit_interval(views: AnyViews) -> None:
 
 
 @every_form
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(order=st.permutations(range(16)), split=st.integers(1, 15), chunk=st.integers(1, 20))
 def test_views_depend_neither_on_batch_nor_order_nor_chunk(
     views: AnyViews, order: list[int], split: int, chunk: int
 ) -> None:
     pictures, shapes = _mixed_pictures(16)
-    first, second = draw_views(views, pictures, shapes, _chance(16), 32)
+    together = draw_views(views, pictures, shapes, _chance(16), 32)
 
     for part in (torch.tensor(order[:split]), torch.tensor(order[split:])):
         chance = Chance.of(0, 0, part)
-        one, two = draw_views(views, pictures[part], shapes[part], chance, 32, chunk=chunk)
+        parted = draw_views(views, pictures[part], shapes[part], chance, 32, chunk=chunk)
 
-        assert torch.equal(one, first[part])
-        assert torch.equal(two, second[part])
+        for one, whole in zip(parted, together, strict=True):
+            assert torch.equal(one, whole[part])
 
 
 def test_a_large_batch_gives_the_same_bits_in_chunks_of_any_size() -> None:
@@ -122,7 +143,7 @@ def test_two_threads_draw_the_same_bits_as_one(size: int) -> None:
     assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
 
 
-@every_form
+@pytest.mark.parametrize("views", CONTINUOUS.values(), ids=CONTINUOUS.keys())
 def test_more_padding_changes_no_more_than_rounding(views: AnyViews) -> None:
     pictures, shapes = _mixed_pictures(16)
     wider = torch.nn.functional.pad(pictures, (0, 37, 0, 11))
@@ -174,6 +195,32 @@ def test_automatic_mixed_precision_does_not_reach_the_views() -> None:
     assert all(torch.equal(a, b) for a, b in zip(plain, mixed, strict=True))
 
 
+def test_with_a_sigma_per_batch_a_view_depends_on_its_batch_by_the_first_pictures_sigma_alone() -> (
+    None
+):
+    pictures, shapes = _pictures(40)
+    views = Symmetric(operations=(Crop(), Blur(probability=1, sigma_drawn="per_batch")))
+    square = torch.full_like(shapes, 32)
+
+    for part in (torch.arange(40), torch.arange(39, -1, -1), torch.arange(7, 30)):
+        chance = Chance.of(0, 0, part)
+        whole, in_chunks = (
+            draw_views(views, pictures[part], shapes[part], chance, 32, chunk=chunk)
+            for chunk in (64, 5)
+        )
+
+        sigmas = set()
+        for name, view, again in zip(("first", "second"), whole, in_chunks, strict=True):
+            crops = Crop().draw(chance.at(name, "crop"), shapes[part])
+            own = Blur(probability=1).draw(chance.at(name, "blur"), square[part])
+            shared = own._replace(sigma=own.sigma[:1].expand(len(part)))
+            expected = Blur().apply(Crop().apply(pictures[part], crops, 32), shared)
+            assert torch.equal(view, expected)
+            assert torch.equal(again, view)
+            sigmas.add(float(own.sigma[0]))
+        assert len(sigmas) == 2
+
+
 # ----------------------------------------------------------------------------------- the two forms
 
 
@@ -207,6 +254,49 @@ def test_both_views_of_the_default_differ_for_every_picture() -> None:
     first, second = draw_views(Symmetric(operations=(Crop(),)), pictures, shapes, _chance(50), 32)
 
     assert not (first == second).flatten(1).all(1).any()
+
+
+def test_more_views_leave_the_first_as_they_are_and_are_views_of_their_own() -> None:
+    pictures, shapes = _pictures(30)
+    pair = draw_views(Symmetric(), pictures, shapes, _chance(30), 32)
+
+    many = draw_views(Symmetric(num_views=8), pictures, shapes, _chance(30), 32)
+
+    assert len(many) == 8
+    assert torch.equal(many[0], pair[0])
+    assert torch.equal(many[1], pair[1])
+    assert len({view.numpy().tobytes() for view in torch.cat(many)}) == 240
+
+
+@pytest.mark.statistical
+def test_each_of_eight_views_is_independent_of_each_other() -> None:
+    # 28 pairs of views, the strength of the brightness over 5,000 images; false-alarm rate 1e-6.
+    chance, shapes = _chance(5000), torch.full((5000, 2), 32)
+    names = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+
+    drawn = [Colour().draw(chance.at(name, "colour"), shapes).brightness.numpy() for name in names]
+
+    pvalues = [stats.pearsonr(one, two).pvalue for one, two in itertools.combinations(drawn, 2)]
+    assert len(pvalues) == 28
+    assert min(pvalues) > 1e-6 / 28
+    pictures, _ = _pictures(8)
+    views = draw_views(
+        Symmetric(operations=(Colour(),), num_views=8),
+        pictures,
+        torch.full((8, 2), 32),
+        _chance(8),
+        32,
+    )
+    for name, view in zip(names, views, strict=True):
+        colour = Colour().draw(_chance(8).at(name, "colour"), torch.full((8, 2), 32))
+        still = draw_views(
+            Symmetric(operations=(Rotation(probability=0),)),
+            pictures,
+            torch.full((8, 2), 32),
+            _chance(8),
+            32,
+        )[0]
+        assert torch.equal(view, Colour().apply(still, colour))
 
 
 def test_with_an_identity_cell_both_views_are_the_same_random_crop() -> None:
@@ -375,12 +465,20 @@ def test_the_defaults_are_the_papers() -> None:
         0.2,
     )
     assert (Blur().probability, Blur().sigma) == (0.5, (0.1, 2.0))
+    assert Blur().sigma_drawn == "per_image"
+    assert Symmetric().num_views == 2
     assert OneBranch().base == Crop(flip=0)
 
 
 @every_form
 def test_views_come_back_from_their_settings(views: AnyViews) -> None:
     assert TypeAdapter(AnyViews).validate_python(views.model_dump(mode="json")) == views
+
+
+@pytest.mark.parametrize(("number", "words"), [(1, "or equal to 2"), (9, "or equal to 8")])
+def test_fewer_than_two_or_more_than_eight_views_are_refused(number: int, words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        Symmetric(num_views=number)
 
 
 def test_views_without_any_operation_are_refused() -> None:
