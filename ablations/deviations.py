@@ -47,8 +47,8 @@ class Paper:
         return tuple(found)
 
 
-UNPUBLISHED = ("cutout", "noise", "sobel", "rotation")
-"""Operations of figure 4 whose parameters the paper does not give."""
+UNPUBLISHED = ("cutout", "noise", "sobel", "rotation", "solarise", "equalise", "motion_blur")
+"""Operations of figure 4 and of appendix B.2 whose parameters the paper does not give."""
 
 
 def _standing(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation]:
@@ -68,7 +68,14 @@ def _standing(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation
     views = here["views"]
     kinds = {operation["kind"] for operation in views.get("operations", views.get("cell", ()))}
     for kind in sorted(kinds.intersection(UNPUBLISHED)):
-        yield Deviation(field=f"parameters of {kind}", here="our choice", paper="not published")
+        yield Deviation(
+            field=f"parameters of {kind.replace('_', ' ')}",
+            here="our choice",
+            paper="not published",
+        )
+    if "auto_augment" in kinds:
+        told = "the ImageNet policy with torchvision's magnitudes"
+        yield Deviation(field="parameters of AutoAugment", here=told, paper="not published")
     if views["kind"] == "one_branch":
         flip = json.dumps(views["base"]["flip"])
         yield Deviation(field="views.base.flip", here=flip, paper="not published")

@@ -227,7 +227,7 @@ class _Training:
         if isinstance(loss, Labelled):
             assert self._labels is not None
             return loss(z_MD, self._labels[index.to(self._device)].repeat(num_views))
-        return loss(z_MD)
+        return loss(z_MD) if num_views == 2 else loss(z_MD, num_views)
 
     def _matching(self, z_MD: Tensor) -> dict[str, float]:
         """Table 5's metrics, of losses that take z for an embedding."""

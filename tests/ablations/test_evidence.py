@@ -1,5 +1,6 @@
 """From records to the evidence of a report: deviations, commands, what else is on record."""
 
+import json
 import shlex
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,32 @@ def test_parameters_that_the_paper_does_not_give_are_named_at_each_scale() -> No
     }  # fmt: skip
     fields = {one.field for one in cells["crop+colour"].deviations}
     assert fields == {"readouts.probe", "views.base.flip"}
+
+
+def test_what_the_paper_does_not_say_of_its_broader_operations_is_named(tmp_path: Path) -> None:
+    # Appendix B.2 adds these to the default and publishes no parameters.
+    kinds = ("crop", "colour", "solarise", "equalise", "motion_blur")
+    broader = json.dumps([{"kind": kind} for kind in kinds])
+    text = STUDY.replace("crop+colour: [{kind: crop}, {kind: colour}]", f"crop+colour: {broader}")
+    cells = {cell.name: cell for cell in told_of(written_study(tmp_path, text)).cells}
+
+    assert {
+        one.field: one.paper
+        for one in cells["crop+colour"].deviations
+        if one.field.startswith("parameters of")
+    } == dict.fromkeys(
+        ("parameters of solarise", "parameters of equalise", "parameters of motion blur"),
+        "not published",
+    )
+
+
+def test_whose_magnitudes_autoaugment_has_is_named_at_paper_scale() -> None:
+    cells = {cell.name: cell for cell in told_of("colour-distortion", scale="paper").cells}
+
+    found = {one.field: one for one in cells["AutoAugment"].deviations}
+    assert found.keys() == {"readouts.probe", "parameters of AutoAugment"}
+    assert "torchvision" in found["parameters of AutoAugment"].here
+    assert {one.field for one in cells["strength 1/8"].deviations} == {"readouts.probe"}
 
 
 def test_images_under_the_papers_name_are_not_taken_for_its_own(tmp_path: Path) -> None:

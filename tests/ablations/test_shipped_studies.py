@@ -1,5 +1,6 @@
 """The studies that come with the package: what they ask for, at each scale, against the paper."""
 
+from fractions import Fraction
 from pathlib import Path
 from typing import get_args
 
@@ -20,6 +21,7 @@ CELLS = {
     "losses": (3, 5, 5, 5),
     "temperature": (3, 6, 6, 6),
     "supervised": (2, 5, 5, 5),  # table 1's AutoAugment is left to its first row
+    "colour-distortion": (4, 6, 6, 6),  # the columns of table 1
 }
 
 # As printed: rows first, columns second operation (section 3.1, figure 5).
@@ -60,6 +62,13 @@ TABLE_5 = {  # l2 normalised or not, temperature
     ("normalised", 1): 58.0,
     ("as they are", 10): 57.2,
     ("as they are", 100): 57.0,
+TABLE_1_SIMCLR = {  # as printed: strengths without blur, then with it, then AutoAugment
+    "strength 1/8": 59.6,
+    "strength 1/4": 61.0,
+    "strength 1/2": 62.6,
+    "strength 1": 63.2,
+    "strength 1 with blur": 64.5,
+    "AutoAugment": 61.1,
 }
 
 FIGURE_8 = {
@@ -174,6 +183,25 @@ def test_the_numbers_of_tables_4_and_5_are_the_papers() -> None:
     assert {loss["negatives"] for loss in losses.values()} == {"one_view"}
     semi_hard = {name for name, loss in losses.items() if loss.get("semi_hard")}
     assert semi_hard == {name for name in TABLE_4 if "semi-hard" in name}
+def test_the_cells_of_the_colour_study_are_the_columns_of_table_1() -> None:
+    plan = the_plan("colour-distortion", scale="paper")
+
+    assert numbers_of("colour-distortion") == TABLE_1_SIMCLR
+    operations = {
+        trial.cell: trial.config["views"]["operations"]
+        for trial in plan.trials
+        if trial.role == "arm"
+    }
+    assert operations.keys() == TABLE_1_SIMCLR.keys()
+    for cell, (crop, *rest) in operations.items():
+        assert (crop["kind"], crop["flip"]) == ("crop", 0.5)
+        if cell == "AutoAugment":
+            assert [one["kind"] for one in rest] == ["auto_augment"]
+        else:
+            expected = ["colour", "blur"] if "blur" in cell else ["colour"]
+            assert [one["kind"] for one in rest] == expected
+            strength = Fraction(cell.split()[1])
+            assert rest[0]["strength"] == float(strength)
 
 
 @pytest.mark.parametrize("path", sorted(PUBLISHED.glob("*.yaml")), ids=lambda path: path.stem)
