@@ -62,6 +62,8 @@ TABLE_5 = {  # l2 normalised or not, temperature
     ("normalised", 1): 58.0,
     ("as they are", 10): 57.2,
     ("as they are", 100): 57.0,
+}
+
 TABLE_1_SIMCLR = {  # as printed: strengths without blur, then with it, then AutoAugment
     "strength 1/8": 59.6,
     "strength 1/4": 61.0,

@@ -29,9 +29,12 @@ PARTS: dict[str, Part] = {
             S + name
             for name in (
                 "augmentations.py",
+                "autoaugment.py",
                 "chance.py",
                 "colour.py",
                 "filters.py",
+                "levels.py",
+                "motion.py",
                 "planes.py",
                 "resampling.py",
                 "views.py",
@@ -42,6 +45,9 @@ PARTS: dict[str, Part] = {
             T + "test_crops.py": "torchvision's RandomResizedCrop, closed forms",
             T + "test_colour.py": "torchvision's adjustments, Python's colorsys",
             T + "test_filters.py": "torchvision's gaussian_blur, scipy's sobel",
+            T + "test_levels.py": "Pillow's and torchvision's equalize and solarize",
+            T + "test_motion.py": "scipy's filters with kernels made by hand, points on a line",
+            T + "test_autoaugment.py": "torchvision's AutoAugment, level for level",
             T + "test_augmentations.py": "torchvision's rotate, laws",
             T + "test_chance.py": "splitmix64 by hand, distributions",
             "tests/proof/test_many_views.py": "closed distributions of 100,000 draws",
