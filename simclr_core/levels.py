@@ -2,7 +2,7 @@
 
 B.2 adds both to the default augmentations and publishes neither their probability nor their
 parameters. Letters: B images of S x S pixels, C their 3 colours, M the images that an operation
-chose, L the 256 levels of a colour.
+chose, N = 3M their planes of P pixels, L the 256 levels of a colour.
 """
 
 from typing import Literal, NamedTuple
@@ -100,11 +100,9 @@ def equalised(levels: Float[Tensor, "3 M S S"]) -> Float[Tensor, "3 M S S"]:
     level k becomes min(255, floor((n_0 + ... + n_(k-1) + floor(q / 2)) / q)). Where q is 0, on fewer
     than 255 pixels below the highest level, a colour stays as it is.
     """
-    num = levels.shape[0] * levels.shape[1]
-    flat_NP = levels.reshape(num, -1).to(torch.int64)
-    row_N1 = torch.arange(num, device=levels.device)[:, None]
-    placed = (flat_NP + (TOP + 1) * row_N1).flatten()
-    counts_NL = torch.bincount(placed, minlength=(TOP + 1) * num).view(num, TOP + 1)
+    flat_NP = levels.flatten(2).flatten(0, 1).to(torch.int64)
+    one_NP = torch.ones_like(flat_NP[:1, :1]).expand_as(flat_NP)
+    counts_NL = flat_NP.new_zeros(len(flat_NP), TOP + 1).scatter_add_(1, flat_NP, one_NP)
     highest_N1 = flat_NP.amax(1, keepdim=True)
     step_N1 = (flat_NP.shape[1] - counts_NL.gather(1, highest_N1)) // TOP
     below_NL = counts_NL.cumsum(1) - counts_NL

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from scipy import stats
 from torch import Tensor
 
+from simclr_core import augmentations, autoaugment, colour, filters, levels, motion
 from simclr_core.augmentations import AnyOperation, Cutout, Noise, Rotation
 from simclr_core.autoaugment import POLICY
 from simclr_core.chance import select
@@ -121,6 +122,25 @@ def test_images_that_an_operation_does_not_choose_come_out_bit_for_bit(kind: Any
     # What happens to a chosen image has nothing to do with how likely it was to be chosen.
     assert torch.equal(changed[chosen], whole[chosen])
     assert not (changed[chosen] == images[chosen]).flatten(1).all(1).any()
+
+
+@every_operation
+def test_where_picking_images_would_wait_for_the_device_the_result_is_the_same(
+    operation: AnyOperation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What other devices than CPUs do: all images are changed and the chosen ones kept.
+    def all_changed(
+        planes: Tensor, chosen: Tensor, change: Callable[..., Tensor], *chances: Tensor
+    ) -> Tensor:
+        changed = change(planes.clone(memory_format=torch.contiguous_format), *chances)
+        return torch.where(chosen[:, None, None], changed, planes)
+
+    images, chances = made_images(40, 32), chances_of(operation, 40, 32)
+    picked = operation.apply(images, chances)
+    for module in (augmentations, autoaugment, colour, filters, levels, motion):
+        monkeypatch.setattr(module, "changed_where", all_changed)
+
+    assert torch.equal(operation.apply(images, chances), picked)
 
 
 @pytest.mark.statistical
