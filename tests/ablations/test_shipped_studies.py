@@ -185,6 +185,8 @@ def test_the_numbers_of_tables_4_and_5_are_the_papers() -> None:
     assert {loss["negatives"] for loss in losses.values()} == {"one_view"}
     semi_hard = {name for name, loss in losses.items() if loss.get("semi_hard")}
     assert semi_hard == {name for name in TABLE_4 if "semi-hard" in name}
+
+
 def test_the_cells_of_the_colour_study_are_the_columns_of_table_1() -> None:
     plan = the_plan("colour-distortion", scale="paper")
 

@@ -229,6 +229,28 @@ def test_the_random_encoder_sees_no_labels_whatever_the_loss(changes: dict[str, 
     assert found.facts["labels_seen"] == "none"
 
 
+def test_three_views_are_drawn_and_each_is_told_from_all_others() -> None:
+    listener = Listener()
+
+    trained({"views.num_views": 3, **NO_CURVE}, listener=listener)
+
+    # 40 images, 120 views: what the first, random embeddings pay is near that of 119 others.
+    first = listener.column("loss")[1]
+    assert math.log(119) - 1.5 < first
+    assert all(0 <= share <= 1 for share in listener.column("contrastive_accuracy").values())
+
+
+@pytest.mark.parametrize("loss", [{"kind": "nt_logistic"}, {"kind": "nt_xent", "decoupled": True}])
+def test_a_loss_of_two_views_refuses_three(loss: dict[str, Any]) -> None:
+    kind = loss["kind"]
+    with pytest.raises(ConfigurationError) as told:
+        small_config({"views.num_views": 3, "loss": loss})
+
+    assert f"views.num_views: must be 2, since loss {kind} takes two views, got 3" in str(
+        told.value
+    )
+
+
 def test_a_classifier_has_as_many_outputs_as_classes_or_says_so() -> None:
     with pytest.raises(ConfigurationError) as told:
         trained({"loss": {"kind": "cross_entropy"}})

@@ -14,8 +14,8 @@ from simclr_core.settings import check, mistakes
 from simclr_core.views import OneBranch, Symmetric
 
 FIELDS = (
-    "data, views, encoder, head, loss, optimizer, schedule, batch_size, epochs, precision, "
-    "readouts, seed, seeds"
+    "data, views, encoder, head, loss, optimizer, schedule, batch_size, gradient_cache, epochs, "
+    "precision, readouts, seed, seeds"
 )
 
 
@@ -157,8 +157,8 @@ def test_settings_are_not_changed_by_being_checked() -> None:
             ),
         ),
         (
-            {"views.num_views": 3},
-            "views.num_views: must be 2, since loss nt_xent takes two views, got 3",
+            {"views.num_views": 3, "loss": {"kind": "nt_logistic"}},
+            "views.num_views: must be 2, since loss nt_logistic takes two views, got 3",
         ),
         ({"views.num_views": 9}, "views.num_views: must be at most 8, got 9"),
         ({"views.operations.7.strength": 1}, "views.operations.7: no such item in the list"),
