@@ -117,7 +117,7 @@ def _seconds(the_plan: Plan, summaries: Iterable[Summary]) -> tuple[float | None
 
 
 def _disk(configs: Iterable[dict[str, Any]]) -> int | None:
-    """The bytes of each encoder's weights, by building one of each shape."""
+    """The bytes of each encoder's weights, from the outline of one of each shape."""
     import json
 
     sizes: dict[str, int] = {}

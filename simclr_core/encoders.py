@@ -102,13 +102,17 @@ class ResNet(Frozen):
         bottleneck, stages, channels = self._shape()
         return channels * 2 ** (len(stages) - 1) * (4 if bottleneck else 1)
 
-    def build(self, seed: int) -> "ResidualNetwork":
-        """The network at its initialisation, which depends on this value and the seed alone."""
+    def outline(self, size: int | None = None) -> "ResidualNetwork":  # noqa: ARG002 -- the family's form
+        """The network on torch's meta device: weights with shapes and no memory. Any side fits."""
         bottleneck, stages, channels = self._shape()
         with torch.device("meta"):  # no second initialisation, no draw from the global generator
-            network = ResidualNetwork(
+            return ResidualNetwork(
                 _Bottleneck if bottleneck else _Basic, stages, channels, self.stem
             )
+
+    def build(self, seed: int, size: int | None = None) -> "ResidualNetwork":
+        """The network at its initialisation, which depends on this value and the seed alone."""
+        network = self.outline(size)
         network.to_empty(device="cpu")
         _initialise(network, generator(seed, "encoder"))
         return network

@@ -1,42 +1,61 @@
-"""Residual networks against torchvision's; their stems, widths and first weights."""
+"""Residual networks against torchvision's and timm's; stems, widths and first weights."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import pytest
+import timm
 import torch
 import torchvision.models as published
 from pydantic import ValidationError
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock
+from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from simclr_core.encoders import ResNet
 
 DEPTHS = (18, 34, 50, 101, 152)
 Depth = Literal[18, 34, 50, 101, 152]
+Stem = Literal["imagenet", "cifar", "small"]
 TINY = ResNet(blocks=(1, 1, 1), width=0.25, stem="small")
 
 
-class DoubleWidth(published.ResNet):
-    """A ResNet-18 out of torchvision's own blocks with twice the channels everywhere.
+class Scaled(published.ResNet):
+    """Out of torchvision's own blocks, with a multiple of all channels and any of our stems.
 
     (Torchvision's wide networks widen the middle of a block only.)
     """
 
-    def __init__(self) -> None:
-        super().__init__(BasicBlock, [2, 2, 2, 2])
-        self.inplanes = 128
-        self.conv1 = nn.Conv2d(3, 128, 7, 2, 3, bias=False)
-        self.bn1 = nn.BatchNorm2d(128)
-        for number in range(4):
+    def __init__(
+        self,
+        layers: Sequence[int],
+        width: float,
+        stem: Stem = "imagenet",
+        block: type[BasicBlock | Bottleneck] = BasicBlock,
+    ) -> None:
+        super().__init__(block, [1, 1, 1, 1])
+        channels = int(64 * width)
+        self.inplanes = channels
+        self.conv1 = {
+            "imagenet": nn.Conv2d(3, channels, 7, 2, 3, bias=False),
+            "cifar": nn.Conv2d(3, channels, 3, 1, 1, bias=False),
+            "small": nn.Conv2d(3, channels, 3, 2, 1, bias=False),
+        }[stem]
+        if stem != "imagenet":
+            self.maxpool = nn.Identity()
+        self.bn1 = nn.BatchNorm2d(channels)
+        for number, blocks in enumerate(layers):
             stride = 1 if number == 0 else 2
-            layer = self._make_layer(BasicBlock, 128 * 2**number, 2, stride)
+            layer = self._make_layer(block, channels * 2**number, blocks, stride)
             setattr(self, f"layer{number + 1}", layer)
 
 
 def without_classifier(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in state.items() if not name.startswith("fc.")}
+
+
+def num_weights(network: nn.Module) -> int:
+    return sum(weights.numel() for weights in network.parameters())
 
 
 # ------------------------------------------------------------------------------ against torchvision
@@ -48,7 +67,7 @@ def test_names_and_shapes_are_torchvisions_without_the_classifier(depth: Depth) 
         theirs: nn.Module = getattr(published, f"resnet{depth}")()
     expected = without_classifier(theirs.state_dict())
 
-    ours = ResNet(depth=depth).build(0).state_dict()
+    ours = ResNet(depth=depth).outline().state_dict()
 
     assert {n: t.shape for n, t in ours.items()} == {n: t.shape for n, t in expected.items()}
 
@@ -58,7 +77,14 @@ def test_names_and_shapes_are_torchvisions_without_the_classifier(depth: Depth) 
     [
         (published.resnet18, ResNet(depth=18)),
         (published.resnet50, ResNet(depth=50)),
-        (DoubleWidth, ResNet(depth=18, width=2)),
+        (lambda: Scaled([1, 1, 1, 1], 2), ResNet(depth=10, width=2)),
+        (lambda: Scaled([2, 2, 2, 2], 0.25), ResNet(depth=18, width=0.25)),
+        (lambda: Scaled([1, 1, 1, 1], 0.5, "cifar"), ResNet(depth=10, width=0.5, stem="cifar")),
+        (lambda: Scaled([3, 4, 6, 3], 0.25, "small"), ResNet(depth=34, width=0.25, stem="small")),
+        (
+            lambda: Scaled([3, 4, 6, 3], 0.25, "cifar", Bottleneck),
+            ResNet(depth=50, width=0.25, stem="cifar"),
+        ),
     ],
 )
 @pytest.mark.parametrize("training", [False, True])
@@ -82,15 +108,66 @@ def test_outputs_are_torchvisions_with_its_weights(
     torch.testing.assert_close(ours.state_dict(), theirs.state_dict())
 
 
+# --------------------------------------------------------------------- against timm and the paper
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_the_number_of_weights_is_timms(depth: Depth) -> None:
+    with torch.device("meta"):
+        theirs: nn.Module = timm.create_model(f"resnet{depth}", num_classes=0)
+
+    assert num_weights(ResNet(depth=depth).outline()) == num_weights(theirs)
+
+
+@pytest.mark.parametrize("depth", [18, 50])
+@pytest.mark.parametrize("training", [False, True])
+def test_outputs_are_timms_with_our_weights_in_float64(depth: Depth, *, training: bool) -> None:
+    ours = ResNet(depth=depth).build(3).double().train(training)
+    with torch.no_grad():
+        for name, weights in ours.named_parameters():
+            if name.endswith(("bn2.weight", "bn3.weight")):
+                weights.fill_(0.7)  # at their start, 0, a branch would add nothing
+    theirs = timm.create_model(f"resnet{depth}", num_classes=0).double().train(training)
+    theirs.load_state_dict(ours.state_dict())
+    x = torch.rand(2, 3, 64, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+
+    with torch.no_grad():
+        found, expected = ours(x), theirs(x)
+
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(ours.state_dict(), theirs.state_dict(), rtol=1e-10, atol=1e-10)
+
+
+FIGURE_7 = {
+    1: {18: 11, 34: 21, 50: 24, 101: 43, 152: 58},
+    2: {18: 45, 34: 85, 50: 94, 101: 170, 152: 233},
+    4: {18: 179, 34: 340, 50: 375},
+}
+"""Width -> depth -> millions of parameters, as printed."""
+
+
+@pytest.mark.parametrize(
+    ("width", "depth"), [(width, depth) for width in FIGURE_7 for depth in FIGURE_7[width]]
+)
+def test_the_number_of_weights_is_figure_7s(width: int, depth: Depth) -> None:
+    network = ResNet(depth=depth, width=width).outline()
+    statistics = sum(b.numel() for b in network.buffers() if b.ndim)
+
+    weights = num_weights(network)
+    if (depth, width) == (152, 2):
+        # 232.25 million weights are printed as 233: with batch norm's statistics it is 232.56.
+        weights += statistics
+
+    assert round(weights / 1e6) == FIGURE_7[width][depth]
+
+
 # --------------------------------------------------------------------------------------- the shapes
 
 
 @pytest.mark.parametrize(
     ("stem", "kernel", "side"), [("imagenet", 7, 8), ("cifar", 3, 32), ("small", 3, 16)]
 )
-def test_a_stem_reduces_the_side_as_it_says(
-    stem: Literal["imagenet", "cifar", "small"], kernel: int, side: int
-) -> None:
+def test_a_stem_reduces_the_side_as_it_says(stem: Stem, kernel: int, side: int) -> None:
     network = ResNet(depth=10, width=0.125, stem=stem).build(0)
     sides: list[int] = []
     network.layer1[0].register_forward_pre_hook(lambda _, given: sides.append(given[0].shape[-1]))
@@ -160,6 +237,15 @@ def test_first_weights_have_hes_spread_over_outgoing_connections() -> None:
                 name
             )
             assert abs(float(w.mean())) < 6 * sigma / w.numel() ** 0.5, name
+
+
+def test_an_outline_has_the_built_networks_shapes_and_no_memory() -> None:
+    outline, built = TINY.outline().state_dict(), TINY.build(0).state_dict()
+
+    assert {n: (t.shape, t.dtype) for n, t in outline.items()} == {
+        n: (t.shape, t.dtype) for n, t in built.items()
+    }
+    assert all(t.is_meta for t in outline.values())
 
 
 def test_first_weights_depend_on_the_seed_and_on_no_generator_nor_move_one() -> None:
