@@ -123,18 +123,18 @@ def _disk(configs: Iterable[dict[str, Any]]) -> int | None:
     sizes: dict[str, int] = {}
     total = 0
     for config in configs:
-        name = json.dumps(config["encoder"], sort_keys=True)
+        name = json.dumps([config["encoder"], config["data"]["size"]], sort_keys=True)
         if name not in sizes:
-            sizes[name] = _encoder_bytes(config["encoder"])
+            sizes[name] = _encoder_bytes(config["encoder"], config["data"]["size"])
         total += sizes[name]
     return total
 
 
-def _encoder_bytes(settings: dict[str, Any]) -> int:
+def _encoder_bytes(settings: dict[str, Any], size: int) -> int:
     from pydantic import TypeAdapter
 
-    from simclr_core.encoders import AnyEncoder, ResNet
+    from simclr_core.encoders import AnyEncoder
 
-    encoder: ResNet = TypeAdapter(AnyEncoder).validate_python(settings)
-    state = encoder.build(0).state_dict()
+    encoder = TypeAdapter[AnyEncoder](AnyEncoder).validate_python(settings)
+    state = encoder.outline(size).state_dict()
     return sum(tensor.numel() * tensor.element_size() for tensor in state.values())

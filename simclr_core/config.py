@@ -15,11 +15,13 @@ from simclr_core.folders import Folder
 from simclr_core.heads import AnyHead, MlpHead
 from simclr_core.losses import AnyLoss, NTXent
 from simclr_core.optimizers import AnyOptimizer, Lars
+from simclr_core.pixels import Pixels
 from simclr_core.readouts import ReadOuts
 from simclr_core.schedules import AnySchedule, WarmupCosine
 from simclr_core.seeds import Seeds
 from simclr_core.values import Frozen
 from simclr_core.views import AnyViews, Symmetric
+from simclr_core.vit import VisionTransformer
 
 TRAINER_VERSION = 1
 """Raised by hand when equal configurations give other encoders; enters every encoder's key."""
@@ -65,7 +67,7 @@ class Config(Frozen):
     then sees this many images in place of the batch. None: all at once, as in the paper."""
 
     epochs: int = Field(default=100, ge=0)
-    """Passes over the training images; 0 is the random encoder."""
+    """Passes over the training images; 0 is the random encoder, or raw pixels."""
 
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Of encoder and head in pre-training; auto is bf16 on cuda and fp32 elsewhere. The loss is
@@ -108,6 +110,35 @@ class Config(Frozen):
             )
         return self
 
+    @model_validator(mode="after")
+    def _encoder_can_see_the_images(self) -> "Config":
+        size, encoder = self.data.size, self.encoder
+        if isinstance(encoder, VisionTransformer) and size % encoder.patch:
+            divisors = [patch for patch in range(1, size + 1) if size % patch == 0]
+            raise PydanticCustomError(
+                "disagreement",
+                "encoder.patch must divide data.size, got patches of {patch} px for images of {size} "
+                "px; the nearest that does is {nearest}",
+                {
+                    "patch": encoder.patch,
+                    "size": size,
+                    "nearest": min(divisors, key=lambda patch: abs(patch - encoder.patch)),
+                    "fields": ("encoder", "data"),
+                },
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _pixels_train_nothing(self) -> "Config":
+        if isinstance(self.encoder, Pixels) and self.epochs:
+            raise PydanticCustomError(
+                "disagreement",
+                "epochs must be 0 where the encoder is raw pixels, which have no weights to train, "
+                "got {epochs}",
+                {"epochs": self.epochs, "fields": ("encoder", "epochs")},
+            )
+        return self
+
     def at(self, seed: int) -> "Config":
         """The same trial with another seed, unchecked and therefore cheap."""
         return self.model_copy(update={"seed": seed})
@@ -125,9 +156,12 @@ class Config(Frozen):
         """All that a finished encoder depends on, data fingerprint and TRAINER_VERSION apart.
 
         Of a resolved configuration. The random encoder depends on no view, head, loss or batch:
-        all cells that share an encoder and a seed share it. Where `data` lies plays no part.
+        all cells that share an encoder and a seed share it. Raw pixels depend on no seed and no
+        precision either. Where `data` lies plays no part.
         """
         assert self.precision != "auto", "identity is that of a resolved configuration"
+        if isinstance(self.encoder, Pixels):
+            return {"encoder": self.encoder.model_dump(mode="json"), "epochs": 0, "seeds": {}}
         if self.epochs == 0:
             return {
                 "encoder": self.encoder.model_dump(mode="json"),

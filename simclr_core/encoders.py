@@ -1,11 +1,12 @@
 """Encoders f: a batch of views -> the representation h that the read-outs see (paper, 2.1).
 
-Modules are named as torchvision names them, so that a state dict fits both ways.
+Here stand the residual networks; transformers and raw pixels have modules of their own. Layers are
+named as torchvision names them, so that a state dict fits both ways.
 """
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Literal, TypedDict
+from typing import Annotated, Literal, TypedDict
 
 import torch
 import torch.nn.functional as F
@@ -15,8 +16,10 @@ from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
 
 from simclr_core.passes import recomputed
+from simclr_core.pixels import Pixels
 from simclr_core.seeds import generator
 from simclr_core.values import Frozen
+from simclr_core.vit import VisionTransformer
 
 BASE_CHANNELS = 64
 
@@ -200,8 +203,8 @@ class ResidualNetwork(nn.Module):
         return x.mean(dim=(2, 3))
 
 
-# A second member makes it a union: Annotated[ResNet | ..., Field(discriminator="kind")].
-AnyEncoder = ResNet
+AnyEncoder = Annotated[ResNet | VisionTransformer | Pixels, Field(discriminator="kind")]
+"""Every kind of f. `build(seed, size)` gives a network for images of that side."""
 
 
 def _conv(channels_in: int, channels: int, kernel: int, stride: int) -> nn.Conv2d:

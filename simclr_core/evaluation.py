@@ -51,7 +51,7 @@ def read_out(
     """
     measured_on = config.readouts.part
     with execution.in_force():
-        encoder = config.encoder.build(0)
+        encoder = config.encoder.build(0, dataset.size)
         encoder.load_state_dict(state)
         encoder = execution.place(encoder).requires_grad_(requires_grad=False).eval()
         before = state_hash(encoder.state_dict())

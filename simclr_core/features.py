@@ -24,7 +24,7 @@ def features(
     """
     training = encoder.training
     encoder.eval()
-    device = next(encoder.parameters()).device
+    device = torch.device(execution.resolved_device)
     parts: list[Tensor] = []
     for index in torch.arange(len(images)).split(_BATCH):
         x = images.centre_squares(index, size).to(device)

@@ -1,6 +1,7 @@
 """Optimisers of pre-training, and the rules that scale their rates with the batch.
 
-In all of them weight decay leaves biases and batch norm alone, as in the paper's LARS.
+In all of them weight decay leaves biases and batch norm alone, as in the paper's LARS, and of a
+transformer the class token and the positions, as timm does: they are no weights of a layer.
 """
 
 from collections.abc import Callable, Iterable
@@ -167,10 +168,18 @@ class _Lars(torch.optim.Optimizer):
                 w.sub_(momentum)
 
 
+_NO_WEIGHTS = ("cls_token", "pos_embed")
+"""Parameters that are added to tokens, though they have more than one dimension."""
+
+
 def _groups(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """Kernels and matrices, then the vectors: biases and batch norm's scales and shifts."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    return [p for p in parameters if p.ndim > 1], [p for p in parameters if p.ndim <= 1]
+    """Kernels and matrices, then the rest: biases, scales and shifts, what is added to tokens."""
+    weights, excluded = list[nn.Parameter](), list[nn.Parameter]()
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            added = name.rpartition(".")[2] in _NO_WEIGHTS
+            (excluded if added or parameter.ndim <= 1 else weights).append(parameter)
+    return weights, excluded
 
 
 def _decayed(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

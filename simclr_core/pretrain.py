@@ -74,7 +74,8 @@ def pretrain(
     tests_read = dataset.reads["test"]
     with execution.in_force():
         began = time.perf_counter()
-        encoder = execution.place(config.encoder.build(_seed(config, "initialisation")))
+        network = config.encoder.build(_seed(config, "initialisation"), dataset.size)
+        encoder = execution.place(network)
         images = dataset.pretraining_images()
         if config.epochs == 0:
             _estimate_statistics(config, encoder, images, dataset.size, execution)
@@ -299,6 +300,8 @@ def _estimate_statistics(
     rng = generator(_seed(config, "initialisation"), "statistics")
     order = torch.randperm(len(images), generator=rng)
     norms = [module for module in encoder.modules() if isinstance(module, nn.BatchNorm2d)]
+    if not norms:
+        return
     kept = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()

@@ -54,9 +54,12 @@ PARTS: dict[str, Part] = {
         },
     ),
     "encoder": Part(
-        (S + "encoders.py", S + "heads.py"),
+        tuple(S + n for n in ("encoders.py", "heads.py", "pixels.py", "vit.py")),
         {
-            T + "test_encoders.py": "torchvision's networks with equal weights",
+            T
+            + "test_encoders.py": "torchvision's and timm's networks with equal weights, figure 7",
+            T + "test_vit.py": "timm's and torchvision's transformers with equal weights",
+            T + "test_pixels.py": "scikit-learn on the images themselves",
             T + "test_heads.py": "the paper's formula, torch's own law",
             T + "test_random_encoder.py": "means over one pass",
         },

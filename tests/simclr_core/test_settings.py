@@ -126,6 +126,32 @@ def test_settings_are_not_changed_by_being_checked() -> None:
             ),
         ),
         (
+            {"encoder": {"kind": "vit", "patch": 12}, "data": {"kind": "textures"}},
+            (
+                "encoder.patch: must divide data.size, got patches of 12 px for images of 32 px; the "
+                "nearest that does is 8"
+            ),
+        ),
+        (
+            {"encoder": {"kind": "vit", "dim": 64}},
+            "encoder: heads must divide dim, got 3 heads of dim 64",
+        ),
+        (
+            {"encoder": {"kind": "vit", "dim": 66}},
+            "encoder: fixed positions need a dim that 4 divides, got 66; take learned ones or 68",
+        ),
+        (
+            {"encoder": {"kind": "vit", "mlp_ratio": 1.3}},
+            "encoder: dim x mlp_ratio must be a whole number of units, got 192 x 1.3",
+        ),
+        (
+            {"encoder": {"kind": "pixels"}},
+            (
+                "epochs: must be 0 where the encoder is raw pixels, which have no weights to train, "
+                "got 100"
+            ),
+        ),
+        (
             {"encoder": {"depth": 18, "blocks": [1, 1]}},
             "encoder: depth or blocks must be set, and not both, got depth 18 and blocks [1, 1]",
         ),
