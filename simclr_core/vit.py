@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
 
+from simclr_core.passes import recomputed
 from simclr_core.seeds import generator
 from simclr_core.values import Frozen
 
@@ -105,6 +106,8 @@ class Transformer(nn.Module):
         """For images of `side` x `side` patches."""
         super().__init__()
         self.side = side
+        self.recompute = False
+        """Whether blocks keep their inputs only and are computed anew on the way back."""
         self.pooling = shape.pooling
         self.patch_embed = nn.Module()
         self.patch_embed.proj = nn.Conv2d(3, shape.dim, shape.patch, shape.patch)
@@ -124,7 +127,10 @@ class Transformer(nn.Module):
         x_BTD = self.patch_embed.proj(x).flatten(2).transpose(1, 2)
         if self.pooling == "class_token":
             x_BTD = torch.cat([self.cls_token.expand(len(x), 1, -1), x_BTD], dim=1)
-        x_BTD = self.norm(self.blocks(x_BTD + self.pos_embed))
+        x_BTD = x_BTD + self.pos_embed
+        for block in self.blocks:
+            x_BTD = recomputed(block, x_BTD) if self.recompute else block(x_BTD)
+        x_BTD = self.norm(x_BTD)
         return x_BTD[:, 0] if self.pooling == "class_token" else x_BTD.mean(dim=1)
 
 

@@ -18,6 +18,10 @@ from simclr_core.pretrain import pretrain
 from simclr_core.settings import mistakes
 
 TEN = {"encoder": {"depth": 10, "width": 0.0625, "stem": "cifar"}, **NO_CURVE}
+VIT = {
+    "encoder": {"kind": "vit", "patch": 8, "dim": 16, "depth": 2, "heads": 2},
+    **NO_CURVE,
+}
 
 
 def plain(*, norm: bool) -> nn.Sequential:
@@ -33,8 +37,11 @@ def gradients(network: nn.Module) -> list[Tensor]:
 # --------------------------------------------------------------------------------- recomputation
 
 
-def test_recomputed_blocks_give_the_same_encoder_bit_for_bit_statistics_included() -> None:
-    config = small_config(TEN)
+@pytest.mark.parametrize("changes", [TEN, VIT], ids=["resnet", "vit"])
+def test_recomputed_blocks_give_the_same_encoder_bit_for_bit_statistics_included(
+    changes: dict[str, Any],
+) -> None:
+    config = small_config(changes)
     whole, anew = (
         pretrain(
             config,
@@ -46,12 +53,20 @@ def test_recomputed_blocks_give_the_same_encoder_bit_for_bit_statistics_included
     )
 
     assert equal_states(whole.state, anew.state)
-    assert whole.state["bn1.num_batches_tracked"] == 6
+    assert whole.state.get("bn1.num_batches_tracked", 6) == 6
+
+
+def test_without_batch_norm_gradient_caching_trains_the_same_encoder() -> None:
+    changes = {**VIT, "head.batch_norm": False, "optimizer": {"kind": "sgd", "learning_rate": 1.0}}
+    whole, chunks = trained(changes), trained({**changes, "gradient_cache": 10})
+
+    for name, tensor in whole.state.items():
+        torch.testing.assert_close(chunks.state[name], tensor, rtol=0, atol=1e-5)
 
 
 def kept(*, recompute: bool) -> int:
     """Bytes that a forward pass keeps for the way back, weights apart."""
-    network = ResNet(depth=18, width=0.125, stem="cifar").build(0)
+    network = ResNet(depth=18, width=0.125, stem="cifar").build(0, 32)
     network.recompute = recompute
     own = {p.untyped_storage().data_ptr() for p in network.state_dict(keep_vars=True).values()}
     storages: dict[int, int] = {}
