@@ -12,6 +12,7 @@ from simclr_core.observer import Curve, Observer
 from simclr_core.pretrain import Pretrained, pretrain
 from simclr_core.run import Result, run
 from simclr_core.settings import check
+from simclr_core.tensors import Tensors
 from simclr_core.textures import Textures
 from simclr_core.views import AnyViews, OneBranch, Symmetric, draw_views
 
@@ -35,6 +36,7 @@ __all__ = [
     "Result",
     "SimclrError",
     "Symmetric",
+    "Tensors",
     "Textures",
     "check",
     "draw_views",

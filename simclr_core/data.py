@@ -7,7 +7,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -17,15 +17,17 @@ from torch import Tensor
 
 from simclr_core.archives import Cifar10, looks_like_cifar10
 from simclr_core.errors import DataError
+from simclr_core.fingerprints import digest
 from simclr_core.folders import Folder, existing
 from simclr_core.gathering import gather
 from simclr_core.images import Images
+from simclr_core.tensors import Tensors, refuse_mistakes
 from simclr_core.textures import Textures
 from simclr_core.walking import first_names, shown
 
 Part = Literal["fit", "validation", "train", "test"]
 
-AnyData = Annotated[Textures | Folder | Cifar10, Field(discriminator="kind")]
+AnyData = Annotated[Textures | Folder | Cifar10 | Tensors, Field(discriminator="kind")]
 """Every kind of data set that can be learned from."""
 
 _VALIDATION_SHARE = 0.1
@@ -62,6 +64,8 @@ class Dataset:
         contents: Sequence[bytes],
         num_train: int,
         deviations: Sequence[str] = (),
+        settings: AnyData | None = None,
+        labels_known: bool = True,
     ) -> None:
         """All `images` with `labels` and content hashes; the first `num_train` are for training."""
         self.name = name
@@ -73,6 +77,10 @@ class Dataset:
         self.num_test = len(images) - num_train
         self.deviations = tuple(deviations)
         """How the pictures differ from the files as they stand, in words."""
+        self.settings = settings or Tensors(name=name, content=fingerprint, size=size)
+        """What a configuration says of these data."""
+        self.labels_known = labels_known
+        """Whether there are labels and a test part; pre-training needs neither."""
         self.reads: Counter[str] = Counter()
         """How often `labelled` handed out each part."""
         self._images = images
@@ -82,6 +90,70 @@ class Dataset:
         train = set(self._contents[:num_train])
         self.overlap = sum(content in train for content in self._contents[num_train:])
         """Test images whose content also stands in train."""
+
+    @classmethod
+    def of(
+        cls,
+        train_images: Tensor,
+        train_labels: Tensor | None = None,
+        test_images: Tensor | None = None,
+        test_labels: Tensor | None = None,
+        *,
+        name: str = "tensors",
+        class_names: Sequence[str] | None = None,
+    ) -> Self:
+        """One's own images, uint8 [N, 3, S, S], and labels, whole numbers [N] from 0 on.
+
+        `train_images` alone are enough for pre-training; a read-out needs all four. The tensors are
+        copied to the CPU. The fingerprint covers every image, label and class name, in order.
+
+        Raises:
+            DataError: with one line for each mistake, or fewer than two different training images.
+        """
+        refuse_mistakes(train_images, train_labels, test_images, test_labels, class_names)
+        given = [one.cpu() for one in (train_images, test_images) if one is not None]
+        pixels = torch.cat(given)
+        num, side = len(pixels), pixels.shape[-1]
+        labels_known = train_labels is not None and test_labels is not None
+        labels = torch.zeros(num, dtype=torch.int64)
+        names: tuple[str, ...] = ()
+        if train_labels is not None and test_labels is not None:
+            labels = torch.cat([train_labels.cpu().long(), test_labels.cpu().long()])
+            classes = range(int(labels.max()) + 1)
+            names = tuple(map(str, classes if class_names is None else class_names))
+        step = 3 * side * side
+        shapes = torch.full((num, 2), side, dtype=torch.int64)
+        images = Images(pixels.reshape(-1), torch.arange(num) * step, shapes)
+        contents = images.content_hashes()
+        told = labels.tolist() if labels_known else None
+        hashes = [content.hex() for content in contents]
+        fingerprint = digest("tensors", side, len(train_images), hashes, told, names)
+        return cls(
+            name=name,
+            fingerprint=fingerprint,
+            size=side,
+            class_names=names,
+            images=images,
+            labels=labels,
+            contents=contents,
+            num_train=len(train_images),
+            deviations=(
+                f"handed over as tensors of {side} px; what was done to them is not known",
+            ),
+            labels_known=labels_known,
+        )
+
+    def require_labels(self) -> None:
+        """Says at once that a read-out cannot be.
+
+        Raises:
+            DataError: there are no labels and no test part.
+        """
+        if not self.labels_known:
+            raise DataError(
+                f"{shown(self.name)} has no labels, and a read-out needs them: give Dataset.of"
+                " train_labels, test_images and test_labels, or pre-train only"
+            )
 
     def pretraining_images(self) -> Images:
         """All training images, without labels."""
@@ -93,7 +165,11 @@ class Dataset:
         "train" is "fit" and "validation" together. Validation is a tenth of the training images
         (at least one), chosen by content hash: the same for all trials, and pictures of equal
         content fall on the same side.
+
+        Raises:
+            DataError: there are no labels.
         """
+        self.require_labels()
         self.reads[part] += 1
         train = torch.arange(self.num_train)
         index = {
@@ -163,6 +239,7 @@ def load(data: AnyData, *, cache: Path | None, workers: int = 2) -> Dataset:
         contents=[row.tobytes() for row in gathered.contents],
         num_train=gathered.num_train,
         deviations=(*_reductions(gathered.short_sides, data.size), *gathered.notes),
+        settings=data,
     )
 
 

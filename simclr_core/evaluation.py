@@ -12,7 +12,7 @@ from simclr_core.data import Dataset, held_out
 from simclr_core.errors import Diverged
 from simclr_core.execution import Execution
 from simclr_core.features import features, state_hash
-from simclr_core.observer import Observer
+from simclr_core.observer import Curve, Observer
 from simclr_core.probe import LogisticProbe, top_k_accuracy
 from simclr_core.seeds import generator
 
@@ -40,15 +40,22 @@ def read_out(
     config: Config,
     dataset: Dataset,
     state: dict[str, Tensor],
-    execution: Execution,
-    observer: Observer,
+    execution: Execution | None = None,
+    observer: Observer | None = None,
 ) -> ReadOut:
     """All read-outs of a configuration, on the encoder with this state.
 
     The encoder is frozen: its weights and batch norm statistics are hashed before and after. The
     test part is asked for once, when everything has been chosen and fitted; where the values are
     to be measured on the validation part it is not asked for at all.
+
+    Raises:
+        DataError: the data set has no labels.
+        Diverged: the encoder's features are no numbers.
     """
+    execution = execution or Execution()
+    observer = Curve() if observer is None else observer
+    dataset.require_labels()
     measured_on = config.readouts.part
     with execution.in_force():
         encoder = config.encoder.build(0, dataset.size)

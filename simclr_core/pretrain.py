@@ -20,7 +20,7 @@ from simclr_core.images import Images
 from simclr_core.losses import CrossEntropy, Labelled
 from simclr_core.matching import contrastive_accuracy, contrastive_entropy
 from simclr_core.neighbours import Neighbours
-from simclr_core.observer import Observer
+from simclr_core.observer import Curve, Observer
 from simclr_core.passes import cached
 from simclr_core.probe import top_k_accuracy
 from simclr_core.seeds import generator
@@ -55,12 +55,17 @@ class Pretrained(NamedTuple):
 
 
 def pretrain(
-    config: Config, dataset: Dataset, execution: Execution, observer: Observer
+    config: Config,
+    dataset: Dataset,
+    execution: Execution | None = None,
+    observer: Observer | None = None,
 ) -> Pretrained:
     """The encoder of a configuration, fitted to the training images without their labels.
 
     A loss that says `labels: train` is the exception: it is handed the labels of the fit part and
     sees that part's images alone, so that what is chosen on the validation part stays honest.
+
+    Of a data set without labels no nearest neighbours are told on the way; nothing else differs.
 
     With 0 epochs it is the random encoder: the initialisation that pre-training would start from,
     with batch norm statistics of the training images. An encoder that the observer stopped comes
@@ -70,6 +75,8 @@ def pretrain(
         ConfigurationError: the batch is larger than the data set, or the device is not here.
         Diverged: the loss is no longer a number.
     """
+    execution = execution or Execution()
+    observer = Curve() if observer is None else observer
     config = config.resolved(execution.resolved_device)
     tests_read = dataset.reads["test"]
     with execution.in_force():
@@ -261,7 +268,8 @@ class _NeighboursOnTheWay:
     """Nearest neighbours on the validation part while pre-training runs; they select nothing."""
 
     def __init__(self, config: Config, dataset: Dataset, execution: Execution) -> None:
-        self._neighbours: Neighbours | None = config.readouts.neighbours
+        asked: Neighbours | None = config.readouts.neighbours
+        self._neighbours = asked if dataset.labels_known else None
         self._execution, self._size = execution, dataset.size
         self._num_classes = dataset.num_classes
         if self._neighbours is not None:
@@ -269,7 +277,7 @@ class _NeighboursOnTheWay:
             self._asked, self._labels = _sample(dataset, "validation", _ASKED)
 
     def accuracy(self, encoder: nn.Module) -> dict[str, float]:
-        """`knn/validation` in per cent; nothing where the configuration has no neighbours."""
+        """`knn/validation` in per cent; nothing without neighbours to ask, or without labels."""
         if self._neighbours is None:
             return {}
         bank, queries = (

@@ -1,10 +1,10 @@
 """A trial from its configuration to its numbers, in this process."""
 
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from simclr_core.config import Config
-from simclr_core.data import load
+from simclr_core.data import Dataset, load
+from simclr_core.errors import ConfigurationError
 from simclr_core.evaluation import read_out
 from simclr_core.execution import Execution
 from simclr_core.observer import Both, Curve, Observer
@@ -26,17 +26,26 @@ class Result(NamedTuple):
 
 
 def run(
-    config: Config, observer: Observer | None = None, execution: Execution | None = None
+    config: Config,
+    observer: Observer | None = None,
+    execution: Execution | None = None,
+    *,
+    dataset: Dataset | None = None,
 ) -> Result:
     """Loads the data, pre-trains the encoder, reads it out.
+
+    A `dataset` takes the place of what `config.data` names; the result's configuration names it.
 
     Raises:
         SimclrError: what a user can repair, in one sentence.
     """
     execution = execution or Execution()
     config = config.resolved(execution.resolved_device)
-    cache: Path | None = execution.cache
-    dataset = load(config.data, cache=cache)
+    if dataset is None:
+        dataset = load(config.data, cache=execution.cache)
+    else:
+        config = _on(config, dataset)
+    dataset.require_labels()
     curve = Curve()
     both: Observer = curve if observer is None else Both(curve, observer)
     trained = pretrain(config, dataset, execution, both)
@@ -49,3 +58,13 @@ def run(
         **found.facts,
     }
     return Result(config, found.values, facts, curve.columns())
+
+
+def _on(config: Config, dataset: Dataset) -> Config:
+    """The configuration with the data that were handed over, where it names no others."""
+    if config.data not in (Config.model_fields["data"].default, dataset.settings):
+        raise ConfigurationError(
+            f"data: must be left out where a dataset is handed over, got"
+            f" {config.data.shown_name()} beside {dataset.name}"
+        )
+    return config.model_copy(update={"data": dataset.settings})
