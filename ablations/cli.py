@@ -175,6 +175,23 @@ def trial(
 
 
 @app.command()
+def export(
+    trial: Annotated[
+        str, typer.Argument(metavar="TRIAL", help="A trial's key; its beginning will do.")
+    ],
+    *,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE", help="encoder-KEY.pt unless told.")
+    ] = None,
+    store: options.StorePath = Path("runs"),
+) -> None:
+    """Write a trial's encoder as a state dict that torchvision's ResNet loads."""
+    from ablations.export import export_encoder
+
+    export_encoder(store, trial, to)
+
+
+@app.command()
 def ui(
     key: Annotated[str | None, typer.Argument(metavar="[KEY]", help="One trial's page.")] = None,
     *,

@@ -20,6 +20,9 @@ from sweeps.keys import chain_keys
 WEIGHTS = "encoder.pt"
 """In an encoder's folder: the state of f, and nothing of the head."""
 
+UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, KeyError, UnpicklingError)
+"""What torch raises about a file of weights that is torn."""
+
 _datasets: dict[str, Dataset] = {}
 
 
@@ -59,7 +62,7 @@ def _kept(context: TrialContext) -> dict[str, torch.Tensor] | None:
         return None
     try:
         state = torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError, UnpicklingError) as error:
+    except UNREADABLE as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         context.refuse(ENCODER, f"cannot be read ({first[:120]})")
         return None

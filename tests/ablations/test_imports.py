@@ -26,7 +26,9 @@ def imported(folder: Path, *words: str) -> set[str]:
     return set(done.stderr.split())
 
 
-@pytest.mark.parametrize("words", [("--help",), ("list",), ("run", "--help"), ("show", "width")])
+@pytest.mark.parametrize(
+    "words", [("--help",), ("list",), ("run", "--help"), ("export", "--help"), ("show", "width")]
+)
 def test_help_list_and_show_import_nothing_heavy(words: tuple[str, ...], here: Path) -> None:
     assert imported(here, *words) & HEAVY == set()
 
