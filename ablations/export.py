@@ -17,8 +17,9 @@ from ablations.errors import UsageError
 from ablations.showing import console
 from ablations.trial import UNREADABLE, WEIGHTS
 from simclr_core.config import Config
-from simclr_core.encoders import ResNet
+from simclr_core.encoders import AnyEncoder, ResNet
 from simclr_core.features import state_hash
+from simclr_core.pixels import Pixels
 from sweeps.launches import load_plan, studies
 from sweeps.nearest import did_you_mean
 from sweeps.record import TrialRecord
@@ -46,7 +47,11 @@ def export_encoder(path: Path, prefix: str, to: Path | None) -> None:
     target = Path(f"encoder-{record.key[:12]}.pt") if to is None else to
     about = target.with_name(f"{target.name}.json")
     config = Config.model_validate(record.config)
-    lines = loading_lines(config.encoder, str(target))
+    if isinstance(config.encoder, Pixels):
+        raise UsageError(
+            f"trial {record.key} reads out raw pixels, which have no weights to write; name another"
+        )
+    lines = loading_lines(config.encoder, str(target), config.data.size)
     told = _about(record, config, weights, lines)
     text = json.dumps(told, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
     _write_new({about: text.encode(), target: weights})
@@ -64,10 +69,10 @@ def export_encoder(path: Path, prefix: str, to: Path | None) -> None:
         out.print(line, soft_wrap=True)  # a line that breaks in two cannot be pasted
 
 
-_NONE = "builds no ResNet of another width than 1"
+_NONE = "builds no such network (only ResNets of width 1)"
 
 
-def loading_lines(encoder: ResNet, file: str) -> tuple[str, ...]:
+def loading_lines(encoder: AnyEncoder, file: str, size: int) -> tuple[str, ...]:
     """Python that builds the network and loads the file: torchvision's where it has such a network.
 
     torchvision's widths other than 1 widen the middle of a block only, which is another network.
@@ -80,15 +85,15 @@ def loading_lines(encoder: ResNet, file: str) -> tuple[str, ...]:
     words = ", ".join(f"{n}={v!r}" for n, v in fields.items() if v is not None)
     return (
         "import torch",
-        "from simclr_core.encoders import ResNet",
-        f"model = ResNet({words}).build(0)",
+        f"from {type(encoder).__module__} import {type(encoder).__name__}",
+        f"model = {type(encoder).__name__}({words}).build(0, {size})",
         load,
         "model.eval()",
     )
 
 
-def _torchvision(encoder: ResNet) -> list[str] | None:
-    if encoder.width != 1:
+def _torchvision(encoder: AnyEncoder) -> list[str] | None:
+    if not isinstance(encoder, ResNet) or encoder.width != 1:
         return None
     idle = ["model.fc"]
     if encoder.blocks is None and encoder.depth != 10:
@@ -149,7 +154,8 @@ def _measured(store: Store, key: str) -> tuple[TrialRecord, bytes]:
     try:
         weights = file.read_bytes()
         state = torch.load(io.BytesIO(weights), map_location="cpu", weights_only=True)
-        Config.model_validate(last.config).encoder.build(0).load_state_dict(state)
+        config = Config.model_validate(last.config)
+        config.encoder.build(0, config.data.size).load_state_dict(state)
     except FileNotFoundError as error:
         raise UsageError(
             f"the store keeps no weights of trial {key}: it ran with --keep none, or they were"

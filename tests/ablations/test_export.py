@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ablations.trial import WEIGHTS
 from simclr_core.config import Config
-from simclr_core.encoders import ResNet
+from simclr_core.encoders import AnyEncoder
 from simclr_core.features import state_hash
 from sweeps.launches import save_plan
 from sweeps.plan import Plan, Trial
@@ -24,9 +24,9 @@ from sweeps.store import Store
 TINY = "{kind: resnet, blocks: [1], width: 0.0625, stem: small}"
 
 
-def trained_state(encoder: ResNet) -> dict[str, Tensor]:
+def trained_state(encoder: AnyEncoder) -> dict[str, Tensor]:
     """Weights and statistics that no initialisation has: last gammas count, no layer is idle."""
-    network, rng = encoder.build(0), torch.Generator().manual_seed(1)
+    network, rng = encoder.build(0, 32), torch.Generator().manual_seed(1)
     with torch.no_grad():
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):
@@ -47,8 +47,9 @@ def keep_encoder(store: Store, trial: Trial, state: dict[str, Tensor]) -> Path:
 class Ran:
     """A study of two cells whose first trial finished, with its encoder kept."""
 
-    def __init__(self, here: Path, encoder: str = TINY) -> None:
-        self.plan: Plan = the_plan(written_study(here, STUDY.replace(TINY, encoder)))
+    def __init__(self, here: Path, encoder: str = TINY, epochs: int = 1) -> None:
+        study = STUDY.replace(TINY, encoder).replace("epochs: 1", f"epochs: {epochs}")
+        self.plan: Plan = the_plan(written_study(here, study))
         self.store = Store(here / "runs")
         self.store.prepare()
         save_plan(self.store, self.plan)
@@ -90,7 +91,8 @@ def printed_code(out: str) -> str:
         ("{kind: resnet, blocks: [1, 2, 1], stem: small}", "torchvision.models.ResNet(", 32),
         ("{kind: resnet, blocks: [1], stem: imagenet}", "torchvision.models.ResNet(", 32),
         ("{kind: resnet, depth: 18, width: 0.25}", "ResNet(depth=18, width=0.25)", 32),
-        (TINY, "ResNet(blocks=(1,), width=0.0625, stem='small')", 32),
+        (TINY, "ResNet(blocks=(1,), width=0.0625, stem='small').build(0, 32)", 32),
+        ("{kind: vit, patch: 8, dim: 16, depth: 1, heads: 2}", ".build(0, 32)", 32),
     ],
 )
 def test_the_printed_lines_load_the_file_and_give_our_features(
@@ -104,14 +106,27 @@ def test_the_printed_lines_load_the_file_and_give_our_features(
 
     assert said.code == 0
     assert builder in said.out
-    assert ("torchvision: builds no ResNet" in said.out) == ("width" in encoder)
-    ours = ran.config.encoder.build(0)
+    foreign = "width" in encoder or "vit" in encoder
+    assert ("torchvision: builds no such network" in said.out) == foreign
+    ours = ran.config.encoder.build(0, 32)
     ours.load_state_dict(ran.state)
     x = torch.rand(3, 3, side, side, dtype=torch.float64)
     with torch.no_grad():
         expected, found = ours.double().eval()(x), theirs["model"].double()(x)
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
     assert float(expected.std()) > 1e-3  # so the comparison compares something
+
+
+def test_raw_pixels_have_no_weights_to_write(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran = Ran(here, "{kind: pixels}", epochs=0)
+
+    said = called(capsys, "export", ran.key[:8], "--to", "encoder.pt")
+
+    assert said.code == 2
+    assert "reads out raw pixels, which have no weights to write" in said.err
+    assert not (here / "encoder.pt").exists()
 
 
 def test_what_stands_beside_it_says_what_was_measured_and_that_it_is_one_trial(
