@@ -6,6 +6,7 @@ from typing import get_args
 
 import pytest
 from commands import called, the_plan
+from PIL import Image
 
 from ablations.catalogue import PUBLISHED, read_study, shipped
 from ablations.resolve import all_mistakes
@@ -136,6 +137,34 @@ def test_the_paper_scale_is_the_papers_protocol() -> None:
     assert (config["encoder"]["depth"], config["batch_size"], config["epochs"]) == (50, 4096, 100)
     assert config["optimizer"]["kind"] == "lars"
     assert config["loss"]["temperature"] == 0.1
+
+
+# Not quickstart's laptop scale: its levels are the embedded textures', whatever images are brought.
+SMALL_IMAGES = [(study, "gpu") for study in sorted(CELLS)] + [
+    (study, "laptop") for study in sorted(CELLS) if study != "quickstart"
+]
+
+
+@pytest.mark.parametrize(("study", "scale"), SMALL_IMAGES)
+def test_small_images_are_learned_from_as_appendix_b_9_does(
+    study: str, scale: ScaleName, tmp_path: Path
+) -> None:
+    # Half the colour strength, no blur but where a cell is about it, t = 0.5; CIFAR-10's own stem.
+    for place in range(4):
+        folder = tmp_path / "images" / "ab"[place % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (32, 32), (60 * place, 0, 0)).save(folder / f"{place}.png")
+    images = {"data": tmp_path / "images"} if scale == "laptop" else {}
+
+    arms = [t for t in the_plan(study, scale=scale, **images).trials if t.role == "arm"]
+
+    for arm in arms:
+        views, encoder = arm.config["views"], arm.config["encoder"]
+        operations = views.get("operations", views.get("cell"))
+        assert {o["strength"] for o in operations if o["kind"] == "colour"} <= {0.5}, arm.cell
+        assert views["kind"] == "one_branch" or all(o["kind"] != "blur" for o in operations)
+        assert arm.config["loss"]["temperature"] == 0.5
+        assert encoder["stem"] == ("cifar" if scale == "gpu" else "small")
 
 
 def test_the_compositions_are_figure_5s_diagonal_and_ordered_pairs() -> None:

@@ -1,5 +1,6 @@
 """The proof's own parts: each fault can be planted, each part has its files, and pages tell its size."""
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from proof.mutants import MUTANTS, Mutant
 from proof.mutate import planted
 from proof.parts import PARTS
+from proof.pitfalls import PITFALLS, Pitfall
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -44,3 +46,45 @@ def test_pages_tell_how_much_is_proven_as_it_was_last_counted(page: str) -> None
     assert re.findall(r"(\d+) (?:planted )?faults", text) == [str(len(MUTANTS))]
     counted = str(sum(len(part["rows"]) for part in kept.values()))
     assert set(re.findall(r"(\d+) properties", text)) <= {counted}
+
+
+def functions_in(file: str) -> set[str]:
+    tree = ast.parse((ROOT / "tests" / file).read_text("utf-8"))
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
+@pytest.mark.parametrize("pitfall", PITFALLS, ids=lambda pitfall: pitfall.what)
+def test_a_pitfall_has_tests_that_exist_or_a_reason(pitfall: Pitfall) -> None:
+    assert bool(pitfall.held_by) != bool(pitfall.cannot)
+    for held in pitfall.held_by:
+        file, _, name = held.partition("::")
+        assert name.startswith("test_")
+        assert name in functions_in(file), held
+
+
+def test_no_pitfall_stands_twice() -> None:
+    told = [pitfall.what for pitfall in PITFALLS]
+
+    assert len(told) == len(set(told)) >= 40
+
+
+def test_no_batch_is_spread_over_processes_or_devices() -> None:
+    # The reason of the pitfalls that cannot occur: what gathers, and must then be held, is not used.
+    spread = {
+        "distributed",
+        "DataParallel",
+        "DistributedDataParallel",
+        "SyncBatchNorm",
+        "multiprocessing",
+    }
+    named = {
+        f"{path.name}: {name}"
+        for path in (ROOT / "simclr_core").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for name in spread
+        if (isinstance(node, ast.Attribute) and node.attr == name)
+        or (isinstance(node, ast.alias) and name in node.name.split("."))
+        or (isinstance(node, ast.ImportFrom) and name in (node.module or "").split("."))
+    }
+
+    assert named == set()

@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from proof.mutants import MUTANTS
 from proof.mutate import outcomes
 from proof.parts import PARTS, Part
+from proof.pitfalls import PITFALLS
 from rich.console import Console
 from rich.table import Table
 
@@ -134,6 +135,8 @@ def main() -> int:
         table.add_section()
     Console(width=None if sys.stdout.isatty() else 200).print(table)
     print(f"{len(table.rows)} properties, {red} red")
+    held = sum(bool(pitfall.held_by) for pitfall in PITFALLS)
+    print(f"pitfalls: {held} held by tests, {len(PITFALLS) - held} cannot occur")
     return 1 if red else 0
 
 

@@ -5,9 +5,11 @@ The updates themselves are held by the tests of loss, optimisers, schedules and 
 
 import importlib
 import math
+import random
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from made_trials import (
@@ -259,6 +261,27 @@ def test_a_classifier_has_as_many_outputs_as_classes_or_says_so() -> None:
         "head.output: must be the number of classes under loss cross_entropy, got 8 for the 10 "
         "classes of textures; set head.output"
     )
+
+
+def test_global_generators_play_no_part_and_are_not_moved() -> None:
+    kinds = ("crop", "cutout", "colour", "noise", "blur", "rotation", "sobel")
+    operations = {"views.operations": [{"kind": kind} for kind in kinds]}
+    states: list[dict[str, Tensor]] = []
+    for seed in (1, 2):
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002 -- the global generator is what is looked at
+        torch.manual_seed(seed)
+        before = global_generators()
+
+        states.append(trained({**operations, "epochs": 1}).state)
+
+        assert global_generators() == before
+    assert equal_states(*states)
+
+
+def global_generators() -> tuple[Any, ...]:
+    numpys = np.random.get_state(legacy=False)  # noqa: NPY002
+    return random.getstate(), str(numpys), torch.get_rng_state().tolist()
 
 
 def test_labels_play_no_part() -> None:
