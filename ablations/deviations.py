@@ -8,6 +8,7 @@ from ablations.errors import StudyError
 from ablations.request import Request
 from ablations.resolve import Composed
 from reports.evidence import Deviation
+from simclr_core.sgd_probe import SgdProbe
 from sweeps.plan import Trial
 from sweeps.sweep import Cell, apply, flatten
 
@@ -53,12 +54,7 @@ UNPUBLISHED = ("cutout", "noise", "sobel", "rotation", "solarise", "equalise", "
 
 def _standing(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation]:
     """What differs from the paper at each scale, also at the one that is named after it."""
-    if here["readouts"]["probe"]["kind"] == "logistic":
-        yield Deviation(
-            field="readouts.probe",
-            here="L-BFGS on features of the centre square, l2 chosen on a validation part (B.8.1)",
-            paper="SGD for 90 epochs on crops and flips, not regularised (B.6)",
-        )
+    yield from _probe(here, there)
     if here["readouts"]["part"] == "validation":
         yield Deviation(
             field="readouts.part",
@@ -85,6 +81,31 @@ def _standing(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation
     if ours.get("path") and ours.get("name") == papers.get("name"):
         told = f"{papers['name']}, which these images were not checked to be"
         yield Deviation(field="data.path", here=ours["path"], paper=told)
+
+
+OTHER_PROBES = {
+    "logistic": "L-BFGS on features of the centre square, l2 chosen on a validation part (B.8.1)",
+    "ridge": "least squares on features of the centre square, l2 chosen on a validation part",
+}
+"""Kinds of linear probe that are not the paper's on ImageNet."""
+
+
+def _probe(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation]:
+    """The paper's probe is SGD's default; what differs from it in both places is told here."""
+    probe, beside = here["readouts"]["probe"], there["readouts"]["probe"]
+    if probe is None or probe["kind"] != "sgd":
+        yield Deviation(
+            field="readouts.probe",
+            here="none" if probe is None else OTHER_PROBES[probe["kind"]],
+            paper="SGD for 90 epochs on crops and flips, not regularised (B.6)",
+        )
+        return
+    ours, papers = flatten(probe), flatten(SgdProbe().model_dump(mode="json"))
+    alike = {} if beside is None else flatten(beside)
+    for field, value in ours.items():
+        if value != papers.get(field, _ABSENT) and value == alike.get(field, _ABSENT):
+            paper = value_text(papers.get(field, _ABSENT))
+            yield Deviation(field=f"readouts.probe.{field}", here=value_text(value), paper=paper)
 
 
 def _differences(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation]:

@@ -1,7 +1,8 @@
 """Config: one frozen value that says all of a trial. Its defaults are the paper's protocol.
 
-But for the read-out: the paper's linear probe on ImageNet is SGD on augmented images (B.6), ours
-L-BFGS on the features of centre squares, as the paper has it for transfer (B.8.1).
+But for the read-out: the paper's linear probe on ImageNet is SGD on augmented images (B.6), the
+default L-BFGS on the features of centre squares, as the paper has it for transfer (B.8.1).
+`readouts.probe` of kind sgd is B.6's.
 """
 
 from typing import Any, Literal
@@ -19,6 +20,7 @@ from simclr_core.pixels import Pixels
 from simclr_core.readouts import ReadOuts
 from simclr_core.schedules import AnySchedule, WarmupCosine
 from simclr_core.seeds import Seeds
+from simclr_core.sgd_probe import SgdProbe
 from simclr_core.values import Frozen
 from simclr_core.views import AnyViews, Symmetric
 from simclr_core.vit import VisionTransformer
@@ -181,7 +183,8 @@ class Config(Frozen):
     def readout_identity(self) -> dict[str, Any]:
         """All that the read-outs add to the encoder's identity, READOUT_VERSION apart.
 
-        Of the seeds only permutations need one, the trial's own.
+        Of the seeds only permutations and the batches of an SGD probe need one, the trial's own.
         """
         identity = self.readouts.model_dump(mode="json")
-        return identity | {"seed": self.seed} if self.readouts.permuted_labels else identity
+        drawn = self.readouts.permuted_labels or isinstance(self.readouts.probe, SgdProbe)
+        return identity | {"seed": self.seed} if drawn else identity

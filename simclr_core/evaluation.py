@@ -1,39 +1,41 @@
-"""Reading out a frozen encoder: features once, then probe and neighbours on them."""
+"""Reading out a frozen encoder: features once, then probe, neighbours and geometry on them."""
 
-import math
-from collections import Counter
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from simclr_core.chance import Chance
 from simclr_core.config import Config
-from simclr_core.data import Dataset, held_out
+from simclr_core.data import Dataset
 from simclr_core.errors import Diverged
 from simclr_core.execution import Execution
-from simclr_core.features import features, state_hash
+from simclr_core.features import features, represented, state_hash
+from simclr_core.geometry import Geometry, alignment, effective_rank, uniformity
+from simclr_core.images import Images
 from simclr_core.observer import Curve, Observer
-from simclr_core.probe import LogisticProbe, top_k_accuracy
-from simclr_core.seeds import generator
+from simclr_core.parts import Part, few_labels, tenth_apart
+from simclr_core.permuted import permuted
+from simclr_core.probe import Choice, Fitted, top_k_accuracy
+from simclr_core.readouts import ChoosingProbe, labelled
+from simclr_core.sgd_probe import Features, SgdProbe
 
 _TOP_5_FROM = 6
 """Classes at which top-5 begins to say something."""
+
+_BATCH = 512
+"""Pictures whose views are in memory at a time."""
 
 
 class ReadOut(NamedTuple):
     """What the read-outs of a trial found."""
 
     values: dict[str, float]
-    """Per cent, by the names of `ReadOuts.value_names`."""
+    """By the names of `ReadOuts.value_names`; accuracies in per cent."""
 
     facts: dict[str, Any]
     """How they were found, and what shows that nothing leaked."""
-
-
-class _Part(NamedTuple):
-    x: Tensor
-    y: Tensor
-    hashes: tuple[bytes, ...]
 
 
 def read_out(
@@ -52,6 +54,7 @@ def read_out(
     Raises:
         DataError: the data set has no labels.
         Diverged: the encoder's features are no numbers.
+        ConfigurationError: the probe's batch is larger than what it is fitted on.
     """
     execution = execution or Execution()
     observer = Curve() if observer is None else observer
@@ -63,26 +66,17 @@ def read_out(
         encoder = execution.place(encoder).requires_grad_(requires_grad=False).eval()
         before = state_hash(encoder.state_dict())
         tests_read = dataset.reads["test"]
-
-        def part(name: Any) -> _Part:
-            images, labels, hashes = dataset.labelled(name)
-            x = features(encoder, images, dataset.size, execution)
-            if not bool(x.isfinite().all()):
-                raise Diverged(
-                    "the finished encoder's features are no numbers; lower "
-                    "optimizer.learning_rate or warm up longer"
-                )
-            return _Part(x, labels, hashes)
-
+        frozen = _Frozen(encoder, dataset, execution)
+        part = frozen.part
         if measured_on == "test":
             fit, validation = part("fit"), part("validation")
         else:
-            fit, validation = _tenth_apart(part("fit"), dataset.name)
+            fit, validation = tenth_apart(part("fit"), f"the fit part of {dataset.name}")
         if config.readouts.permuted_labels:
             parts = (fit, validation, part(measured_on))
-            values, facts = _permuted(config, dataset.num_classes, parts, observer)
+            values, facts = permuted(config, dataset.num_classes, parts, frozen.seen, observer)
         else:
-            fitted = _Fitted(config, dataset.num_classes, fit, validation)
+            fitted = _Fitted(config, frozen, fit, validation, observer)
             read_before = dataset.reads["test"] - tests_read
             asked = part(measured_on)
             values, facts = fitted.measured(asked)
@@ -96,89 +90,119 @@ def read_out(
     return ReadOut(values, {**facts, "encoder_hash_before": before, "encoder_hash_after": after})
 
 
-def _tenth_apart(part: _Part, name: str) -> tuple[_Part, _Part]:
-    """A part without a tenth of its images, and that tenth, which then serves as validation."""
-    apart = held_out(part.hashes, f"the fit part of {name}")
-    rest, tenth = (
-        _Part(part.x[at], part.y[at], tuple(part.hashes[i] for i in at.nonzero()[:, 0].tolist()))
-        for at in (~apart, apart)
-    )
-    return rest, tenth
+class _Frozen(NamedTuple):
+    """The frozen encoder, and what it says of pictures."""
+
+    encoder: nn.Module
+    dataset: Dataset
+    execution: Execution
+
+    def part(self, name: Literal["fit", "validation", "test"]) -> Part:
+        """A part of the data set with the features of its centre squares."""
+        images, labels, hashes = self.dataset.labelled(name)
+        x = features(self.encoder, images, self.dataset.size, self.execution)
+        if not bool(x.isfinite().all()):
+            raise Diverged(
+                "the finished encoder's features are no numbers; lower "
+                "optimizer.learning_rate or warm up longer"
+            )
+        return Part(images, x, labels, hashes)
+
+    def seen(self, probe: SgdProbe, train: Part, seed: int) -> Features:
+        """The features of the images as the probe sees them, from one epoch to the next."""
+        device = torch.device(self.execution.resolved_device)
+        if (crop := probe.crop) is None:
+            x = train.x.to(device)
+            return lambda _, index: x[index.to(device)]
+        images = train.images.to(device)
+
+        def cropped(epoch: int, index: Tensor) -> Tensor:
+            parts: list[Tensor] = []
+            for some in index.split(_BATCH):
+                chance = Chance.of(seed, epoch, some)
+                view = probe.view(crop, images, some, chance, self.dataset.size)
+                parts.append(represented(self.encoder, view, self.execution))
+            return torch.cat(parts)
+
+        return cropped
+
+    def pairs(self, geometry: Geometry, images: Images) -> tuple[Tensor, Tensor]:
+        """The features of two views of each image, on the CPU."""
+        device = torch.device(self.execution.resolved_device)
+        images = images.to(device)
+        first: list[Tensor] = []
+        second: list[Tensor] = []
+        for index in torch.arange(len(images)).split(_BATCH):
+            views = geometry.two_views(images, index, self.dataset.size)
+            for side, view in zip((first, second), views, strict=True):
+                side.append(represented(self.encoder, view, self.execution).cpu())
+        return torch.cat(first), torch.cat(second)
+
+
+_Scores = Callable[[Tensor], Tensor]
+"""Features [n, d] -> scores [n, C]."""
 
 
 class _Fitted:
-    """Probe and neighbours with all choices made, before any image of the last part was seen."""
+    """All that is fitted, with all choices made, before any image of the last part was seen."""
 
-    def __init__(self, config: Config, num_classes: int, fit: _Part, validation: _Part) -> None:
-        self._prefix = config.readouts.prefix
+    def __init__(
+        self, config: Config, frozen: _Frozen, fit: Part, validation: Part, observer: Observer
+    ) -> None:
+        readouts = self._readouts = config.readouts
+        num_classes = frozen.dataset.num_classes
+        self._frozen = frozen
         self._ks = (1, 5) if num_classes >= _TOP_5_FROM else (1,)
-        self._num_classes = num_classes
-        self._neighbours = config.readouts.neighbours
-        self._x = torch.cat([fit.x, validation.x])
-        self._y = torch.cat([fit.y, validation.y])
-        self._probe = None
+        self._scores: dict[str, _Scores] = {}
         self._facts: dict[str, Any] = {}
         self._values: dict[str, float] = {}
-        if (probe := config.readouts.probe) is not None:
+        train = fit.followed_by(validation)
+        probe = readouts.probe
+        if isinstance(probe, SgdProbe):
+            seen = frozen.seen(probe, train, config.seed)
+            layers = probe.fit(seen, train.y[None], num_classes, config.seed, observer)
+            self._scores["top{k}"] = layers.scores
+        elif probe is not None:
             choice = probe.choose((fit.x, fit.y), (validation.x, validation.y), num_classes)
-            self._probe = probe.fit(self._x, self._y, num_classes, choice.l2)
-            if config.readouts.part == "test":
+            fitted = probe.fit(train.x, train.y, num_classes, choice.l2)
+            self._scores["top{k}"] = fitted.scores
+            if readouts.part == "test":
                 self._values["validation_top1"] = max(choice.accuracies)
-            self._facts = {
-                "l2": choice.l2,
-                "l2_at_the_edge": len(probe.l2) > 1 and choice.l2 in (min(probe.l2), max(probe.l2)),
-                "probe_converged": self._probe.converged,
-                "probe_iterations": self._probe.iterations,
-                "candidates_not_converged": len(choice.unconverged),
-            }
+            self._facts |= _chosen(probe, choice)
+            if isinstance(fitted, Fitted):
+                self._facts |= {
+                    "probe_converged": fitted.converged,
+                    "probe_iterations": fitted.iterations,
+                    "candidates_not_converged": len(choice.unconverged),
+                }
+            for fraction in readouts.label_fractions:
+                few = few_labels(fit, fraction, len(train.y), num_classes)
+                choice = probe.choose((few.x, few.y), (validation.x, validation.y), num_classes)
+                by_few = probe.fit(few.x, few.y, num_classes, choice.l2)
+                name = labelled(fraction)
+                self._scores[f"top{{k}}{name}"] = by_few.scores
+                facts = {"images": len(few.y), **_chosen(probe, choice)}
+                self._facts |= {f"{fact}{name}": value for fact, value in facts.items()}
+        if (neighbours := readouts.neighbours) is not None:
+            self._scores["knn_top{k}"] = lambda x: neighbours.scores(
+                train.x, train.y, x, num_classes
+            )
 
-    def measured(self, asked: _Part) -> tuple[dict[str, float], dict[str, Any]]:
-        """Values in per cent and facts, from the one look at the part that was asked for."""
-        values = dict(self._values)
-        for k in self._ks:
-            if self._probe is not None:
-                scores = self._probe.scores(asked.x)
-                values[f"{self._prefix}top{k}"] = top_k_accuracy(scores, asked.y, k)
-            if self._neighbours is not None:
-                scores = self._neighbours.scores(self._x, self._y, asked.x, self._num_classes)
-                values[f"{self._prefix}knn_top{k}"] = top_k_accuracy(scores, asked.y, k)
+    def measured(self, asked: Part) -> tuple[dict[str, float], dict[str, Any]]:
+        """Values and facts, from the one look at the part that was asked for."""
+        values, prefix = dict(self._values), self._readouts.prefix
+        for name, scores in self._scores.items():
+            found = scores(asked.x)
+            for k in self._ks:
+                values[prefix + name.format(k=k)] = top_k_accuracy(found, asked.y, k)
+        if (geometry := self._readouts.geometry) is not None:
+            first, second = self._frozen.pairs(geometry, asked.images)
+            values[f"{prefix}alignment"] = alignment(first, second, geometry.alpha)
+            values[f"{prefix}uniformity"] = uniformity(asked.x, geometry.t)
+            values[f"{prefix}effective_rank"] = effective_rank(asked.x)
         return values, dict(self._facts)
 
 
-def _permuted(
-    config: Config, num_classes: int, parts: tuple[_Part, _Part, _Part], observer: Observer
-) -> tuple[dict[str, float], dict[str, Any]]:
-    """The negative control: labels permuted over all parts in use, then choice, fit and test.
-
-    The parts are those to fit, to choose and to measure on. Whatever the probe then finds above the
-    largest class's share has come another way than through the images.
-    """
-    fit, validation, asked = parts
-    probe = config.readouts.probe
-    assert isinstance(probe, LogisticProbe), "permuted labels have a probe to fit"
-    labels = torch.cat([fit.y, validation.y, asked.y])
-    sizes = [len(fit.y), len(validation.y), len(asked.y)]
-    num = config.readouts.permuted_labels
-    accuracies: list[float] = []
-    for i in range(num):
-        order = torch.randperm(len(labels), generator=generator(config.seed, "permuted", i))
-        y_fit, y_validation, y_asked = labels[order].split(sizes)
-        choice = probe.choose((fit.x, y_fit), (validation.x, y_validation), num_classes)
-        fitted = probe.fit(
-            torch.cat([fit.x, validation.x]),
-            torch.cat([y_fit, y_validation]),
-            num_classes,
-            choice.l2,
-        )
-        accuracies.append(top_k_accuracy(fitted.scores(asked.x), y_asked, 1))
-        observer.progress(i + 1, num)
-        if observer.should_stop():
-            break
-    top1 = torch.tensor(accuracies, dtype=torch.float64)
-    error = float(top1.std()) / math.sqrt(len(top1)) if len(top1) > 1 else math.nan
-    values = {
-        "permuted/mean": float(top1.mean()),
-        "permuted/standard_error": error,
-        "permuted/largest_class_share": 100 * max(Counter(labels.tolist()).values()) / len(labels),
-    }
-    return values, {"permutations": len(top1)}
+def _chosen(probe: ChoosingProbe, choice: Choice) -> dict[str, Any]:
+    edges = (min(probe.l2), max(probe.l2))
+    return {"l2": choice.l2, "l2_at_the_edge": len(probe.l2) > 1 and choice.l2 in edges}

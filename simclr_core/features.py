@@ -1,4 +1,7 @@
-"""The representation h of images, from an encoder that is frozen, and what shows that it was."""
+"""The representation h of images, from an encoder that is frozen, and what shows that it was.
+
+Shape suffixes: n images, B views of side S, H features.
+"""
 
 import hashlib
 from collections.abc import Mapping
@@ -28,9 +31,20 @@ def features(
     parts: list[Tensor] = []
     for index in torch.arange(len(images)).split(_BATCH):
         x = images.centre_squares(index, size).to(device)
-        parts.append(encoder(x.contiguous(memory_format=execution.layout)).float().cpu())
+        parts.append(represented(encoder, x, execution).cpu())
     encoder.train(training)
     return torch.cat(parts)
+
+
+@torch.no_grad()
+def represented(
+    encoder: nn.Module, x_B3SS: Float[Tensor, "B 3 S S"], execution: Execution
+) -> Float[Tensor, "B H"]:
+    """The h of views on the encoder's device, float32, in parts that fit into memory."""
+    assert not encoder.training, "an encoder that is read out is in evaluation mode"
+    parts = x_B3SS.split(_BATCH)
+    h = [encoder(x.contiguous(memory_format=execution.layout)).float() for x in parts]
+    return torch.cat(h)
 
 
 def state_hash(state: Mapping[str, Tensor]) -> str:

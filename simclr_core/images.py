@@ -77,6 +77,13 @@ class Images:
         index = index.cpu()
         return Images(self._buffer, self._starts[index], self.shapes[index])
 
+    def followed_by(self, other: "Images") -> "Images":
+        """These pictures and then the other's, which are a selection over the same bytes."""
+        same = other._buffer is self._buffer  # noqa: SLF001 -- of this class
+        assert same, "both are selections over the same bytes"
+        starts = torch.cat([self._starts, other._starts])  # noqa: SLF001 -- of this class
+        return Images(self._buffer, starts, torch.cat([self.shapes, other.shapes]))
+
     def batch(self, index: Tensor) -> Batch:
         """The pictures at `index` [B], padded with zeros at the bottom right to the largest."""
         if self._rows is not None:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from simclr_core.values import Frozen
 
-_PAPER_GRID = tuple(float(f"{10 ** (-6 + i / 4):.6g}") for i in range(45))
+PAPER_GRID = tuple(float(f"{10 ** (-6 + i / 4):.6g}") for i in range(45))
 _MEMORY = 10
 """Steps whose curvature L-BFGS remembers."""
 
@@ -29,7 +29,7 @@ class LogisticProbe(Frozen):
     kind: Literal["logistic"] = "logistic"
 
     l2: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = Field(
-        default=_PAPER_GRID, min_length=1
+        default=PAPER_GRID, min_length=1
     )
     """The candidates; the paper's are 45 values from 1e-6 to 1e5, even in the logarithm."""
 

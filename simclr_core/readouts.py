@@ -1,28 +1,48 @@
 """What is measured on a finished encoder."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from simclr_core.geometry import Geometry
 from simclr_core.neighbours import Neighbours
 from simclr_core.probe import LogisticProbe
+from simclr_core.ridge_probe import RidgeProbe
+from simclr_core.sgd_probe import SgdProbe
 from simclr_core.values import Frozen
+
+ChoosingProbe = LogisticProbe | RidgeProbe
+"""Those that are fitted on cached features and choose their l2 on a validation part."""
+
+AnyProbe = Annotated[ChoosingProbe | SgdProbe, Field(discriminator="kind")]
+"""Every linear probe."""
+
+_Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 class ReadOuts(Frozen):
-    """The read-outs of a trial, all on the same cached features of the frozen encoder."""
+    """The read-outs of a trial, all on the same features of the frozen encoder."""
 
     part: Literal["test", "validation"] = "test"
     """Where the final values are measured. "validation" is for studies that choose settings: the
     test part is never asked for, the validation part takes its place, and a tenth of the fit part
     that of the validation part; the values are validation_top1, validation_knn_top1, ..."""
 
-    probe: LogisticProbe | None = LogisticProbe()
+    probe: AnyProbe | None = LogisticProbe()
     """The linear probe: top1, and top5 where there are more than five classes."""
+
+    label_fractions: tuple[_Fraction, ...] = ()
+    """Parts of the training labels for which the probe is fitted once more, such as 0.01 and 0.1:
+    top1@1%, top1@10%. The images are equally many of each class, of the fit part, the same in every
+    trial; l2 is chosen on the whole validation part, whose labels are beside those counted, and
+    the probe is fitted on the few alone."""
 
     neighbours: Neighbours | None = Neighbours()
     """Nearest neighbours: knn_top1, and knn_top5 where there are more than five classes."""
+
+    geometry: Geometry | None = None
+    """alignment, uniformity and effective_rank of h, without labels; None measures none."""
 
     permuted_labels: int = Field(default=0, ge=0)
     """Above 0 the trial is the negative control and measures nothing else: the probe is fitted and
@@ -38,18 +58,37 @@ class ReadOuts(Frozen):
             raise PydanticCustomError(
                 "disagreement", "permuted_labels needs a probe to fit, got probe null", {}
             )
+        if self.label_fractions and not isinstance(self.probe, ChoosingProbe):
+            raise PydanticCustomError(
+                "disagreement",
+                "label_fractions need a probe that is fitted on cached features, logistic or "
+                "ridge, got {kind}",
+                {"kind": "null" if self.probe is None else self.probe.kind},
+            )
         return self
 
     def value_names(self) -> tuple[str, ...]:
-        """What a trial records, in per cent; top-5 is left out where there are at most 5 classes."""
+        """What a trial records; top-5 is left out where there are at most 5 classes."""
         if self.permuted_labels:
             return ("permuted/mean", "permuted/standard_error", "permuted/largest_class_share")
-        chosen = () if self.probe is None or self.part == "validation" else ("validation_top1",)
-        probe = () if self.probe is None else ("top1", "top5")
-        neighbours = () if self.neighbours is None else ("knn_top1", "knn_top5")
-        return (*chosen, *(self.prefix + name for name in (*probe, *neighbours)))
+        names: list[str] = []
+        if self.probe is not None:
+            names += ["top1", "top5"]
+        for fraction in self.label_fractions:
+            names += [f"top1{labelled(fraction)}", f"top5{labelled(fraction)}"]
+        if self.neighbours is not None:
+            names += ["knn_top1", "knn_top5"]
+        if self.geometry is not None:
+            names += ["alignment", "uniformity", "effective_rank"]
+        chosen = isinstance(self.probe, ChoosingProbe) and self.part == "test"
+        return (*["validation_top1"] * chosen, *(self.prefix + name for name in names))
 
     @property
     def prefix(self) -> str:
         """What stands before the names of final values, so that none is taken for a test value."""
         return "" if self.part == "test" else "validation_"
+
+
+def labelled(fraction: float) -> str:
+    """What the names of values say of the labels that were used: @1%."""
+    return f"@{100 * fraction:g}%"

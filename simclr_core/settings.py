@@ -56,12 +56,20 @@ def default_settings() -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for name, field in Config.model_fields.items():
         default = field.get_default()
-        if isinstance(default, BaseModel):
-            kind = {"kind": default.kind} if "kind" in type(default).model_fields else {}  # pyright: ignore[reportAttributeAccessIssue] -- members of unions have one
-            settings[name] = {**kind, **default.model_dump(mode="json", exclude_unset=True)}
-        else:
-            settings[name] = default
+        settings[name] = _departures(default) if isinstance(default, BaseModel) else default
     return settings
+
+
+def _departures(value: BaseModel) -> dict[str, Any]:
+    """A part's kind, the kinds of the parts below it, and what else it was given."""
+    given = value.model_dump(mode="json", exclude_unset=True)
+    for name in type(value).model_fields:
+        inner = getattr(value, name)
+        if name == "kind":
+            given = {"kind": inner, **given}
+        elif isinstance(inner, BaseModel) and (below := _departures(inner)):
+            given[name] = below
+    return given
 
 
 def settled(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -62,6 +62,50 @@ def test_at_paper_scale_only_what_always_stands_deviates() -> None:
     assert {cell.deviations for cell in told.cells if cell.role != "arm"} == {()}
 
 
+def with_probe(here: Path, probe: str) -> dict[str, tuple[str, str]]:
+    """The deviations at paper scale of a study with this probe, by field."""
+    text = STUDY.replace("base:\n", f"base:\n  readouts.probe: {probe}\n")
+    told = told_of(written_study(here, text), scale="paper")
+    arms = [cell for cell in told.cells if cell.role == "arm"]
+    return {one.field: (one.here, one.paper) for cell in arms for one in cell.deviations}
+
+
+def test_with_the_papers_own_probe_no_probe_deviates(here: Path) -> None:
+    assert with_probe(here, "{kind: sgd}") == {}
+
+
+@pytest.mark.parametrize(
+    ("probe", "field", "told"),
+    [
+        ("{kind: sgd, epochs: 30}", "readouts.probe.epochs", ("30", "90")),
+        ("{kind: sgd, crop: {flip: 0}}", "readouts.probe.crop.flip", ("0.0", "0.5")),
+        ("{kind: sgd, crop: null}", "readouts.probe.crop", ("not set", "no such field")),
+        ("{kind: ridge}", "readouts.probe", ("least squares on features", "SGD for 90 epochs")),
+    ],
+)
+def test_a_probe_that_is_not_the_papers_is_told_at_each_scale(
+    here: Path, probe: str, field: str, told: tuple[str, str]
+) -> None:
+    found = with_probe(here, probe)
+
+    assert list(found) == [field]
+    assert all(text.startswith(start) for text, start in zip(found[field], told, strict=True))
+
+
+def test_a_cell_without_a_probe_is_told_too(here: Path) -> None:
+    axis = "    field: views.operations\n    levels:\n"
+    text = STUDY[: STUDY.index(axis)] + (
+        "    field: readouts.probe\n    levels: {with: {kind: sgd}, without: null}\n"
+        "metric: knn_top1\n"
+    )
+    cells = {cell.name: cell for cell in told_of(written_study(here, text), scale="paper").cells}
+
+    assert cells["with"].deviations == ()
+    assert [(one.field, one.here) for one in cells["without"].deviations] == [
+        ("readouts.probe", "none")
+    ]
+
+
 def test_a_study_that_chooses_settings_names_a_validation_value_and_says_that_it_deviates(
     here: Path,
 ) -> None:

@@ -444,8 +444,8 @@ MUTANTS = (
     Mutant(
         "no refit on all training images after the choice",
         "evaluation.py",
-        "self._probe = probe.fit(self._x, self._y, num_classes, choice.l2)",
-        "self._probe = probe.fit(fit.x, fit.y, num_classes, choice.l2)",
+        "fitted = probe.fit(train.x, train.y, num_classes, choice.l2)",
+        "fitted = probe.fit(fit.x, fit.y, num_classes, choice.l2)",
         "test_evaluation.py",
     ),
     Mutant(
@@ -478,7 +478,7 @@ MUTANTS = (
     ),
     Mutant(
         "permuted labels are not permuted for the test part",
-        "evaluation.py",
+        "permuted.py",
         "accuracies.append(top_k_accuracy(fitted.scores(asked.x), y_asked, 1))",
         "accuracies.append(top_k_accuracy(fitted.scores(asked.x), asked.y, 1))",
         "test_evaluation.py",

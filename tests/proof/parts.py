@@ -72,12 +72,32 @@ PARTS: dict[str, Part] = {
         },
     ),
     "probe": Part(
-        tuple(S + n for n in ("evaluation.py", "features.py", "neighbours.py", "probe.py")),
+        tuple(
+            S + name
+            for name in (
+                "evaluation.py",
+                "features.py",
+                "geometry.py",
+                "neighbours.py",
+                "parts.py",
+                "permuted.py",
+                "probe.py",
+                "readouts.py",
+                "ridge_probe.py",
+                "sgd_probe.py",
+            )
+        ),
         {
             T + "test_probe.py": "scikit-learn's LogisticRegression",
             T + "test_evaluation.py": "scikit-learn, counts at the accessor, hashes",
             T + "test_features.py": "laws",
             T + "test_neighbours.py": "scikit-learn's KNeighborsClassifier",
+            T + "test_sgd_probe.py": "Nesterov's rule in numpy, plain PyTorch, scikit-learn",
+            T + "test_ridge_probe.py": "scikit-learn's Ridge and RidgeClassifier",
+            T + "test_geometry.py": "closed forms, double loops, numpy's SVD",
+            T + "test_read_outs.py": "scikit-learn, numpy, laws",
+            T
+            + "test_validation_part.py": "counts at the accessor, a data set without its test part",
         },
     ),
     "whole": Part(

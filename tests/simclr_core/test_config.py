@@ -13,11 +13,17 @@ from simclr_core.config import Config
 from simclr_core.data import AnyData
 from simclr_core.encoders import AnyEncoder, ResNet
 from simclr_core.folders import Folder
+from simclr_core.geometry import Geometry
 from simclr_core.heads import AnyHead, MlpHead
 from simclr_core.losses import AnyLoss, NTXent
 from simclr_core.optimizers import AnyOptimizer, Lars
+<<<<<<< HEAD
 from simclr_core.pixels import Pixels
+=======
+from simclr_core.readouts import AnyProbe, ReadOuts
+>>>>>>> 193ed1c (read-outs: the paper's SGD probe, ridge in closed form, few labels, alignment, uniformity and effective rank)
 from simclr_core.schedules import AnySchedule, WarmupCosine
+from simclr_core.sgd_probe import SgdProbe
 from simclr_core.views import AnyViews, OneBranch, Symmetric
 from simclr_core.vit import VisionTransformer
 
@@ -42,6 +48,10 @@ FAMILIES = {
 ALL_OPERATIONS = tuple(operation() for operation in members(AnyOperation))
 
 
+MEASURED = ReadOuts(geometry=Geometry(views=Symmetric(operations=ALL_OPERATIONS)))  # pyright: ignore[reportArgumentType]
+"""All that the read-outs measure."""
+
+
 def complete(kind: type[BaseModel]) -> BaseModel:
     """A member of a family, with every kind of operation where operations stand."""
     if kind is Symmetric:
@@ -60,13 +70,21 @@ def configurations() -> Iterator[Config]:
             if kind is Pixels:  # never trained: a test of their own
                 continue
             yield Config().model_copy(update={field: complete(kind)}).resolved("cpu")
+    for readouts in (*(ReadOuts(probe=kind()) for kind in members(AnyProbe)), MEASURED):
+        yield Config().model_copy(update={"readouts": readouts}).resolved("cpu")
 
 
+<<<<<<< HEAD
 TRIED = (1, 2, 3, 30, 96, 200, 0.3, 0.25, 0.5, 0.9, True, False, "name", [0.2, 0.9], [1, 1], [2.0])
 """Values for a field that is a number, a switch, a text or a list."""
+=======
+TRIED = (1, 2, 3, 30, 200, 0.3, 0.25, 0.5, 0.9, True, False, "name", [0.2, 0.9], [1, 1], [2.0], {})
+"""Values for a field that is a number, a switch, a text, a list or a part left out by default."""
+>>>>>>> 193ed1c (read-outs: the paper's SGD probe, ridge in closed form, few labels, alignment, uniformity and effective rank)
 
 TOGETHER: dict[tuple[type[BaseModel], str], dict[str, Any]] = {
     (ResNet, "blocks"): {"depth": None},
+    (ReadOuts, "label_fractions"): {"probe": {"kind": "logistic"}},
     (Folder, "subset_seed"): {"num_images": 100},
     (Cifar10, "subset_seed"): {"num_images": 100},
 }
@@ -146,8 +164,9 @@ def test_the_defaults_are_the_papers_own_protocol() -> None:
 
 
 def test_every_field_says_what_it_is() -> None:
-    models: list[type[BaseModel]] = [Config, Config().readouts.__class__, Config().seeds.__class__]
-    models += [kind for family in (*FAMILIES.values(), AnyOperation) for kind in members(family)]
+    models: list[type[BaseModel]] = [Config, ReadOuts, Config().seeds.__class__, Geometry]
+    families = (*FAMILIES.values(), AnyOperation, AnyProbe)
+    models += [kind for family in families for kind in members(family)]
 
     for model in models:
         for name, field in model.model_fields.items():
@@ -174,9 +193,13 @@ def test_every_kind_and_every_field_goes_through_json_and_back() -> None:
 def test_every_field_enters_a_key_except_where_data_lie_and_what_only_stands_for_seeds() -> None:
     for path, base, other in CHANGED:
         assert isinstance(other, Config)
+        assert isinstance(base, Config)
         (encoder, readout), (encoder_2, readout_2) = identities(base), identities(other)
         moved = (encoder != encoder_2, readout != readout_2)
-        if path.startswith("data.") or path == "seed":
+        if path == "seed":
+            # An SGD probe draws its batches and crops by it.
+            assert moved == (False, isinstance(base.readouts.probe, SgdProbe)), path
+        elif path.startswith("data."):
             assert moved == (False, False), path
         elif path.startswith("readouts."):
             assert moved == (False, True), path
