@@ -17,11 +17,8 @@ from simclr_core.geometry import Geometry
 from simclr_core.heads import AnyHead, MlpHead
 from simclr_core.losses import AnyLoss, NTXent
 from simclr_core.optimizers import AnyOptimizer, Lars
-<<<<<<< HEAD
 from simclr_core.pixels import Pixels
-=======
 from simclr_core.readouts import AnyProbe, ReadOuts
->>>>>>> 193ed1c (read-outs: the paper's SGD probe, ridge in closed form, few labels, alignment, uniformity and effective rank)
 from simclr_core.schedules import AnySchedule, WarmupCosine
 from simclr_core.sgd_probe import SgdProbe
 from simclr_core.views import AnyViews, OneBranch, Symmetric
@@ -74,13 +71,11 @@ def configurations() -> Iterator[Config]:
         yield Config().model_copy(update={"readouts": readouts}).resolved("cpu")
 
 
-<<<<<<< HEAD
-TRIED = (1, 2, 3, 30, 96, 200, 0.3, 0.25, 0.5, 0.9, True, False, "name", [0.2, 0.9], [1, 1], [2.0])
-"""Values for a field that is a number, a switch, a text or a list."""
-=======
-TRIED = (1, 2, 3, 30, 200, 0.3, 0.25, 0.5, 0.9, True, False, "name", [0.2, 0.9], [1, 1], [2.0], {})
+TRIED = (
+    *(1, 2, 3, 30, 96, 200, 0.3, 0.25, 0.5, 0.9, True, False, "name"),
+    *([0.2, 0.9], [1, 1], [2.0], {}),
+)
 """Values for a field that is a number, a switch, a text, a list or a part left out by default."""
->>>>>>> 193ed1c (read-outs: the paper's SGD probe, ridge in closed form, few labels, alignment, uniformity and effective rank)
 
 TOGETHER: dict[tuple[type[BaseModel], str], dict[str, Any]] = {
     (ResNet, "blocks"): {"depth": None},
