@@ -387,8 +387,8 @@ MUTANTS = (
     Mutant(
         "LARS: biases and batch norm are adapted and decay",
         "optimizers.py",
-        "[p for p in parameters if p.ndim > 1], [p for p in parameters if p.ndim <= 1]",
-        "parameters, []",
+        "(excluded if added or parameter.ndim <= 1 else weights)",
+        "(excluded if added else weights)",
         "test_optimizers.py",
     ),
     Mutant(

@@ -166,7 +166,7 @@ PITFALLS = (
     Pitfall(
         "pixels are normalised by some data set's mean and deviation, in training or reading out alone",
         (
-            VIEWS + "test_views_are_pairs_in_the_unit_interval",
+            VIEWS + "test_views_lie_in_the_unit_interval",
             PRETRAIN + "test_statistics_are_of_both_views_in_one_pass_and_decay_by_a_tenth",
             IMAGES + "test_probes_see_the_centre_square_as_pillow_cuts_and_resizes_it",
         ),
