@@ -39,9 +39,13 @@ class Geometry(Frozen):
     """The width of the kernel in uniformity."""
 
     def two_views(self, images: Images, index: Tensor, size: int) -> tuple[Tensor, Tensor]:
-        """The positive pairs of the images at `index` [B]: float32 [B, 3, size, size] each."""
+        """The positive pairs of the images at `index` [B]: float32 [B, 3, size, size] each.
+
+        Of more than two views the first two.
+        """
         pictures, shapes = images.batch(index)
-        return draw_views(self.views, pictures, shapes, Chance.of(0, 0, index), size)
+        first, second, *_ = draw_views(self.views, pictures, shapes, Chance.of(0, 0, index), size)
+        return first, second
 
 
 def alignment(x_nd: Float[Tensor, "n d"], y_nd: Float[Tensor, "n d"], alpha: float = 2.0) -> float:

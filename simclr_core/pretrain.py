@@ -17,7 +17,7 @@ from simclr_core.errors import ConfigurationError, Diverged
 from simclr_core.execution import Execution
 from simclr_core.features import features
 from simclr_core.images import Images
-from simclr_core.losses import CrossEntropy, Labelled
+from simclr_core.losses import CrossEntropy, Labelled, NTXent
 from simclr_core.matching import contrastive_accuracy, contrastive_entropy
 from simclr_core.neighbours import Neighbours
 from simclr_core.observer import Curve, Observer
@@ -235,7 +235,9 @@ class _Training:
         if isinstance(loss, Labelled):
             assert self._labels is not None
             return loss(z_MD, self._labels[index.to(self._device)].repeat(num_views))
-        return loss(z_MD) if num_views == 2 else loss(z_MD, num_views)
+        if isinstance(loss, NTXent):
+            return loss(z_MD, num_views)
+        return loss(z_MD)
 
     def _matching(self, z_MD: Tensor) -> dict[str, float]:
         """Table 5's metrics, of losses that take z for an embedding."""

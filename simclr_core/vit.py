@@ -102,6 +102,9 @@ class VisionTransformer(Frozen):
 class Transformer(nn.Module):
     """What a VisionTransformer builds: timm's network of that name without its classifier `head`."""
 
+    pos_embed: Tensor
+    """Learned, or a buffer."""
+
     def __init__(self, shape: VisionTransformer, side: int) -> None:
         """For images of `side` x `side` patches."""
         super().__init__()
