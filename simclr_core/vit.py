@@ -112,8 +112,7 @@ class Transformer(nn.Module):
         self.recompute = False
         """Whether blocks keep their inputs only and are computed anew on the way back."""
         self.pooling = shape.pooling
-        self.patch_embed = nn.Module()
-        self.patch_embed.proj = nn.Conv2d(3, shape.dim, shape.patch, shape.patch)
+        self.patch_embed = _Patches(shape)
         num_tokens = side * side
         if shape.pooling == "class_token":
             self.cls_token = nn.Parameter(torch.empty(1, 1, shape.dim))
@@ -127,7 +126,7 @@ class Transformer(nn.Module):
         self.norm = nn.LayerNorm(shape.dim, _NORM_EPS) if shape.final_norm else nn.Identity()
 
     def forward(self, x: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B D"]:
-        x_BTD = self.patch_embed.proj(x).flatten(2).transpose(1, 2)
+        x_BTD = self.patch_embed(x)
         if self.pooling == "class_token":
             x_BTD = torch.cat([self.cls_token.expand(len(x), 1, -1), x_BTD], dim=1)
         x_BTD = x_BTD + self.pos_embed
@@ -135,6 +134,17 @@ class Transformer(nn.Module):
             x_BTD = recomputed(block, x_BTD) if self.recompute else block(x_BTD)
         x_BTD = self.norm(x_BTD)
         return x_BTD[:, 0] if self.pooling == "class_token" else x_BTD.mean(dim=1)
+
+
+class _Patches(nn.Module):
+    """One linear layer for each patch, as a convolution that skips."""
+
+    def __init__(self, shape: VisionTransformer) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(3, shape.dim, shape.patch, shape.patch)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.proj(x).flatten(2).transpose(1, 2)
 
 
 class _Block(nn.Module):
