@@ -120,6 +120,21 @@ def test_a_plans_keys_are_those_of_its_trials_own_configurations(
         assert [stage.key for stage in trial.stages] == [key for _, key in chain_keys(stages)]
 
 
+def test_an_sgd_probes_seed_enters_its_trials_key_also_where_the_encoder_is_shared(
+    here: Path,
+) -> None:
+    seeds = ("seeds.initialisation=0", "seeds.order=0", "seeds.views=0")
+    plan = with_set(written_study(here), *seeds, "readouts.probe={kind: sgd, batch_size: 32}")
+
+    found = keys(plan)
+    assert found["crop", 0][0] == found["crop", 1][0]
+    assert found["crop", 0][1] != found["crop", 1][1]
+    for trial in plan.trials:
+        config = Config.model_validate(trial.config)
+        stages = chain.chain(config, fingerprint(config.data, None))
+        assert [stage.key for stage in trial.stages] == [key for _, key in chain_keys(stages)]
+
+
 def test_images_enter_by_their_bytes_and_not_by_their_place(here: Path) -> None:
     study = written_study(here)
     first, moved = pictures(here / "first"), pictures(here / "moved")
