@@ -136,6 +136,10 @@ def _mistakes(  # noqa: C901, PLR0912 -- one rule after the other, each a few li
             )
             yield mistake(("scales", "smoke"), text)
 
+        if study.control_arm is not None and study.control_arm not in cells[scale]:
+            hint = did_you_mean(study.control_arm, cells[scale])
+            yield mistake(("control_arm",), f"no cell {study.control_arm!r} at {scale} scale{hint}")
+
     for at, roles, known in [
         (("roles",), study.roles, every),
         *((("scales", s, "roles"), study.scale(s).roles, cells[s]) for s in SCALES),

@@ -1,15 +1,19 @@
 """From a study, its plan and its records to the one value that reports are made from."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
+from ablations.chain import chain
 from ablations.deviations import Paper, value_text
 from ablations.planning import planned
 from ablations.resolve import Composed
-from ablations.study import PublishedTable
+from ablations.study import CONTROL, SHUFFLED, SHUFFLED_SEEDS, PublishedTable
 from reports.evidence import CellInfo, Evidence, Fact, PlannedTrial
+from simclr_core.config import Config
+from simclr_core.errors import DataMissing
+from sweeps.keys import chain_keys
 from sweeps.plan import Known, Plan, Trial, plan
-from sweeps.record import TrialRecord
+from sweeps.record import Summary, TrialRecord
 from sweeps.store import Store
 from sweeps.sweep import Cell
 
@@ -29,13 +33,20 @@ METHODS = {
 """Field of the configuration -> what the report calls it."""
 
 
+CONTROLS: dict[str, Literal["permuted labels", "shuffled positives"]] = {
+    CONTROL: "permuted labels",
+    SHUFFLED: "shuffled positives",
+}
+"""Cell -> which control of the report it is."""
+
+
 def evidence(composed: Composed, store: Store) -> Evidence:
     """All that is known of a study at its scale: what was asked for, and what else is on record."""
     study, request = composed.study, composed.request
     known = store.known()
     asked = planned(composed, known)
     cells, trials = _with_recorded(composed, known, asked)
-    other_controls = _other_controls(composed, known, trials)
+    other_controls = _other_controls(composed, known, trials, cells)
     keys = [trial.key for trial in (*trials, *other_controls)]
     records = tuple(store.records(keys))
     published = composed.written.published
@@ -57,6 +68,7 @@ def evidence(composed: Composed, store: Store) -> Evidence:
             CellInfo(
                 name=cell.name,
                 role=cell.role,
+                control=CONTROLS.get(cell.name),
                 levels=cell.levels,
                 floor=cell.floor,
                 published=published.values.get(cell.name) if published else None,
@@ -112,10 +124,12 @@ def _with_recorded(composed: Composed, known: Known, asked: Plan) -> tuple[list[
     keys = {summary.key for summary in known.summaries}
     everything = plan(composed.sweep(everything=True, seeds=seeds), composed.resolve, known)
     here = {(trial.cell, trial.seed) for trial in asked.trials}
+    # What stands beside the arms once has no seed of its own to be there a second time.
+    once = {trial.key for trial in asked.trials if trial.role == "reference"}
     trials = {(trial.cell, trial.seed): trial for trial in asked.trials}
     for trial in everything.trials:
         place = (trial.cell, trial.seed)
-        if place not in here and trial.key in keys:
+        if place not in here and trial.key in keys and trial.key not in once:
             trials[place] = trial
     names = {cell for cell, _ in trials}
     chosen = {cell.name: cell for cell in (*everything.cells, *asked.cells) if cell.name in names}
@@ -132,22 +146,36 @@ def _scale_arms(composed: Composed) -> tuple[str, ...]:
 
 
 def _other_controls(
-    composed: Composed, known: Known, trials: Iterable[Trial]
+    composed: Composed, known: Known, trials: Iterable[Trial], cells: Iterable[Cell]
 ) -> tuple[PlannedTrial, ...]:
-    """Controls on these very encoders that were run beside other cells or seeds: they count too."""
+    """Controls of these very encoders that were run beside other cells or seeds: they count too."""
     here = {trial.key: trial for trial in trials}
-    encoders = {trial.stages[0].key for trial in trials if trial.stages}
+    encoders = {trial.stages[0].key: trial.cell for trial in trials if trial.stages}
+    floors = {cell.name: cell.floor for cell in cells}
     found: dict[str, PlannedTrial] = {}
     for one in known.summaries:
         mine = (one.study, one.scale, one.role) == (composed.study.name, composed.scale, "control")
-        names = {trial.cell for trial in here.values()}
-        ours = bool(one.stages) and one.stages[0].key in encoders
-        if mine and ours and one.key not in here and one.cell in names:
+        if not mine or one.key in here or one.cell not in floors or not one.stages:
+            continue
+        arm = encoders.get(_controlled(composed, one))
+        if arm is not None and (one.cell != SHUFFLED or floors[arm] == floors[SHUFFLED]):
             command = f"ablate trial {composed.request.trial_words(one.key, only=None, seeds=None)}"
             found[one.key] = PlannedTrial(
                 key=one.key, cell=one.cell, seed=one.seed, reason=one.state, command=command
             )
     return tuple(found.values())
+
+
+def _controlled(composed: Composed, control: Summary) -> str:
+    """The key of the encoder that a control speaks of: its own, or that of the true pairs."""
+    if control.cell != SHUFFLED:
+        return control.stages[0].key
+    try:
+        config = Config.model_validate(control.config | {"shuffled_positives": False})
+        (_, encoder), _ = chain_keys(chain(config, composed.fingerprint(config)))
+    except (ValueError, DataMissing):  # of another time, or of images that are gone
+        return ""
+    return encoder
 
 
 def _source(published: PublishedTable | None) -> str:
@@ -209,6 +237,8 @@ def _trial_command(composed: Composed, trial: Trial) -> str:
     usual = composed.study.scale(composed.scale).seeds or composed.study.seeds
     # Which arm the control goes with depends on the cells asked for; all others stand by themselves.
     only = request.only if trial.role == "control" else None
-    first = trial.role != "control" or trial.seed == usual[0]
-    seeds = None if trial.seed in usual and first else (trial.seed,)
+    first = 1 if trial.role in ("control", "reference") else len(usual)
+    if trial.cell == SHUFFLED:
+        first = SHUFFLED_SEEDS
+    seeds = None if trial.seed in usual[:first] else (trial.seed,)
     return f"ablate trial {request.trial_words(trial.key, only=only, seeds=seeds)}"

@@ -10,7 +10,17 @@ from ablations.chain import ENCODER, READ_OUT, chain
 from ablations.errors import StudyError, UsageError
 from ablations.request import Request
 from ablations.settings import Setting, applied, origin, overlap, written
-from ablations.study import CONTROL, FLOOR, PERMUTATIONS, SCALES, ScaleName
+from ablations.study import (
+    CONTROL,
+    FLOOR,
+    PERMUTATIONS,
+    PIXEL_SIDES,
+    PIXELS,
+    SCALES,
+    SHUFFLED,
+    SHUFFLED_SEEDS,
+    ScaleName,
+)
 from ablations.yaml_file import read_yaml
 from simclr_core.config import Config
 from simclr_core.data import data_at, fingerprint
@@ -23,17 +33,23 @@ from sweeps.errors import PlanError
 from sweeps.plan import Resolved
 from sweeps.sweep import Cell, Companion, Sweep, apply
 
-COMPANIONS = (
-    Companion(name=FLOOR, role="floor", set={"epochs": 0}),
-    Companion(
-        name=CONTROL,
-        role="control",
-        set={"readouts.permuted_labels": PERMUTATIONS},
-        cells="first",
-        seeds="first",
-    ),
-)
-"""What every study has without saying so."""
+
+def companions(scale: ScaleName, arm: str | None) -> Iterator[Companion]:
+    """What every study has without saying so; its controls go with `arm`, or the first one run."""
+    cells: Literal["first"] | tuple[str] = "first" if arm is None else (arm,)
+    yield Companion(name=FLOOR, role="floor", set={"epochs": 0})
+    if scale in PIXEL_SIDES:
+        pixels = {"kind": "pixels", "side": PIXEL_SIDES[scale]}
+        raw = {"encoder": pixels, "epochs": 0}
+        yield Companion(name=PIXELS, role="reference", set=raw, num_seeds=1)
+    permuted = {"readouts.permuted_labels": PERMUTATIONS}
+    yield Companion(name=CONTROL, role="control", set=permuted, cells=cells, num_seeds=1)
+    if scale != "smoke":
+        wrong = {"shuffled_positives": True}
+        yield Companion(
+            name=SHUFFLED, role="control", set=wrong, cells=cells, num_seeds=SHUFFLED_SEEDS
+        )
+
 
 LABELS = "labels: train"
 """What the name of a cell says whose encoder has seen labels of training images."""
@@ -73,15 +89,17 @@ class Composed:
     def sweep(self, *, everything: bool = False, seeds: tuple[int, ...] = ()) -> Sweep:
         """The sweep as asked for, or over all cells; with other seeds where some are given."""
         only = self.request.only or self.study.scale(self.scale).only
+        only = None if everything else only
+        arm = self.study.control_arm
         return Sweep(
             study=self.study.name,
             scale=self.scale,
             base=self.base,
             axes=self.axes,
             design=self.study.design,
-            companions=COMPANIONS,
+            companions=tuple(companions(self.scale, arm if not only or arm in only else None)),
             seeds=seeds or self.seeds,
-            only=None if everything else only,
+            only=only,
         )
 
     def resolve(self, cell: Cell) -> Callable[[int], Resolved]:

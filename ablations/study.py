@@ -18,10 +18,22 @@ SCALES: tuple[ScaleName, ...] = ("smoke", "laptop", "gpu", "paper")
 FLOOR = "random encoder"
 """The cell that every study has beside its own: nothing trained, only read out."""
 
+PIXELS = "raw pixels"
+"""The cell beside it without any network: the same probe on the images themselves."""
+
+PIXEL_SIDES: dict[ScaleName, int] = {"laptop": 16, "gpu": 32, "paper": 32}
+"""Scale -> the side in pixels that larger images are averaged down to; smoke has no such cell."""
+
 CONTROL = "permuted labels"
 """The cell in which a read-out must find nothing: labels drawn anew by permutation."""
 
 PERMUTATIONS = 20
+
+SHUFFLED = "shuffled positives"
+"""The cell in which pre-training must learn nothing: pairs of different images. Not at smoke."""
+
+SHUFFLED_SEEDS = 2
+"""Trainings of it; the rule takes its spread from all arms, so more would say little more."""
 
 MOST_SMOKE_CELLS = 4
 
@@ -155,6 +167,10 @@ class Study(Frozen):
     """When the primary claims are judged."""
 
     scales: Scales = Scales()
+
+    control_arm: str | None = None
+    """The cell whose encoder the controls are made with, best one that learns; None is the first
+    that is run, which also stands in where this one was not asked for."""
 
     metric: str = "top1"
     """The value of the records that claims and figures speak of."""

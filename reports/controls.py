@@ -9,13 +9,16 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from reports.statistics import interval
+from reports.statistics import Allowance, allowance, interval
 from reports.trials import Outcome, Table
 
 PERMUTED_MEAN = "permuted/mean"
 PERMUTED_ERROR = "permuted/standard_error"
 PERMUTED_CHANCE = "permuted/largest_class_share"
 """Keys in the values of a trial with permuted labels, in per cent."""
+
+SHUFFLED = "shuffled positives"
+"""The control whose encoders learnt from pairs of different images."""
 
 HASH_BEFORE = "encoder_hash_before"
 HASH_AFTER = "encoder_hash_after"
@@ -26,6 +29,12 @@ OVERLAP = "train_test_overlap"
 
 MOST_ERRORS = 4.0
 """Standard errors by which permuted labels may stand above the largest class's share."""
+
+MOST_POINTS = 5.0
+"""By which encoders of shuffled positives may truly stand above their random encoders."""
+
+ERROR_RATE = 0.001
+"""At which a true excess of just that much would fail the control of shuffled positives."""
 
 NAMED = 8
 """Arms that a sentence names; the tables name all."""
@@ -51,9 +60,11 @@ class Control(NamedTuple):
 def controls(found: Sequence[Outcome], numbers: Table, unit: str) -> tuple[Control, ...]:
     """All controls, in the order in which they are shown."""
     read_out = [outcome for outcome in found if outcome.state == "finished"]
+    checks = [outcome for outcome in found if outcome.cell.role == "control"]
     scored = [outcome for outcome in read_out if outcome.cell.role != "control"]
     return (
-        _permuted([o for o in found if o.cell.role == "control"], unit),
+        _permuted([o for o in checks if o.cell.control != SHUFFLED], unit),
+        *_shuffled([o for o in checks if o.cell.control == SHUFFLED], found, numbers, unit),
         _disjoint(scored),
         _frozen(scored),
         _learned(found, numbers, unit),
@@ -92,6 +103,57 @@ def _permuted(found: list[Outcome], unit: str) -> Control:
             f"{unit}"
         )
     return Control(name, State.PASSED if passed else State.FAILED, "; ".join(details) + ".")
+
+
+def _shuffled(
+    trials: list[Outcome], found: Sequence[Outcome], numbers: Table, unit: str
+) -> tuple[Control, ...]:
+    """Whether encoders that had no true pair stand above their random encoders; none if unplanned.
+
+    A mean within the margin passes; above it, a one-sided test whose spread is that of the control
+    and of all arms against their random encoders decides. Without spread it is open.
+    """
+    if not trials:
+        return ()
+    done = [outcome for outcome in trials if outcome.state == "finished" and outcome.record]
+    floor = numbers.get(trials[0].cell.floor or "", {})
+    pairs = {o.trial.seed: o.value - floor[o.trial.seed] for o in done if o.trial.seed in floor}
+    if not pairs:
+        why = trials[0].reason or "its random encoder has no number"
+        return (Control(SHUFFLED, State.MISSING, f"no pair with a random encoder yet: {why}."),)
+    differences = list(pairs.values())
+    mean = math.fsum(differences) / len(differences)
+    allowed = allowance(differences, _above_floors(found, numbers), MOST_POINTS, ERROR_RATE)
+    points = "points" if unit == "%" else unit
+    seeds = f"seed{'s' * (len(pairs) > 1)} {', '.join(map(str, sorted(pairs)))}"
+    stands = (
+        f"{' / '.join(trials[0].cell.levels.values())}, each image paired with another one's view, "
+        f"{seeds}: mean {mean:+.1f} {points} against the random encoder"
+    )
+    if mean <= MOST_POINTS:
+        state, rule = State.PASSED, f"at most {MOST_POINTS:+.1f} passes without a test"
+    elif math.isnan(allowed.bound) and not math.isnan(mean):
+        state, rule = State.MISSING, "one seed has no spread to judge it by; run more seeds"
+    else:
+        # Written so that NaN fails: a control that cannot be read has not passed.
+        state = State.PASSED if mean <= allowed.bound else State.FAILED
+        rule = _bound_text(allowed, points)
+    return (Control(SHUFFLED, state, f"{stands}; {rule}."),)
+
+
+def _bound_text(allowed: Allowance, points: str) -> str:
+    return (
+        f"may be at most {allowed.bound:+.1f}: {MOST_POINTS:.0f} {points} and what chance adds at "
+        f"{100 * ERROR_RATE:g} % with a standard deviation of {allowed.deviation:.1f} over seeds, "
+        f"{allowed.degrees} degrees of freedom"
+    )
+
+
+def _above_floors(found: Sequence[Outcome], numbers: Table) -> list[list[float]]:
+    """Of each arm, its differences to its random encoder by common seed."""
+    arms = {o.cell.name: o.cell for o in found if o.cell.role == "arm"}.values()
+    both = [(numbers.get(arm.name, {}), numbers.get(arm.floor or "", {})) for arm in arms]
+    return [[arm[seed] - floor[seed] for seed in sorted(arm.keys() & floor)] for arm, floor in both]
 
 
 def _disjoint(scored: list[Outcome]) -> Control:

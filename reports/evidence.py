@@ -34,14 +34,18 @@ class CellInfo(Frozen):
     name: str
     """As in the plan; unique."""
 
-    role: Literal["arm", "floor", "control"] = "arm"
-    """Arms answer the question; floors are random encoders; controls must show nothing."""
+    role: Literal["arm", "floor", "reference", "control"] = "arm"
+    """Arms answer the question; floors are random encoders; references, such as raw pixels, are
+    read out once and judge nothing; controls must show nothing."""
+
+    control: Literal["permuted labels", "shuffled positives"] | None = None
+    """For a control: what it does otherwise; None is permuted labels."""
 
     levels: dict[str, str] = Field(default_factory=dict)
     """Axis name -> level label, as in the plan."""
 
     floor: str | None = None
-    """For an arm: the name of the cell that holds its random encoder."""
+    """For an arm, or a control with shuffled positives: the cell that holds its random encoder."""
 
     published: float | None = None
     """The paper's number for this cell, in the metric's unit; None where it has none."""

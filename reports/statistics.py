@@ -46,6 +46,16 @@ class HolmTest(NamedTuple):
     """The error rate at which it was tested: 1 - level is the interval's that agrees with it."""
 
 
+class Allowance(NamedTuple):
+    """How far a mean may stand above a margin by chance; `bound` is NaN without any spread."""
+
+    bound: float
+    deviation: float
+    """Pooled sample standard deviation."""
+    degrees: int
+    """Of freedom, as counted."""
+
+
 class RankAgreement(NamedTuple):
     """Kendall's tau-b and its two-sided permutation p-value; both NaN when one side is constant."""
 
@@ -81,6 +91,26 @@ def t_test(values: Sequence[float], margin: float) -> float:
     distance = abs(math.fsum(values) / n - margin)
     error = float(np.std(values, ddof=1)) / math.sqrt(n)
     return 2 * float(special.stdtr(n - 1, -distance / error))
+
+
+def allowance(
+    values: Sequence[float], beside: Sequence[Sequence[float]], margin: float, error_rate: float
+) -> Allowance:
+    """The bound of a one-sided test that the mean of few `values` is above the margin.
+
+    margin + t(1 - error_rate; f) s / sqrt(n), n the number of values. s^2 pools the sample variances
+    of `values` and of the groups `beside`, whose spread is of the same kind: sum of squares over
+    sum of (n_g - 1). Groups that share seeds are not independent, so f is the largest group's
+    n_g - 1 and not that sum: with independent groups the error rate stays below the one asked for.
+    """
+    groups = [group for group in (values, *beside) if len(group) > 1]
+    degrees = max((len(group) - 1 for group in groups), default=0)
+    squares = math.fsum(float(np.var(group)) * len(group) for group in groups)
+    if not degrees or all(no_spread(group) for group in groups):
+        return Allowance(math.nan, math.nan, degrees)
+    deviation = math.sqrt(squares / sum(len(group) - 1 for group in groups))
+    reach = float(special.stdtrit(degrees, 1 - error_rate)) * deviation / math.sqrt(len(values))
+    return Allowance(margin + reach, deviation, degrees)
 
 
 def holm(p_values: Sequence[float], error_rate: float) -> list[HolmTest]:

@@ -1,7 +1,7 @@
 """The sections of numbers: by cell, by claim, by seed, by trial, and how the cells deviate."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from reports.claims import RanksLike
 from reports.document import (
@@ -24,6 +24,9 @@ from reports.wording import (
     seed_list,
     signed,
 )
+
+NO_SEED = "no seed plays a part"
+"""In the place of an interval: what no seed changes has no spread to have one from."""
 
 
 def number_section(findings: Findings) -> Section:
@@ -49,7 +52,10 @@ def number_section(findings: Findings) -> Section:
             (
                 Cell(text=info.name),
                 number(mean),
-                Cell(text=interval_text(row), order=math.nan if row is None else row["low"]),
+                Cell(
+                    text=NO_SEED if info.role == "reference" and n else interval_text(row),
+                    order=math.nan if row is None else row["low"],
+                ),
                 Cell(text=str(n), order=n),
                 number(info.published),
                 number(None if info.published is None else mean - info.published, sign=True),
@@ -71,9 +77,29 @@ def number_section(findings: Findings) -> Section:
                 rows=tuple(rows),
             )
         )
+    blocks += [Text(text=text) for text in _references(findings)]
     if evidence.published_source:
         blocks.append(Text(text=f"The paper's numbers: {evidence.published_source}."))
     return Section(ident="numbers", title="Numbers by cell", blocks=tuple(blocks))
+
+
+def _references(findings: Findings) -> Iterator[str]:
+    """How many arms stand above what was read out without any network."""
+    unit = findings.evidence.unit
+    means = [
+        (info, findings.cells[info.name]["mean"])
+        for info in findings.evidence.cells
+        if info.name in findings.cells and not math.isnan(findings.cells[info.name]["mean"])
+    ]
+    arms = [mean for info, mean in means if info.role == "arm"]
+    for info, value in means:
+        if info.role == "reference" and arms:
+            above = sum(mean > value for mean in arms)
+            yield (
+                f"{info.name}: {value:.1f} {unit} by the same probe on the images themselves, without any "
+                f"network; {above} of {len(arms)} arms stand above. No seed plays a part in it, so it "
+                "has no interval, and nothing is judged by it."
+            )
 
 
 def claim_section(findings: Findings) -> Section:
@@ -132,7 +158,7 @@ def seed_section(findings: Findings) -> Section:
     rows = []
     for info in evidence.cells:
         own = {o.trial.seed: o for o in findings.found if o.cell.name == info.name}
-        if info.role != "control" and own:
+        if info.role in ("arm", "floor") and own:
             rows.append((Cell(text=info.name), *(_seed(own.get(seed)) for seed in seeds)))
     if not rows:
         return Section(ident="seeds", title="Every seed", blocks=())

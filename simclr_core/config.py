@@ -46,6 +46,9 @@ class Config(Frozen):
     views: AnyViews = Symmetric()
     """How the views of an image come about; two, where the loss takes no more."""
 
+    shuffled_positives: bool = False
+    """The negative control: pairs the first view of each image with another image's second one."""
+
     encoder: AnyEncoder = ResNet()
     """f, whose output h is what the read-outs see."""
 
@@ -104,6 +107,17 @@ class Config(Frozen):
                 },
             )
         views = self.views.num_views if isinstance(self.views, Symmetric) else 2
+        if self.shuffled_positives and self.batch_size < views:
+            raise PydanticCustomError(
+                "disagreement",
+                "shuffled_positives needs a batch_size of at least the number of views, got {batch}"
+                " for {views}",
+                {
+                    "batch": self.batch_size,
+                    "views": views,
+                    "fields": ("shuffled_positives", "batch_size", "views"),
+                },
+            )
         if views > 2 and not self.loss.takes_many_views:
             raise PydanticCustomError(
                 "disagreement",
@@ -178,6 +192,8 @@ class Config(Frozen):
             "epochs": self.epochs,
             "precision": self.precision,
             "seeds": self.seeds.model_dump(mode="json"),
+            # Left out where it is not so: records from before there was a control keep their keys.
+            **({"shuffled_positives": True} if self.shuffled_positives else {}),
         }
 
     def readout_identity(self) -> dict[str, Any]:

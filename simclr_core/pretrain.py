@@ -21,6 +21,7 @@ from simclr_core.losses import CrossEntropy, Labelled, NTXent
 from simclr_core.matching import contrastive_accuracy, contrastive_entropy
 from simclr_core.neighbours import Neighbours
 from simclr_core.observer import Curve, Observer
+from simclr_core.pairs import another, with_wrong_positives
 from simclr_core.passes import cached
 from simclr_core.probe import top_k_accuracy
 from simclr_core.seeds import generator
@@ -207,11 +208,11 @@ class _Training:
         for group in self._optimizer.param_groups:
             group["lr"] = self._rate(step)
         self._optimizer.zero_grad()
-        loss, z_MD = self._backward(x_M, index)
+        loss, z_MD = self._backward(x_M, index, step)
         self._optimizer.step()
         return loss, z_MD
 
-    def _backward(self, x_M: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+    def _backward(self, x_M: Tensor, index: Tensor, step: int) -> tuple[Tensor, Tensor]:
         """Adds the gradients of the views' loss; the loss and the embeddings z [M, D]."""
         chunk = self._config.gradient_cache
         if chunk is not None:
@@ -219,22 +220,29 @@ class _Training:
                 lambda x: self._head(self._encoder(x)),
                 nn.ModuleList([self._encoder, self._head]),
                 x_M,
-                lambda z: self._loss(z, index),
+                lambda z: self._loss(z, index, step),
                 len(index),
                 chunk,
                 lambda: _autocast(self._config, self._device),
             )
         with _autocast(self._config, self._device):
             z_MD = self._head(self._encoder(x_M))
-            loss = self._loss(z_MD, index)
+            loss = self._loss(z_MD, index, step)
         loss.backward()
         return loss.detach(), z_MD.detach()
 
-    def _loss(self, z_MD: Tensor, index: Tensor) -> Tensor:
+    def _loss(self, z_MD: Tensor, index: Tensor, step: int) -> Tensor:
+        """The loss of the views of the images at `index`; in the control, of wrong pairs."""
         loss, num_views = self._config.loss, len(z_MD) // len(index)
+        shuffled, seed = self._config.shuffled_positives, _seed(self._config, "order")
         if isinstance(loss, Labelled):
             assert self._labels is not None
-            return loss(z_MD, self._labels[index.to(self._device)].repeat(num_views))
+            labels_N = self._labels[index.to(self._device)]
+            if shuffled:
+                labels_N = labels_N[another(len(index), seed, step).to(self._device)]
+            return loss(z_MD, labels_N.repeat(num_views))
+        if shuffled:
+            z_MD = with_wrong_positives(z_MD, num_views, seed, step)
         if isinstance(loss, NTXent):
             return loss(z_MD, num_views)
         return loss(z_MD)

@@ -104,14 +104,12 @@ def plan(
     """
     cells, resolvers = _cells(sweep, resolve)
     outlook = _Outlook(sweep, known, failed=failed, again=again)
-    first_seed_only = {
-        companion.name for companion in sweep.companions if companion.seeds == "first"
-    }
+    num_seeds = {companion.name: companion.num_seeds for companion in sweep.companions}
     trials = [
         outlook.trial(cell, seed, resolvers[cell.name](seed))
         for place, seed in enumerate(sweep.seeds)
         for cell, companion in cells
-        if place == 0 or companion not in first_seed_only
+        if companion is None or place < (num_seeds[companion] or len(sweep.seeds))
     ]
     return Plan.model_construct(
         study=sweep.study,
@@ -159,7 +157,8 @@ def _cells(
     ]
     for (companion, _), cell, of in zip(groups, named, members, strict=True):
         if chosen & {cell.name, companion.name, *of}:
-            cells.append((cell, companion.name))
+            floor = floors.get(of[0]) if companion.role == "control" else None
+            cells.append((cell.model_copy(update={"floor": floor}), companion.name))
     for cell, _ in cells:
         resolvers[cell.name] = resolve(cell)
     return cells, resolvers

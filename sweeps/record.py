@@ -29,7 +29,7 @@ class Summary(Frozen):
     study: str
     scale: str | None
     cell: str
-    role: Literal["arm", "floor", "control"]
+    role: Literal["arm", "floor", "reference", "control"]
     levels: dict[str, str]
     seed: int
 

@@ -12,7 +12,7 @@ from sweeps.errors import PlanError
 from sweeps.nearest import did_you_mean
 from sweeps.values import Frozen
 
-Role = Literal["arm", "floor", "control"]
+Role = Literal["arm", "floor", "reference", "control"]
 
 
 class Companion(Frozen):
@@ -24,8 +24,9 @@ class Companion(Frozen):
     name: str = Field(min_length=1)
     """The name of its cell; with the arm's name in brackets where arms need one each."""
 
-    role: Literal["floor", "control"]
-    """A floor is a result of its own that an arm is compared with; a control checks the method."""
+    role: Literal["floor", "reference", "control"]
+    """A floor is a result of its own that an arm is compared with, seed by seed; a reference stands
+    beside the arms without that; a control checks the method."""
 
     set: dict[str, Any]
     """What it sets on top of its arm, as dotted fields."""
@@ -33,8 +34,8 @@ class Companion(Frozen):
     cells: Literal["each", "first"] | tuple[str, ...] = "each"
     """Which arms it goes with; `first` is the first arm that is selected."""
 
-    seeds: Literal["each", "first"] = "each"
-    """Every seed of the sweep, or its first one only."""
+    num_seeds: int | None = Field(default=None, ge=1)
+    """How many of the sweep's first seeds it has; None is every one."""
 
 
 class Cell(Frozen):
@@ -55,7 +56,7 @@ class Cell(Frozen):
     role: Role = "arm"
 
     floor: str | None = None
-    """The cell that is the floor of this arm, if there is one."""
+    """The cell that is the floor of this arm, or of the arm that this control goes with."""
 
 
 class Sweep(Frozen):

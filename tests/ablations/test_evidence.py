@@ -252,8 +252,8 @@ def test_records_of_another_configuration_do_not_count(here: Path) -> None:
     study.write_text(text)
     told = told_of(study, seeds=(0,))
 
-    # The random encoder has no epochs: its record still stands.
-    assert {record.cell for record in told.records} == {"random encoder"}
+    # The random encoder and raw pixels have no epochs: their records still stand.
+    assert {record.cell for record in told.records} == {"random encoder", "raw pixels"}
 
 
 def test_an_earlier_attempt_is_listed_beside_the_later(here: Path) -> None:
@@ -301,6 +301,48 @@ def test_a_control_on_record_serves_other_seeds_and_cells_too(here: Path) -> Non
         told = told_of(study, **request)
         state = next(c for c in controls_of(told) if c.name == "permuted labels").state
         assert state == "passed", request
+
+
+SHUFFLED = "shuffled positives"
+
+
+def test_shuffled_positives_that_learnt_beside_other_seeds_or_cells_still_withhold(
+    here: Path,
+) -> None:
+    # Arms give 50 % plus their seed, the random encoder 48 %, the shuffled pairs 95 %.
+    study = written_study(here)
+    values = {SHUFFLED: 95.0, "random encoder": 48.0}
+    told = {cell: {"values": {"top1": value}} for cell, value in values.items()}
+    recorded(Path("runs"), the_plan(study, seeds=(0, 1, 2, 3, 4)), **told)
+
+    for request in ({}, {"seeds": (7, 8)}, {"only": ("crop+colour",)}):
+        told = told_of(study, **request)
+        found = next(c for c in controls_of(told) if c.name == SHUFFLED)
+        assert found.state == "failed", (request, found.detail)
+
+
+def test_shuffled_positives_of_another_training_do_not_count(here: Path) -> None:
+    study = written_study(here)
+    other = the_plan(study, set=(Setting("loss.temperature", 0.3, "--set"),))
+    recorded(Path("runs"), other, **{SHUFFLED: {"values": {"top1": 95.0}}})
+    recorded(Path("runs"), the_plan(study, seeds=(0, 1)))
+
+    found = next(c for c in controls_of(told_of(study)) if c.name == SHUFFLED)
+
+    assert found.state == "passed", found.detail
+
+
+def test_raw_pixels_stand_in_the_evidence_once(here: Path) -> None:
+    study = written_study(here)
+    recorded(Path("runs"), the_plan(study, seeds=(0, 1, 2)))
+
+    for seeds in ((0,), (2,), (7,)):
+        told = told_of(study, seeds=seeds)
+        (raw,) = [trial for trial in told.planned if trial.cell == "raw pixels"]
+        assert raw.reason == "finished"
+        assert sum(record.key == raw.key for record in told.records) == 1
+    (cell,) = [cell for cell in told.cells if cell.role == "reference"]
+    assert (cell.name, cell.floor) == ("raw pixels", None)
 
 
 @pytest.mark.usefixtures("here")

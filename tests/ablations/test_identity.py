@@ -80,7 +80,8 @@ def test_seeds_make_other_trials_and_a_fixed_seed_is_shared(here: Path) -> None:
     plain = keys(the_plan(study))
     fixed = keys(with_set(study, "seeds.initialisation=3"))
 
-    assert len({pair[0] for pair in plain.values()}) == 6
+    # Two arms, their random encoder and the shuffled pairs at two seeds each; raw pixels once.
+    assert len({pair[0] for pair in plain.values()}) == 9
     # The random encoder depends on the initialisation alone.
     assert fixed["random encoder", 0][0] == fixed["random encoder", 1][0]
     assert fixed["crop", 0][0] != fixed["crop", 1][0]
@@ -99,6 +100,24 @@ def test_the_random_encoder_is_one_for_all_cells_of_an_encoder(here: Path) -> No
     assert len(floors) == 3  # three widths
 
 
+def test_raw_pixels_are_one_trial_whatever_the_seed_and_the_cells(here: Path) -> None:
+    study = written_study(here)
+
+    one = keys(the_plan(study, seeds=(0, 1)))
+    other = keys(with_set(study, "loss.temperature=0.3", "encoder.width=0.125", seeds=(7, 8)))
+
+    assert [place for place in one if place[0] == "raw pixels"] == [("raw pixels", 0)]
+    assert one["raw pixels", 0] == other["raw pixels", 7]
+
+
+def test_shuffled_positives_have_encoders_of_their_own(here: Path) -> None:
+    found = keys(the_plan(written_study(here)))
+
+    encoders = [pair[0] for (cell, _), pair in found.items() if cell != "permuted labels"]
+    assert len(encoders) == len(set(encoders))
+    assert {seed for cell, seed in found if cell == "shuffled positives"} == {0, 1}
+
+
 def test_the_control_reads_out_the_first_arms_encoder(here: Path) -> None:
     found = keys(the_plan(written_study(here)))
 
@@ -113,7 +132,7 @@ def test_a_plans_keys_are_those_of_its_trials_own_configurations(
 ) -> None:
     plan = the_plan(study, seeds=seeds, set=(parse_assignment("seeds.views=5"),))
 
-    assert {trial.role for trial in plan.trials} == {"arm", "floor", "control"}
+    assert {trial.role for trial in plan.trials} == {"arm", "floor", "reference", "control"}
     for trial in plan.trials:
         config = Config.model_validate(trial.config)
         stages = chain.chain(config, fingerprint(config.data, None))

@@ -94,7 +94,7 @@ def test_only_keeps_the_named_cells_with_their_floor_and_control(
 
     by_role = {t["role"]: t["cell"] for t in said.json["trials"]}
     assert by_role["arm"] == "crop+colour"
-    assert set(by_role) == {"arm", "floor", "control"}
+    assert set(by_role) == {"arm", "floor", "reference", "control"}
 
 
 def test_set_reaches_every_cell_and_later_ones_win(
@@ -164,8 +164,9 @@ def test_the_plan_tells_the_disk_and_keep_none_spares_it(
 
     state = ResNet.model_validate(config["encoder"]).build(0).state_dict()
     one = sum(tensor.numel() * tensor.element_size() for tensor in state.values())
-    assert kept["encoders"] == 6  # two arms and the random encoder, two seeds each
-    assert kept["disk"] == 6 * one
+    # Two arms, the random encoder and the shuffled pairs, two seeds each; raw pixels weigh nothing.
+    assert kept["encoders"] == 9
+    assert kept["disk"] == 8 * one
     assert spared["disk"] == 0
     assert "--keep none spares it" in called(capsys, "plan", study).out
 
@@ -182,7 +183,7 @@ def test_the_plan_tells_how_long_once_trials_have_finished(
 
     assert "how long is not known" in before.out
     assert "about 2 min" in after.out  # two trials of 60 s, one at a time
-    assert "2 of 7 trials to run" in after.out
+    assert "2 of 10 trials to run" in after.out
     assert store.path == here / "runs"
 
 
@@ -310,6 +311,7 @@ def test_a_mapping_refines_what_stands_there_as_in_a_study_file(
     said = called(capsys, "plan", study, "--json", "--set", "encoder={width: 0.125}")
 
     encoders = [trial["config"]["encoder"] for trial in said.json["trials"]]
+    encoders = [one for one in encoders if one["kind"] == "resnet"]
     assert {(one["width"], one["stem"]) for one in encoders} == {(0.125, "small")}
 
 

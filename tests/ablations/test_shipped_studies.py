@@ -93,7 +93,7 @@ def test_the_studies_are_those_that_the_product_is_for() -> None:
 
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("study", sorted(CELLS))
-def test_every_study_plans_its_cells_five_seeds_each_with_floor_and_control(
+def test_every_study_plans_its_cells_five_seeds_each_with_floor_and_controls(
     study: str, scale: ScaleName
 ) -> None:
     plan = the_plan(study, scale=scale)
@@ -103,7 +103,12 @@ def test_every_study_plans_its_cells_five_seeds_each_with_floor_and_control(
     seeds = 2 if scale == "smoke" else 5
     assert len(arms) == CELLS[study][SCALES.index(scale)]
     assert len(trials) == len({trial.key for trial in trials}) == seeds * len(arms)
-    assert sum(trial.role == "control" for trial in plan.trials) == 1
+    beside = [(t.cell, t.seed) for t in plan.trials if t.role in ("reference", "control")]
+    raw, wrong = ("raw pixels", 0), [("shuffled positives", seed) for seed in (0, 1)]
+    at_smoke = scale == "smoke"
+    assert sorted(beside) == sorted(
+        [("permuted labels", 0)] if at_smoke else [raw, ("permuted labels", 0), *wrong]
+    )
     floors = {cell.floor for cell in plan.cells if cell.role == "arm"}
     assert floors == {cell.name for cell in plan.cells if cell.role == "floor"}
     expected = "data missing" if scale in ("gpu", "paper") else "missing"
@@ -125,6 +130,36 @@ def test_every_study_has_one_to_three_primary_claims_a_source_and_a_figure(study
     assert written.source.startswith("section ")
     assert written.figures
     assert len(written.seeds) == 5
+
+
+@pytest.mark.parametrize(("study", "arm"), [("quickstart", "crop+colour"), ("width", "1x")])
+def test_the_controls_go_with_the_arm_that_the_study_names_or_the_first(
+    study: str, arm: str
+) -> None:
+    plan = the_plan(study)
+    configs = {(t.cell, t.seed): t.config for t in plan.trials}
+    floors = {cell.name: cell.floor for cell in plan.cells}
+
+    for seed in (0, 1):
+        shuffled = configs["shuffled positives", seed]
+        assert shuffled == configs[arm, seed] | {"shuffled_positives": True}
+    assert configs["permuted labels", 0]["views"] == configs[arm, 0]["views"]
+    assert floors["shuffled positives"] == floors[arm]
+
+
+def test_raw_pixels_are_one_cell_at_every_scale_but_smoke() -> None:
+    sides = {
+        scale: [t.config["encoder"] for t in the_plan("width", scale=scale).trials
+                if t.role == "reference"]
+        for scale in SCALES
+    }  # fmt: skip
+
+    assert sides == {
+        "smoke": [],
+        "laptop": [{"kind": "pixels", "side": 16}],
+        "gpu": [{"kind": "pixels", "side": 32}],
+        "paper": [{"kind": "pixels", "side": 32}],
+    }
 
 
 def test_scales_are_spelt_once() -> None:

@@ -38,7 +38,7 @@ def test_ten_thousand_trials_are_planned_within_two_seconds(here: Path) -> None:
         plan = the_plan(study)
         spent = time.process_time() - began
         assert len([trial for trial in plan.trials if trial.role == "arm"]) == 10_000
-        assert len({trial.key for trial in plan.trials}) == len(plan.trials) == 10_011
+        assert len({trial.key for trial in plan.trials}) == len(plan.trials) == 10_014
         return spent
 
     assert min(seconds() for _ in range(3)) < 2.0

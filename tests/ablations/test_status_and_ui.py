@@ -22,7 +22,7 @@ FAILED = {"state": "failed", "values": {}, "error": "Diverged: the loss is nan"}
 
 @pytest.fixture
 def half_done(here: Path) -> Path:
-    """A store with 3 of 7 trials finished and 2 failed."""
+    """A store with 6 of 10 trials finished and 2 failed."""
     plan = the_plan(written_study(here))
     told = {"crop": FAILED, "random encoder": None}
     save_plan(recorded(Path("runs"), plan, **told), plan)
@@ -37,7 +37,7 @@ def test_status_counts_the_trials_of_every_cell(
     said = called(capsys, "status")
 
     assert said.code == 0
-    assert "mine@laptop: 3 of 7 trials, 2 failed" in said.out
+    assert "mine@laptop: 6 of 10 trials, 2 failed" in said.out
     assert "50.5 (n=2)" in said.out
     assert "failed: crop, seed 0: Diverged: the loss is nan" in said.out
     assert f"{half_done}/trials/" in said.out.replace("\n", "")
@@ -70,7 +70,7 @@ def test_status_watches_until_it_is_interrupted(
 
     assert said.code == 130
     assert looks == [2.0] * 3
-    assert "3 of 7 trials" in said.out
+    assert "6 of 10 trials" in said.out
 
 
 @pytest.mark.usefixtures("half_done")
@@ -94,7 +94,7 @@ def test_a_piped_run_prints_lines_and_a_terminal_shows_a_table(half_done: Path) 
     with Live(Console(file=terminal, width=100, force_terminal=True), "top1", "top-1", "%") as live:
         live.update(state)
 
-    assert piped.getvalue().startswith("3 of 7 trials, 2 failed")
+    assert piped.getvalue().startswith("6 of 10 trials, 2 failed")
     assert "\x1b" not in piped.getvalue()
     assert "crop+colour" in terminal.getvalue()
     assert "50.5 (n=2)" in terminal.getvalue()

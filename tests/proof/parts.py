@@ -106,6 +106,8 @@ PARTS: dict[str, Part] = {
             T + "test_restatement.py": "algorithm 1 in plain PyTorch, float64",
             T + "test_pretrain.py": "laws, scikit-learn",
             T + "test_run.py": "the floor of the random encoder",
+            T + "test_pairs.py": "lightly on the wrong pairs, laws of permutations",
+            "tests/proof/test_shuffled_positives.py": "the random encoder, true pairs",
             T + "test_golden.py": "earlier numbers (they judge change only)",
         },
     ),

@@ -1,7 +1,7 @@
 """A study that never ran: evidence made from plain tables of numbers."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from reports import Beats, CellInfo, Deviation, Evidence, PlannedTrial
 from sweeps.record import TrialRecord
@@ -18,6 +18,8 @@ PERMUTED = {
     "permuted/largest_class_share": 10.0,
 }
 FLOOR, CONTROL = "random encoder", "permuted labels"
+SHUFFLED: Literal["shuffled positives"] = "shuffled positives"
+PIXELS = "raw pixels"
 EPOCHS = Deviation(field="epochs", here="10", paper="100")
 
 
@@ -74,6 +76,8 @@ def evidence(
     roles: Mapping[str, Any] | None = None,
     extra: Sequence[TrialRecord] = (),
     control: Mapping[str, float | None] | None = PERMUTED,
+    shuffled: Mapping[int, float | None] | None = None,
+    pixels: float | None = None,
     seeds: Sequence[int] = (),
     **changes: Any,
 ) -> Evidence:
@@ -109,6 +113,20 @@ def evidence(
         infos.append(CellInfo(name=CONTROL, role="control"))
         records.append(record(CONTROL, 0, None, role="control", values=dict(control)))
         planned.append((CONTROL, 0))
+    if shuffled is not None:
+        first = next(iter(tables))
+        infos.append(
+            CellInfo(
+                name=SHUFFLED, role="control", control=SHUFFLED, floor=FLOOR,
+                levels={"views": first},
+            )
+        )  # fmt: skip
+        records += [record(SHUFFLED, seed, v, role="control") for seed, v in shuffled.items()]
+        planned += [(SHUFFLED, seed) for seed in shuffled]
+    if pixels is not None:
+        infos.append(CellInfo(name=PIXELS, role="reference"))
+        records.append(record(PIXELS, 0, pixels, role="reference"))
+        planned.append((PIXELS, 0))
     fields: dict[str, Any] = {
         "study": "quickstart",
         "title": "Colour distortion makes cropping work",

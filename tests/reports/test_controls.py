@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from made_evidence import CONTROL, FACTS, FLOOR, PERMUTED, beats, evidence, record
+from made_evidence import CONTROL, FACTS, FLOOR, PERMUTED, SHUFFLED, beats, evidence, record
+from scipy import stats
 
 from reports import Evidence
 from reports.board import board
@@ -158,3 +159,94 @@ def test_every_control_of_several_must_pass() -> None:
 
     assert_withheld(both, "permuted labels", "mean 10.20 %", "mean 30.00 %")
     assert FLOOR in {cell.name for cell in both.cells}
+
+
+# ----------------------------------------------------------------------------- shuffled positives
+
+FLOORS = [-30.0, -31.0, -29.5, -30.5, -30.2]
+
+
+def detail(made: Evidence, name: str) -> str:
+    (control,) = [c for c in board(made).controls if c.name == name]
+    return control.detail
+
+
+def test_without_a_trial_of_shuffled_positives_in_the_plan_there_is_no_such_control() -> None:
+    assert SHUFFLED not in states(made())
+
+
+@pytest.mark.parametrize(
+    ("above", "state"),
+    [(-40.0, "passed"), (4.9, "passed"), (7.5, "passed"), (9.0, "failed"), (39.0, "failed")],
+)
+def test_shuffled_positives_may_stand_five_points_above_the_random_encoder_and_what_chance_adds(
+    above: float, state: str
+) -> None:
+    shuffled = {seed: FLOORS[seed] + above for seed in (0, 1)}
+    found = made(floor=FLOORS, shuffled=shuffled)
+
+    # By hand: two arms with 5 seeds and 2 equal differences of the control make 9 degrees, of which
+    # 4 count; scipy has the quantile.
+    arms = [[a - f for a, f in zip(arm, FLOORS, strict=True)] for arm in (UP, FLAT)]
+    squares = sum((x - sum(arm) / 5) ** 2 for arm in arms for x in arm)
+    bound = 5 + stats.t.ppf(0.999, 4) * (squares / 9) ** 0.5 / 2**0.5
+    assert 7.5 < bound < 9.0
+    assert states(found)[SHUFFLED].value == state
+    if above > 5:
+        assert f"may be at most {bound:+.1f}" in detail(found, SHUFFLED)
+    if state == "failed":
+        assert_withheld(found, SHUFFLED, f"mean {above:+.1f} points against the random encoder")
+
+
+def test_shuffled_positives_that_learnt_as_much_as_true_ones_withhold_the_verdicts() -> None:
+    # As if the pairs had not been shuffled at all: the control's numbers are the arm's own.
+    assert_withheld(made(floor=FLOORS, shuffled={0: UP[0], 1: UP[1]}), SHUFFLED, "seeds 0, 1")
+
+
+def test_one_seed_of_shuffled_positives_is_judged_by_the_spread_of_the_arms() -> None:
+    assert states(made(floor=FLOORS, shuffled={0: 9.0}))[SHUFFLED] is State.FAILED
+
+
+def test_a_study_of_one_seed_leaves_shuffled_positives_open_and_says_why() -> None:
+    found = evidence(
+        {"a": [9.0], "b": [0.0]},
+        claims=(beats("a", "b"),),
+        floor=[-30.0],
+        shuffled={0: -20.0},
+    )
+
+    assert states(found)[SHUFFLED] is State.MISSING
+    assert "one seed has no spread to judge it by" in detail(found, SHUFFLED)
+    within = found.model_copy(
+        update={
+            "records": tuple(
+                r.model_copy(update={"values": {"top1": -26.0}}) if r.cell == SHUFFLED else r
+                for r in found.records
+            )
+        }
+    )
+    assert states(within)[SHUFFLED] is State.PASSED
+
+
+def test_shuffled_positives_without_a_number_or_a_partner_have_not_passed() -> None:
+    assert states(made(floor=FLOORS, shuffled={0: None, 1: -30.0}))[SHUFFLED] is State.FAILED
+    alone = made(floor=FLOORS, shuffled={7: -30.0})
+    assert states(alone)[SHUFFLED] is State.MISSING
+    assert verdicts(alone)[0].decision is Decision.WITHHELD
+
+
+def test_a_control_of_shuffled_positives_that_did_not_run_withholds_the_verdicts() -> None:
+    whole = made(floor=FLOORS, shuffled={0: -30.0})
+    lost = whole.model_copy(
+        update={"records": tuple(r for r in whole.records if r.cell != SHUFFLED)}
+    )
+
+    assert states(lost)[SHUFFLED] is State.MISSING
+    assert verdicts(lost)[0].note == "controls not run yet: shuffled positives"
+
+
+def test_raw_pixels_judge_nothing_however_good_they_are() -> None:
+    without, beside = made(), made(pixels=99.0)
+
+    assert states(beside) == states(without)
+    assert verdicts(beside)[0].decision is Decision.REPRODUCED

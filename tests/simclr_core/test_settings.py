@@ -14,8 +14,8 @@ from simclr_core.settings import check, mistakes
 from simclr_core.views import OneBranch, Symmetric
 
 FIELDS = (
-    "data, views, encoder, head, loss, optimizer, schedule, batch_size, gradient_cache, epochs, "
-    "precision, readouts, seed, seeds"
+    "data, views, shuffled_positives, encoder, head, loss, optimizer, schedule, batch_size, "
+    "gradient_cache, epochs, precision, readouts, seed, seeds"
 )
 
 

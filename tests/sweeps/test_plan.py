@@ -174,11 +174,37 @@ def test_only_takes_companions_along() -> None:
 
 
 def test_a_control_of_the_first_arm_and_seed_is_one_trial() -> None:
-    control = Companion(name="shuffled", role="control", set={"y": 1}, cells="first", seeds="first")
+    control = Companion(name="shuffled", role="control", set={"y": 1}, cells="first", num_seeds=1)
     made = plan(with_floor(companions=(control,), only=("2", "3")), toy_resolve(), EMPTY)
 
     [trial] = [trial for trial in made.trials if trial.role == "control"]
     assert (trial.cell, trial.seed, trial.config["x"]) == ("shuffled", 0, 2)
+
+
+@pytest.mark.parametrize(("num_seeds", "expected"), [(None, 4), (1, 1), (3, 3), (9, 4)])
+def test_a_companion_has_as_many_of_the_first_seeds_as_it_says(
+    num_seeds: int | None, expected: int
+) -> None:
+    more = Companion(
+        name="more", role="reference", set={"y": 1}, cells="first", num_seeds=num_seeds
+    )
+    sweep = with_floor(seeds=(5, 3, 8, 9), companions=(more,))
+    made = plan(sweep, same_for_all, EMPTY)
+
+    assert [t.seed for t in made.trials if t.cell == "more"] == [5, 3, 8, 9][:expected]
+    assert len([t for t in made.trials if t.role == "arm"]) == 12
+
+
+def test_a_control_has_the_floor_of_its_arm_and_a_reference_has_none() -> None:
+    beside = tuple(
+        Companion(name=role, role=role, set={"y": role}, cells=("3",))
+        for role in ("control", "reference")
+    )
+    made = plan(with_floor(companions=(FLOOR, *beside)), toy_resolve(), EMPTY)
+
+    floors = {cell.name: cell.floor for cell in made.cells}
+    assert floors["control"] == floors["3"] == "untrained (3)"
+    assert floors["reference"] is None
 
 
 def test_an_unknown_cell_is_refused_with_the_nearest_name() -> None:

@@ -1,0 +1,39 @@
+"""Positives that are none: the pairing of the negative control.
+
+Shape suffixes: M = V N views (rows i, i + N, ... show one image), D embedding.
+"""
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from simclr_core.seeds import generator
+
+
+def another(num_images: int, seed: int, step: int, apart: int = 1) -> Int64[Tensor, " N"]:
+    """For each image of a batch another one, each taken once: `apart` further along one cycle.
+
+    The cycle through all N images is drawn for each step from a stream of its own. No image is its
+    own where N does not divide `apart`.
+    """
+    order = torch.randperm(num_images, generator=generator(seed, "wrong positives", step))
+    others = torch.empty_like(order)
+    others[order] = order.roll(apart)
+    return others
+
+
+def with_wrong_positives(
+    z_MD: Float[Tensor, "M D"], num_views: int, seed: int, step: int
+) -> Float[Tensor, "M D"]:
+    """The views with each image's second (third, ...) exchanged for that of another image.
+
+    No two rows of one place show one image, and each view is taken once. All else of the step, the
+    negatives too, is as it was: an image's own second view now stands among them.
+    """
+    views = z_MD.chunk(num_views)
+    num_images = len(views[0])
+    wrong = [
+        view[another(num_images, seed, step, apart).to(z_MD.device)]
+        for apart, view in enumerate(views)
+    ]
+    return torch.cat(wrong)
