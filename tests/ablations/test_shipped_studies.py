@@ -180,6 +180,11 @@ SMALL_IMAGES = [(study, "gpu") for study in sorted(CELLS)] + [
 ]
 
 
+ABOUT_COLOUR = ("colour-distortion", "supervised")
+ABOUT_THE_LOSS = ("losses", "temperature", "supervised")
+"""What a study varies is its own."""
+
+
 @pytest.mark.parametrize(("study", "scale"), SMALL_IMAGES)
 def test_small_images_are_learned_from_as_appendix_b_9_does(
     study: str, scale: ScaleName, tmp_path: Path
@@ -196,9 +201,11 @@ def test_small_images_are_learned_from_as_appendix_b_9_does(
     for arm in arms:
         views, encoder = arm.config["views"], arm.config["encoder"]
         operations = views.get("operations", views.get("cell"))
-        assert {o["strength"] for o in operations if o["kind"] == "colour"} <= {0.5}, arm.cell
-        assert views["kind"] == "one_branch" or all(o["kind"] != "blur" for o in operations)
-        assert arm.config["loss"]["temperature"] == 0.5
+        if study not in ABOUT_COLOUR:
+            assert {o["strength"] for o in operations if o["kind"] == "colour"} <= {0.5}, arm.cell
+            assert views["kind"] == "one_branch" or all(o["kind"] != "blur" for o in operations)
+        if study not in ABOUT_THE_LOSS:
+            assert arm.config["loss"]["temperature"] == 0.5
         assert encoder["stem"] == ("cifar" if scale == "gpu" else "small")
 
 

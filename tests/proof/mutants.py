@@ -189,8 +189,8 @@ MUTANTS = (
     Mutant(
         "labels of other images than those in the views",
         "pretrain.py",
-        "self._labels[index.to(self._device)].repeat(num_views)",
-        "self._labels[: len(index)].repeat(num_views)",
+        "self._labels[index.to(self._device)]",
+        "self._labels[: len(index)]",
         "test_pretrain.py",
     ),
     Mutant(
