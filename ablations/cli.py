@@ -192,6 +192,20 @@ def export(
 
 
 @app.command()
+def conform(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Python with loss, views or both; is executed.")
+    ],
+    *,
+    as_json: options.Json = False,
+) -> None:
+    """Hold a loss or views of your own to the paper's laws; executes FILE."""
+    from ablations.conform import conform as examine
+
+    raise typer.Exit(examine(file, as_json=as_json))
+
+
+@app.command()
 def ui(
     key: Annotated[str | None, typer.Argument(metavar="[KEY]", help="One trial's page.")] = None,
     *,

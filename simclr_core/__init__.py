@@ -4,10 +4,12 @@
 """
 
 from simclr_core.config import READOUT_VERSION, TRAINER_VERSION, Config
+from simclr_core.conform import examine_loss, examine_views
 from simclr_core.data import AnyData, Dataset, fingerprint, load
 from simclr_core.errors import ConfigurationError, DataError, DataMissing, Diverged, SimclrError
 from simclr_core.evaluation import ReadOut, read_out
 from simclr_core.execution import Execution
+from simclr_core.laws import Finding
 from simclr_core.observer import Curve, Observer
 from simclr_core.pretrain import Pretrained, pretrain
 from simclr_core.run import Result, run
@@ -29,6 +31,7 @@ __all__ = [
     "Dataset",
     "Diverged",
     "Execution",
+    "Finding",
     "Observer",
     "OneBranch",
     "Pretrained",
@@ -40,6 +43,8 @@ __all__ = [
     "Textures",
     "check",
     "draw_views",
+    "examine_loss",
+    "examine_views",
     "fingerprint",
     "load",
     "pretrain",

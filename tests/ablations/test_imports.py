@@ -27,7 +27,15 @@ def imported(folder: Path, *words: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "words", [("--help",), ("list",), ("run", "--help"), ("export", "--help"), ("show", "width")]
+    "words",
+    [
+        ("--help",),
+        ("list",),
+        ("run", "--help"),
+        ("export", "--help"),
+        ("conform", "--help"),
+        ("show", "width"),
+    ],
 )
 def test_help_list_and_show_import_nothing_heavy(words: tuple[str, ...], here: Path) -> None:
     assert imported(here, *words) & HEAVY == set()

@@ -1,0 +1,22 @@
+"""Whether a loss or a pair of views that somebody else wrote does what the paper's do."""
+
+from simclr_core import loss_laws, view_laws
+from simclr_core.laws import Finding, examined
+
+
+def examine_loss(loss: loss_laws.Loss) -> tuple[Finding, ...]:
+    """The laws of NT-Xent, held by loss(z1, z2, temperature) or broken with a counter-example.
+
+    z1 and z2 are [N, D], embeddings as the head gives them, row i of both of image i; a scalar
+    tensor comes back. All draws are from fixed seeds: two examinations say the same.
+    """
+    return examined(loss_laws.LOSS_LAWS, loss_laws.Subject(loss))
+
+
+def examine_views(views: view_laws.Views, *, size: int = 32) -> tuple[Finding, ...]:
+    """The laws of two views, held by views(images, seed) or broken with a counter-example.
+
+    The images are uint8 [N, 3, size, size]; two float tensors [N, 3, s, s] in [0, 1] come back.
+    Seeds 0 to 7. A law about a share has a false-alarm rate of 1e-6.
+    """
+    return examined(view_laws.VIEW_LAWS, view_laws.Subject(views, size))

@@ -1,0 +1,79 @@
+"""Laws that a function of somebody else is held to, and what was found."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+Verdict = Literal["holds", "fails", "differs", "told", "not measured"]
+"""`differs` is a published other form and `told` a property that may be either way: no failures."""
+
+
+class Seen(NamedTuple):
+    """What looking at a function came to."""
+
+    verdict: Verdict
+    text: str = ""
+    """The smallest counter-example, the other form, or why nothing could be measured."""
+
+
+HOLDS = Seen("holds")
+
+
+class Law(NamedTuple, Generic[T]):
+    """A sentence that a right function makes true, and a look at whether it does."""
+
+    name: str
+    look: Callable[[T], Seen]
+    first: bool = False
+    """Whether nothing else can be measured where it fails."""
+
+
+class Finding(NamedTuple):
+    """A law, and whether a function keeps it."""
+
+    law: str
+    verdict: Verdict
+    text: str
+
+
+class TheirError(Exception):
+    """The examined function raised, or gave what its contract does not know; the text says which."""
+
+
+def called(function: Callable[..., T], *given: Any, where: str) -> T:
+    """What the function returns.
+
+    Raises:
+        TheirError: it raised, whatever it was but an interruption.
+    """
+    try:
+        return function(*given)
+    except (Exception, SystemExit) as error:
+        lines = str(error).strip().splitlines() or ["without a text"]
+        raise TheirError(f"raises {type(error).__name__} {where}: {lines[0][:160]}") from error
+
+
+def examined(laws: Sequence[Law[T]], subject: T) -> tuple[Finding, ...]:
+    """Every law's finding, in order."""
+    found: list[Finding] = []
+    ended: str | None = None
+    for law in laws:
+        if ended is not None:
+            found.append(Finding(law.name, "not measured", f"while this fails: {ended}"))
+            continue
+        try:
+            seen = law.look(subject)
+        except TheirError as error:
+            seen = Seen("fails", str(error))
+        found.append(Finding(law.name, *seen))
+        if law.first and seen.verdict == "fails":
+            ended = law.name
+    return tuple(found)
+
+
+def close(one: float, other: float, tolerance: float) -> bool:
+    """Whether two numbers are equal, relative to the larger one or to 1."""
+    both = math.isfinite(one) and math.isfinite(other)
+    return both and abs(one - other) <= tolerance * max(1.0, abs(one), abs(other))
