@@ -71,7 +71,7 @@ def test_the_official_codes_form_is_told_as_twice_the_value_and_fails_nothing() 
     assert {one.verdict for one in found.values()} == {"holds", "differs"}
 
 
-def test_a_third_librarys_loss_keeps_the_laws_of_its_value() -> None:
+def test_the_loss_of_a_third_library_keeps_the_laws_of_its_value() -> None:
     def theirs(z1: Tensor, z2: Tensor, temperature: float) -> Tensor:
         labels = torch.arange(len(z1)).repeat(2)
         return MetricLearningNTXent(temperature=temperature)(torch.cat([z1, z2]), labels)

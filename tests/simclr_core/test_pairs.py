@@ -110,7 +110,7 @@ def test_of_three_views_no_two_of_one_image_meet() -> None:
     ],
     ids=["sup_con", "cross_entropy"],
 )
-def test_under_labels_the_control_hands_each_image_anothers_label(
+def test_under_labels_the_control_hands_each_image_the_label_of_another(
     changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     handed: list[list[int]] = []
