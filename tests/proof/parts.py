@@ -111,6 +111,17 @@ PARTS: dict[str, Part] = {
             T + "test_golden.py": "earlier numbers (they judge change only)",
         },
     ),
+    "conform": Part(
+        tuple(
+            S + n
+            for n in ("conform.py", "laws.py", "loss_forms.py", "loss_laws.py", "view_laws.py")
+        ),
+        {
+            T + "test_conform_losses.py": "lightly, planted faults, the official code's form",
+            T + "test_conform_views.py": "planted faults, torchvision's transforms on batches",
+            "tests/proof/test_conform_at_large.py": "torchvision's transforms image by image",
+        },
+    ),
     "engine": Part(
         ("sweeps/*.py",),
         {
