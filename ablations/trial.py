@@ -1,6 +1,7 @@
 """One trial, from its configuration to its values: the only meeting of trainer and engine."""
 
 import io
+import json
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -15,6 +16,7 @@ from simclr_core.evaluation import read_out
 from simclr_core.execution import Execution
 from simclr_core.pretrain import pretrain
 from sweeps.context import Outcome, TrialContext
+from sweeps.files import read_json
 from sweeps.keys import chain_keys
 
 WEIGHTS = "encoder.pt"
@@ -22,6 +24,10 @@ WEIGHTS = "encoder.pt"
 
 UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, KeyError, UnpicklingError)
 """What torch raises about a file of weights that is torn."""
+MARKS = "marks.json"
+"""Beside it: what every trial that uses the encoder tells of it, not only the one that trained it."""
+
+_MARKS = ("collapsed", "collapse")
 
 _datasets: dict[str, Dataset] = {}
 
@@ -33,30 +39,37 @@ def run_trial(context: TrialContext) -> Outcome:
     dataset = _dataset(config, cache)
     _same_data(context, config, dataset)
     execution = Execution(cache=cache, **context.payload)
-    state = _kept(context)
+    kept = _kept(context)
     facts: dict[str, Any] = {"data": _about(dataset), "train_test_overlap": dataset.overlap}
-    if state is None:
+    if kept is None:
         context.log(f"pre-training for {config.epochs} epochs on {dataset.name}")
-        trained = pretrain(config, dataset, execution, context)
+        trained = pretrain(config, dataset, execution, context, context.checkpoint(ENCODER))
         if context.should_stop():
             return Outcome({})
-        made = state = trained.state
+        state = trained.state
+        marks = {name: trained.facts[name] for name in _MARKS if name in trained.facts}
+        if marks.get("collapsed"):
+            context.log(f"the embeddings collapsed: {marks['collapse']}")
         facts |= {
             "optimiser_steps": trained.steps,
             "pretraining_seconds": trained.seconds,
             "num_parameters": trained.num_parameters,
             **trained.facts,
         }
-        context.keep(ENCODER, lambda folder: _save(made, folder / WEIGHTS))
+        context.keep(ENCODER, lambda folder: _save(state, marks, folder))
     else:
-        facts["optimiser_steps"] = 0
+        state, marks = kept
+        facts |= {"optimiser_steps": 0, **marks}
     context.log("reading out")
     result = read_out(config, dataset, state, execution, context)
     return Outcome(dict(result.values), {**facts, **result.facts})
 
 
-def _kept(context: TrialContext) -> dict[str, torch.Tensor] | None:
-    """The encoder that the store holds, if it can be read; a torn one is no reason to fail."""
+def _kept(context: TrialContext) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
+    """The encoder that the store holds and its marks, if it can be read.
+
+    A torn one is no reason to fail. Encoders of earlier versions have no marks.
+    """
     folder = context.artifact(ENCODER)
     if folder is None:
         return None
@@ -67,14 +80,15 @@ def _kept(context: TrialContext) -> dict[str, torch.Tensor] | None:
         context.refuse(ENCODER, f"cannot be read ({first[:120]})")
         return None
     context.log(f"the encoder is at hand: {folder}")
-    return state
+    return state, read_json(folder / MARKS) or {}
 
 
-def _save(state: dict[str, torch.Tensor], file: Path) -> None:
+def _save(state: dict[str, torch.Tensor], marks: dict[str, Any], folder: Path) -> None:
     # By way of memory: torch's own writer tells of a full disk in an error without its cause.
     buffer = io.BytesIO()
     torch.save(state, buffer)
-    file.write_bytes(buffer.getvalue())
+    (folder / WEIGHTS).write_bytes(buffer.getvalue())
+    (folder / MARKS).write_text(json.dumps(marks), encoding="utf-8")
 
 
 def _dataset(config: Config, cache: Path) -> Dataset:

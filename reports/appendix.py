@@ -101,6 +101,24 @@ def trouble_section(findings: Findings) -> Section:
                 [(o.cell.name, str(o.trial.seed), o.state, o.reason, o.trial.key) for o in lost],
             )
         )
+    if marked := [o for o in findings.found if o.mark]:
+        blocks.append(
+            _listing(
+                "Trials whose embeddings fell together in pre-training: the loss stayed at what one "
+                "point pays. Their numbers count as they are.",
+                ("cell", "seed", evidence.metric, "mark", "key"),
+                [
+                    (
+                        o.cell.name,
+                        str(o.trial.seed),
+                        "" if o.record is None else value_text(o.record, evidence),
+                        o.mark,
+                        o.trial.key,
+                    )
+                    for o in marked
+                ],
+            )
+        )
     if others := excluded(evidence):
         blocks.append(
             _listing(

@@ -51,7 +51,7 @@ class Board(Frozen):
     """Primary claims first."""
     controls: tuple[BoardControl, ...]
     summary: str
-    """Trials finished, failed and missing, in one line."""
+    """Trials finished, failed, missing and marked, in one line."""
 
 
 def board(evidence: Evidence) -> Board:
@@ -79,7 +79,7 @@ def board_of(evidence: Evidence, found: Sequence[Outcome], judged: Sequence[Verd
 
 
 def tally(found: Sequence[Outcome]) -> str:
-    """How many trials are finished, failed and missing; a trial shared by cells counts once."""
+    """How many trials are finished, failed, missing, marked; one shared by cells counts once."""
     states = {outcome.trial.key: outcome.state for outcome in found}
     counts = {
         state: sum(s == state for s in states.values()) for state in dict.fromkeys(states.values())
@@ -94,6 +94,9 @@ def tally(found: Sequence[Outcome]) -> str:
         )
         if counts.get(state)
     ]
+    collapsed = len({outcome.trial.key for outcome in found if outcome.mark})
+    if collapsed:
+        parts.append(f"{collapsed} marked as collapsed")
     return ", ".join(parts)
 
 

@@ -206,11 +206,13 @@ def deviation_section(findings: Findings) -> Section:
 def trial_section(findings: Findings) -> Section:
     if not findings.found:
         return Section(ident="trials", title="The trial behind each number", blocks=())
+    marked = any(o.mark for o in findings.found)
     rows = [
         (
             Cell(text=o.cell.name),
             Cell(text=str(o.trial.seed), order=o.trial.seed),
             number(o.value),
+            *([Cell(text=o.mark, tone="bad" if o.mark else "plain")] if marked else []),
             Cell(text=o.trial.key),
             Cell(text=o.trial.command),
         )
@@ -229,6 +231,7 @@ def trial_section(findings: Findings) -> Section:
                     Column(
                         name=f"{findings.evidence.metric}, {findings.evidence.unit}", form="number"
                     ),
+                    *([Column(name="mark")] if marked else []),
                     Column(name="key", form="code"),
                     Column(name="command", form="code"),
                 ),
@@ -258,7 +261,10 @@ def _seed(outcome: Outcome | None) -> Cell:
     if outcome is None:
         return Cell(text="")
     if outcome.state == "finished":
-        return Cell(text=f"{outcome.value:.2f}", order=outcome.value)
+        text = f"{outcome.value:.2f}"
+        if outcome.mark:
+            return Cell(text=f"{text}, collapsed", order=outcome.value, tone="bad")
+        return Cell(text=text, order=outcome.value)
     return Cell(text=outcome.state, tone="open" if outcome.state == "missing" else "bad")
 
 

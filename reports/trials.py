@@ -33,6 +33,22 @@ class Outcome(NamedTuple):
         return self.values[-1] if self.values else math.nan
 
     @property
+    def mark(self) -> str:
+        """What the record says against the training behind its number; empty where nothing does.
+
+        A mark moves no number and ends no control.
+        """
+        facts = {} if self.record is None else self.record.facts
+        if not facts.get(COLLAPSED):
+            return ""
+        found = facts.get(COLLAPSE) or {}
+        return (
+            f"collapsed at step {found.get('step', 'unknown')}: effective rank "
+            f"{_decimals(found.get('effective_rank'))}, loss {_decimals(found.get('loss'))} of "
+            f"{_decimals(found.get('collapsed_value'))} nats"
+        )
+
+    @property
     def reason(self) -> str:
         """Why there is no number, in words; empty where there is one."""
         match self.state:
@@ -45,6 +61,9 @@ class Outcome(NamedTuple):
             case "missing":
                 return self.trial.reason
 
+
+COLLAPSED, COLLAPSE = "collapsed", "collapse"
+"""Keys in the facts of a trial with a pre-training: whether its embeddings collapsed, and when."""
 
 Table = dict[str, dict[int, float]]
 """Cell -> seed -> the metric; finite numbers only."""
@@ -99,6 +118,10 @@ def _outcome(
         attempts=tuple(attempts),
         values=tuple(float(record.values[metric] or 0.0) for record in numbered),
     )
+
+
+def _decimals(value: object) -> str:
+    return f"{value:.2f}" if isinstance(value, int | float) else "unknown"
 
 
 def _finite(value: float | None) -> bool:

@@ -159,6 +159,11 @@ class Config(Frozen):
         """The same trial with another seed, unchecked and therefore cheap."""
         return self.model_copy(update={"seed": seed})
 
+    def seed_of(self, source: Literal["initialisation", "order", "views"]) -> int:
+        """The seed of one source of chance: its own, else the trial's."""
+        own: int | None = getattr(self.seeds, source)
+        return self.seed if own is None else own
+
     def resolved(self, device: Literal["cpu", "cuda", "mps"]) -> "Config":
         """The same trial with every choice made: precision by device, each seed filled in."""
         precision = self.precision

@@ -37,6 +37,10 @@ class Execution(Frozen):
     cache: Path | None = None
     """Where decoded data sets are kept; None keeps none."""
 
+    checkpoint_seconds: float = Field(default=60.0, ge=0, allow_inf_nan=False)
+    """Between two checkpoints of a pre-training that has a place for them; 0 is after every step.
+    More where saving is slow: it takes at most a fiftieth of the time."""
+
     @property
     def resolved_device(self) -> Device:
         """The device that `device` means on this machine.
@@ -76,6 +80,11 @@ class Execution(Frozen):
             torch.set_num_threads(threads)
             torch.backends.cudnn.allow_tf32 = convolutions
             torch.backends.cuda.matmul.allow_tf32 = products
+
+
+def autocast(precision: Literal["auto", "fp32", "bf16"], device: torch.device) -> torch.autocast:
+    """Within it matrices are multiplied in bf16 where that is the (resolved) precision."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
 def resolve_device(device: Literal["auto", "cpu", "cuda", "mps"]) -> Device:

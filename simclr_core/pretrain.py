@@ -3,40 +3,32 @@
 Shape suffixes: B images a step, M views of them, 2B or more (i, i + B, i + 2B, ... show one image).
 """
 
-import math
 import time
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from simclr_core.chance import Chance
+from simclr_core.checkpoint import Checkpoints, Keeper, identity
+from simclr_core.collapse import CollapseWatch
 from simclr_core.config import Config
 from simclr_core.data import Dataset
-from simclr_core.errors import ConfigurationError, Diverged
-from simclr_core.execution import Execution
-from simclr_core.features import features
-from simclr_core.images import Images
+from simclr_core.divergence import DivergenceWatch
+from simclr_core.errors import ConfigurationError
+from simclr_core.execution import Execution, autocast
 from simclr_core.losses import CrossEntropy, Labelled, NTXent
 from simclr_core.matching import contrastive_accuracy, contrastive_entropy
-from simclr_core.neighbours import Neighbours
 from simclr_core.observer import Curve, Observer
+from simclr_core.on_the_way import KNN, POINTS, NeighboursOnTheWay
 from simclr_core.pairs import another, with_wrong_positives
 from simclr_core.passes import cached
-from simclr_core.probe import top_k_accuracy
+from simclr_core.random_encoder import estimate_statistics
 from simclr_core.seeds import generator
 from simclr_core.views import draw_views
 
 _TOLD = 200
 """How often, about, the metrics of a step are told."""
-
-_POINTS = 10
-"""How often nearest neighbours are asked on the way."""
-
-_VOTERS, _ASKED = 2048, 1024
-"""Images of the fit and the validation part for that; the curve selects nothing, a sample does."""
-
-_STATISTICS_BATCH = 512
 
 
 class Pretrained(NamedTuple):
@@ -46,9 +38,11 @@ class Pretrained(NamedTuple):
     """Weights and batch norm statistics of f, on the CPU; the head g is thrown away."""
 
     steps: int
-    """Optimiser steps taken."""
+    """Optimiser steps behind it."""
 
     seconds: float
+    """Of pre-training, in all processes that took part as far as the next one went on from them."""
+
     num_parameters: int
     """Of f."""
 
@@ -60,6 +54,7 @@ def pretrain(
     dataset: Dataset,
     execution: Execution | None = None,
     observer: Observer | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Pretrained:
     """The encoder of a configuration, fitted to the training images without their labels.
 
@@ -72,9 +67,13 @@ def pretrain(
     with batch norm statistics of the training images. An encoder that the observer stopped comes
     back as it is.
 
+    With `checkpoints` it goes on from the last one and leaves others on its way, one more where the
+    observer says stop: what comes out, the curve told to the observer included, has the bits of a
+    training without a break (on a CPU; `pairs_per_second` is wall time).
+
     Raises:
         ConfigurationError: the batch is larger than the data set, or the device is not here.
-        Diverged: the loss is no longer a number.
+        Diverged: the loss or a weight is no longer a number.
     """
     execution = execution or Execution()
     observer = Curve() if observer is None else observer
@@ -82,18 +81,19 @@ def pretrain(
     tests_read = dataset.reads["test"]
     with execution.in_force():
         began = time.perf_counter()
-        network = config.encoder.build(_seed(config, "initialisation"), dataset.size)
+        network = config.encoder.build(config.seed_of("initialisation"), dataset.size)
         encoder = execution.place(network)
         images = dataset.pretraining_images()
         if config.epochs == 0:
-            _estimate_statistics(config, encoder, images, dataset.size, execution)
+            estimate_statistics(config, encoder, images, dataset.size, execution)
             observer.progress(1, 1)
-            steps, left_out = 0, 0
+            steps, left_out, earlier, facts = 0, 0, 0.0, {}
         else:
-            training = _Training(config, dataset, encoder, execution, observer)
+            training = _Training(config, dataset, encoder, execution, observer, checkpoints)
             steps = training.run()
             left_out = training.num_images % config.batch_size
-        seconds = time.perf_counter() - began
+            earlier, facts = training.earlier_seconds, training.facts()
+        seconds = time.perf_counter() - began + earlier
     return Pretrained(
         state={name: one.detach().cpu().clone() for name, one in encoder.state_dict().items()},
         steps=steps,
@@ -107,6 +107,7 @@ def pretrain(
             if isinstance(config.loss, Labelled) and config.epochs
             else "none",
             "test_reads_in_pretraining": dataset.reads["test"] - tests_read,
+            **facts,
         },
     )
 
@@ -121,7 +122,9 @@ class _Training:
         encoder: nn.Module,
         execution: Execution,
         observer: Observer,
+        checkpoints: Checkpoints | None,
     ) -> None:
+        self._began = time.perf_counter()
         self._config, self._encoder = config, encoder
         self._execution, self._observer = execution, observer
         self._device = torch.device(execution.resolved_device)
@@ -149,25 +152,43 @@ class _Training:
                     " it out, or set gradient_cache"
                 )
             setattr(encoder, "recompute", True)  # noqa: B010 -- torch types attributes as tensors
-        head = config.head.build(config.encoder.num_features, _seed(config, "initialisation"))
+        head = config.head.build(config.encoder.num_features, config.seed_of("initialisation"))
         self._head = execution.place(head)
         self._optimizer = config.optimizer.build(nn.ModuleList([encoder, head]))
         self._peak = config.optimizer.peak(config.batch_size)
-        self._curve = _NeighboursOnTheWay(config, dataset, execution)
+        self._curve = NeighboursOnTheWay(config, dataset, execution)
+        self._divergence = DivergenceWatch(self._steps, self._rate)
+        self._collapse = CollapseWatch(
+            config.loss.collapsed_value,
+            self._steps_per_epoch,
+            config.schedule.warmup_steps(self._steps_per_epoch),
+        )
+        self._rows: dict[int, dict[str, float]] = {}
+        self._resumed_at: list[int] = []
+        self.earlier_seconds = 0.0
+        """Of the processes before this one, up to the checkpoints that were gone on from."""
+        self._keeper = Keeper(
+            checkpoints,
+            identity(config, dataset.fingerprint, execution),
+            execution.checkpoint_seconds,
+        )
 
     def run(self) -> int:
-        """The optimiser steps taken; fewer than planned where the observer said stop."""
+        """The optimiser steps done; fewer than planned where the observer said stop."""
         every = max(1, self._steps // _TOLD)
-        points = {round(self._steps * i / _POINTS) for i in range(1, _POINTS + 1)}
+        points = {round(self._steps * i / POINTS) for i in range(1, POINTS + 1)}
         self._encoder.train()
         self._head.train()
-        done, seconds, told = 0, 0.0, 0
-        for epoch in range(self._config.epochs):
-            for index in self._order(epoch):
+        done = self._go_on()
+        seconds, told = 0.0, done
+        for epoch in range(done // self._steps_per_epoch, self._config.epochs):
+            for index in self._order(epoch)[done - epoch * self._steps_per_epoch :]:
                 began = time.perf_counter()
                 tell = done % every == 0 or done + 1 == self._steps
                 loss, z = self._step(done, epoch, index)
                 done += 1
+                self._divergence.see(loss)
+                self._collapse.see(done, loss, z)
                 if tell:
                     values = {
                         "loss": float(loss),
@@ -176,32 +197,79 @@ class _Training:
                     }
                     seconds += time.perf_counter() - began
                     rate = (done - told) * self._config.batch_size / seconds
-                    self._observer.metrics(done, {**values, "pairs_per_second": rate})
+                    self._tell(done, {**values, "pairs_per_second": rate})
                     seconds, told = 0.0, done
-                    if not math.isfinite(values["loss"]):
-                        raise Diverged(
-                            f"the loss is {values['loss']} at step {done} of {self._steps}, with "
-                            f"learning rate {values['learning_rate']:.3g}; lower "
-                            "optimizer.learning_rate or warm up longer"
-                        )
+                    self._divergence.check(done)
                 else:
                     seconds += time.perf_counter() - began
                 if done in points:
-                    self._observer.metrics(done, self._curve.accuracy(self._encoder))
+                    self._tell(done, self._curve.accuracy(self._encoder))
                 self._observer.progress(done, self._steps)
-                if self._observer.should_stop():
+                stop = self._observer.should_stop()
+                self._keeper.keep(lambda at=done: self._state(at), at_once=stop)
+                if stop:
                     return done
+        self._divergence.check_weights(self._encoder)
+        return done
+
+    def facts(self) -> dict[str, Any]:
+        """Whether it collapsed, and the steps at which it went on after a break."""
+        resumed = {"resumed_at_step": self._resumed_at} if self._resumed_at else {}
+        return {**self._collapse.facts(), **resumed}
+
+    def _tell(self, done: int, values: dict[str, float]) -> None:
+        self._rows.setdefault(done, {}).update(values)
+        self._observer.metrics(done, values)
+
+    def _state(self, done: int) -> dict[str, Any] | None:
+        """All that the rest of the training depends on; None where it is already lost.
+
+        Chance needs no place here: it depends on seeds, epoch and image alone.
+        """
+        if not self._divergence.numbers():
+            return None
+        return {
+            "step": done,
+            "resumed_at": self._resumed_at,
+            "seconds": self.earlier_seconds + time.perf_counter() - self._began,
+            "encoder": self._encoder.state_dict(),
+            "head": self._head.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "rows": self._rows,
+            "neighbours": self._curve.asked_with,
+            "collapse": self._collapse.state(),
+        }
+
+    def _go_on(self) -> int:
+        """The step of the checkpoint that was taken up, 0 where there is none."""
+        state = self._keeper.taken_up()
+        if state is None:
+            return 0
+        done: int = state["step"]
+        self._encoder.load_state_dict(state["encoder"])
+        self._head.load_state_dict(state["head"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._collapse.restore(state["collapse"], self._device)
+        self._resumed_at = [*state["resumed_at"], done]
+        self.earlier_seconds = state["seconds"]
+        for step, values in state["rows"].items():
+            if state["neighbours"] != self._curve.asked_with:
+                # Trials that share an encoder may ask other neighbours: unknown, and not mixed.
+                values.pop(KNN, None)
+            if values:
+                self._tell(step, values)
+        self._observer.progress(done, self._steps)
         return done
 
     def _order(self, epoch: int) -> list[Tensor]:
         """The epoch's batches: all images in an order of its own, the rest below B left out."""
-        rng = generator(_seed(self._config, "order"), "order", epoch)
+        rng = generator(self._config.seed_of("order"), "order", epoch)
         order = torch.randperm(len(self._images), generator=rng)
         return list(order.split(self._config.batch_size))[: self._steps_per_epoch]
 
     def _step(self, step: int, epoch: int, index: Tensor) -> tuple[Tensor, Tensor]:
         """One update on the images at `index`; the loss in nats and the embeddings z [M, D]."""
-        chance = Chance.of(_seed(self._config, "views"), epoch, index)
+        chance = Chance.of(self._config.seed_of("views"), epoch, index)
         pictures, shapes = self._images.batch(index)
         views = draw_views(self._config.views, pictures, shapes, chance, self._size)
         x_M = torch.cat(views).contiguous(memory_format=self._execution.layout)
@@ -223,9 +291,9 @@ class _Training:
                 lambda z: self._loss(z, index, step),
                 len(index),
                 chunk,
-                lambda: _autocast(self._config, self._device),
+                lambda: autocast(self._config.precision, self._device),
             )
-        with _autocast(self._config, self._device):
+        with autocast(self._config.precision, self._device):
             z_MD = self._head(self._encoder(x_M))
             loss = self._loss(z_MD, index, step)
         loss.backward()
@@ -234,7 +302,7 @@ class _Training:
     def _loss(self, z_MD: Tensor, index: Tensor, step: int) -> Tensor:
         """The loss of the views of the images at `index`; in the control, of wrong pairs."""
         loss, num_views = self._config.loss, len(z_MD) // len(index)
-        shuffled, seed = self._config.shuffled_positives, _seed(self._config, "order")
+        shuffled, seed = self._config.shuffled_positives, self._config.seed_of("order")
         if isinstance(loss, Labelled):
             assert self._labels is not None
             labels_N = self._labels[index.to(self._device)]
@@ -272,72 +340,3 @@ def _check_classes(config: Config, dataset: Dataset) -> None:
             f"head.output: must be the number of classes under loss cross_entropy, got {outputs} "
             f"for the {dataset.num_classes} classes of {dataset.name}; set head.output"
         )
-
-
-class _NeighboursOnTheWay:
-    """Nearest neighbours on the validation part while pre-training runs; they select nothing."""
-
-    def __init__(self, config: Config, dataset: Dataset, execution: Execution) -> None:
-        asked: Neighbours | None = config.readouts.neighbours
-        self._neighbours = asked if dataset.labels_known else None
-        self._execution, self._size = execution, dataset.size
-        self._num_classes = dataset.num_classes
-        if self._neighbours is not None:
-            self._fit, self._fit_labels = _sample(dataset, "fit", _VOTERS)
-            self._asked, self._labels = _sample(dataset, "validation", _ASKED)
-
-    def accuracy(self, encoder: nn.Module) -> dict[str, float]:
-        """`knn/validation` in per cent; nothing without neighbours to ask, or without labels."""
-        if self._neighbours is None:
-            return {}
-        bank, queries = (
-            features(encoder, images, self._size, self._execution)
-            for images in (self._fit, self._asked)
-        )
-        scores = self._neighbours.scores(bank, self._fit_labels, queries, self._num_classes)
-        return {"knn/validation": top_k_accuracy(scores, self._labels, 1)}
-
-
-def _sample(
-    dataset: Dataset, part: Literal["fit", "validation"], most: int
-) -> tuple[Images, Tensor]:
-    """At most so many images of a part with labels, the same in every trial."""
-    labelled = dataset.labelled(part)
-    order = torch.randperm(len(labelled.labels), generator=generator(0, "curve", part))[:most]
-    return labelled.images.select(order), labelled.labels[order]
-
-
-@torch.no_grad()
-def _estimate_statistics(
-    config: Config, encoder: nn.Module, images: Images, size: int, execution: Execution
-) -> None:
-    """Batch norm statistics of a random encoder: the mean over one pass of the training images.
-
-    The images are shuffled first: in class folders neighbours are alike, and their variance small.
-    """
-    rng = generator(_seed(config, "initialisation"), "statistics")
-    order = torch.randperm(len(images), generator=rng)
-    norms = [module for module in encoder.modules() if isinstance(module, nn.BatchNorm2d)]
-    if not norms:
-        return
-    kept = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # the plain mean over all batches
-    encoder.train()
-    device = torch.device(execution.resolved_device)
-    for index in order.tensor_split(math.ceil(len(order) / _STATISTICS_BATCH)):
-        x = images.centre_squares(index, size).to(device)
-        with _autocast(config, device):
-            encoder(x.contiguous(memory_format=execution.layout))
-    for norm, momentum in zip(norms, kept, strict=True):
-        norm.momentum = momentum
-
-
-def _autocast(config: Config, device: torch.device) -> torch.autocast:
-    return torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16")
-
-
-def _seed(config: Config, source: Literal["initialisation", "order", "views"]) -> int:
-    seed: int | None = getattr(config.seeds, source)
-    return config.seed if seed is None else seed

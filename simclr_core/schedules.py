@@ -22,10 +22,14 @@ class WarmupCosine(Frozen):
 
     def share(self, step: int, num_steps: int, steps_per_epoch: int) -> float:
         """The rate of step 0, 1, ... num_steps - 1 in units of the peak, 0 to 1."""
-        warmup = round(self.warmup_epochs * steps_per_epoch)
+        warmup = self.warmup_steps(steps_per_epoch)
         if step < warmup:
             return step / warmup
         return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, num_steps - warmup)))
+
+    def warmup_steps(self, steps_per_epoch: int) -> int:
+        """Steps before the one that has the peak's rate."""
+        return round(self.warmup_epochs * steps_per_epoch)
 
 
 class Constant(Frozen):
@@ -36,6 +40,10 @@ class Constant(Frozen):
     def share(self, step: int, num_steps: int, steps_per_epoch: int) -> float:  # noqa: ARG002 -- the family's form
         """1 at every step."""
         return 1.0
+
+    def warmup_steps(self, steps_per_epoch: int) -> int:  # noqa: ARG002 -- the family's form
+        """None."""
+        return 0
 
 
 AnySchedule = Annotated[WarmupCosine | Constant, Field(discriminator="kind")]

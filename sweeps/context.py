@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sweeps.checkpoints import StageCheckpoint
 from sweeps.errors import StoreError
 from sweeps.files import sentence
 from sweeps.heartbeat import Heartbeat
@@ -52,6 +53,8 @@ class TrialContext:
         """What the caller handed to all trials of the launch, such as the device."""
         self.reused: list[str] = []
         self._kept: set[str] = set()
+        self._checkpoints: dict[str, StageCheckpoint] = {}
+        self._began = time.perf_counter()
         self.stopped = False
         self._launch, self._lasting, self._heartbeat = launch, lasting, heartbeat
         self._rows: dict[int, dict[str, float | None]] = {}
@@ -109,6 +112,41 @@ class TrialContext:
         del self.store.sentences[told:]
         self.reused = [name for name in self.reused if name != stage]
 
+    def checkpoint(self, stage: str) -> StageCheckpoint:
+        """Where the stage is gone on with if an earlier launch was broken off, and may be again.
+
+        It goes when the stage's artifact is kept, and when the trial leaves a record. A trial that
+        runs anew takes only what this very launch left.
+        """
+        if stage not in self._checkpoints:
+            self._checkpoints[stage] = StageCheckpoint(
+                self.store.checkpoint(stage, self._key(stage)),
+                trial=self.trial.key,
+                launch=self._launch,
+                anew=self.trial.anew,
+                seconds=self.seconds,
+                log=self.log,
+                gone_on=self._gone_on,
+            )
+        return self._checkpoints[stage]
+
+    @property
+    def earlier_seconds(self) -> float:
+        """Seconds that trials ran whose checkpoints this one went on from, up to these."""
+        return sum(one.earlier_seconds for one in self._checkpoints.values())
+
+    def seconds(self) -> float:
+        """Seconds that the trial has run, in all launches."""
+        return time.perf_counter() - self._began + self.earlier_seconds
+
+    def drop_checkpoints(self) -> None:
+        """Removes the checkpoints of all stages: the trial leaves a record and needs none."""
+        for stage in self.trial.stages:
+            self.checkpoint(stage.name).drop()
+
+    def _gone_on(self) -> None:
+        self._heartbeat.earlier_seconds = self.earlier_seconds
+
     def keep(self, stage: str, write: Callable[[Path], None]) -> None:
         """Keeps what a stage made: `write` fills an empty folder, kept whole or not at all.
 
@@ -124,6 +162,7 @@ class TrialContext:
             ) as folder:
                 write(folder)
             self._kept.add(stage)
+            self.checkpoint(stage).drop()
         except OSError as error:
             if error.errno in _STORE_TROUBLE:
                 raise StoreError(sentence(error, self.store.artifact(stage, key))) from error

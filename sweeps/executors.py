@@ -100,6 +100,7 @@ def _clear_after_predecessor(store: Store) -> None:
     for one in alive:
         end(one)
     store.clear_leftovers()
+    store.clear_checkpoints()
     if note.get("session"):
         end_session(note["session"])
         remove_session(note["session"])

@@ -33,6 +33,8 @@ class Heartbeat:
         self.done: float | None = None
         self.total: float | None = None
         self.metrics: dict[str, float | None] = {}
+        self.earlier_seconds = 0.0
+        """Of launches that were broken off and whose checkpoints the trial went on from."""
         self._driver = driver
         self._stop_file = stop_file(folder, launch)
         me = this_process()
@@ -88,7 +90,7 @@ class Heartbeat:
             "done": self.done,
             "total": self.total,
             "metrics": self.metrics,
-            "seconds": round(time.monotonic() - self._began, 2),
+            "seconds": round(time.monotonic() - self._began + self.earlier_seconds, 2),
         }
         # A disk that refuses a heartbeat will refuse the record, and that is where it is said.
         with contextlib.suppress(OSError):

@@ -24,8 +24,9 @@ from sweeps.running import Job, Ran, RunSettings, drop_passing_artifacts
 from sweeps.session import ray_session, remove_session
 from sweeps.store import Store
 
-GRACE_SECONDS = 2.0
-"""How long trials may take to notice an interruption before their processes are ended."""
+GRACE_SECONDS = 10.0
+"""How long trials may take to notice an interruption, and to save where they are, before their
+processes are ended; a second interruption ends them at once."""
 
 OnProgress = Callable[[Progress], None]
 OnRecord = Callable[[TrialRecord], None]

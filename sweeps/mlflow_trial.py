@@ -29,7 +29,7 @@ def write_trial(
     A run that was begun and cut off is completed: what is logged twice stands once.
     """
     began = _milliseconds(record.started)
-    ended = began + int(record.seconds * 1000)
+    ended = began + int((record.seconds - record.earlier_seconds) * 1000)
     if begun is None:
         begun = client.create_run(
             parent.info.experiment_id,

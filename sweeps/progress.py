@@ -26,7 +26,7 @@ class Running:
     """Of its work, from 0 to 1; None before the trial says."""
     metrics: dict[str, float | None]
     seconds: float
-    """Since it started, at its last heartbeat."""
+    """That it has run, at its last heartbeat, in all launches."""
 
     def projected(self) -> float | None:
         """Seconds of the whole trial; None while its start would weigh more than its work."""

@@ -49,7 +49,7 @@ class Summary(Frozen):
     """ISO 8601, UTC."""
 
     seconds: float
-    """Wall time from its start to its end."""
+    """Wall time from its start to its end, and before it `earlier_seconds`."""
 
     attempt: int = Field(ge=1)
     """1 for the first record under this key; later ones stand beside it."""
@@ -65,6 +65,9 @@ class TrialRecord(Summary):
     """All that a trial left: `record.json` in its folder, with `log.txt` beside it."""
 
     format: Literal[1] = FORMAT
+
+    earlier_seconds: float = 0.0
+    """Of `seconds`: those of launches that were broken off, up to the checkpoints it went on from."""
 
     facts: dict[str, Any]
     """What the trial function tells beyond numbers (choices, hashes, counts); JSON."""

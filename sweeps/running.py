@@ -101,12 +101,13 @@ def run_trial(job: Job, trial: Trial, store: Store, *, aloud: bool = False) -> R
             outcome, error = _call(job.function, context)
         if context.stopped:
             return Ran(trial.key, "stopped")
-        seconds = time.perf_counter() - clock
+        seconds = time.perf_counter() - clock + context.earlier_seconds
         record = _record(job, trial, context, outcome, error)
         record = record.model_copy(
             update={
                 "started": started,
                 "seconds": round(seconds, 3),
+                "earlier_seconds": round(context.earlier_seconds, 3),
                 "provenance": {
                     **settings.provenance,
                     "host": platform.node(),
@@ -117,6 +118,7 @@ def run_trial(job: Job, trial: Trial, store: Store, *, aloud: bool = False) -> R
             }
         )
         record = store.commit(record, log)
+        context.drop_checkpoints()
     return Ran(trial.key, record.state, record.error, record.attempt)
 
 

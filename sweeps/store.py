@@ -2,6 +2,7 @@
 
 trials/<key>/<attempt>/   record.json and log.txt, written whole or not at all: the truth
 <stage>s/<key>/           what a stage made, such as encoders/<key>/
+checkpoints/<stage>-<key> where a trial that was broken off goes on; see `sweeps.checkpoints`
 running/                  heartbeats and logs of trials that run now
 studies/<study>@<scale>/  launches and the last plan
 set-aside/                what could not be read, kept for a person to look at
@@ -20,6 +21,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from sweeps.checkpoints import drop_done
 from sweeps.errors import StoreError
 from sweeps.files import (
     folder_whole,
@@ -73,6 +75,10 @@ class Store:
     def artifact(self, stage: str, key: str) -> Path:
         """Where a stage's artifact stands or would stand."""
         return self.path / f"{stage}s" / key
+
+    def checkpoint(self, stage: str, key: str) -> Path:
+        """Where a stage's checkpoint stands or would stand while a trial makes it."""
+        return self.path / "checkpoints" / f"{stage}-{key}"
 
     # Reading
 
@@ -248,6 +254,12 @@ class Store:
                     shutil.rmtree(path, ignore_errors=True)
                 else:
                     path.unlink(missing_ok=True)
+
+    def clear_checkpoints(self) -> None:
+        """Removes checkpoints that no trial can need; only for the holder of the lock."""
+        folder = self.path / "checkpoints"
+        if folder.is_dir():
+            drop_done(folder, self.artifacts(), self.summaries())
 
     def set_aside(self, path: Path, why: str) -> None:
         """Moves something unreadable out of the way and says so."""

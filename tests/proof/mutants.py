@@ -242,8 +242,8 @@ MUTANTS = (
     Mutant(
         "views depend on the place in the batch",
         "pretrain.py",
-        'chance = Chance.of(_seed(self._config, "views"), epoch, index)',
-        'chance = Chance.of(_seed(self._config, "views"), epoch, torch.arange(len(index)))',
+        'chance = Chance.of(self._config.seed_of("views"), epoch, index)',
+        'chance = Chance.of(self._config.seed_of("views"), epoch, torch.arange(len(index)))',
         "test_pretrain.py test_golden.py",
     ),
     Mutant(

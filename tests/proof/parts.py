@@ -122,6 +122,22 @@ PARTS: dict[str, Part] = {
             "tests/proof/test_conform_at_large.py": "torchvision's transforms image by image",
         },
     ),
+    "resume": Part(
+        (
+            *(
+                S + name
+                for name in ("checkpoint.py", "collapse.py", "divergence.py", "pretrain.py")
+            ),
+            *("sweeps/checkpoints.py", "sweeps/context.py", "ablations/trial.py"),
+        ),
+        {
+            T + "test_resume.py": "trainings without a break, bit for bit",
+            T + "test_collapse.py": "numpy's SVD, closed forms, planted infinities",
+            "tests/sweeps/test_checkpoints.py": "counted steps, torn bytes, writers under kill -9",
+            "tests/ablations/test_resume.py": "a real process under kill -9, an unbroken one",
+            "tests/proof/test_resume_anywhere.py": "trainings without a break, bit for bit",
+        },
+    ),
     "engine": Part(
         ("sweeps/*.py",),
         {

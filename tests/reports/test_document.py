@@ -8,6 +8,7 @@ from made_evidence import beats, evidence, failed, key_of, record
 from made_studies import batch_size, compositions, projection_head, quickstart
 
 from reports import Evidence
+from reports.board import board as told_board
 from reports.document import BoardBlock, Drawing, Section, Table
 from reports.sections import document
 
@@ -133,6 +134,42 @@ def test_repeated_trials_are_counted_and_every_attempt_listed() -> None:
         ["2", "finished", "44.00"],
     ]
     assert rows(made, "seeds")[0] == ["a", "41.00", "44.00"]
+
+
+COLLAPSED = {
+    "collapsed": True,
+    "collapse": {"step": 120, "effective_rank": 1.2, "loss": 4.36, "collapsed_value": 4.369},
+}
+MARK = "collapsed at step 120: effective rank 1.20, loss 4.36 of 4.37 nats"
+
+
+def marked(facts: dict[str, Any] = COLLAPSED) -> Evidence:
+    """Two trials of which one has these facts."""
+    made = evidence({"a": [41.0, 42.0]})
+    told = {**made.records[0].facts, **facts}
+    first = made.records[0].model_copy(update={"facts": told})
+    return made.model_copy(update={"records": (first, *made.records[1:])})
+
+
+def test_a_trial_that_collapsed_is_marked_wherever_its_number_stands() -> None:
+    assert rows(marked(), "trouble") == [["a", "0", "41.00", MARK, key_of("a", 0)]]
+    assert rows(marked(), "seeds")[0] == ["a", "41.00, collapsed", "42.00"]
+    assert [row[3] for row in rows(marked(), "trials")][:2] == [MARK, ""]
+    assert told_board(marked()).summary.endswith(", 1 marked as collapsed")
+
+
+@pytest.mark.parametrize("facts", [{}, {"collapsed": False}])
+def test_one_that_did_not_or_that_nothing_is_known_of_is_not(facts: dict[str, Any]) -> None:
+    plain = evidence({"a": [41.0, 42.0]})
+
+    for ident in ("trouble", "seeds", "trials"):
+        assert words(marked(facts), ident) == words(plain, ident)
+
+
+def test_a_mark_with_fewer_numbers_than_ours_says_unknown() -> None:
+    told = rows(marked({"collapsed": True}), "trouble")[0][3]
+
+    assert told == "collapsed at step unknown: effective rank unknown, loss unknown of unknown nats"
 
 
 def test_without_trouble_the_section_says_so() -> None:

@@ -21,7 +21,7 @@ from made_trials import (
 
 from simclr_core.pretrain import pretrain
 
-module = importlib.import_module("simclr_core.pretrain")  # the package's name is the function
+module = importlib.import_module("simclr_core.random_encoder")
 
 
 @pytest.mark.parametrize("seed", [0, 3])
@@ -41,7 +41,7 @@ def test_its_statistics_are_those_of_the_training_images(monkeypatch: pytest.Mon
         x_cn = config.encoder.build(config.seed).conv1(x).transpose(0, 1).flatten(1)
 
     whole = pretrain(config, dataset, HERE, Listener()).state
-    monkeypatch.setattr(module, "_STATISTICS_BATCH", 40)
+    monkeypatch.setattr(module, "_BATCH", 40)
     in_parts = pretrain(config, dataset, HERE, Listener()).state
 
     torch.testing.assert_close(whole["bn1.running_mean"], x_cn.mean(1), rtol=1e-4, atol=1e-6)
@@ -55,7 +55,7 @@ def test_images_in_the_order_of_their_classes_are_shuffled_for_the_statistics(
     # Five grey levels of 40 images each: in batches of 20 as they stand there is no variance.
     pictures = (torch.arange(200) // 40 * 50).to(torch.uint8)[:, None, None, None]
     dataset = made_dataset(pictures.expand(200, 3, 8, 8).contiguous(), [0] * 200, 190)
-    monkeypatch.setattr(module, "_STATISTICS_BATCH", 20)
+    monkeypatch.setattr(module, "_BATCH", 20)
     config = small_config({"epochs": 0})
     x = dataset.pretraining_images().centre_squares(torch.arange(190), 8)
     with torch.no_grad():

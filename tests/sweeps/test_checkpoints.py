@@ -1,0 +1,338 @@
+"""A stage that was broken off is gone on with, and its checkpoint goes when nobody needs it."""
+
+import json
+import multiprocessing
+import resource
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from toy_trials import toy_plan, toy_sweep
+
+from sweeps import Outcome, Plan, Ran, RunSettings, Store, TrialContext, TrialRecord, run_here
+from sweeps.checkpoints import StageCheckpoint
+from sweeps.heartbeat import stop_file
+
+STEPS = 6
+
+
+def resumable(context: TrialContext) -> Outcome:
+    """Six steps of a stage, saved after each; breaks off, fails or is told to stop after one."""
+    how = context.payload
+    encoder = context.artifact("encoder")
+    resumed = 0
+    if encoder is None:
+        checkpoint = context.checkpoint("encoder")
+        resumed = int((checkpoint.load() or b"0").split()[0])
+        for step in range(resumed + 1, STEPS + 1):
+            with Path(how["counter"]).open("a") as file:
+                file.write(f"{step}\n")
+            checkpoint.save(b"%d " % step + b"." * how.get("size", 0))
+            time.sleep(how.get("pause", 0.0))
+            _end(context, step)
+            if context.stopped:
+                return Outcome({})
+        context.keep("encoder", lambda folder: (folder / "weights").write_text("whole"))
+    if how.get("break_at") == "read-out":
+        raise KeyboardInterrupt
+    return Outcome({"top1": 1.0}, {"resumed": resumed})
+
+
+def _end(context: TrialContext, step: int) -> None:
+    how = context.payload
+    if how.get("break_at") == step:
+        raise KeyboardInterrupt  # as a kill, it passes by all that would take a failure down
+    if how.get("fail_at") == step:
+        raise ValueError("told to")
+    if how.get("stop_at") == step:
+        stop_file(context.store.running, how["launch"] or context._launch).touch()
+        while not context.should_stop():
+            time.sleep(0.05)
+
+
+def run(store: Store, plan: Plan, place: int = 0, *, keep: Any = "last", **how: Any) -> Ran:
+    settings = RunSettings(
+        payload={"counter": str(store.path / "count"), "launch": None, **how}, keep=keep
+    )
+    return run_here(plan.trials[place], plan, store, f"{__name__}:resumable", settings)
+
+
+def broken_off(store: Store, plan: Plan, step: int | str, **how: Any) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(store, plan, break_at=step, **how)
+
+
+def record_of(store: Store, ran: Ran) -> TrialRecord:
+    record = store.record(ran.key, ran.attempt)
+    assert record is not None
+    return record
+
+
+def steps(store: Store) -> list[int]:
+    return [int(line) for line in (store.path / "count").read_text().split()]
+
+
+def checkpoints(store: Store) -> list[str]:
+    folder = store.path / "checkpoints"
+    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+
+
+def file_of(store: Store, plan: Plan, place: int = 0) -> Path:
+    return store.checkpoint("encoder", plan.trials[place].stages[0].key)
+
+
+@pytest.mark.parametrize("keep", ["last", "none"])
+def test_what_was_broken_off_is_gone_on_with_and_then_nothing_is_left_of_it(
+    store: Store, small_plan: Plan, keep: str
+) -> None:
+    broken_off(store, small_plan, 4, keep=keep)
+    assert checkpoints(store) == [file_of(store, small_plan).name]
+
+    ran = run(store, small_plan, keep=keep)
+
+    record = record_of(store, ran)
+    assert (record.state, record.facts["resumed"]) == ("finished", 4)
+    assert steps(store) == [1, 2, 3, 4, 5, 6]
+    assert checkpoints(store) == []
+    assert "going on from" in (store.path / record.log).read_text()
+
+
+def test_a_record_counts_the_seconds_of_all_launches(store: Store, small_plan: Plan) -> None:
+    broken_off(store, small_plan, 3, pause=0.1)
+    broken_off(store, small_plan, 5, pause=0.1)
+
+    record = record_of(store, run(store, small_plan))
+
+    # The third and the fifth step were saved before their pause: two and one stand in the files.
+    assert 0.3 <= record.earlier_seconds <= record.seconds
+    assert record.seconds - record.earlier_seconds < record.seconds - 0.29
+    whole = record_of(store, run(store, small_plan, place=1))
+    assert whole.earlier_seconds == 0.0
+
+
+def test_a_heartbeat_tells_the_seconds_of_all_launches(store: Store, small_plan: Plan) -> None:
+    from sweeps.heartbeat import Heartbeat
+
+    trial = small_plan.trials[0]
+    with Heartbeat(store.running, trial, study="s", launch="l", driver=None) as heartbeat:
+        context = TrialContext(trial, store, {}, launch="l", lasting=True, heartbeat=heartbeat)
+        context.checkpoint("encoder").save(b"x")
+        about, _, packed = file_of(store, small_plan).read_bytes().partition(b"\n")
+        told = json.loads(about) | {"seconds": 1000.0}
+        file_of(store, small_plan).write_bytes(json.dumps(told).encode() + b"\n" + packed)
+
+        assert context.checkpoint("encoder").load() == b"x"
+        assert heartbeat.earlier_seconds == 1000.0
+        assert 1000.0 <= context.seconds() < 1010.0
+        context.checkpoint("encoder").refuse("is not liked")
+        assert heartbeat.earlier_seconds == 0.0
+
+
+def test_a_trial_that_fails_leaves_no_checkpoint(store: Store, small_plan: Plan) -> None:
+    assert run(store, small_plan, fail_at=4).state == "failed"
+    assert checkpoints(store) == []
+
+    again = toy_plan(toy_sweep([1, 2]), store.known(), failed=True)
+    run(store, again)
+
+    assert steps(store) == [1, 2, 3, 4, 1, 2, 3, 4, 5, 6]
+
+
+def test_one_that_is_told_to_stop_goes_on_at_the_next_launch(
+    store: Store, small_plan: Plan
+) -> None:
+    assert run(store, small_plan, stop_at=2).state == "stopped"
+    assert store.summaries() == ()
+
+    record = record_of(store, run(store, small_plan))
+
+    assert (record.facts["resumed"], steps(store)) == (2, [1, 2, 3, 4, 5, 6])
+
+
+def test_one_that_was_broken_off_behind_the_stage_takes_the_artifact(
+    store: Store, small_plan: Plan
+) -> None:
+    broken_off(store, small_plan, "read-out")
+    assert checkpoints(store) == []
+
+    record = record_of(store, run(store, small_plan))
+
+    assert (record.reused, steps(store)) == (("encoder",), [1, 2, 3, 4, 5, 6])
+
+
+def test_a_trial_that_shares_the_stage_goes_on_with_it(store: Store, small_plan: Plan) -> None:
+    broken_off(store, small_plan, 4)
+    newer = toy_plan(toy_sweep([1, 2], readout=2), store.known())
+    assert newer.trials[0].key != small_plan.trials[0].key
+
+    assert record_of(store, run(store, newer)).facts["resumed"] == 4
+    assert checkpoints(store) == []
+
+
+def test_a_trial_that_runs_anew_takes_nothing_of_an_earlier_launch(
+    store: Store, small_plan: Plan
+) -> None:
+    run(store, small_plan, keep="none")
+    again = toy_plan(toy_sweep([1, 2]), store.known(), again=True)
+    assert again.trials[0].anew
+    broken_off(store, again, 4, keep="none")
+    assert checkpoints(store) != []
+
+    record = record_of(store, run(store, again, keep="none"))
+
+    assert (record.facts["resumed"], record.attempt) == (0, 2)
+    assert steps(store) == [1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 1, 2, 3, 4, 5, 6]
+    assert checkpoints(store) == []
+
+
+# ------------------------------------------------------------------------------------ torn, full
+
+TORN = {
+    "empty": lambda _: b"",
+    "cut in its bytes": lambda whole: whole[:-3],
+    "cut in its line": lambda whole: whole[:20],
+    "one bit": lambda whole: whole[:-1] + bytes([whole[-1] ^ 1]),
+    "longer": lambda whole: whole + b"x",
+    "no JSON": lambda whole: b"{" + whole,
+    "a list": lambda _: b"[1]\nx",
+    "a field too few": lambda whole: whole.replace(b'"launch"', b'"lunch"'),
+    "binary": lambda _: b"\xff\x00\xfe",
+}
+
+
+@pytest.mark.parametrize("how", TORN)
+def test_a_torn_one_is_told_and_the_stage_starts_anew(
+    store: Store, small_plan: Plan, how: str
+) -> None:
+    broken_off(store, small_plan, 4, size=10)
+    file = file_of(store, small_plan)
+    file.write_bytes(TORN[how](file.read_bytes()))
+
+    record = record_of(store, run(store, small_plan))
+
+    assert (record.facts["resumed"], record.earlier_seconds) == (0, 0.0)
+    log = (store.path / record.log).read_text()
+    assert f"the checkpoint {file} cannot be read (" in log
+    assert "the stage starts anew" in log
+
+
+@contextmanager
+def _files_of_at_most(size: int) -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, old)
+
+
+def test_a_full_disk_is_told_once_and_the_trial_goes_on(store: Store, small_plan: Plan) -> None:
+    with _files_of_at_most(100_000):
+        ran = run(store, small_plan, size=200_000)
+
+    record = record_of(store, ran)
+    assert record.state == "finished"
+    log = (store.path / record.log).read_text()
+    assert log.count("no checkpoint was saved: the disk is full") == 1
+    assert checkpoints(store) == []
+
+
+def test_a_full_disk_leaves_what_was_saved_before(store: Store, small_plan: Plan) -> None:
+    broken_off(store, small_plan, 2)
+
+    with _files_of_at_most(100_000):
+        broken_off(store, small_plan, 4, size=200_000)
+
+    assert checkpoints(store) == [file_of(store, small_plan).name]
+    assert record_of(store, run(store, small_plan)).facts["resumed"] == 2
+
+
+def _place(file: Path) -> StageCheckpoint:
+    return StageCheckpoint(
+        file,
+        trial="t",
+        launch="l",
+        anew=False,
+        seconds=lambda: 1.0,
+        log=print,
+        gone_on=lambda: None,
+    )
+
+
+def _save_until_killed(file: Path) -> None:
+    place, number = _place(file), 0
+    while True:
+        number += 1
+        place.save(bytes([number % 256]) * 300_000)
+
+
+@pytest.mark.parametrize("moment", [0.04, 0.09, 0.13])
+def test_a_writer_that_is_killed_leaves_a_whole_one(
+    store: Store, small_plan: Plan, moment: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = file_of(store, small_plan)
+    writer = multiprocessing.get_context("fork").Process(target=_save_until_killed, args=(file,))
+    writer.start()
+    while not file.exists():
+        time.sleep(0.005)
+    writer.join(moment)
+    writer.kill()
+    writer.join()
+
+    found = _place(file).load()
+
+    assert found is not None
+    assert found == found[:1] * 300_000
+    assert "cannot be read" not in capsys.readouterr().out
+    store.clear_leftovers()
+    assert checkpoints(store) == [file.name]
+
+
+# ------------------------------------------------------------------------------------ leftovers
+
+
+def test_what_a_kill_left_of_stages_and_trials_that_are_done_goes_at_the_next_launch(
+    store: Store, small_plan: Plan
+) -> None:
+    files = [file_of(store, small_plan, place) for place in range(4)]
+    broken_off(store, small_plan, 4)
+    wanted = files[0].read_bytes()
+    done = record_of(store, run(store, small_plan, keep="none"))
+    with store.keep_artifact(
+        "encoder", small_plan.trials[1].stages[0].key, launch="l", lasting=True
+    ):
+        pass
+    of_the_launch = wanted.replace(
+        json.loads(wanted.split(b"\n")[0])["launch"].encode(), done.launch.encode()
+    )
+    files[0].write_bytes(of_the_launch)  # killed between the record and the end of its checkpoint
+    files[1].write_bytes(wanted)  # killed between the artifact and the end of its checkpoint
+    files[2].write_bytes(wanted)  # a trial broken off: an earlier launch's, wanted
+    assert done.key == small_plan.trials[0].key
+
+    store.clear_checkpoints()
+
+    assert checkpoints(store) == [files[2].name]
+
+
+def test_a_checkpoint_of_a_failed_trial_that_is_run_once_more_stays(
+    store: Store, small_plan: Plan
+) -> None:
+    assert run(store, small_plan, fail_at=1).state == "failed"
+    failed = toy_plan(toy_sweep([1, 2]), store.known(), failed=True)
+    broken_off(store, failed, 5)
+
+    assert record_of(store, run(store, failed)).facts["resumed"] == 5
+
+
+def test_checkpoints_are_no_artifacts(store: Store, small_plan: Plan) -> None:
+    broken_off(store, small_plan, 4)
+
+    assert store.artifacts() == {}
+    assert toy_plan(toy_sweep([1, 2]), store.known()).trials[0].reason == "missing"
