@@ -1,5 +1,6 @@
 """From a request to its plan: what runs, why, what it costs and what disk it takes."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable
 from statistics import fmean
@@ -7,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from ablations.catalogue import path_of, read_study
 from ablations.chain import ENCODER
+from ablations.compute import Compute, compute
 from ablations.errors import StudyError, UsageError
 from ablations.request import Request
 from ablations.resolve import Composed, all_mistakes, broken_mistakes
@@ -28,6 +30,8 @@ class Cost(NamedTuple):
     """New encoders to be trained."""
     disk: int | None
     """Bytes that their weights will take in the store."""
+    compute: Compute | None
+    """Of those encoders and of those whose images are not at hand; None where none is trained."""
 
 
 def _refuse_store_inside_data(request: Request) -> None:
@@ -94,7 +98,14 @@ def cost(the_plan: Plan, known: Known, *, keep: Literal["none", "last"] = "last"
         if trial.stages and (trial.anew or trial.stages[0].key not in here)
     }
     disk = 0 if keep == "none" else _disk([trial.config for trial in new.values()])
-    return Cost(seconds, measured, len(new), disk)
+    # Without images there is no key yet: what else a configuration holds tells encoders apart.
+    unkeyed = {
+        json.dumps({**trial.config, "readouts": None}): trial
+        for trial in the_plan.trials
+        if not trial.stages
+    }
+    operations = compute(trial.config for trial in (*new.values(), *unkeyed.values()))
+    return Cost(seconds, measured, len(new), disk, operations)
 
 
 def _seconds(the_plan: Plan, summaries: Iterable[Summary]) -> tuple[float | None, int]:
@@ -118,8 +129,6 @@ def _seconds(the_plan: Plan, summaries: Iterable[Summary]) -> tuple[float | None
 
 def _disk(configs: Iterable[dict[str, Any]]) -> int | None:
     """The bytes of each encoder's weights, from the outline of one of each shape."""
-    import json
-
     sizes: dict[str, int] = {}
     total = 0
     for config in configs:

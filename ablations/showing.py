@@ -15,6 +15,7 @@ from ablations.yaml_file import read_yaml
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ablations.compute import Compute
     from ablations.planning import Cost
     from sweeps.plan import Plan
 
@@ -122,6 +123,9 @@ def plan_lines(
             lines.append(
                 f"disk: {size(price.disk)} for the encoders' weights, --keep none spares it"
             )
+    if (operations := price.compute) is not None:
+        lines.append(compute_line(operations))
+    if todo:
         more = " --again" * request.again + " --failed" * request.failed
         more += "" if keep == "last" else f" --keep {keep}"
         lines.append(f"start with: ablate run {request.words()}{more}")
@@ -130,6 +134,22 @@ def plan_lines(
     if any(trial.reason.startswith("failed") for trial in the_plan.trials) and not request.failed:
         lines.append("failed trials run again with --failed")
     return lines
+
+
+def compute_line(of: "Compute") -> str:
+    """What pre-training computes on any machine."""
+    from ablations.compute import shown
+
+    pair = " to ".join(dict.fromkeys(shown(operations) for operations in of.pair))
+    whole = (
+        "how many images there are was not counted"
+        if of.total is None
+        else f"{shown(of.total)} in all"
+    )
+    return (
+        f"pre-training: {of.encoders} encoders, {pair} for the two views of an image, {whole}; "
+        "counted, not measured, without loss and read-outs"
+    )
 
 
 def _short(reason: str) -> str:
@@ -191,6 +211,7 @@ def _planned(the_plan: "Plan", price: "Cost") -> dict[str, Any]:
         "seconds": price.seconds,
         "encoders": price.encoders,
         "disk": price.disk,
+        "operations": None if price.compute is None else price.compute.total,
         "trials": [
             {
                 "key": trial.key,

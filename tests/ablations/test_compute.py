@@ -1,0 +1,59 @@
+"""What a plan says that pre-training computes, against torchvision's published counts."""
+
+from typing import Any
+
+import pytest
+from commands import called, the_plan
+from torchvision.models import ResNet18_Weights, ResNet50_Weights
+
+from ablations.compute import compute, num_images, shown
+from ablations.planning import cost
+from sweeps.plan import Known
+
+
+@pytest.mark.parametrize(("depth", "weights"), [(18, ResNet18_Weights), (50, ResNet50_Weights)])
+def test_a_pair_costs_three_forward_passes_a_view_but_for_the_pixels_gradient(
+    depth: int, weights: Any
+) -> None:
+    config = the_plan("quickstart", scale="paper").trials[0].config
+    config = {**config, "encoder": {**config["encoder"], "depth": depth}, "head": {"kind": "none"}}
+
+    found = compute([config])
+
+    h = {18: 512, 50: 2048}[depth]
+    published = 1e9 * weights.IMAGENET1K_V1.meta["_ops"] - 1000 * h  # multiplications, without fc
+    first = 7 * 7 * 3 * 64 * 112**2
+    assert found is not None
+    assert found.pair[0] == pytest.approx(2 * 2 * (3 * published - first), rel=1e-3)
+    assert found.total == found.pair[0] * (1_281_167 // 4096 * 4096) * 100
+
+
+def test_a_plan_counts_each_encoder_once_and_the_random_one_not_at_all() -> None:
+    plan = the_plan("width", scale="paper")
+
+    found = cost(plan, Known()).compute
+
+    assert found is not None
+    assert found.encoders == 15  # three widths, five seeds; floor and control train none
+    assert found.pair[1] / found.pair[0] == pytest.approx(16, rel=0.02)  # four times as wide
+
+
+def test_the_plan_says_it_in_words_and_to_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    said = called(capsys, "plan", "quickstart", "--scale", "gpu")
+    told = called(capsys, "plan", "quickstart", "--scale", "gpu", "--json").json["operations"]
+
+    assert "pre-training: 15 encoders" in said.out
+    assert f"{shown(told)} in all" in said.out
+
+
+def test_images_of_a_folder_that_was_not_counted_are_not_guessed() -> None:
+    assert num_images({"kind": "folder", "path": "x", "name": "ImageNet (ILSVRC 2012)"}) is None
+    assert num_images({"kind": "folder", "path": "x", "num_images": 7}) == 7
+
+
+@pytest.mark.parametrize(
+    ("operations", "text"),
+    [(512, "512 FLOP"), (48.6e9, "48.6 GFLOP"), (2e15, "2 PFLOP"), (1.5e21, "1,500,000 PFLOP")],
+)
+def test_operations_are_told_in_a_unit_of_few_digits(operations: float, text: str) -> None:
+    assert shown(operations) == text
