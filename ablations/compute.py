@@ -19,23 +19,35 @@ class Compute(NamedTuple):
 
     encoders: int
     pair: tuple[int, int]
-    """Operations for the two views of one image: of the smallest network, and of the largest."""
+    """Operations for the views of one image: of the smallest network, and of the largest."""
 
     total: int | None
     """All of them; None where it is not known how many images there are."""
 
 
 def compute(configs: Iterable[Mapping[str, Any]]) -> Compute | None:
-    """Of resolved configurations, each trained once; None where none trains anything."""
+    """Of resolved configurations, each trained once.
+
+    None where none trains anything, or where a network is a part of the user's own, which planning
+    does not execute.
+    """
     pairs: list[int] = []
     totals: list[int | None] = []
     for config in configs:
         if not config["epochs"]:
             continue
-        pair = pair_operations(
-            _text(config["encoder"]), _text(config["head"]), config["data"]["size"]
+        if config["encoder"]["kind"] == "file" or config["head"]["kind"] == "file":
+            return None
+        pair = operations(
+            _text(config["encoder"]),
+            _text(config["head"]),
+            config["data"]["size"],
+            config["views"].get("num_views", 2),
+            twice=config["gradient_cache"] is not None,
         )
         images, batch = num_images(config["data"]), config["batch_size"]
+        if images is not None and "labels" in config["loss"]:
+            images -= max(1, round(images / 10))  # the validation part, whose labels are not seen
         pairs.append(pair)
         seen = None if images is None else images // batch * batch * config["epochs"]
         totals.append(None if seen is None else pair * seen)
@@ -56,8 +68,11 @@ def num_images(data: Mapping[str, Any]) -> int | None:
 
 
 @lru_cache(maxsize=64)
-def pair_operations(encoder: str, head: str, size: int) -> int:
-    """Forward and backward of both views of an image through f and g, from their settings in JSON."""
+def operations(encoder: str, head: str, size: int, num_views: int, *, twice: bool) -> int:
+    """Forward and backward of an image's views through f and g, from their settings in JSON.
+
+    `twice`: gradient caching takes the way forward twice.
+    """
     import torch
     from pydantic import TypeAdapter
     from torch.utils.flop_counter import FlopCounterMode
@@ -67,11 +82,13 @@ def pair_operations(encoder: str, head: str, size: int) -> int:
 
     f: Any = TypeAdapter(AnyEncoder).validate_json(encoder)
     g: Any = TypeAdapter(AnyHead).validate_json(head)
-    with _undrawn():
-        network = torch.nn.Sequential(f.build(0), g.build(f.num_features, 0)).to("meta")
-    # Two images, for batch norm, and a view of each: what a pair costs.
+    network = torch.nn.Sequential(f.outline(size), g.build(f.num_features, 0).to("meta"))
+    views = torch.empty(num_views, 3, size, size, device="meta")
     with FlopCounterMode(display=False) as counter:
-        network(torch.empty(2, 3, size, size, device="meta")).sum().backward()
+        z = network(views)
+        if twice:
+            z = network(views)
+        z.sum().backward()
     return int(counter.get_total_flops())
 
 
@@ -82,21 +99,6 @@ def shown(operations: float) -> str:
             return f"{operations:.3g} {unit}"
         operations /= 1000
     return f"{operations:,.0f} PFLOP" if operations >= 99.5 else f"{operations:.3g} PFLOP"
-
-
-def _undrawn() -> Any:
-    """A context in which first weights stay as memory was: nobody looks at them."""
-    import torch
-    from torch.utils._python_dispatch import TorchDispatchMode
-
-    class Undrawn(TorchDispatchMode):
-        def __torch_dispatch__(
-            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-        ) -> Any:
-            drawn = (torch.ops.aten.normal_.default, torch.ops.aten.uniform_.default)
-            return args[0] if func in drawn else func(*args, **(kwargs or {}))
-
-    return Undrawn()
 
 
 def _text(settings: Any) -> str:

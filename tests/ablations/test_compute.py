@@ -34,7 +34,8 @@ def test_a_plan_counts_each_encoder_once_and_the_random_one_not_at_all() -> None
     found = cost(plan, Known()).compute
 
     assert found is not None
-    assert found.encoders == 15  # three widths, five seeds; floor and control train none
+    # Three widths, five seeds; two of shuffled positives. Floors and permuted labels train none.
+    assert found.encoders == 17
     assert found.pair[1] / found.pair[0] == pytest.approx(16, rel=0.02)  # four times as wide
 
 
@@ -42,8 +43,22 @@ def test_the_plan_says_it_in_words_and_to_programs(capsys: pytest.CaptureFixture
     said = called(capsys, "plan", "quickstart", "--scale", "gpu")
     told = called(capsys, "plan", "quickstart", "--scale", "gpu", "--json").json["operations"]
 
-    assert "pre-training: 15 encoders" in said.out
+    assert "pre-training: 17 encoders" in said.out
     assert f"{shown(told)} in all" in said.out
+
+
+def test_a_third_view_costs_half_as_much_again_and_caching_a_third_more() -> None:
+    base = the_plan("quickstart", scale="laptop").trials[0].config
+    plain, three, cached = (
+        compute([{**base, "gradient_cache": cache, "views": {**base["views"], "num_views": views}}])
+        for cache, views in ((None, 2), (None, 3), (64, 2))
+    )
+
+    assert plain is not None
+    assert three is not None
+    assert cached is not None
+    assert three.pair[0] == pytest.approx(1.5 * plain.pair[0])
+    assert 1.3 < cached.pair[0] / plain.pair[0] < 1.45
 
 
 def test_images_of_a_folder_that_was_not_counted_are_not_guessed() -> None:
