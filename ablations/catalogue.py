@@ -34,6 +34,9 @@ class Written(NamedTuple):
     file: YamlFile
     published: PublishedTable | None
     """The paper's numbers by the names of the study's cells."""
+    texts: dict[str, str]
+    """What the files of own parts held when they were first read, by path: a command sees each as
+    it was when the command began, whatever becomes of it meanwhile."""
 
 
 def shipped() -> list[str]:
@@ -81,7 +84,7 @@ def read_study(name: str) -> Written:
         mistakes += [(0, sentence) for sentence in error.sentences]
     if mistakes:
         raise StudyError(*dict.fromkeys(sentence for _, sentence in mistakes))
-    return Written(study, file, published)
+    return Written(study, file, published, {})
 
 
 def cell_names(study: Study, scale: ScaleName) -> list[str]:

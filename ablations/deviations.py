@@ -5,9 +5,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from ablations.errors import StudyError
+from ablations.own_files import part_text
 from ablations.request import Request
 from ablations.resolve import Composed
 from reports.evidence import Deviation
+from simclr_core.own import files_of
 from simclr_core.sgd_probe import SgdProbe
 from sweeps.plan import Trial
 from sweeps.sweep import Cell, apply, flatten
@@ -52,6 +54,14 @@ UNPUBLISHED = ("cutout", "noise", "sobel", "rotation", "solarise", "equalise", "
 """Operations of figure 4 and of appendix B.2 whose parameters the paper does not give."""
 
 
+def _own_parts(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation]:
+    """Parts of the user's own that stand at paper scale as well: they are not the paper's."""
+    papers = {field for field, _ in files_of(there)}
+    for field, part in files_of(here):
+        if field in papers:
+            yield Deviation(field=field, here=part_text(part), paper="no part of the paper's")
+
+
 def _standing(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation]:
     """What differs from the paper at each scale, also at the one that is named after it."""
     yield from _probe(here, there)
@@ -77,6 +87,7 @@ def _standing(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation
         yield Deviation(field="views.base.flip", here=flip, paper="not published")
     if here["precision"] != "fp32":
         yield Deviation(field="precision", here=here["precision"], paper="not published")
+    yield from _own_parts(here, there)
     ours, papers = here["data"], there["data"]
     if ours.get("path") and ours.get("name") == papers.get("name"):
         told = f"{papers['name']}, which these images were not checked to be"
@@ -110,14 +121,17 @@ def _probe(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation]:
 
 def _differences(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation]:
     ours, paper = _in_the_open(flatten(here), flatten(there))
+    moved = {f"{field}.path" for config in (here, there) for field, _ in files_of(config)}
     for field in dict.fromkeys([*ours, *paper]):
         if any(field == name or field.startswith(f"{name}.") for name in NOT_A_DEVIATION):
+            continue
+        if field in moved:
             continue
         one, other = ours.get(field, _ABSENT), paper.get(field, _ABSENT)
         if _ABSENT in (one, other) and _of_another_kind(field, ours, paper):
             continue
         if one != other:
-            texts = (value_text(one), value_text(other))
+            texts = (_kind_text(here, field, one), _kind_text(there, field, other))
             if texts[0] == texts[1]:
                 texts = (_json(one), _json(other))
             yield Deviation(field=field, here=texts[0], paper=texts[1])
@@ -167,6 +181,12 @@ def _of_another_kind(field: str, ours: dict[str, Any], paper: dict[str, Any]) ->
 _ABSENT = object()
 
 
+def _kind_text(config: dict[str, Any], field: str, value: Any) -> str:
+    """A value, and of a kind that is the user's own what it is and from which file."""
+    own = {f"{one}.kind": part_text(part) for one, part in files_of(config)}
+    return own.get(field) or value_text(value)
+
+
 def value_text(value: Any) -> str:
     """A value of a configuration as a reader wants it."""
     if value is _ABSENT:
@@ -174,7 +194,10 @@ def value_text(value: Any) -> str:
     if value is None:
         return "not set"
     if isinstance(value, list) and value and all(isinstance(v, dict) for v in value):
-        return ", ".join(str(item.get("kind", item)) for item in value)
+        return ", ".join(
+            part_text(item) if item.get("kind") == "file" else str(item.get("kind", item))
+            for item in value
+        )
     if isinstance(value, str):
         return value
     return _json(value)

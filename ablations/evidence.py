@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from ablations.chain import chain
 from ablations.deviations import Paper, value_text
+from ablations.own_files import part_text
 from ablations.planning import planned
 from ablations.resolve import Composed
 from ablations.study import CONTROL, SHUFFLED, SHUFFLED_SEEDS, PublishedTable
@@ -222,14 +223,17 @@ def _method_text(value: Any) -> str:
         return f"{len(value)} values from {value_text(value[0])} to {value_text(value[-1])}"
     if not isinstance(value, dict):
         return value_text(value)
-    kind = value.get("kind")
+    kind = str(value.get("kind", "")).replace("_", " ")
+    if kind == "file":
+        kind = part_text(value)
+        value = {name: inner for name, inner in value.items() if name not in ("name", "sha256")}
     rest = [
         f"{name.replace('_', ' ')} "
         f"{_method_text(inner) if isinstance(inner, (dict, list)) else value_text(inner)}"
         for name, inner in value.items()
-        if name not in ("kind", "path") and inner is not None
+        if name not in ("kind", "path") and inner not in (None, {})
     ]
-    return ", ".join([*([str(kind).replace("_", " ")] if kind else []), *rest])
+    return ", ".join([*([kind] if kind else []), *rest])
 
 
 def _trial_command(composed: Composed, trial: Trial) -> str:

@@ -128,10 +128,15 @@ def _seconds(the_plan: Plan, summaries: Iterable[Summary]) -> tuple[float | None
 
 
 def _disk(configs: Iterable[dict[str, Any]]) -> int | None:
-    """The bytes of each encoder's weights, from the outline of one of each shape."""
+    """The bytes of each encoder's weights, from the outline of one of each shape.
+
+    None where an encoder is a part of the user's own: planning executes no file.
+    """
     sizes: dict[str, int] = {}
     total = 0
     for config in configs:
+        if config["encoder"]["kind"] == "file":
+            return None
         name = json.dumps([config["encoder"], config["data"]["size"]], sort_keys=True)
         if name not in sizes:
             sizes[name] = _encoder_bytes(config["encoder"], config["data"]["size"])

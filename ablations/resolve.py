@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from ablations.beside import axes_beside, beside
 from ablations.catalogue import Written
 from ablations.chain import ENCODER, READ_OUT, chain
 from ablations.errors import StudyError, UsageError
@@ -27,7 +28,7 @@ from simclr_core.data import data_at, fingerprint
 from simclr_core.errors import DataError, DataMissing
 from simclr_core.execution import resolve_device
 from simclr_core.losses import Labelled
-from simclr_core.settings import default_settings, mistakes
+from simclr_core.settings import checked, default_settings, mistakes
 from sweeps.axes import AnyAxis
 from sweeps.errors import PlanError
 from sweeps.plan import Resolved
@@ -62,7 +63,7 @@ class Composed:
         self.written, self.request = study, request
         self.study = study.study
         self.scale: ScaleName = request.scale
-        self.axes = self.study.axes_at(self.scale)
+        self.axes = axes_of(study, self.scale)
         self.given = settings_of(study, self.scale, request.data)
         for one in request.set:
             self.given += written({one.field: one.value}, lambda _, place=one.place: place)
@@ -109,7 +110,7 @@ class Composed:
             StudyError: the cell's configuration breaks rules, one sentence each.
         """
         try:
-            config = Config.model_validate(cell.config)
+            config = checked(cell.config, self.written.texts)
         except ValueError:
             _raise_all(self._cell_mistakes(cell))
             raise
@@ -194,7 +195,10 @@ class Composed:
     def _cell_mistakes(self, cell: Cell) -> list[str]:
         place = self._axes_place()
         given = [*self.given, *(Setting(f, v, place) for f, v in cell.settings.items())]
-        return [f"{sentence} (cell {cell.name!r})" for sentence in _told(cell.config, given)]
+        return [
+            f"{sentence} (cell {cell.name!r})"
+            for sentence in _told(cell.config, given, self.written.texts)
+        ]
 
 
 def settings_of(study: Written, scale: ScaleName, data: Path | None = None) -> list[Setting]:
@@ -208,10 +212,10 @@ def settings_of(study: Written, scale: ScaleName, data: Path | None = None) -> l
     def at(*way: str) -> Callable[[str], str]:
         return lambda key: file.place((*way, key))
 
+    own, folder = study.study.scale(scale), file.path.parent
     given = written(study.study.base, at("base"))
-    own = study.study.scale(scale)
     given += written(own.set, at("scales", scale, "set"))
-    given = [_beside(setting, file.path) for setting in given]
+    given = beside(given, folder)
     if data is not None:
         try:
             images = data_at(data)
@@ -221,7 +225,7 @@ def settings_of(study: Written, scale: ScaleName, data: Path | None = None) -> l
         before = applied(default_settings(), given)["data"]
         kept = before if isinstance(before, dict) and before.get("kind") == images["kind"] else {}
         given.append(Setting("data", {**kept, **images}, "--data"))
-        given += written(own.with_data, at("scales", scale, "with_data"))
+        given += beside(written(own.with_data, at("scales", scale, "with_data")), folder)
     return given
 
 
@@ -242,15 +246,16 @@ def scale_mistakes(
         base = applied(default_settings(), given)
     except StudyError as error:
         return list(error.sentences)
-    found = _told(base, given)
+    found = _told(base, given, study.texts)
     own = study.study.scale(scale)
     if own.with_data and data is None:
         place = study.file.place(("scales", scale, "with_data"))
         more = [*given, Setting("data", {"kind": "folder", "path": "."}, place)]
-        more += written(
+        with_data = written(
             own.with_data, lambda key: study.file.place(("scales", scale, "with_data", key))
         )
-        found += _checked(more)
+        more += beside(with_data, study.file.path.parent)
+        found += _checked(more, study.texts)
     if levels or own.axes is not None:
         found += _level_mistakes(study, scale, base, given)
     return list(dict.fromkeys(found))
@@ -262,7 +267,7 @@ def _level_mistakes(
     """Each level by itself, the other axes at their first."""
     own = study.study.scale(scale).axes is not None
     at: tuple[str | int, ...] = ("scales", scale, "axes") if own else ("axes",)
-    axes = study.study.axes_at(scale)
+    axes = axes_of(study, scale)
     first = {f: v for axis in axes for f, v in next(iter(axis.points().values())).items()}
     for index, axis in enumerate(axes):
         items = "items" if axis.kind == "ordered_pairs" else "levels"
@@ -277,10 +282,10 @@ def _level_mistakes(
                 yield from (f"{where}: {sentence}" for sentence in error.sentences)
                 continue
             try:
-                Config.model_validate(settings)
+                checked(settings, study.texts)
             except ValueError:
                 marks = [Setting(field, value, where) for field, value in point.items()]
-                yield from _told(settings, [*given, *marks])
+                yield from _told(settings, [*given, *marks], study.texts)
 
 
 def all_mistakes(study: Written, asked: ScaleName) -> list[str]:
@@ -310,7 +315,8 @@ def broken_mistakes(path: Path) -> list[str]:
     for way, body in bodies:
         if isinstance(body, dict):
             given = written(body, lambda key, way=way: file.place((*way, key)))
-            found += _checked([*base, *given])
+            given = beside(given, path.parent)
+            found += _checked([*base, *given], {})
             base = base or given
     return found
 
@@ -320,31 +326,26 @@ def fields_of(axis: AnyAxis) -> set[str]:
     return {field for point in axis.points().values() for field in point}
 
 
-def _checked(given: list[Setting]) -> list[str]:
+def _checked(given: list[Setting], texts: dict[str, str]) -> list[str]:
     try:
-        return _told(applied(default_settings(), given), given)
+        return _told(applied(default_settings(), given), given, texts)
     except StudyError as error:
         return list(error.sentences)
 
 
-def _told(settings: dict[str, Any], given: list[Setting]) -> list[str]:
+def _told(settings: dict[str, Any], given: list[Setting], texts: dict[str, str]) -> list[str]:
     # A field that no one set is a default that does not fit: the last setting is then to blame.
     sentences: list[str] = []
-    for mistake in mistakes(settings):
+    for mistake in mistakes(settings, texts):
         source = origin(mistake.field, given) or (given[-1] if given else None)
         place = source.place if source and source.place else "the study"
         sentences.append(f"{place}: {mistake.field}: {mistake.text}")
     return sentences
 
 
-def _beside(setting: Setting, file: Path) -> Setting:
-    # A path in a study file is meant from where the file stands.
-    value = setting.value
-    if setting.field == "data.path" and isinstance(value, str):
-        return setting._replace(value=str(file.parent / value))
-    if setting.field == "data" and isinstance(value, dict) and isinstance(value.get("path"), str):
-        return setting._replace(value={**value, "path": str(file.parent / value["path"])})
-    return setting
+def axes_of(study: Written, scale: ScaleName) -> tuple[AnyAxis, ...]:
+    """The axes as this scale varies them, with paths as they lead from here."""
+    return axes_beside(study.study.axes_at(scale), study.file.path.parent)
 
 
 def _raise_all(sentences: list[str]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ablations.board import show_board
 from ablations.errors import UsageError
 from ablations.evidence import evidence
+from ablations.own_files import own_texts
 from ablations.planning import compose, planned
 from ablations.request import Request
 from ablations.resolve import Composed
@@ -98,7 +99,7 @@ def run_one(request: Request, key: str, *, keep: Keep) -> int:
         raise UsageError(trial.reason.removeprefix(f"{DATA_MISSING}: "))
     decode([trial], store)
     store.prepare()
-    settings = _settings(composed, store, request, keep)
+    settings = _settings(composed, store, [trial], request, keep)
     out = console()
     out.print(f"{plan.label}: {trial.cell}, seed {trial.seed}, key {trial.key}")
     ran = run_here(trial, plan, store, FUNCTION, settings)
@@ -125,7 +126,7 @@ def _execute(
         save_plan(store, plan)
         return None
     out.print(f"{plan.label}: {composed.study.question}")
-    settings = _settings(composed, store, request, keep)
+    settings = _settings(composed, store, plan.todo, request, keep)
     out.print(
         f"{len(plan.todo)} of {len(plan.trials)} trials to run, {settings.slots} at a time with "
         f"{settings.threads} threads each"
@@ -141,7 +142,9 @@ def _execute(
         )
 
 
-def _settings(composed: Composed, store: Store, request: Request, keep: Keep) -> "RunSettings":
+def _settings(
+    composed: Composed, store: Store, trials: Iterable[Trial], request: Request, keep: Keep
+) -> "RunSettings":
     from ablations.timing import machine
     from sweeps.provenance import collect
     from sweeps.running import RunSettings
@@ -156,6 +159,7 @@ def _settings(composed: Composed, store: Store, request: Request, keep: Keep) ->
             "threads": timed.threads,
             "memory_format": timed.memory_format,
             "recompute": request.recompute,
+            "files": own_texts(trials),
         },
         keep=keep,
         provenance={

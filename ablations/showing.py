@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ablations.compute import Compute
+    from ablations.own_files import Executed
     from ablations.planning import Cost
     from sweeps.plan import Plan
 
@@ -66,6 +67,7 @@ def show_file(name: str) -> None:
 
 def show_plan(request: Request, *, keep: Literal["none", "last"], as_json: bool) -> None:
     """The plan, for people by cell and for programs by trial."""
+    from ablations.own_files import executed
     from ablations.planning import compose, cost, planned
     from ablations.timing import slots_at
 
@@ -73,16 +75,19 @@ def show_plan(request: Request, *, keep: Literal["none", "last"], as_json: bool)
     known = store.known()
     the_plan = planned(composed, known)
     price = cost(the_plan, known, keep=keep)
+    files = executed(the_plan, known.artifacts)
     for sentence in store.sentences:
         print(f"ablate: {sentence}", file=sys.stderr)  # noqa: T201 -- stderr, without markup
     if as_json:
-        print_json(_planned(the_plan, price))
+        print_json(_planned(the_plan, price, files))
         return
     out = console()
     out.print(f"{the_plan.label}: {composed.study.question}")
     out.print(plan_table(the_plan))
     for line in plan_lines(the_plan, price, request, keep=keep, slots=slots_at(store.machine)):
         out.print(line, soft_wrap=True)  # a command that breaks in two runs something else
+    for file in files:
+        out.print(f"a run executes {file}", soft_wrap=True)
 
 
 def plan_table(the_plan: "Plan") -> Any:
@@ -204,7 +209,7 @@ def _listed(study: Study) -> dict[str, Any]:
     }
 
 
-def _planned(the_plan: "Plan", price: "Cost") -> dict[str, Any]:
+def _planned(the_plan: "Plan", price: "Cost", files: "list[Executed]") -> dict[str, Any]:
     return {
         "study": the_plan.study,
         "scale": the_plan.scale,
@@ -212,6 +217,7 @@ def _planned(the_plan: "Plan", price: "Cost") -> dict[str, Any]:
         "encoders": price.encoders,
         "disk": price.disk,
         "operations": None if price.compute is None else price.compute.total,
+        "executes": [file._asdict() for file in files],
         "trials": [
             {
                 "key": trial.key,

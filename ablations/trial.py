@@ -14,6 +14,7 @@ from simclr_core.data import Dataset, fingerprint, load
 from simclr_core.errors import DataError
 from simclr_core.evaluation import read_out
 from simclr_core.execution import Execution
+from simclr_core.own import FromFile, files_of, supply
 from simclr_core.pretrain import pretrain
 from sweeps.context import Outcome, TrialContext
 from sweeps.files import read_json
@@ -34,11 +35,14 @@ _datasets: dict[str, Dataset] = {}
 
 def run_trial(context: TrialContext) -> Outcome:
     """Pre-trains, or takes the encoder that the store holds, reads out, and keeps the encoder."""
+    payload = dict(context.payload)
+    supply(payload.pop("files", {}).values())
+    _put_files_beside_the_record(context)
     config = Config.model_validate(context.config)
     cache = context.store.cache
     dataset = _dataset(config, cache)
     _same_data(context, config, dataset)
-    execution = Execution(cache=cache, **context.payload)
+    execution = Execution(cache=cache, **payload)
     kept = _kept(context)
     facts: dict[str, Any] = {"data": _about(dataset), "train_test_overlap": dataset.overlap}
     if kept is None:
@@ -63,6 +67,14 @@ def run_trial(context: TrialContext) -> Outcome:
     context.log("reading out")
     result = read_out(config, dataset, state, execution, context)
     return Outcome(dict(result.values), {**facts, **result.facts})
+
+
+def _put_files_beside_the_record(context: TrialContext) -> None:
+    """What own parts ran from can be read later, whatever became of the user's file."""
+    for _, part in files_of(context.config):
+        own = FromFile.model_validate({name: part[name] for name in FromFile.model_fields})
+        name = f"{Path(own.path).stem.lstrip('.')}-{str(own.sha256)[:12]}.py"
+        context.attach(name, own.text().encode())
 
 
 def _kept(context: TrialContext) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:

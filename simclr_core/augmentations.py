@@ -22,6 +22,7 @@ from simclr_core.colour import Colour, ColourChances
 from simclr_core.filters import Blur, BlurChances, Sobel, SobelChances
 from simclr_core.levels import Equalise, EqualiseChances, Solarise, SolariseChances
 from simclr_core.motion import MotionBlur, MotionBlurChances
+from simclr_core.own_parts import FileChances, FileOperation
 from simclr_core.planes import changed_where
 from simclr_core.resampling import Interpolation, resized_boxes
 from simclr_core.values import Frozen
@@ -310,6 +311,7 @@ AnyChances = (
     | EqualiseChances
     | MotionBlurChances
     | AutoAugmentChances
+    | FileChances
 )
 
 AnyOperation = Annotated[
@@ -323,6 +325,7 @@ AnyOperation = Annotated[
     | Solarise
     | Equalise
     | MotionBlur
-    | AutoAugment,
+    | AutoAugment
+    | FileOperation,
     Field(discriminator="kind"),
 ]

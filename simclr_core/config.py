@@ -16,6 +16,7 @@ from simclr_core.folders import Folder
 from simclr_core.heads import AnyHead, MlpHead
 from simclr_core.losses import AnyLoss, NTXent
 from simclr_core.optimizers import AnyOptimizer, Lars
+from simclr_core.own import IDENTITY, anew
 from simclr_core.pixels import Pixels
 from simclr_core.readouts import ReadOuts
 from simclr_core.schedules import AnySchedule, WarmupCosine
@@ -165,11 +166,17 @@ class Config(Frozen):
         return self.seed if own is None else own
 
     def resolved(self, device: Literal["cpu", "cuda", "mps"]) -> "Config":
-        """The same trial with every choice made: precision by device, each seed filled in."""
+        """The same trial with every choice made: precision by device, each seed and hash filled in.
+
+        Own parts in it are new: what an earlier training left in them is gone.
+
+        Raises:
+            ConfigurationError: the file of an own part cannot be read or is no part.
+        """
         precision = self.precision
         if precision == "auto":
             precision = "bf16" if device == "cuda" else "fp32"
-        return self.model_copy(
+        return anew(self).model_copy(
             update={"precision": precision, "seeds": self.seeds.filled(self.seed)}
         )
 
@@ -178,20 +185,23 @@ class Config(Frozen):
 
         Of a resolved configuration. The random encoder depends on no view, head, loss or batch:
         all cells that share an encoder and a seed share it. Raw pixels depend on no seed and no
-        precision either. Where `data` lies plays no part.
+        precision either. Where `data` and files of own parts lie plays no part.
         """
         assert self.precision != "auto", "identity is that of a resolved configuration"
         if isinstance(self.encoder, Pixels):
             return {"encoder": self.encoder.model_dump(mode="json"), "epochs": 0, "seeds": {}}
         if self.epochs == 0:
             return {
-                "encoder": self.encoder.model_dump(mode="json"),
+                "encoder": self.encoder.model_dump(mode="json", context=IDENTITY),
                 "epochs": 0,
                 "precision": self.precision,
                 "seeds": {"initialisation": self.seeds.initialisation},
             }
         return {
-            **{name: getattr(self, name).model_dump(mode="json") for name in _PRETRAINING},
+            **{
+                name: getattr(self, name).model_dump(mode="json", context=IDENTITY)
+                for name in _PRETRAINING
+            },
             "batch_size": self.batch_size,
             "gradient_cache": self.gradient_cache,
             "epochs": self.epochs,

@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
 
+from simclr_core.own_parts import FileEncoder
 from simclr_core.passes import recomputed
 from simclr_core.pixels import Pixels
 from simclr_core.seeds import generator
@@ -203,7 +204,9 @@ class ResidualNetwork(nn.Module):
         return x.mean(dim=(2, 3))
 
 
-AnyEncoder = Annotated[ResNet | VisionTransformer | Pixels, Field(discriminator="kind")]
+AnyEncoder = Annotated[
+    ResNet | VisionTransformer | Pixels | FileEncoder, Field(discriminator="kind")
+]
 """Every kind of f. `build(seed, size)` gives a network for images of that side."""
 
 

@@ -19,3 +19,7 @@ class DataMissing(DataError):  # noqa: N818 -- a state of the world, planned aro
 
 class Diverged(SimclrError):  # noqa: N818 -- the word of the trade
     """The loss is no longer a number; the text names the step."""
+
+
+class PartError(SimclrError):
+    """A part of the user's own failed, or is not what its family needs; the text names file and line."""

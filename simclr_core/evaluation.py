@@ -19,6 +19,7 @@ from simclr_core.parts import Part, few_labels, tenth_apart
 from simclr_core.permuted import permuted
 from simclr_core.probe import Choice, Fitted, top_k_accuracy
 from simclr_core.readouts import ChoosingProbe, labelled
+from simclr_core.seeds import global_chance
 from simclr_core.sgd_probe import Features, SgdProbe
 
 _TOP_5_FROM = 6
@@ -60,7 +61,7 @@ def read_out(
     observer = Curve() if observer is None else observer
     dataset.require_labels()
     measured_on = config.readouts.part
-    with execution.in_force():
+    with execution.in_force(), global_chance(0, "reading out"):
         encoder = config.encoder.build(0, dataset.size)
         encoder.load_state_dict(state)
         encoder = execution.place(encoder).requires_grad_(requires_grad=False).eval()

@@ -14,6 +14,7 @@ from pydantic import Field
 from torch import nn
 
 from simclr_core.encoders import BATCH_NORM
+from simclr_core.own_parts import FileHead
 from simclr_core.seeds import generator
 from simclr_core.values import Frozen
 
@@ -67,7 +68,7 @@ class MlpHead(Frozen):
         return _layers([num_features, *hidden, self.output], batch_norm=self.batch_norm, seed=seed)
 
 
-AnyHead = Annotated[NoHead | LinearHead | MlpHead, Field(discriminator="kind")]
+AnyHead = Annotated[NoHead | LinearHead | MlpHead | FileHead, Field(discriminator="kind")]
 
 
 def _layers(sizes: list[int], *, batch_norm: bool, seed: int) -> nn.Sequential:

@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 from torch import Tensor
 
 from simclr_core.contrast import Others, in_blocks_pays, nt_xent_in_blocks
+from simclr_core.own_parts import FileLoss
 from simclr_core.similarity import images, negatives, partners, unit, wide
 from simclr_core.values import Frozen
 
@@ -243,7 +244,8 @@ class CrossEntropy(Frozen):
 
 
 AnyLoss = Annotated[
-    NTXent | NTLogistic | MarginTriplet | SupCon | CrossEntropy, Field(discriminator="kind")
+    NTXent | NTLogistic | MarginTriplet | SupCon | CrossEntropy | FileLoss,
+    Field(discriminator="kind"),
 ]
 
 Labelled = SupCon | CrossEntropy

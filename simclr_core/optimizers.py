@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
 
+from simclr_core.own import FromFile
 from simclr_core.values import Frozen
 
 _Share = Annotated[float, Field(ge=0, lt=1)]
@@ -139,7 +140,34 @@ class AdamW(_Scaled):
         )
 
 
-AnyOptimizer = Annotated[Lars | Sgd | AdamW, Field(discriminator="kind")]
+class FileOptimizer(FromFile, _Scaled):
+    """An optimiser of one's own: ``build(model, **options) -> torch.optim.Optimizer``.
+
+    ``model`` holds encoder and head; a class that takes its place takes the same. Each group's `lr`
+    is set before each step: from `learning_rate`, its scaling and the schedule.
+    """
+
+    learning_rate: float = Field(gt=0, allow_inf_nan=False)
+    """Base rate."""
+
+    scaling: Literal["none", "linear", "square_root"] = "none"
+    """How the rate grows with the batch: as B / 256, as sqrt(B), or not."""
+
+    def build(self, model: nn.Module) -> torch.optim.Optimizer:
+        """The optimiser that the file makes for `model`.
+
+        Raises:
+            PartError: the file raises, or makes something else.
+        """
+        with self.blamed():
+            made: Any = self.named(model, **self.options)
+        if not isinstance(made, torch.optim.Optimizer):
+            raise self.refused(f"must give a torch.optim.Optimizer, got {type(made).__name__}")
+        made.step = self.guarded(made.step)
+        return made
+
+
+AnyOptimizer = Annotated[Lars | Sgd | AdamW | FileOptimizer, Field(discriminator="kind")]
 
 
 class _Lars(torch.optim.Optimizer):

@@ -24,7 +24,7 @@ from simclr_core.on_the_way import KNN, POINTS, NeighboursOnTheWay
 from simclr_core.pairs import another, with_wrong_positives
 from simclr_core.passes import cached
 from simclr_core.random_encoder import estimate_statistics
-from simclr_core.seeds import generator
+from simclr_core.seeds import generator, global_chance, global_state, restore_global
 from simclr_core.views import draw_views
 
 _TOLD = 200
@@ -79,7 +79,7 @@ def pretrain(
     observer = Curve() if observer is None else observer
     config = config.resolved(execution.resolved_device)
     tests_read = dataset.reads["test"]
-    with execution.in_force():
+    with execution.in_force(), global_chance(config.seed_of("initialisation"), "pre-training"):
         began = time.perf_counter()
         network = config.encoder.build(config.seed_of("initialisation"), dataset.size)
         encoder = execution.place(network)
@@ -224,7 +224,8 @@ class _Training:
     def _state(self, done: int) -> dict[str, Any] | None:
         """All that the rest of the training depends on; None where it is already lost.
 
-        Chance needs no place here: it depends on seeds, epoch and image alone.
+        The trainer's chance needs no place here: it depends on seeds, epoch and image alone. What a
+        part of the user's own draws comes from the global generators.
         """
         if not self._divergence.numbers():
             return None
@@ -238,6 +239,7 @@ class _Training:
             "rows": self._rows,
             "neighbours": self._curve.asked_with,
             "collapse": self._collapse.state(),
+            "global_chance": global_state(),
         }
 
     def _go_on(self) -> int:
@@ -250,6 +252,7 @@ class _Training:
         self._head.load_state_dict(state["head"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._collapse.restore(state["collapse"], self._device)
+        restore_global(state["global_chance"])
         self._resumed_at = [*state["resumed_at"], done]
         self.earlier_seconds = state["seconds"]
         for step, values in state["rows"].items():

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from simclr_core.own_parts import FileSchedule
 from simclr_core.values import Frozen
 
 
@@ -46,4 +47,4 @@ class Constant(Frozen):
         return 0
 
 
-AnySchedule = Annotated[WarmupCosine | Constant, Field(discriminator="kind")]
+AnySchedule = Annotated[WarmupCosine | Constant | FileSchedule, Field(discriminator="kind")]

@@ -1,7 +1,12 @@
 """The three seeds of a trial, and the streams of chance that grow from them."""
 
 import hashlib
+import random
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
+import numpy as np
 import torch
 from pydantic import Field
 
@@ -40,6 +45,55 @@ def generator(seed: int, *stream: str | int) -> torch.Generator:
     Streams of one seed are independent of each other, so that drawing more numbers from one
     (a deeper head) leaves the others (the encoder) as they are.
     """
+    return torch.Generator().manual_seed(_state(seed, *stream))
+
+
+@contextmanager
+def global_chance(seed: int, *stream: str | int) -> Generator[None]:
+    """Within it the global generators of torch, numpy and Python begin where seed and stream say.
+
+    Afterwards they go on as if nothing had been. The trainer draws from none of them; a part of the
+    user's own may (a layer's first weights, dropout), and is then a function of the trial's seed.
+    """
+    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 -- what users' files draw from
+    with torch.random.fork_rng(devices):
+        state = _state(seed, *stream)
+        torch.manual_seed(state)
+        random.seed(state)
+        np.random.seed(state % 2**32)  # noqa: NPY002
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)  # noqa: NPY002
+
+
+def global_state() -> dict[str, Any]:
+    """Where the global generators of torch, numpy and Python stand: plain values and tensors."""
+    name, keys, place, has_gauss, cached = np.random.get_state(legacy=True)  # noqa: NPY002
+    version, internal, gauss = random.getstate()
+    cuda = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": cuda,
+        "numpy": [name, keys.tolist(), int(place), int(has_gauss), float(cached)],
+        "python": [version, list(internal), gauss],
+    }
+
+
+def restore_global(state: Mapping[str, Any]) -> None:
+    """Puts the global generators where `global_state` found them."""
+    torch.set_rng_state(state["torch"])
+    if state["cuda"] is not None and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"])
+    name, keys, *rest = state["numpy"]
+    np.random.set_state((name, np.array(keys, dtype=np.uint32), *rest))  # noqa: NPY002
+    version, internal, gauss = state["python"]
+    random.setstate((version, tuple(internal), gauss))
+
+
+def _state(seed: int, *stream: str | int) -> int:
     name = "/".join(str(part) for part in (seed, *stream))
     digest = hashlib.sha256(name.encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") % 2**63)
+    return int.from_bytes(digest[:8], "big") % 2**63

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from simclr_core.config import Config
 from simclr_core.errors import ConfigurationError
+from simclr_core.own import reading
 
 _CUSTOM = ("shape", "disagreement", "value_error")
 """Error types whose text already says the value."""
@@ -85,9 +86,12 @@ def settled(settings: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def mistakes(settings: Mapping[str, Any]) -> list[Mistake]:
-    """Every mistake in the settings, in the order of the configuration's fields; none is none."""
-    return _mistakes(settled(settings))[1]
+def mistakes(settings: Mapping[str, Any], texts: dict[str, str] | None = None) -> list[Mistake]:
+    """Every mistake in the settings, in the order of the configuration's fields; none is none.
+
+    `texts` are what files of own parts held when they were first read, by path; it is added to.
+    """
+    return _mistakes(settled(settings), texts)[1]
 
 
 def check(settings: Mapping[str, Any]) -> Config:
@@ -96,15 +100,28 @@ def check(settings: Mapping[str, Any]) -> Config:
     Raises:
         ConfigurationError: with one line for each mistake.
     """
-    config, found = _mistakes(settled(settings))
+    config, found = _mistakes(settled(settings), None)
     if config is None:
         raise ConfigurationError("\n".join(str(mistake) for mistake in found))
     return config
 
 
-def _mistakes(complete: dict[str, Any]) -> tuple[Config | None, list[Mistake]]:
+def checked(complete: Mapping[str, Any], texts: dict[str, str] | None = None) -> Config:
+    """The configuration that complete settings are; files of own parts are read, not executed.
+
+    `texts` as in `mistakes`.
+
+    Raises:
+        ValueError: they break rules, which `mistakes` puts in words.
+    """
+    return Config.model_validate(complete, context=reading(texts))
+
+
+def _mistakes(
+    complete: dict[str, Any], texts: dict[str, str] | None
+) -> tuple[Config | None, list[Mistake]]:
     try:
-        return Config.model_validate(complete), []
+        return checked(complete, texts), []
     except ValidationError as error:
         errors = error.errors(include_url=False)
     found = [_mistake(details, complete) for details in errors if not _miscounted(details, errors)]
@@ -114,7 +131,7 @@ def _mistakes(complete: dict[str, Any]) -> tuple[Config | None, list[Mistake]]:
     if broken:
         rest = {name: value for name, value in complete.items() if name not in broken}
         try:
-            Config.model_validate(rest)
+            checked(rest, texts)
         except ValidationError as error:
             found += [
                 _mistake(details, rest)

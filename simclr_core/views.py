@@ -14,6 +14,7 @@ from torch import Tensor
 
 from simclr_core.augmentations import AnyOperation, Blur, Colour, Crop
 from simclr_core.chance import Chance, moved, select
+from simclr_core.own_parts import FileOperation
 from simclr_core.resampling import centre_boxes, resized_boxes
 from simclr_core.values import Frozen
 
@@ -139,8 +140,9 @@ def _steps(
     met = Counter[str]()
     steps: list[_Step] = []
     for operation in operations:
-        draws = chance.at(view, operation.kind, met[operation.kind])
-        met[operation.kind] += 1
+        name = operation.stream if isinstance(operation, FileOperation) else operation.kind
+        draws = chance.at(view, name, met[name])
+        met[name] += 1
         steps.append((operation, operation.draw(draws, shapes)))
         shapes = torch.full_like(shapes, size)
     return steps

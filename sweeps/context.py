@@ -52,6 +52,8 @@ class TrialContext:
         self.payload = payload
         """What the caller handed to all trials of the launch, such as the device."""
         self.reused: list[str] = []
+        self.files: dict[str, bytes] = {}
+        """What stands beside the record, name -> content; see `attach`."""
         self._kept: set[str] = set()
         self._checkpoints: dict[str, StageCheckpoint] = {}
         self._began = time.perf_counter()
@@ -89,6 +91,12 @@ class TrialContext:
     def log(self, text: str) -> None:
         """Writes a line to the trial's log. What the trial prints stands there, too."""
         print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)  # noqa: T201 - captured as the log
+
+    def attach(self, name: str, content: bytes) -> None:
+        """Puts a small file beside the trial's record, whether the trial finishes or fails."""
+        if Path(name).name != name or name.startswith("."):
+            raise ValueError(f"a file of a record has a plain name, got {name!r}")
+        self.files[name] = content
 
     def artifact(self, stage: str) -> Path | None:
         """The folder that a stage left in the store, from which the trial may go on; else None.

@@ -78,6 +78,9 @@ class TrialRecord(Summary):
     log: str
     """The log, relative to the store."""
 
+    files: tuple[str, ...] = ()
+    """What else the trial put beside its record, by name, in the folder `files`."""
+
     provenance: dict[str, Any]
     """Code, packages, machine, load, threads, slots."""
 

@@ -117,7 +117,7 @@ def run_trial(job: Job, trial: Trial, store: Store, *, aloud: bool = False) -> R
                 },
             }
         )
-        record = store.commit(record, log)
+        record = store.commit(record, log, context.files)
         context.drop_checkpoints()
     return Ran(trial.key, record.state, record.error, record.attempt)
 

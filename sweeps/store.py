@@ -1,6 +1,6 @@
 """The store: a folder that holds records, artifacts and what is needed to show a study's state.
 
-trials/<key>/<attempt>/   record.json and log.txt, written whole or not at all: the truth
+trials/<key>/<attempt>/   record.json, log.txt and files/, written whole or not at all: the truth
 <stage>s/<key>/           what a stage made, such as encoders/<key>/
 checkpoints/<stage>-<key> where a trial that was broken off goes on; see `sweeps.checkpoints`
 running/                  heartbeats and logs of trials that run now
@@ -15,7 +15,7 @@ import fcntl
 import json
 import secrets
 import shutil
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -190,8 +190,12 @@ class Store:
         with in_words(self.path / "lock"):
             (self.path / "lock").write_text(json.dumps(note) + "\n", encoding="utf-8")
 
-    def commit(self, record: TrialRecord, log: Path) -> TrialRecord:
+    def commit(
+        self, record: TrialRecord, log: Path, files: Mapping[str, bytes] | None = None
+    ) -> TrialRecord:
         """Puts a record and its log in place, whole or not at all, as the next attempt of its key.
+
+        With them stand the files of the record, name -> content.
 
         Raises StoreError, with nothing torn, if the disk is full or closed.
         """
@@ -201,13 +205,20 @@ class Store:
             attempt = 1 + max((number for number, _ in _attempts(home)), default=0)
             name = f"{attempt:03d}"
             numbered = record.model_copy(
-                update={"attempt": attempt, "log": f"trials/{record.key}/{name}/log.txt"}
+                update={
+                    "attempt": attempt,
+                    "log": f"trials/{record.key}/{name}/log.txt",
+                    "files": tuple(files or ()),
+                }
             )
             with folder_whole(home / name) as folder:
                 if log.exists():
                     shutil.copyfile(log, folder / "log.txt")
                 else:
                     (folder / "log.txt").touch()
+                for file, content in (files or {}).items():
+                    (folder / "files").mkdir(exist_ok=True)
+                    (folder / "files" / file).write_bytes(content)
                 write_synced(folder / "record.json", numbered.model_dump_json(indent=1) + "\n")
             log.unlink(missing_ok=True)
             return numbered

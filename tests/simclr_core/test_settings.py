@@ -107,7 +107,7 @@ def test_settings_are_not_changed_by_being_checked() -> None:
         ),
         (
             {"optimizer": {"kind": "adam"}},
-            "optimizer.kind: must be one of lars, sgd, adamw, got 'adam'; did you mean adamw?",
+            "optimizer.kind: must be one of lars, sgd, adamw, file, got 'adam'; did you mean adamw?",
         ),
         ({"head": 3}, "head: must be a mapping of fields, got 3"),
         (
@@ -171,8 +171,8 @@ def test_settings_are_not_changed_by_being_checked() -> None:
             {"views.operations": [{"kind": "crop"}, {"kind": "color"}]},
             (
                 "views.operations.1.kind: must be one of crop, cutout, colour, sobel, noise, blur, "
-                "rotation, solarise, equalise, motion_blur, auto_augment, got 'color'; did you mean "
-                "colour?"
+                "rotation, solarise, equalise, motion_blur, auto_augment, file, got 'color'; did you "
+                "mean colour?"
             ),
         ),
         (

@@ -8,6 +8,7 @@ import torch
 import torchvision.transforms.functional as TF
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_parts import made
 from pydantic import TypeAdapter, ValidationError
 from scipy import stats
 from torch import Tensor
@@ -27,9 +28,10 @@ from simclr_core.chance import Chance
 from simclr_core.images import Images
 from simclr_core.levels import Equalise, Solarise
 from simclr_core.motion import MotionBlur
+from simclr_core.own_parts import FileOperation
 from simclr_core.views import AnyViews, OneBranch, Symmetric, draw_views
 
-OPERATIONS = tuple(kind() for kind in get_args(get_args(AnyOperation)[0]))
+OPERATIONS = tuple(made(kind) for kind in get_args(get_args(AnyOperation)[0]))
 SHAPES = [(40, 52), (36, 36), (64, 33), (41, 60), (33, 64), (50, 50), (40, 40), (64, 64)]
 EVERYTHING = (
     Crop(),
@@ -46,6 +48,7 @@ CONTINUOUS = {
     "the paper's default": Symmetric(),
     "everything on both": Symmetric(operations=EVERYTHING),
     "no crop": Symmetric(operations=(Colour(), Blur())),
+    "one of one's own": Symmetric(operations=(Crop(), made(FileOperation), Blur())),
     "everything on one branch": OneBranch(cell=EVERYTHING),
     "five views": Symmetric(operations=(Crop(), Sobel(probability=0.5)), num_views=5),
 }
@@ -320,7 +323,8 @@ def test_only_one_branch_gets_the_cells_operation_and_gets_it_on_the_base(
 
     identity, _ = draw_views(OneBranch(), pictures, shapes, chance, 32)
     assert torch.equal(base, identity)
-    chances = operation.draw(chance.at("branch", operation.kind), shapes)
+    drawn_for = operation.stream if isinstance(operation, FileOperation) else operation.kind
+    chances = operation.draw(chance.at("branch", drawn_for), shapes)
     assert torch.equal(branch, operation.apply(base, chances))
     assert not torch.equal(branch, base)
 

@@ -90,6 +90,25 @@ def leaves(context: TrialContext) -> Outcome:
     raise SystemExit(3)
 
 
+def attaches_and_fails(context: TrialContext) -> Outcome:
+    context.attach("note.txt", b"as it was")
+    context.attach("../note.txt", b"elsewhere")
+    return Outcome({})
+
+
+def test_what_a_trial_attached_stays_with_its_record_though_it_fails(
+    store: Store, small_plan: Plan
+) -> None:
+    ran, record = run(store, small_plan, function="attaches_and_fails")
+
+    assert record is not None
+    assert record.files == ("note.txt",)
+    folder = store.trials / ran.key / "001"
+    assert (folder / "files" / "note.txt").read_bytes() == b"as it was"
+    assert ran.error == "ValueError: a file of a record has a plain name, got '../note.txt'"
+    assert not (folder / "note.txt").exists()
+
+
 @pytest.mark.parametrize(
     ("function", "error"),
     [

@@ -45,6 +45,19 @@ def test_a_second_record_of_a_key_stands_beside_the_first(store: Store, small_pl
     assert found == [(1, 1.0), (2, 2.0)]
 
 
+def test_files_of_a_record_stand_beside_it_byte_for_byte(store: Store, small_plan: Plan) -> None:
+    content = {"a-1.py": b"\xef\xbb\xbf# one\r\n", "b.bin": b"\x00\xff"}
+    record = made_record(small_plan.trials[0])
+
+    written = store.commit(record, store.running / "no.log", content)
+
+    folder = store.trials / record.key / "001" / "files"
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == content
+    [read] = store.records()
+    assert read.files == written.files == ("a-1.py", "b.bin")
+    assert commit(store, small_plan.trials[1]).files == ()
+
+
 TORN = {
     "cut in the middle": lambda text: text[: len(text) // 2],
     "empty": lambda _: "",

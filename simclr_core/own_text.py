@@ -1,0 +1,128 @@
+"""The text of a part's file: read, examined without being executed, hashed."""
+
+import ast
+import difflib
+import hashlib
+import symtable
+import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from types import CodeType
+
+_MARK = "\ufeff"
+
+LARGEST = 1_000_000
+"""In bytes; a file of this size is no part."""
+
+
+class Unusable(ValueError):  # noqa: N818 -- a state of the file
+    """The file cannot be a part; the text goes on from the field's name: "must ..."."""
+
+
+def digest(text: str) -> str:
+    """SHA-256 of the bytes that the text was read from, in hex."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read(path: str) -> str:
+    """The text of a file, byte for byte what UTF-8 makes of it again.
+
+    Raises:
+        Unusable: there is no such file, or it is no text.
+    """
+    place = Path(path)
+    if place.is_dir():
+        raise Unusable(f"must name a Python file, got the folder {path}")
+    try:
+        data = place.read_bytes()
+    except FileNotFoundError as error:
+        raise Unusable(f"must name a Python file, and there is no {path}{_near(place)}") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise Unusable(f"must name a readable file, and {path} is not: {reason.lower()}") from error
+    if len(data) > LARGEST:
+        raise Unusable(f"must name a file of at most {LARGEST} bytes, and {path} has {len(data)}")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise Unusable(
+            f"must name a text in UTF-8, and {path}:{line} has the byte 0x{data[error.start]:02x}"
+        ) from error
+
+
+def examined(path: str, text: str) -> None:
+    """Nothing, where the text can be a part's file.
+
+    Raises:
+        Unusable: it is no Python, or imports what lies beside it.
+    """
+    problem = _problem(path, text)
+    if problem is not None:
+        raise Unusable(problem)
+    for module, line in _imported(text):
+        beside = Path(path).parent / module
+        if beside.with_suffix(".py").is_file() or (beside / "__init__.py").is_file():
+            raise Unusable(
+                f"must stand alone, and {path}:{line} imports {module} from beside it, whose bytes "
+                "enter no key; write what it needs into the one file"
+            )
+
+
+@lru_cache(maxsize=256)
+def names_at_the_top(path: str, text: str) -> tuple[str, ...]:
+    """What the file binds at its top: functions, classes, values, imports."""
+    with _in_silence():
+        table = symtable.symtable(text.removeprefix(_MARK), path, "exec")
+    bound = [s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()]
+    return tuple(name for name in bound if not name.startswith("__"))
+
+
+def code_of(path: str, text: str) -> CodeType:
+    """The text compiled, not executed; of the bytes, as Python reads a file."""
+    return compile(text.encode(), path, "exec", dont_inherit=True)
+
+
+@lru_cache(maxsize=256)
+def _problem(path: str, text: str) -> str | None:
+    """Why the text is no Python."""
+    try:
+        with _in_silence():
+            code_of(path, text)
+    except SyntaxError as error:
+        return f"must name Python, and {path}:{error.lineno or 1} is none: {error.msg}"
+    except (ValueError, RecursionError, MemoryError) as error:
+        return f"must name Python, and {path} is none: {str(error) or type(error).__name__}"
+    return None
+
+
+@lru_cache(maxsize=256)
+def _imported(text: str) -> tuple[tuple[str, int], ...]:
+    """Each module that is imported anywhere in the text, by its first name, and the line."""
+    with _in_silence():
+        tree = ast.parse(text.encode())
+    found: list[tuple[str, int]] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [(name.name.partition(".")[0], node.lineno) for name in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            found.append((node.module.partition(".")[0], node.lineno))
+        elif isinstance(node, ast.ImportFrom):  # from . import a
+            found += [(name.name, node.lineno) for name in node.names]
+    return tuple(found)
+
+
+@contextmanager
+def _in_silence() -> Generator[None]:
+    """Without the warnings of compiling: they are told where the file is executed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _near(place: Path) -> str:
+    known = [str(near) for near in place.parent.glob("*.py")] if place.parent.is_dir() else []
+    close = difflib.get_close_matches(str(place), known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
