@@ -7,6 +7,9 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+# The fields' types say what each lambda takes; the checker does not carry them over in a NamedTuple.
+# pyright: reportUnknownLambdaType=false
+
 Matrix = Sequence[Sequence[float]]
 
 

@@ -152,7 +152,7 @@ def _sizes(loss: Subject) -> Seen:
     return Seen("fails", f"{wrong[min(wrong)]}{only}")
 
 
-_COLLAPSED = (
+_COLLAPSED: tuple[tuple[Callable[[int], float], str], ...] = (
     (lambda n: math.log(2 * n - 1), ""),
     (math.log, "ln N: negatives of the view's own side are missing"),
     (lambda n: math.log(2 * n), "ln 2N: each view is among its own negatives"),

@@ -179,7 +179,7 @@ _NORMALISED_BLACK = (
 
 
 def _range(views: Subject) -> Seen:
-    black, white = (flat(views.size, (level,) * 3) for level in (0, 255))
+    black, white = (flat(views.size, (level, level, level)) for level in (0, 255))
     for name, images in (("black", black), ("white", white), ("made", colourful(8, views.size))):
         for seed in range(4):
             both = torch.stack(views(images, seed))
