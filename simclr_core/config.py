@@ -216,6 +216,6 @@ class Config(Frozen):
 
         Of the seeds only permutations and the batches of an SGD probe need one, the trial's own.
         """
-        identity = self.readouts.model_dump(mode="json")
+        identity = self.readouts.model_dump(mode="json", context=IDENTITY)
         drawn = self.readouts.permuted_labels or isinstance(self.readouts.probe, SgdProbe)
         return identity | {"seed": self.seed} if drawn else identity

@@ -2,15 +2,16 @@
 
 from simclr_core import loss_laws, view_laws
 from simclr_core.laws import Finding, examined
+from simclr_core.loss_subject import Loss, Subject
 
 
-def examine_loss(loss: loss_laws.Loss) -> tuple[Finding, ...]:
+def examine_loss(loss: Loss) -> tuple[Finding, ...]:
     """The laws of NT-Xent, held by loss(z1, z2, temperature) or broken with a counter-example.
 
     z1 and z2 are [N, D], embeddings as the head gives them, row i of both of image i; a scalar
     tensor comes back. All draws are from fixed seeds: two examinations say the same.
     """
-    return examined(loss_laws.LOSS_LAWS, loss_laws.Subject(loss))
+    return examined(loss_laws.LOSS_LAWS, Subject(loss))
 
 
 def examine_views(views: view_laws.Views, *, size: int = 32) -> tuple[Finding, ...]:

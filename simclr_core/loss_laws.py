@@ -6,126 +6,30 @@ can be trained by. It is called in float64, and where a law says so in float32 a
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from simclr_core.laws import HOLDS, Law, Seen, TheirError, called, close
+from simclr_core.laws import HOLDS, Law, Seen, TheirError, close
 from simclr_core.loss_forms import EQUATION_1, OTHERS, Form, cosines
-
-Loss = Callable[[Tensor, Tensor, float], Tensor]
+from simclr_core.loss_subject import (
+    TEMPERATURES,
+    Case,
+    Subject,
+    at,
+    cases,
+    circle,
+    drawn,
+    one_point,
+)
 
 SIZES = (8, 2, 3, 5, 32)
 """Images of the batches that must work: what is built for the first meets smaller and larger ones."""
 
 MORE_SIZES = (4, 16, 64, 100, 128, 256, 512)
 """Tried where one of these failed, to say which work. Some forms need O(N^3) numbers."""
-
-
-class Case(NamedTuple):
-    """Embeddings of N images, rows of length 1 in float64."""
-
-    says: str
-    z1: Tensor
-    z2: Tensor
-
-
-class Subject:
-    """The examined loss, and what its value has to be divided by to be a mean over the 2N views."""
-
-    def __init__(self, loss: Loss) -> None:
-        self._loss = loss
-        self._multiple: Callable[[int], float] = lambda _: 1
-
-    def tensor(self, z1: Tensor, z2: Tensor, t: float) -> Tensor:
-        """What the function returns, on tensors of its own.
-
-        Raises:
-            TheirError: it raised, or returned no scalar tensor.
-        """
-        where = f"at N = {len(z1)}, temperature {t:g}, {str(z1.dtype).removeprefix('torch.')}"
-        value: Any = called(self._loss, z1, z2, t, where=where)
-        if not isinstance(value, Tensor):
-            raise TheirError(f"returns {type(value).__name__} in place of a scalar tensor {where}")
-        if value.shape != () or not value.dtype.is_floating_point:
-            raise TheirError(
-                f"returns {value.dtype} {list(value.shape)} in place of one number {where}"
-            )
-        return value
-
-    def __call__(self, z1: Tensor, z2: Tensor, t: float) -> float:
-        """The value, divided so that it should be the mean over the views."""
-        return float(self.tensor(z1.clone(), z2.clone(), t).detach()) / self._multiple(len(z1))
-
-    def gradients(self, z1: Tensor, z2: Tensor, t: float) -> tuple[Tensor, Tensor]:
-        """Of the value as it is; zeros where none arrives."""
-        leaves = [z.detach().clone().requires_grad_() for z in (z1, z2)]
-        value = self.tensor(leaves[0] * 1, leaves[1] * 1, t)
-        if not value.requires_grad:
-            raise TheirError("the value has no gradient: nothing can be trained by it")
-        called(value.backward, where="on the way back")
-        first, second = (torch.zeros_like(z) if z.grad is None else z.grad for z in leaves)
-        return first, second
-
-    def divide_by(self, multiple: Callable[[int], float]) -> None:
-        """From here on values are divided by multiple(N)."""
-        self._multiple = multiple
-
-    def tolerance(self) -> float:
-        """What values of equal formulas may differ by, in the type that the function works in."""
-        z = torch.eye(2, dtype=torch.float64)
-        wide = self.tensor(z.clone(), z.clone(), 0.5).dtype == torch.float64
-        return 1e-9 if wide else 1e-4
-
-
-# ------------------------------------------------------------------------------------- embeddings
-
-
-def _circle(first: Sequence[float], second: Sequence[float]) -> Case:
-    """Rows on the unit circle, told by their angles: what is smallest is easiest to follow."""
-    told = (", ".join(f"{angle:g}" for angle in side) for side in (first, second))
-    says = "first views at {} degrees on the circle, second views at {}".format(*told)
-    z1, z2 = (
-        torch.tensor(
-            [[math.cos(math.radians(a)), math.sin(math.radians(a))] for a in side]
-        ).double()
-        for side in (first, second)
-    )
-    return Case(says, F.normalize(z1, dim=1), F.normalize(z2, dim=1))
-
-
-def _drawn(num: int, length: int, seed: int) -> Case:
-    rng = torch.Generator().manual_seed(seed)
-    z1, z2 = torch.randn(2, num, length, generator=rng, dtype=torch.float64)
-    says = f"N = {num}, rows of {length} normal numbers from seed {seed}, brought to length 1"
-    return Case(says, F.normalize(z1, dim=1), F.normalize(z2, dim=1))
-
-
-def cases() -> Iterator[Case]:
-    """Smallest first: 2 to 4 images on the circle, then more in more dimensions."""
-    for num in (2, 3, 4):
-        for seed in range(4):
-            rng = torch.Generator().manual_seed(seed)
-            angles = (30 * torch.randint(0, 12, (2 * num,), generator=rng)).tolist()
-            yield _circle(angles[:num], angles[num:])
-    for num in (5, 8, 13):
-        yield _drawn(num, 4, num)
-
-
-TEMPERATURES = (1.0, 0.5, 0.1, 0.05)
-
-
-def _one_point(num: int) -> tuple[Tensor, Tensor]:
-    z = torch.zeros(num, 3, dtype=torch.float64)
-    z[:, 0] = 1
-    return z, z.clone()
-
-
-def _at(t: float, case: Case) -> str:
-    return f"{case.says}; temperature {t:g}"
 
 
 # ------------------------------------------------------------------------------------------ laws
@@ -137,14 +41,14 @@ def _sizes(loss: Subject) -> Seen:
     for num in (*SIZES, *sorted(SIZES), *MORE_SIZES):
         if num in MORE_SIZES and not wrong:
             break
-        case = _drawn(num, 4, num)
+        case = drawn(num, 4, num)
         try:
             value = loss(case.z1, case.z2, 0.5)
         except TheirError as error:
             wrong[num] = str(error)
             continue
         if not close(value, values.setdefault(num, value), 1e-6):
-            return Seen("fails", f"{_at(0.5, case)}: first {values[num]:.6g}, later {value:.6g}")
+            return Seen("fails", f"{at(0.5, case)}: first {values[num]:.6g}, later {value:.6g}")
     if not wrong:
         return HOLDS
     works = sorted(num for num in values if num not in wrong)
@@ -168,7 +72,7 @@ _MULTIPLES: tuple[tuple[Callable[[int], float], Seen], ...] = (
 
 
 def _mean(loss: Subject) -> Seen:
-    found = {num: loss(*_one_point(num), 0.5) for num in (2, 3, 5)}
+    found = {num: loss(*one_point(num), 0.5) for num in (2, 3, 5)}
     for multiple, seen in _MULTIPLES:
         for expected, _ in _COLLAPSED:
             if all(close(v, multiple(n) * expected(n), 1e-3) for n, v in found.items()):
@@ -181,7 +85,7 @@ def _mean(loss: Subject) -> Seen:
 
 
 def _collapsed(loss: Subject) -> Seen:
-    found = {num: loss(*_one_point(num), 0.5) for num in (2, 3, 5)}
+    found = {num: loss(*one_point(num), 0.5) for num in (2, 3, 5)}
     for expected, says in _COLLAPSED:
         if all(
             close(value, expected(num), max(1e-6, loss.tolerance())) for num, value in found.items()
@@ -207,7 +111,7 @@ def _equation_1(loss: Subject) -> Seen:
         for t in TEMPERATURES:
             value, expected = loss(case.z1, case.z2, t), EQUATION_1.value(s, t)
             if not smallest and not close(value, expected, tolerance):
-                smallest = f"{_at(t, case)}: {value:.6g}, equation 1 gives {expected:.6g}"
+                smallest = f"{at(t, case)}: {value:.6g}, equation 1 gives {expected:.6g}"
             fitting = [form for form in fitting if close(value, form.value(s, t), tolerance)]
     if not smallest:
         return HOLDS
@@ -260,7 +164,7 @@ def _repulsion(loss: Subject) -> Seen:
 
 
 def _negative_similarities(loss: Subject) -> Seen:
-    near, far = (loss(*_circle((0, a), (0, a))[1:], 0.5) for a in (100, 170))
+    near, far = (loss(*circle((0, a), (0, a))[1:], 0.5) for a in (100, 170))
     if far < near - 1e-4:
         return HOLDS
     how = f"stays at {far:.4g}: below 0 similarities are cut off"
@@ -275,9 +179,9 @@ def _negative_similarities(loss: Subject) -> Seen:
 
 def _temperature(loss: Subject) -> Seen:
     """At a high temperature all embeddings cost what one point costs, at a low one they do not."""
-    case = _circle((0, 90), (30, 210))
+    case = circle((0, 90), (30, 210))
     cold, hot = (loss(case.z1, case.z2, t) for t in (0.1, 100.0))
-    reference = loss(*_one_point(2), 100.0)
+    reference = loss(*one_point(2), 100.0)
     if close(cold, hot, 1e-6):
         return Seen(
             "fails", f"{case.says}: {hot:.4g} at temperature 0.1 and at 100: it plays no part"
@@ -294,7 +198,7 @@ def _temperature(loss: Subject) -> Seen:
 def _nothing_added(loss: Subject) -> Seen:
     """Of views at equal distances each costs ln(2N - 1), however small their exponentials are."""
     corners = F.normalize(torch.eye(4, dtype=torch.float64) - 0.25, dim=1)
-    found, expected = loss(corners[:2], corners[2:], 0.01), loss(*_one_point(2), 1.0)
+    found, expected = loss(corners[:2], corners[2:], 0.01), loss(*one_point(2), 1.0)
     if close(found, expected, max(1e-6, loss.tolerance())):
         return HOLDS
     return Seen(
@@ -309,7 +213,7 @@ def _same(loss: Subject, changed: Callable[[Case], tuple[Tensor, Tensor]], says:
     for case in cases():
         before, after = loss(case.z1, case.z2, 0.5), loss(*changed(case), 0.5)
         if not close(before, after, tolerance):
-            return Seen("fails", f"{_at(0.5, case)}: {before:.6g}, {says} {after:.6g}")
+            return Seen("fails", f"{at(0.5, case)}: {before:.6g}, {says} {after:.6g}")
     return HOLDS
 
 
@@ -342,7 +246,7 @@ def _finite_differences(loss: Subject) -> Seen:
             "not measured", "the loss works in less than float64, where differences are noise"
         )
     step = 1e-5
-    for case in (_circle((0, 90), (30, 210)), _drawn(3, 3, 3)):
+    for case in (circle((0, 90), (30, 210)), drawn(3, 3, 3)):
         found = loss.gradients(case.z1, case.z2, 0.5)
         for side, gradient in enumerate(found):
             for place in range(gradient.numel()):
@@ -356,45 +260,43 @@ def _finite_differences(loss: Subject) -> Seen:
                 if not close(float(gradient[row, column]), expected, 1e-5):
                     return Seen(
                         "fails",
-                        f"{_at(0.5, case)}: by number {column} of row {row} of z{side + 1} the gradient"
+                        f"{at(0.5, case)}: by number {column} of row {row} of z{side + 1} the gradient"
                         f" says {float(gradient[row, column]):.5g}, differences say {expected:.5g}",
                     )
     return HOLDS
 
 
 def _both_learn(loss: Subject) -> Seen:
-    case = _circle((0, 90), (30, 210))
+    case = circle((0, 90), (30, 210))
     for name, gradient in zip(("z1", "z2"), loss.gradients(case.z1, case.z2, 0.5), strict=True):
         if not bool(gradient.any()):
-            return Seen(
-                "fails", f"{_at(0.5, case)}: no gradient arrives at {name}; is it detached?"
-            )
+            return Seen("fails", f"{at(0.5, case)}: no gradient arrives at {name}; is it detached?")
     return HOLDS
 
 
 def _alike(loss: Subject) -> Seen:
     """Exact duplicates and opposites are embeddings as others: no jump, no gradient without a number."""
-    for case in (_circle((0, 0), (0, 0)), _circle((0, 0), (180, 180)), _circle((0, 180), (0, 180))):
-        moved = _drawn(2, 2, 0).z1 * 1e-9
+    for case in (circle((0, 0), (0, 0)), circle((0, 0), (180, 180)), circle((0, 180), (0, 180))):
+        moved = drawn(2, 2, 0).z1 * 1e-9
         found, near = loss(case.z1, case.z2, 0.5), loss(case.z1 + moved, case.z2, 0.5)
         finite = all(bool(g.isfinite().all()) for g in loss.gradients(case.z1, case.z2, 0.5))
         if not close(found, near, 1e-5) or not finite:
             numbers = "" if finite else ", and the gradient has no numbers"
-            return Seen("fails", f"{_at(0.5, case)}: {found:.5g}, beside it {near:.5g}{numbers}")
+            return Seen("fails", f"{at(0.5, case)}: {found:.5g}, beside it {near:.5g}{numbers}")
     return HOLDS
 
 
 def _narrow(loss: Subject, dtype: torch.dtype, t: float, tolerance: float) -> Seen:
     name = str(dtype).removeprefix("torch.")
     for num in (2, 8):
-        case = _drawn(num, 16, num)
+        case = drawn(num, 16, num)
         case = case._replace(z1=torch.cat([case.z2[:1], case.z1[1:]]))  # one perfect pair
         z1, z2 = (z.to(dtype) for z in (case.z1, case.z2))
         found, expected = loss(z1, z2, t), loss(z1.double(), z2.double(), t)
         finite = all(bool(g.isfinite().all()) for g in loss.gradients(z1, z2, t))
         if close(found, expected, tolerance) and finite:
             continue
-        told = f"{_at(t, case)}; row 0 twice: {found:.5g} in {name}, {expected:.5g} in float64"
+        told = f"{at(t, case)}; row 0 twice: {found:.5g} in {name}, {expected:.5g} in float64"
         if not finite:
             told += ", and the gradient has no numbers"
         if not finite or not math.isfinite(found):

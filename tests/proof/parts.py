@@ -114,7 +114,14 @@ PARTS: dict[str, Part] = {
     "conform": Part(
         tuple(
             S + n
-            for n in ("conform.py", "laws.py", "loss_forms.py", "loss_laws.py", "view_laws.py")
+            for n in (
+                "conform.py",
+                "laws.py",
+                "loss_forms.py",
+                "loss_laws.py",
+                "loss_subject.py",
+                "view_laws.py",
+            )
         ),
         {
             T + "test_conform_losses.py": "lightly, planted faults, the official code's form",

@@ -17,7 +17,8 @@ from torch import Tensor
 from simclr_core.conform import examine_loss
 from simclr_core.laws import Finding
 from simclr_core.loss_forms import EQUATION_1, OTHERS, cosines
-from simclr_core.loss_laws import LOSS_LAWS, cases
+from simclr_core.loss_laws import LOSS_LAWS
+from simclr_core.loss_subject import cases
 from simclr_core.losses import NTXent
 
 Loss = Callable[[Tensor, Tensor, float], Tensor]
