@@ -148,7 +148,9 @@ def _encoder_bytes(settings: dict[str, Any], size: int) -> int:
     from pydantic import TypeAdapter
 
     from simclr_core.encoders import AnyEncoder
+    from simclr_core.own_parts import FileEncoder
 
     encoder = TypeAdapter[AnyEncoder](AnyEncoder).validate_python(settings)
+    assert not isinstance(encoder, FileEncoder), "planning executes no file"
     state = encoder.outline(size).state_dict()
     return sum(tensor.numel() * tensor.element_size() for tensor in state.values())

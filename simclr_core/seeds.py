@@ -71,7 +71,8 @@ def global_chance(seed: int, *stream: str | int) -> Generator[None]:
 
 def global_state() -> dict[str, Any]:
     """Where the global generators of torch, numpy and Python stand: plain values and tensors."""
-    name, keys, place, has_gauss, cached = np.random.get_state(legacy=True)  # noqa: NPY002
+    numpy: Any = np.random.get_state()  # noqa: NPY002 -- what users' files draw from
+    name, keys, place, has_gauss, cached = numpy
     version, internal, gauss = random.getstate()
     cuda = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
     return {
