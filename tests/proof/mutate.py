@@ -7,11 +7,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 
 from proof.mutants import MUTANTS, Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
+ABREAST = 2
+"""Copies of the tree in which faults are tried at a time."""
+
 COPIED = ("simclr_core", "tests", "pyproject.toml")
 
 
@@ -56,24 +61,44 @@ def red(copy: Path, tests: str) -> bool:
 def outcomes() -> Iterator[tuple[str, bool, str]]:
     """Each mutant, whether it was caught, and what to say; first, that the copy itself is green."""
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder)
-        for name in COPIED:
-            source = ROOT / name
-            if source.is_dir():
-                shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy2(source, copy / name)
-        every = " ".join(sorted({test for mutant in MUTANTS for test in mutant.tests.split()}))
-        yield "the tree without any fault", not red(copy, every), "green"
-        for mutant in MUTANTS:
-            module = copy / "simclr_core" / mutant.file
-            before = module.read_text(encoding="utf-8")
-            began = time.monotonic()
+        copies: SimpleQueue[Path] = SimpleQueue()
+        for number in range(ABREAST):
+            copies.put(_copied(Path(folder) / str(number)))
+
+        def judged(mutant: Mutant) -> tuple[str, bool, str]:
+            copy = copies.get()
             try:
-                module.write_text(planted(before, mutant), encoding="utf-8")
-                caught = red(copy, mutant.tests)
-                yield mutant.fault, caught, f"{time.monotonic() - began:.0f} s"
-            except (ValueError, RuntimeError) as error:
-                yield mutant.fault, False, str(error)
+                return _judged(copy, mutant)
             finally:
-                module.write_text(before, encoding="utf-8")
+                copies.put(copy)
+
+        every = " ".join(sorted({test for mutant in MUTANTS for test in mutant.tests.split()}))
+        with ThreadPoolExecutor(ABREAST) as pool:
+            clean = copies.get()
+            yield "the tree without any fault", not red(clean, every), "green"
+            copies.put(clean)
+            yield from pool.map(judged, MUTANTS)
+
+
+def _copied(copy: Path) -> Path:
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source, copy / name)
+    return copy
+
+
+def _judged(copy: Path, mutant: Mutant) -> tuple[str, bool, str]:
+    module = copy / "simclr_core" / mutant.file
+    before = module.read_text(encoding="utf-8")
+    began = time.monotonic()
+    try:
+        module.write_text(planted(before, mutant), encoding="utf-8")
+        caught = red(copy, mutant.tests)
+    except (ValueError, RuntimeError) as error:
+        return mutant.fault, False, str(error)
+    finally:
+        module.write_text(before, encoding="utf-8")
+    return mutant.fault, caught, f"{time.monotonic() - began:.0f} s"
