@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from proof.living import LIVING, Living
 from proof.mutants import MUTANTS, Mutant
 from proof.mutate import planted
 from proof.parts import PARTS
@@ -46,6 +47,14 @@ def test_pages_tell_how_much_is_proven_as_it_was_last_counted(page: str) -> None
     assert re.findall(r"(\d+) (?:planted )?faults", text) == [str(len(MUTANTS))]
     counted = str(sum(len(part["rows"]) for part in kept.values()))
     assert set(re.findall(r"(\d+) properties", text)) <= {counted}
+
+
+@pytest.mark.parametrize("living", LIVING, ids=lambda living: living.old)
+def test_a_mutant_that_may_live_is_one_of_code_that_still_stands(living: Living) -> None:
+    lines = (ROOT / "simclr_core" / living.file).read_text("utf-8").splitlines()
+
+    assert living.why
+    assert living.old in " ".join(line.strip() for line in lines)
 
 
 def functions_in(file: str) -> set[str]:

@@ -18,6 +18,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from proof import drawn
 from proof.mutants import MUTANTS
 from proof.mutate import outcomes
 from proof.parts import PARTS, Part
@@ -27,7 +28,7 @@ from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = Path(__file__).with_name("results.json")
-MUTATED = "mutants"
+MUTATED, DRAWN = "mutants", "mutmut"
 
 Row = tuple[str, str, int, str]
 """Property, oracle, cases, result."""
@@ -44,22 +45,23 @@ def covered(part: Part) -> str:
     return digest.hexdigest()[:16]
 
 
-def proven(part: Part) -> list[Row]:
-    """Runs a part's tests; a row for each property."""
+def proven(part: Part) -> tuple[list[Row], list[str]]:
+    """Runs a part's tests; a row for each property, and what tests told beside."""
     with tempfile.TemporaryDirectory() as folder:
-        told = Path(folder) / "junit.xml"
+        written = Path(folder) / "junit.xml"
         subprocess.run(
             [
                 *(sys.executable, "-m", "pytest", "-q", "-n", "2", "-m", "proof or not proof"),
-                *(f"--junitxml={told}", *part.tests),
+                *(f"--junitxml={written}", *part.tests),
             ],
             cwd=ROOT,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             stdout=subprocess.DEVNULL,
             check=False,
         )
-        cases = list(ET.parse(told).iter("testcase")) if told.exists() else []
+        cases = list(ET.parse(written).iter("testcase")) if written.exists() else []
     results: dict[tuple[str, str], Counter[str]] = {}
+    told = [one.get("value", "") for case in cases for one in case.iter("property")]
     for case in cases:
         file = case.get("classname", "").replace(".", "/") + ".py"
         name = case.get("name", "").split("[")[0].removeprefix("test_").replace("_", " ")
@@ -72,7 +74,7 @@ def proven(part: Part) -> list[Row]:
     ]
     seen = {file for file, _ in results}
     missing = [file for file in part.tests if file not in seen]
-    return rows + [(f"{file} ran", "", 0, "red") for file in missing]
+    return rows + [(f"{file} ran", "", 0, "red") for file in missing], sorted(told)
 
 
 def mutated() -> list[Row]:
@@ -103,7 +105,8 @@ def _commit() -> str:
 def main() -> int:
     """0 where every property of the parts asked for is green."""
     asked = os.environ.get("PART") or None
-    parts = {**PARTS, MUTATED: _everything()}
+    parts = {**PARTS, MUTATED: _everything(), DRAWN: _drawn()}
+    runners = {MUTATED: lambda: (mutated(), []), DRAWN: lambda: (list(drawn.rows()), [])}
     if asked is not None and asked not in parts:
         print(f"proof: no part {asked!r}; there are {', '.join(parts)}", file=sys.stderr)
         return 2
@@ -119,30 +122,45 @@ def main() -> int:
             continue
         print(f"{name} ...", flush=True)
         began = time.monotonic()
-        rows = mutated() if name == MUTATED else proven(part)
+        rows, told = runners[name]() if name in runners else proven(part)
         seconds = round(time.monotonic() - began)
         kept[name] = {"covers": mark, "commit": _commit(), "seconds": seconds, "rows": rows}
+        if told:
+            kept[name]["told"] = told
         KEPT.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
+    shown = {name: kept[name] for name in parts if name in kept and asked in (None, name)}
+    return 1 if printed(shown) else 0
+
+
+def printed(kept: dict[str, Any]) -> int:
+    """Shows the results of parts; how many properties are red."""
     table = Table("part", "property", "oracle", "cases", "result", "commit", "s")
     red = 0
-    for name in parts:
-        if name not in kept or asked not in (None, name):
-            continue
-        for place, (property_, oracle, cases, result) in enumerate(kept[name]["rows"]):
-            last = (kept[name]["commit"], str(kept[name]["seconds"])) if place == 0 else ("", "")
+    for name, part in kept.items():
+        for place, (property_, oracle, cases, result) in enumerate(part["rows"]):
+            last = (part["commit"], str(part["seconds"])) if place == 0 else ("", "")
             table.add_row(name, property_, oracle, str(cases), result, *last)
             red += result.startswith("red")
         table.add_section()
     Console(width=None if sys.stdout.isatty() else 200).print(table)
-    print(f"{len(table.rows)} properties, {red} red")
+    for part in kept.values():
+        print("".join(f"{line}\n" for line in part.get("told", ())), end="")
     held = sum(bool(pitfall.held_by) for pitfall in PITFALLS)
+    print(f"{len(table.rows)} properties, {red} red")
     print(f"pitfalls: {held} held by tests, {len(PITFALLS) - held} cannot occur")
-    return 1 if red else 0
+    return red
 
 
 def _everything() -> Part:
     tests = {f"tests/simclr_core/{name}": "" for m in MUTANTS for name in m.tests.split()}
     return Part(("simclr_core/*.py", "tests/proof/mutants.py"), tests)
+
+
+def _drawn() -> Part:
+    own = ("tests/proof/drawn.py", "tests/proof/living.py")
+    asked = (name for stages in drawn.DRAWN.values() for tests in stages for name in tests.split())
+    modules = (f"simclr_core/{file}" for file in drawn.DRAWN)
+    return Part((*modules, *own), {f"tests/simclr_core/{name}": "" for name in asked})
 
 
 if __name__ == "__main__":

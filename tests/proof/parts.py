@@ -163,4 +163,11 @@ PARTS: dict[str, Part] = {
             "tests/reports/test_looks.py": "laws",
         },
     ),
+    "paper": Part(
+        (S + "*.py", "ablations/compute.py", "ablations/studies/*.yaml"),
+        {
+            "tests/proof/test_paper_step.py": "laws; a count by hand",
+            "tests/ablations/test_compute.py": "torchvision's published counts",
+        },
+    ),
 }

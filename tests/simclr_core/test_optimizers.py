@@ -84,6 +84,20 @@ def test_lars_moves_weights_that_are_zero_and_leaves_those_without_a_gradient() 
     assert model.weight.tolist() == [[-0.5, -0.5], [-0.5, -0.5]]  # a ratio of 1
 
 
+def test_gradients_of_any_length_above_zero_are_adapted() -> None:
+    # The trust ratio takes the gradient's length out: however short, the step is trust x |w|.
+    for length in (1e-6, 1.0, 1e6):
+        model = nn.Linear(2, 2, bias=False).double()
+        nn.init.constant_(model.weight, 3.0)
+        optimizer = Lars(momentum=0.0, weight_decay=0.0, trust=0.01).build(model)
+        optimizer.param_groups[0]["lr"] = 1.0
+        model.weight.grad = torch.full((2, 2), length, dtype=torch.float64)
+
+        optimizer.step()
+
+        assert model.weight.tolist() == [pytest.approx([3.0 - 0.01 * 3.0] * 2, rel=1e-9)] * 2
+
+
 @pytest.mark.parametrize("optimizer", [Lars(), Sgd(weight_decay=0.1), AdamW(weight_decay=0.1)])
 def test_matrices_and_kernels_decay_biases_and_batch_norm_do_not(optimizer: Any) -> None:
     model = network()
@@ -152,6 +166,29 @@ def test_rates_grow_with_the_batch_by_the_stated_rule(kind: Any) -> None:
     assert kind(learning_rate=0.2, scaling="linear").peak(512) == pytest.approx(0.4)
     assert kind(learning_rate=0.2, scaling="square_root").peak(64) == pytest.approx(1.6)
     assert kind(learning_rate=0.2, scaling="none").peak(512) == 0.2
+
+
+RANGES: dict[str, tuple[float, ...]] = {
+    "learning_rate": (0.0, -0.1, math.inf, math.nan),
+    "weight_decay": (-1e-9, math.inf, math.nan),
+    "momentum": (-1e-9, 1.0, math.nan),
+    "trust": (0.0, math.inf, math.nan),
+}
+
+
+@pytest.mark.parametrize("kind", [Lars, Sgd, AdamW])
+def test_a_number_outside_its_range_is_refused(kind: Any) -> None:
+    for field in RANGES.keys() & kind.model_fields.keys():
+        for value in RANGES[field]:
+            with pytest.raises(ValidationError, match=field):
+                kind(**{field: value})
+    assert kind(weight_decay=0).weight_decay == 0
+
+
+def test_the_defaults_that_the_paper_does_not_set() -> None:
+    assert (Sgd().learning_rate, Sgd().momentum, Sgd().weight_decay) == (0.03, 0.9, 1e-6)
+    assert (AdamW().learning_rate, AdamW().weight_decay) == (1e-3, 1e-4)
+    assert (Sgd().scaling, AdamW().scaling, AdamW().betas) == ("linear", "none", (0.9, 0.999))
 
 
 @pytest.mark.parametrize("betas", [(1.0, 0.9), (0.9, -0.1)])
