@@ -182,7 +182,7 @@ def test_an_own_loss_goes_from_plan_to_report_and_is_executed_by_the_run_alone(
 
     assert f"own of losses.py ({digest[:12]})" in page
     assert "a run executes" not in again.out
-    assert "0 of 4 trials to run" in again.out
+    assert "0 of 6 trials to run" in again.out
     assert not marker.exists()
 
     # Elsewhere the same file is the same part; one byte more, and it is another.
@@ -191,9 +191,9 @@ def test_an_own_loss_goes_from_plan_to_report_and_is_executed_by_the_run_alone(
     (here / "attic" / "losses.py").write_bytes(content + b"\n")
     changed = succeeded(called(capsys, "plan", "attic/mine.yaml"))
 
-    assert "0 of 4 trials to run" in moved.out
+    assert "0 of 6 trials to run" in moved.out
     assert "configuration changed: loss.path, loss.sha256" in changed.out
-    assert "1 of 4 trials to run" in changed.out
+    assert "1 of 6 trials to run" in changed.out
 
 
 def test_a_part_that_fails_fails_its_trials_and_nothing_else(
@@ -321,7 +321,8 @@ WRONG: dict[str, tuple[str, str]] = {
     ),
     "another kind": (
         replaced("kind: file", "kind: fil"),
-        "mine.yaml:13: loss.kind: must be one of nt_xent, file, got 'fil'; did you mean file?",
+        "mine.yaml:13: loss.kind: must be one of nt_xent, nt_logistic, margin_triplet, sup_con, "
+        "cross_entropy, file, got 'fil'; did you mean file?",
     ),
     "another hash": (
         replaced("name: own", f"sha256: {'ab' * 32}, name: own"),

@@ -697,4 +697,32 @@ MUTANTS = (
         "if False:",
         "test_resume.py",
     ),
+    Mutant(
+        "an own file's place enters the key",
+        "own.py",
+        '            del told["path"]\n',
+        "",
+        "test_own.py",
+    ),
+    Mutant(
+        "an own operation may look at the batch",
+        "own_parts.py",
+        "if not self._tried:",
+        "if False:",
+        "test_own.py",
+    ),
+    Mutant(
+        "own operations draw by their place",
+        "views.py",
+        "operation.stream if isinstance(operation, FileOperation) else operation.kind",
+        "operation.kind",
+        "test_own.py",
+    ),
+    Mutant(
+        "an own loss goes on from the last trial",
+        "own.py",
+        "    if isinstance(value, FromFile):\n        context",
+        "    if isinstance(value, FromFile) and value.sha256 is None:\n        context",
+        "test_own.py",
+    ),
 )

@@ -129,6 +129,14 @@ PARTS: dict[str, Part] = {
             "tests/proof/test_conform_at_large.py": "torchvision's transforms image by image",
         },
     ),
+    "own parts": Part(
+        tuple(S + n for n in ("own.py", "own_text.py", "own_parts.py", "tensors.py")),
+        {
+            T + "test_own.py": "the family's own members, laws",
+            T + "test_tensors.py": "the same images loaded from files",
+            "tests/ablations/test_own_files.py": "a file that marks when it is executed",
+        },
+    ),
     "resume": Part(
         (
             *(

@@ -224,9 +224,9 @@ def infinite_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """One loss is infinite; its gradient is not, so that all later ones are numbers again."""
     plain, seen = NTXent.__call__, []
 
-    def loss(self: NTXent, z: Tensor) -> Tensor:
+    def loss(self: NTXent, z: Tensor, num_views: int) -> Tensor:
         seen.append(1)
-        return plain(self, z) + (math.inf if len(seen) == step else 0.0)
+        return plain(self, z, num_views) + (math.inf if len(seen) == step else 0.0)
 
     monkeypatch.setattr(NTXent, "__call__", loss)
 
