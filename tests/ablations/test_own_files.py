@@ -321,8 +321,10 @@ WRONG: dict[str, tuple[str, str]] = {
     ),
     "another kind": (
         replaced("kind: file", "kind: fil"),
-        "mine.yaml:13: loss.kind: must be one of nt_xent, nt_logistic, margin_triplet, sup_con, "
-        "cross_entropy, file, got 'fil'; did you mean file?",
+        (
+            "mine.yaml:13: loss.kind: must be one of nt_xent, nt_logistic, margin_triplet, sup_con, "
+            "cross_entropy, file, got 'fil'; did you mean file?"
+        ),
     ),
     "another hash": (
         replaced("name: own", f"sha256: {'ab' * 32}, name: own"),

@@ -92,9 +92,9 @@ def _interrupted(folder: Path, *words: str) -> dict[str, float]:
 
 @pytest.mark.slow
 def test_a_study_under_ctrl_c_goes_on_where_its_trials_were(tmp_path: Path) -> None:
-    study = MINE.replace("EPOCHS", "80")
+    study = MINE.replace("EPOCHS", "30")
     (tmp_path / "mine.yaml").write_text(study, encoding="utf-8")
-    store, asked = tmp_path / "runs", ("mine.yaml", "--device", "cpu")
+    store, asked = tmp_path / "runs", ("mine.yaml", "--device", "cpu", "--seeds", "1")
     spare_the_timing(store)
 
     told = _interrupted(tmp_path, *asked)
@@ -124,7 +124,7 @@ def test_a_study_under_ctrl_c_goes_on_where_its_trials_were(tmp_path: Path) -> N
     # The same study without a break, in another store: all values, all encoders.
     (tmp_path / "other").mkdir()
     spare_the_timing(tmp_path / "other" / "runs")
-    whole = ablate("run", "../mine.yaml", "--device", "cpu", cwd=tmp_path / "other")
+    whole = ablate("run", "../mine.yaml", *asked[1:], cwd=tmp_path / "other")
     assert whole.returncode == 0, whole.stderr
     others = {record["key"]: record for record in records(tmp_path / "other" / "runs")}
     assert found.keys() == others.keys()
