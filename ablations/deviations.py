@@ -64,7 +64,26 @@ def _own_parts(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviatio
 
 def _standing(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation]:
     """What differs from the paper at each scale, also at the one that is named after it."""
-    yield from _probe(here, there)
+    if here["loss"].get("labels"):
+        yield Deviation(
+            field="loss.labels",
+            here="of nine tenths of the training images; the others choose the probe's l2",
+            paper="of all training images",
+        )
+        yield Deviation(field="views", here="two views of each image a step", paper="one view")
+        yield Deviation(
+            field="readouts",
+            here="a probe on h, as for all other encoders",
+            paper="the accuracy of the trained classifier",
+        )
+        if here["optimizer"]["kind"] == "lars":
+            yield Deviation(
+                field="optimizer",
+                here="the classifier's matrix is adapted and decays",
+                paper="the official code leaves the classifier out of both",
+            )
+    else:
+        yield from _probe(here, there)
     if here["readouts"]["part"] == "validation":
         yield Deviation(
             field="readouts.part",

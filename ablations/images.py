@@ -7,6 +7,8 @@ from ablations.errors import UsageError
 from simclr_core.config import Config
 from simclr_core.data import load
 from simclr_core.errors import DataError
+from simclr_core.losses import Labelled
+from simclr_core.sgd_probe import SgdProbe
 from simclr_core.textures import Textures
 from sweeps.plan import Trial
 from sweeps.store import Store
@@ -42,10 +44,18 @@ def _decode(configs: list[tuple[str, Config]], store: Store) -> None:
                 if isinstance(config.data, Textures)
                 else load(config.data, cache=store.cache).num_train
             )
-        if config.epochs and config.batch_size > counts[name]:
+        labelled = max(1, round(counts[name] / 10)) if isinstance(config.loss, Labelled) else 0
+        images = counts[name] - labelled  # of the validation part no label is seen
+        if config.epochs and config.batch_size > images:
             sentences.append(
                 f"batch_size: must be at most the number of training images, got "
-                f"{config.batch_size} of {counts[name]} (cell {cell!r}); lower it or take more images"
+                f"{config.batch_size} of {images} (cell {cell!r}); lower it or take more images"
+            )
+        probe = config.readouts.probe
+        if isinstance(probe, SgdProbe) and probe.batch_size > counts[name]:
+            sentences.append(
+                f"readouts.probe.batch_size: must be at most the number of training images, got "
+                f"{probe.batch_size} of {counts[name]} (cell {cell!r}); lower it"
             )
     if sentences:
         raise UsageError(*dict.fromkeys(sentences))

@@ -37,7 +37,7 @@ class Collapse(NamedTuple):
     """What the loss pays where all embeddings are one, in nats."""
 
 
-def effective_rank(z_VD: Float[Tensor, "V D"]) -> float:
+def rank_of_directions(z_VD: Float[Tensor, "V D"]) -> float:
     """Exponential of the entropy of the singular values' shares (Roy and Vetterli 2007, definition 1).
 
     Rows are normalised, and not centred: equal rows have rank 1, rows spread evenly over all D
@@ -70,6 +70,7 @@ class CollapseWatch:
         self._steps_per_epoch, self._warmup = steps_per_epoch, warmup_steps
         self._farthest: Tensor | None = None
         self._last = deque[Tensor]()
+        self._judged = False
 
     def see(self, done: int, loss: Float[Tensor, ""], z_MD: Float[Tensor, "M D"]) -> None:
         """The loss and the embeddings of step number `done`, counted from 1; both detached."""
@@ -85,8 +86,10 @@ class CollapseWatch:
         while sum(map(len, self._last)) - len(self._last[0]) >= VIEWS:
             self._last.popleft()
         whole = done % self._steps_per_epoch == 0
-        if whole and done - self._steps_per_epoch >= self._warmup and self._near():
-            rank = effective_rank(torch.cat(list(self._last))[-VIEWS:])
+        after_warmup = whole and done - self._steps_per_epoch >= self._warmup
+        self._judged |= after_warmup and not math.isnan(value)
+        if after_warmup and self._near():
+            rank = rank_of_directions(torch.cat(list(self._last))[-VIEWS:])
             if rank < FEWEST:
                 self.found = Collapse(done, rank, float(loss), value)
 
@@ -95,15 +98,20 @@ class CollapseWatch:
         return self._farthest is not None and float(self._farthest) <= NEAR
 
     def facts(self) -> dict[str, Any]:
-        """`collapsed`, and `collapse` with the step and its values where it is true."""
+        """`collapsed`, and `collapse` with the step and its values where it is true.
+
+        Nothing where nothing could be judged: a loss without a known collapsed value, or a training
+        that ended before a whole epoch after warm-up.
+        """
         if self.found is None:
-            return {"collapsed": False}
+            return {"collapsed": False} if self._judged else {}
         return {"collapsed": True, "collapse": self.found._asdict()}
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint holds of it."""
         return {
             "found": None if self.found is None else list(self.found),
+            "judged": self._judged,
             "farthest": None if self._farthest is None else self._farthest.clone(),
             "last": torch.cat(list(self._last))[-VIEWS:].clone() if self._last else None,
         }
@@ -112,5 +120,6 @@ class CollapseWatch:
         """Goes on from a `state`."""
         found, farthest, last = state["found"], state["farthest"], state["last"]
         self.found = None if found is None else Collapse(*found)
+        self._judged = state["judged"]
         self._farthest = None if farthest is None else farthest.to(device)
         self._last = deque() if last is None else deque([last.to(device)])

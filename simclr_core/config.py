@@ -14,7 +14,7 @@ from simclr_core.data import AnyData
 from simclr_core.encoders import AnyEncoder, ResNet
 from simclr_core.folders import Folder
 from simclr_core.heads import AnyHead, MlpHead
-from simclr_core.losses import AnyLoss, NTXent
+from simclr_core.losses import AnyLoss, Labelled, NTXent
 from simclr_core.optimizers import AnyOptimizer, Lars
 from simclr_core.own import IDENTITY, anew
 from simclr_core.pixels import Pixels
@@ -108,6 +108,25 @@ class Config(Frozen):
                 },
             )
         views = self.views.num_views if isinstance(self.views, Symmetric) else 2
+        if isinstance(self.loss, Labelled) and self.epochs:
+            if self.readouts.part == "validation":
+                raise PydanticCustomError(
+                    "disagreement",
+                    "readouts.part must be test under loss {loss}: the encoder has seen the labels "
+                    "that the probe's l2 would be chosen by, got validation",
+                    {"loss": self.loss.kind, "fields": ("readouts", "loss", "epochs")},
+                )
+            if self.readouts.label_fractions:
+                raise PydanticCustomError(
+                    "disagreement",
+                    "readouts.label_fractions must be empty under loss {loss}, whose encoder has "
+                    "seen more labels, got {fractions}",
+                    {
+                        "loss": self.loss.kind,
+                        "fractions": list(self.readouts.label_fractions),
+                        "fields": ("readouts", "loss", "epochs"),
+                    },
+                )
         if self.shuffled_positives and self.batch_size < views:
             raise PydanticCustomError(
                 "disagreement",

@@ -111,7 +111,8 @@ def _positives(scaled_MD: Tensor, groups_M: Tensor | None) -> Tensor:
     _, place_M, size_G = groups_M.unique(return_inverse=True, return_counts=True)
     sums_GD = scaled_MD.new_zeros(len(size_G), scaled_MD.shape[1])
     sums_GD.index_add_(0, place_M, scaled_MD)
-    return (sums_GD[place_M] - scaled_MD).div_(size_G[place_M, None] - 1)
+    # A row alone in its group has no positive: it is pushed and not pulled.
+    return (sums_GD[place_M] - scaled_MD).div_((size_G[place_M, None] - 1).clamp(min=1))
 
 
 def _log_sums(pairs: "_Pairs", temperature: float, *, bounded: bool) -> Tensor:

@@ -222,7 +222,8 @@ class CrossEntropy(Frozen):
     """Supervised training: z are the logits of the classes, in nats (table 1 and figure 7).
 
     Both views of an image are training images of its class. The head is the classifier: linear,
-    with as many outputs as classes, and `batch_norm: false` for the paper's form W h + b.
+    with as many outputs as classes, and `batch_norm: false` for the paper's form W h + b. Under LARS
+    its matrix is adapted and decays as all others; the official code leaves the classifier out.
     """
 
     kind: Literal["cross_entropy"] = "cross_entropy"

@@ -17,14 +17,16 @@ _SIMILARITIES = 1 << 24
 
 
 @torch.no_grad()
-def contrastive_accuracy(z_MD: Float[Tensor, "M D"], num_views: int = 2) -> Float[Tensor, ""]:
+def contrastive_accuracy(
+    z_MD: Float[Tensor, "M D"], num_views: int = 2, *, normalise: bool = True
+) -> Float[Tensor, ""]:
     """The share of first views whose partner is the most similar of the N second views, 0 to 1.
 
-    By cosine similarity. Guessing gives 1 / N.
+    By cosine similarity, or by inner products where the loss takes z as it is. Guessing gives 1 / N.
     """
     with torch.autocast(z_MD.device.type, enabled=False):
         found = torch.zeros((), dtype=torch.int64, device=z_MD.device)
-        for own_I, s_IN in _rows(unit(z_MD), num_views):
+        for own_I, s_IN in _rows(unit(z_MD) if normalise else wide(z_MD), num_views):
             found += (s_IN.argmax(dim=1) == own_I).sum()
         return found / (len(z_MD) // num_views)
 

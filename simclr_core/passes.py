@@ -6,7 +6,8 @@ block once more on the way back: the same numbers, for about a third more time. 
 loss and its gradient by embedding, then each chunk once more with its share of that gradient. The
 loss is that of the whole batch, but batch norm sees a chunk at a time.
 
-Both visit some layers twice; batch norm's running statistics are moved once.
+Both visit some layers twice; batch norm's running statistics are moved once: by recomputation with
+each batch, by gradient caching with each chunk, hence more often.
 
 Shape suffixes: B images, M = V B views (rows i, i + B, ... show one image), D embedding.
 """
@@ -31,14 +32,16 @@ def recomputed(block: nn.Module, x: Tensor) -> Tensor:
     return y
 
 
+def batch_norms(network: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:  # pyright: ignore[reportPrivateUsage]
+    """Its batch norm layers, of images or vectors."""
+    base = nn.modules.batchnorm._BatchNorm  # pyright: ignore[reportPrivateUsage] # noqa: SLF001 -- of all dimensions
+    return [module for module in network.modules() if isinstance(module, base)]
+
+
 @contextmanager
 def still_statistics(network: nn.Module) -> Generator[None]:
     """Within it batch norm norms by the batch, as in training, and moves no running statistic."""
-    norms = [
-        module
-        for module in network.modules()
-        if isinstance(module, nn.modules.batchnorm._BatchNorm)  # pyright: ignore[reportPrivateUsage] # noqa: SLF001 -- the base of all dimensions
-    ]
+    norms = batch_norms(network)
     # A momentum of 0 keeps what is there; without statistics autograd would keep other tensors.
     before = [(norm.momentum, int(norm.num_batches_tracked or 0)) for norm in norms]
     for norm in norms:
@@ -68,8 +71,12 @@ def cached(
     """
     rows = torch.arange(len(x), device=x.device).view(-1, num_images)
     parts = [part.flatten() for part in rows.split(chunk, dim=1)]
+    found: list[Tensor] = []
+    began: list[tuple[Tensor, Tensor | None]] = []
     with torch.no_grad(), still_statistics(modules), precision():
-        found = [network(x[part]) for part in parts]
+        for part in parts:
+            began.append(_global_chance(x.device))
+            found.append(network(x[part]))
     z_MD = found[0].new_empty(len(x), found[0].shape[1])
     for part, z in zip(parts, found, strict=True):
         z_MD[part] = z
@@ -77,8 +84,22 @@ def cached(
     with precision():
         value = loss(z_MD)
     [gradient_MD] = torch.autograd.grad(value, z_MD)
-    for part in parts:
+    for part, chance in zip(parts, began, strict=True):
+        _go_back_to(chance, x.device)  # what a part of the user's own drops, it drops again
         with precision():
             z = network(x[part])
         z.backward(gradient_MD[part])
     return value.detach(), z_MD.detach()
+
+
+def _global_chance(device: torch.device) -> tuple[Tensor, Tensor | None]:
+    """Where torch's global generators stand."""
+    cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+    return torch.get_rng_state(), cuda
+
+
+def _go_back_to(chance: tuple[Tensor, Tensor | None], device: torch.device) -> None:
+    cpu, cuda = chance
+    torch.set_rng_state(cpu)
+    if cuda is not None:
+        torch.cuda.set_rng_state(cuda, device)

@@ -21,10 +21,11 @@ from simclr_core.losses import CrossEntropy, Labelled, NTXent
 from simclr_core.matching import contrastive_accuracy, contrastive_entropy
 from simclr_core.observer import Curve, Observer
 from simclr_core.on_the_way import KNN, POINTS, NeighboursOnTheWay
+from simclr_core.own import files_of
 from simclr_core.pairs import another, with_wrong_positives
 from simclr_core.passes import cached
 from simclr_core.random_encoder import estimate_statistics
-from simclr_core.seeds import generator, global_chance, global_state, restore_global
+from simclr_core.seeds import generator, global_chance
 from simclr_core.views import draw_views
 
 _TOLD = 200
@@ -69,7 +70,8 @@ def pretrain(
 
     With `checkpoints` it goes on from the last one and leaves others on its way, one more where the
     observer says stop: what comes out, the curve told to the observer included, has the bits of a
-    training without a break (on a CPU; `pairs_per_second` is wall time).
+    training without a break (on a CPU; `pairs_per_second` is wall time). With a part of the user's
+    own, whose memory no checkpoint holds, it begins anew.
 
     Raises:
         ConfigurationError: the batch is larger than the data set, or the device is not here.
@@ -130,6 +132,11 @@ class _Training:
         self._device = torch.device(execution.resolved_device)
         self._labels: Tensor | None = None
         if isinstance(config.loss, Labelled):
+            if not dataset.labels_known:
+                raise ConfigurationError(
+                    f"loss: {config.loss.kind} needs the labels of training images, and "
+                    f"{dataset.name} has none; hand them over, or take a loss without labels"
+                )
             _check_classes(config, dataset)
             images, labels, _ = dataset.labelled("fit")
             self._labels = labels.to(self._device)
@@ -137,7 +144,7 @@ class _Training:
             images = dataset.pretraining_images()
         self._images = images.to(self._device)
         self.num_images = len(images)
-        self._size = dataset.size
+        self._size, self._num_classes = dataset.size, dataset.num_classes
         self._steps_per_epoch = len(self._images) // config.batch_size
         if not self._steps_per_epoch:
             raise ConfigurationError(
@@ -167,8 +174,10 @@ class _Training:
         self._resumed_at: list[int] = []
         self.earlier_seconds = 0.0
         """Of the processes before this one, up to the checkpoints that were gone on from."""
+        # What a part of the user's own remembers of a training is in no state of ours.
+        own = any(True for _ in files_of(config.model_dump(mode="json")))
         self._keeper = Keeper(
-            checkpoints,
+            None if own else checkpoints,
             identity(config, dataset.fingerprint, execution),
             execution.checkpoint_seconds,
         )
@@ -224,8 +233,7 @@ class _Training:
     def _state(self, done: int) -> dict[str, Any] | None:
         """All that the rest of the training depends on; None where it is already lost.
 
-        The trainer's chance needs no place here: it depends on seeds, epoch and image alone. What a
-        part of the user's own draws comes from the global generators.
+        Chance needs no place here: it depends on seeds, epoch and image alone.
         """
         if not self._divergence.numbers():
             return None
@@ -239,7 +247,6 @@ class _Training:
             "rows": self._rows,
             "neighbours": self._curve.asked_with,
             "collapse": self._collapse.state(),
-            "global_chance": global_state(),
         }
 
     def _go_on(self) -> int:
@@ -252,7 +259,6 @@ class _Training:
         self._head.load_state_dict(state["head"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._collapse.restore(state["collapse"], self._device)
-        restore_global(state["global_chance"])
         self._resumed_at = [*state["resumed_at"], done]
         self.earlier_seconds = state["seconds"]
         for step, values in state["rows"].items():
@@ -309,8 +315,12 @@ class _Training:
         if isinstance(loss, Labelled):
             assert self._labels is not None
             labels_N = self._labels[index.to(self._device)]
-            if shuffled:
-                labels_N = labels_N[another(len(index), seed, step).to(self._device)]
+            if isinstance(loss, CrossEntropy) and z_MD.shape[1] != self._num_classes:
+                raise ConfigurationError(_CLASSES.format(z_MD.shape[1], self._num_classes))
+            views = range(num_views)
+            if shuffled:  # another image's label for each view, and another one's for its partner
+                apart = [another(len(index), seed, step, v + 1).to(self._device) for v in views]
+                return loss(z_MD, torch.cat([labels_N[others] for others in apart]))
             return loss(z_MD, labels_N.repeat(num_views))
         if shuffled:
             z_MD = with_wrong_positives(z_MD, num_views, seed, step)
@@ -323,9 +333,10 @@ class _Training:
         loss, num_views = self._config.loss, len(z_MD) // self._config.batch_size
         if isinstance(loss, CrossEntropy):
             return {}
-        found = {"contrastive_accuracy": float(contrastive_accuracy(z_MD, num_views))}
+        normalise: bool = getattr(loss, "normalise", True)
+        accuracy = contrastive_accuracy(z_MD, num_views, normalise=normalise)
+        found = {"contrastive_accuracy": float(accuracy)}
         if (temperature := getattr(loss, "temperature", None)) is not None:
-            normalise: bool = getattr(loss, "normalise", True)
             entropy = contrastive_entropy(z_MD, temperature, num_views, normalise=normalise)
             found["contrastive_entropy"] = float(entropy)
         return found
@@ -335,11 +346,15 @@ class _Training:
         return self._peak * share
 
 
+_CLASSES = (
+    "head.output: must be the number of classes under loss cross_entropy, got {} outputs for {} "
+    "classes; set head.output"
+)
+
+
 def _check_classes(config: Config, dataset: Dataset) -> None:
-    """Whether a classifier has as many outputs as the data have classes."""
-    outputs = getattr(config.head, "output", config.encoder.num_features)
-    if isinstance(config.loss, CrossEntropy) and outputs != dataset.num_classes:
-        raise ConfigurationError(
-            f"head.output: must be the number of classes under loss cross_entropy, got {outputs} "
-            f"for the {dataset.num_classes} classes of {dataset.name}; set head.output"
-        )
+    """Whether a classifier has as many outputs as the data have classes, where that is known."""
+    outputs = config.encoder.num_features if config.head.kind == "none" else None
+    outputs = getattr(config.head, "output", outputs)
+    if isinstance(config.loss, CrossEntropy) and outputs not in (None, dataset.num_classes):
+        raise ConfigurationError(_CLASSES.format(outputs, dataset.num_classes))

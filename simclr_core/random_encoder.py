@@ -8,6 +8,7 @@ from torch import nn
 from simclr_core.config import Config
 from simclr_core.execution import Execution, autocast
 from simclr_core.images import Images
+from simclr_core.passes import batch_norms
 from simclr_core.seeds import generator
 
 _BATCH = 512
@@ -23,7 +24,7 @@ def estimate_statistics(
     """
     rng = generator(config.seed_of("initialisation"), "statistics")
     order = torch.randperm(len(images), generator=rng)
-    norms = [module for module in encoder.modules() if isinstance(module, nn.BatchNorm2d)]
+    norms = batch_norms(encoder)
     if not norms:
         return
     kept = [norm.momentum for norm in norms]

@@ -58,6 +58,13 @@ class ReadOuts(Frozen):
             raise PydanticCustomError(
                 "disagreement", "permuted_labels needs a probe to fit, got probe null", {}
             )
+        named = [labelled(fraction) for fraction in self.label_fractions]
+        if len(set(named)) < len(named):
+            raise PydanticCustomError(
+                "disagreement",
+                "label_fractions must differ in their names, got {named}",
+                {"named": ", ".join(named)},
+            )
         if self.label_fractions and not isinstance(self.probe, ChoosingProbe):
             raise PydanticCustomError(
                 "disagreement",

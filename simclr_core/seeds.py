@@ -2,9 +2,8 @@
 
 import hashlib
 import random
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
@@ -67,31 +66,6 @@ def global_chance(seed: int, *stream: str | int) -> Generator[None]:
         finally:
             random.setstate(python)
             np.random.set_state(numpy)  # noqa: NPY002
-
-
-def global_state() -> dict[str, Any]:
-    """Where the global generators of torch, numpy and Python stand: plain values and tensors."""
-    numpy: Any = np.random.get_state()  # noqa: NPY002 -- what users' files draw from
-    name, keys, place, has_gauss, cached = numpy
-    version, internal, gauss = random.getstate()
-    cuda = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
-    return {
-        "torch": torch.get_rng_state(),
-        "cuda": cuda,
-        "numpy": [name, keys.tolist(), int(place), int(has_gauss), float(cached)],
-        "python": [version, list(internal), gauss],
-    }
-
-
-def restore_global(state: Mapping[str, Any]) -> None:
-    """Puts the global generators where `global_state` found them."""
-    torch.set_rng_state(state["torch"])
-    if state["cuda"] is not None and torch.cuda.is_available():
-        torch.cuda.set_rng_state(state["cuda"])
-    name, keys, *rest = state["numpy"]
-    np.random.set_state((name, np.array(keys, dtype=np.uint32), *rest))  # noqa: NPY002
-    version, internal, gauss = state["python"]
-    random.setstate((version, tuple(internal), gauss))
 
 
 def _state(seed: int, *stream: str | int) -> int:

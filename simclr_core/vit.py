@@ -1,4 +1,6 @@
-"""Vision transformers (Dosovitskiy et al. 2021), named as timm names them: state dicts fit both ways.
+"""Vision transformers (Dosovitskiy et al. 2021), named as timm names them.
+
+State dicts fit both ways; under mean pooling with timm's form without `fc_norm`.
 
 Shape suffixes: B images of side S, T tokens (patches, and the class token where there is one), D
 the length of a token, K heads.

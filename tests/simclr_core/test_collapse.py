@@ -11,7 +11,7 @@ from interrupted import EACH_STEP, Memory, pictures, sat
 from made_trials import NO_CURVE, Listener, trained
 from torch import Tensor
 
-from simclr_core.collapse import CollapseWatch, effective_rank
+from simclr_core.collapse import CollapseWatch, rank_of_directions
 from simclr_core.errors import Diverged
 from simclr_core.losses import NTXent
 from simclr_core.schedules import Constant, WarmupCosine
@@ -48,21 +48,21 @@ def test_the_rank_is_that_of_numpys_singular_values(shape: tuple[int, int]) -> N
     rng = torch.Generator().manual_seed(sum(shape))
     z = torch.randn(*shape, generator=rng) * torch.linspace(0.1, 3, shape[1]) + 0.3
 
-    assert effective_rank(z) == pytest.approx(numpys(z), rel=1e-6)
+    assert rank_of_directions(z) == pytest.approx(numpys(z), rel=1e-6)
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
 def test_one_point_has_rank_1_and_even_directions_their_number(scale: float) -> None:
     even = torch.eye(6).repeat(5, 1)
 
-    assert effective_rank(scale * torch.ones(50, 8)) == pytest.approx(1.0, abs=1e-6)
-    assert effective_rank(scale * even) == pytest.approx(6.0)
+    assert rank_of_directions(scale * torch.ones(50, 8)) == pytest.approx(1.0, abs=1e-6)
+    assert rank_of_directions(scale * even) == pytest.approx(6.0)
     # Uncentred: a point and its opposite lie on one line.
-    assert effective_rank(torch.cat([even[:1], -even[:1]])) == pytest.approx(1.0)
+    assert rank_of_directions(torch.cat([even[:1], -even[:1]])) == pytest.approx(1.0)
 
 
 def test_zeros_are_one_point_too() -> None:
-    assert effective_rank(torch.zeros(4, 3)) == 1.0
+    assert rank_of_directions(torch.zeros(4, 3)) == 1.0
 
 
 # ------------------------------------------------------------------------------- the two edges

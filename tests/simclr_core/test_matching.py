@@ -24,6 +24,14 @@ def test_accuracy_counts_first_views_whose_partner_is_nearest_of_the_other_side(
     assert len(told) > 1
 
 
+def test_without_normalising_accuracy_goes_by_inner_products() -> None:
+    # The second of the second views is longer than it is near.
+    z = torch.tensor([[1.0, 0], [10, 10], [1, 0.1], [10, 9]])
+
+    assert float(contrastive_accuracy(z)) == 1.0
+    assert float(contrastive_accuracy(z, normalise=False)) == 0.5
+
+
 def test_accuracy_is_one_when_both_views_are_equal_and_moves_no_gradient() -> None:
     z = embeddings(6).chunk(2)[0].repeat(2, 1).requires_grad_()
 

@@ -141,6 +141,21 @@ def test_with_batch_norm_chunks_are_the_loss_of_all_with_statistics_by_chunk() -
     assert equal_states(dict(one[1].named_buffers()), dict(other[1].named_buffers()))
 
 
+def test_what_a_network_drops_in_the_first_pass_it_drops_in_the_second() -> None:
+    torch.manual_seed(1)
+    network = nn.Sequential(nn.Linear(5, 64), nn.Dropout(0.5), nn.Linear(64, 4)).double()
+    x, seen = embeddings(6), list[Tensor]()
+
+    def watched(x: Tensor) -> Tensor:
+        seen.append(network(x))
+        return seen[-1]
+
+    cached(watched, network, x, NTXent(), 6, 2, nullcontext)
+
+    for first, second in zip(seen[:3], seen[3:], strict=True):
+        torch.testing.assert_close(first, second.detach())
+
+
 def test_a_chunk_as_large_as_the_batch_is_the_batch() -> None:
     whole, one_chunk = (trained({**TEN, "gradient_cache": c}) for c in (None, 40))
 

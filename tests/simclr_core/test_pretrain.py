@@ -29,6 +29,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 
 from simclr_core.chance import Chance
+from simclr_core.data import Dataset
 from simclr_core.errors import ConfigurationError, Diverged
 from simclr_core.pretrain import pretrain
 from simclr_core.views import draw_views
@@ -258,9 +259,17 @@ def test_a_classifier_has_as_many_outputs_as_classes_or_says_so() -> None:
         trained({"loss": {"kind": "cross_entropy"}})
 
     assert str(told.value) == (
-        "head.output: must be the number of classes under loss cross_entropy, got 8 for the 10 "
-        "classes of textures; set head.output"
+        "head.output: must be the number of classes under loss cross_entropy, got 8 outputs for 10 "
+        "classes; set head.output"
     )
+
+
+@pytest.mark.parametrize("changes", LABELLED, ids=str)
+def test_a_loss_with_labels_says_so_where_the_data_have_none(changes: dict[str, Any]) -> None:
+    unlabelled = Dataset.of(random_pictures(60), name="mine")
+
+    with pytest.raises(ConfigurationError, match="needs the labels of training images, and mine"):
+        trained({**changes, "data": {"kind": "textures"}, "batch_size": 20}, unlabelled)
 
 
 def test_global_generators_play_no_part_and_are_not_moved() -> None:

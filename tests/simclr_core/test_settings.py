@@ -183,6 +183,24 @@ def test_settings_are_not_changed_by_being_checked() -> None:
             ),
         ),
         (
+            {"loss": {"kind": "sup_con"}, "readouts.part": "validation"},
+            (
+                "readouts.part: must be test under loss sup_con: the encoder has seen the labels that "
+                "the probe's l2 would be chosen by, got validation"
+            ),
+        ),
+        (
+            {"loss": {"kind": "sup_con"}, "readouts.label_fractions": [0.1]},
+            (
+                "readouts.label_fractions: must be empty under loss sup_con, whose encoder has seen "
+                "more labels, got [0.1]"
+            ),
+        ),
+        (
+            {"readouts.label_fractions": [0.5, 0.5000001]},
+            "readouts: label_fractions must differ in their names, got @50%, @50%",
+        ),
+        (
             {"views.num_views": 3, "loss": {"kind": "nt_logistic"}},
             "views.num_views: must be 2, since loss nt_logistic takes two views, got 3",
         ),
