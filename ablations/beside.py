@@ -7,7 +7,7 @@ from typing import Any
 from ablations.settings import Setting
 from sweeps.axes import AnyAxis, Levels, OrderedPairs, Paired
 
-_WITH_PARTS = ("views", "encoder", "head", "loss", "optimizer", "schedule")
+_WITH_PARTS = ("views", "encoder", "head", "loss", "optimizer", "schedule", "readouts")
 """The fields of a configuration in which a part of the user's own may stand."""
 
 

@@ -28,7 +28,7 @@ def conform(file: Path, *, as_json: bool) -> int:
         UsageError: no such file, no Python, an error while it is executed, nothing to examine.
     """
     print(  # noqa: T201 -- stderr, without markup
-        f"ablate: {file} is Python and is executed by this command; no other executes code of yours",
+        f"ablate: {file} is Python and is executed by this command",
         file=sys.stderr,
     )
     with _executed(file) as names:

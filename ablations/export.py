@@ -19,6 +19,7 @@ from ablations.trial import UNREADABLE, WEIGHTS
 from simclr_core.config import Config
 from simclr_core.encoders import AnyEncoder, ResNet
 from simclr_core.features import state_hash
+from simclr_core.own_parts import FileEncoder
 from simclr_core.pixels import Pixels
 from sweeps.launches import load_plan, studies
 from sweeps.nearest import did_you_mean
@@ -81,6 +82,12 @@ def loading_lines(encoder: AnyEncoder, file: str, size: int) -> tuple[str, ...]:
     load = f"model.load_state_dict(torch.load({file!r}, weights_only=True))"
     if network is not None:
         return ("import torch", "import torchvision", *network, load, "model.eval()")
+    if isinstance(encoder, FileEncoder):
+        return (
+            "import torch",
+            f"# model = {encoder.name}(...) of your own file, kept beside the trial's record",
+            load,
+        )
     fields = encoder.model_dump(exclude_defaults=True)
     words = ", ".join(f"{n}={v!r}" for n, v in fields.items() if v is not None)
     return (
@@ -155,7 +162,8 @@ def _measured(store: Store, key: str) -> tuple[TrialRecord, bytes]:
         weights = file.read_bytes()
         state = torch.load(io.BytesIO(weights), map_location="cpu", weights_only=True)
         config = Config.model_validate(last.config)
-        config.encoder.build(0, config.data.size).load_state_dict(state)
+        if not isinstance(config.encoder, FileEncoder):  # a file of the user's is not executed here
+            config.encoder.build(0, config.data.size).load_state_dict(state)
     except FileNotFoundError as error:
         raise UsageError(
             f"the store keeps no weights of trial {key}: it ran with --keep none, or they were"

@@ -22,7 +22,8 @@ class Executed(NamedTuple):
 def executed(plan: Plan, artifacts: Mapping[str, frozenset[str]]) -> list[Executed]:
     """The files that running this plan would execute, each once, in the order of the trials.
 
-    Where an encoder is at hand, or nothing is trained, only the encoder's own file is.
+    Where an encoder is at hand, or nothing is trained, only the encoder's own file and those of the
+    read-outs are.
     """
     here = artifacts.get(ENCODER, frozenset())
     found: dict[Executed, None] = {}
@@ -30,7 +31,7 @@ def executed(plan: Plan, artifacts: Mapping[str, frozenset[str]]) -> list[Execut
         at_hand = bool(trial.stages) and trial.stages[0].key in here and not trial.anew
         trains = trial.config["epochs"] > 0 and not at_hand
         for part in files_of(trial.config):
-            if trains or part.field == "encoder":
+            if trains or part.field.partition(".")[0] in ("encoder", "readouts"):
                 one = Executed(part.settings["path"], part.settings["sha256"])
                 found.setdefault(one)
     return list(found)

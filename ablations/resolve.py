@@ -35,7 +35,7 @@ from sweeps.plan import Resolved
 from sweeps.sweep import Cell, Companion, Sweep, apply
 
 
-def companions(scale: ScaleName, arm: str | None) -> Iterator[Companion]:
+def companions(scale: ScaleName, arm: str | None, *, probed: bool) -> Iterator[Companion]:
     """What every study has without saying so; its controls go with `arm`, or the first one run."""
     cells: Literal["first"] | tuple[str] = "first" if arm is None else (arm,)
     yield Companion(name=FLOOR, role="floor", set={"epochs": 0})
@@ -43,7 +43,9 @@ def companions(scale: ScaleName, arm: str | None) -> Iterator[Companion]:
         pixels = {"kind": "pixels", "side": PIXEL_SIDES[scale]}
         raw = {"encoder": pixels, "epochs": 0}
         yield Companion(name=PIXELS, role="reference", set=raw, num_seeds=1)
-    permuted = {"readouts.permuted_labels": PERMUTATIONS}
+    # Where the arms have no probe, the control has the default one.
+    probe = {} if probed else {"readouts.probe": {"kind": "logistic"}}
+    permuted = {**probe, "readouts.permuted_labels": PERMUTATIONS}
     yield Companion(name=CONTROL, role="control", set=permuted, cells=cells, num_seeds=1)
     if scale != "smoke":
         wrong = {"shuffled_positives": True}
@@ -51,6 +53,9 @@ def companions(scale: ScaleName, arm: str | None) -> Iterator[Companion]:
             name=SHUFFLED, role="control", set=wrong, cells=cells, num_seeds=SHUFFLED_SEEDS
         )
 
+
+NO_ACCURACIES = ("alignment", "uniformity", "effective_rank")
+"""Values that are recorded and that no study can be judged by."""
 
 LABELS = "labels: train"
 """What the name of a cell says whose encoder has seen labels of training images."""
@@ -98,7 +103,13 @@ class Composed:
             base=self.base,
             axes=self.axes,
             design=self.study.design,
-            companions=tuple(companions(self.scale, arm if not only or arm in only else None)),
+            companions=tuple(
+                companions(
+                    self.scale,
+                    arm if not only or arm in only else None,
+                    probed=self.base["readouts"].get("probe") is not None,
+                )
+            ),
             seeds=seeds or self.seeds,
             only=only,
         )
@@ -174,10 +185,13 @@ class Composed:
 
     def _refuse_unmeasured_metric(self, cell: Cell, config: Config) -> None:
         # A study whose trials cannot have its number would run for nothing.
-        names, metric = config.readouts.value_names(), self.study.metric
+        metric = self.study.metric
+        # The controls' rules are of accuracies in per cent.
+        every = config.readouts.value_names()
+        names = [n for n in every if n.removeprefix("validation_") not in NO_ACCURACIES]
         if cell.role != "control" and metric not in names:
             raise StudyError(
-                f"{self.written.file.place(('metric',))}: metric: must be a value that the "
+                f"{self.written.file.place(('metric',))}: metric: must be an accuracy that the "
                 f"read-outs of cell {cell.name!r} record, one of {', '.join(names)}; got {metric!r}"
             )
 

@@ -31,7 +31,7 @@ def written(values: Mapping[str, Any], place: Callable[[str], str]) -> list[Sett
 
 
 def _expanded(field: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and "kind" not in value:
+    if isinstance(value, dict) and value and "kind" not in value:
         for name, inner in value.items():
             yield from _expanded(f"{field}.{name}", inner)
     else:

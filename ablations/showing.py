@@ -152,7 +152,7 @@ def compute_line(of: "Compute") -> str:
         else f"{shown(of.total)} in all"
     )
     return (
-        f"pre-training: {of.encoders} encoders, {pair} for the two views of an image, {whole}; "
+        f"pre-training: {of.encoders} encoders, {pair} for the views of an image, {whole}; "
         "counted, not measured, without loss and read-outs"
     )
 

@@ -314,3 +314,31 @@ def test_a_name_that_is_taken_meanwhile_stays_as_it_is_and_nothing_else_is_left(
     assert "e.pt exists by now" in said.err
     assert (here / "e.pt").read_text() == "of another program"
     assert {path.name for path in here.iterdir()} == {"e.pt", "mine.yaml", "runs"}
+
+
+def test_a_file_of_the_users_own_is_not_executed_by_the_export(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "import torch\n\ndef f(seed):\n    return torch.nn.Sequential(torch.nn.Flatten())\n"
+    (here / "f.py").write_text(text)
+    ran = Ran.__new__(Ran)
+    ran.plan = the_plan(
+        written_study(
+            here, STUDY.replace(TINY, "{kind: file, path: f.py, name: f, num_features: 4}")
+        )
+    )
+    ran.store = Store(here / "runs")
+    ran.store.prepare()
+    save_plan(ran.store, ran.plan)
+    ran.trial = next(t for t in ran.plan.trials if t.cell == "crop" and t.seed == 0)
+    ran.key, ran.state = ran.trial.key, {"weight": torch.ones(2)}
+    keep_encoder(ran.store, ran.trial, ran.state)
+    ran.record()
+    (here / "f.py").write_text("open('executed', 'w')\n" + text)
+
+    said = called(capsys, "export", ran.key[:8], "--to", "encoder.pt")
+
+    assert said.code == 0, said.err
+    assert "f(...) of your own file, kept beside the trial's record" in said.out
+    assert torch.equal(torch.load(here / "encoder.pt", weights_only=True)["weight"], torch.ones(2))
+    assert not (here / "executed").exists()

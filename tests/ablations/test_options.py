@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from commands import Said, called, record_of, recorded, the_plan, written_study
+from commands import STUDY, Said, called, record_of, recorded, the_plan, written_study
 
 from ablations.errors import UsageError
 from ablations.request import parse_seeds, seeds_text
@@ -350,3 +350,39 @@ def test_the_version_is_that_of_the_project(capsys: pytest.CaptureFixture[str]) 
     said = called(capsys, "--version")
 
     assert (said.code, said.out) == (0, f"ablate {project['version']}\n")
+
+
+def test_a_part_that_is_off_by_default_is_switched_on_by_an_empty_mapping(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = written_study(here)
+
+    told = called(capsys, "plan", study, "--set", "readouts.geometry={}", "--json").json
+
+    assert told["trials"][0]["config"]["readouts"]["geometry"]["alpha"] == 2
+
+
+def test_a_study_without_a_probe_has_its_permuted_labels_under_the_default_one(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = written_study(here, STUDY.replace("name: mine\n", "name: mine\nmetric: knn_top1\n", 1))
+
+    told = called(capsys, "plan", study, "--set", "readouts.probe=null", "--json")
+
+    assert told.code == 0, told.err
+    probes = {t["role"]: t["config"]["readouts"]["probe"] for t in told.json["trials"]}
+    assert probes["arm"] is None
+    assert {t["config"]["readouts"]["permuted_labels"] for t in told.json["trials"]} == {0, 20}
+
+
+def test_a_study_is_not_judged_by_a_value_that_is_no_accuracy(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = written_study(
+        here, STUDY.replace("name: mine\n", "name: mine\nmetric: uniformity\n", 1)
+    )
+
+    said = called(capsys, "plan", study, "--set", "readouts.geometry={}")
+
+    assert said.code == 2
+    assert "metric: must be an accuracy that the read-outs of cell" in said.err

@@ -263,7 +263,7 @@ def test_paths_are_meant_from_the_study_wherever_a_part_stands_in_it() -> None:
         "data.path": ("x", "lab/x"),
         "data": ({"kind": "folder", "path": "x"}, {"kind": "folder", "path": "lab/x"}),
         "encoder": ({"kind": "file", "path": "/a.py"}, {"kind": "file", "path": "/a.py"}),
-        "readouts.path": ("a.py", "a.py"),
+        "readouts.path": ("a.py", "lab/a.py"),
     }
     settings = [Setting(field, value, "x:1") for field, (value, _) in given.items()]
     axes = (

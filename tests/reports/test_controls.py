@@ -235,6 +235,45 @@ def test_a_study_of_one_seed_leaves_shuffled_positives_open_and_says_why() -> No
     assert states(within)[SHUFFLED] is State.PASSED
 
 
+def test_shuffled_positives_that_failed_on_one_arm_are_not_forgotten_for_another() -> None:
+    whole = made(floor=FLOORS, shuffled={0: UP[0], 1: UP[1]})
+    again, planned = list(whole.records), list(whole.planned)
+    for old in [r for r in whole.records if r.cell == SHUFFLED]:
+        key = f"other-{old.key}"
+        low = {"top1": FLOORS[old.seed] - 5.0}
+        changes = {"key": key, "values": low, "levels": {"arm": "another"}}
+        again.append(old.model_copy(update=changes))
+        [mine] = [p for p in whole.planned if p.key == old.key]
+        planned.append(mine.model_copy(update={"key": key}))
+    both = whole.model_copy(update={"records": tuple(again), "planned": tuple(planned)})
+
+    assert states(both)[SHUFFLED] is State.FAILED
+    assert "another, each image paired" in detail(both, SHUFFLED)
+
+
+def test_with_two_seeds_a_control_that_learnt_is_open_and_has_not_passed() -> None:
+    # Student's quantile at 0.1 % and one degree is 318: a bound that nothing could exceed.
+    found = evidence(
+        {"a": [4.0, 1.0], "b": [0.0, 0.5]},
+        claims=(beats("a", "b"),),
+        floor=[-30.0, -31.0],
+        shuffled={0: 4.0, 1: 1.0},
+    )
+
+    assert states(found)[SHUFFLED] is State.MISSING
+    assert "too few seeds to tell" in detail(found, SHUFFLED)
+
+
+def test_shuffled_positives_are_open_while_one_of_them_has_no_number() -> None:
+    whole = made(floor=FLOORS, shuffled={0: -30.0, 1: -31.0})
+    [key] = [r.key for r in whole.records if r.cell == SHUFFLED and r.seed == 1]
+    part = whole.model_copy(update={"records": tuple(r for r in whole.records if r.key != key)})
+
+    assert states(whole)[SHUFFLED] is State.PASSED
+    assert states(part)[SHUFFLED] is State.MISSING
+    assert "seed 1 has no number yet" in detail(part, SHUFFLED)
+
+
 def test_shuffled_positives_without_a_number_or_a_partner_have_not_passed() -> None:
     assert states(made(floor=FLOORS, shuffled={0: None, 1: -30.0}))[SHUFFLED] is State.FAILED
     alone = made(floor=FLOORS, shuffled={7: -30.0})
