@@ -236,8 +236,7 @@ class CrossEntropy(Frozen):
     def __call__(
         self, z_MD: Float[Tensor, "M D"], labels_M: Int64[Tensor, " M"]
     ) -> Float[Tensor, ""]:
-        with torch.autocast(z_MD.device.type, enabled=False):
-            return F.cross_entropy(wide(z_MD), labels_M)
+        return F.cross_entropy(wide(z_MD), labels_M)
 
     def collapsed_value(self, num_views: int) -> float:  # noqa: ARG002 -- the family's form
         """Not a number: what one point for all images costs depends on the classes' shares."""

@@ -49,7 +49,7 @@ def test_pages_tell_how_much_is_proven_as_it_was_last_counted(page: str) -> None
     assert set(re.findall(r"(\d+) properties", text)) <= {counted}
 
 
-@pytest.mark.parametrize("living", LIVING, ids=lambda living: living.old)
+@pytest.mark.parametrize("living", LIVING, ids=lambda living: f"{living.old} -> {living.new}")
 def test_a_mutant_that_may_live_is_one_of_code_that_still_stands(living: Living) -> None:
     lines = (ROOT / "simclr_core" / living.file).read_text("utf-8").splitlines()
 

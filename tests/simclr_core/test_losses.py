@@ -22,6 +22,7 @@ from simclr_core.losses import (
     SupCon,
 )
 from simclr_core.matching import contrastive_accuracy
+from simclr_core.settings import mistakes
 
 TEMPERATURES = (0.05, 0.1, 0.5, 1.0)
 
@@ -280,3 +281,15 @@ def test_under_autocast_each_loss_is_that_of_fp32(loss: Any) -> None:
 
     assert value.dtype == torch.float32
     assert value.item() == pytest.approx(loss(z.double(), *labels).item(), rel=1e-5)
+
+
+def test_the_defaults_are_those_that_the_paper_and_khosla_name() -> None:
+    assert (NTXent().temperature, SupCon().temperature) == (0.1, 0.1)
+    assert NTLogistic().temperature in (0.1, 0.2, 0.5, 1.0)  # appendix B.10's
+    assert MarginTriplet().margin in (0, 0.4, 0.8, 1.6)
+
+
+def test_a_margin_lies_between_what_similarities_span() -> None:
+    for margin in (-0.1, 2.1):
+        [found] = mistakes({"loss": {"kind": "margin_triplet", "margin": margin}})
+        assert found.field == "loss.margin"

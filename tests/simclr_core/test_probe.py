@@ -1,11 +1,13 @@
 """The linear probe against scikit-learn's logistic regression, where fitting is easy and hard."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
+from pydantic import ValidationError
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, top_k_accuracy_score
 from torch import Tensor
@@ -135,6 +137,34 @@ def test_a_fit_out_of_steps_says_so() -> None:
     assert fitted.iterations == 1
     choice = LogisticProbe(max_iterations=1, l2=(1e-4, 1e-3)).choose(case, case, CLASSES)
     assert choice.unconverged == [1e-3, 1e-4]
+
+
+@pytest.mark.parametrize("scale", [0.01, 1.0, 30.0])
+def test_the_gradient_that_is_told_is_autograds_in_the_features_own_unit(scale: float) -> None:
+    case = made("overlapping")
+    x = scale * case.x
+
+    fitted = LogisticProbe(max_iterations=2).fit(x, case.y, CLASSES, 1.0)
+
+    w = fitted.weights_CE.clone().requires_grad_()
+    logits = x @ w[:, :-1].T + w[:, -1]
+    loss = F.cross_entropy(logits, case.y, reduction="sum") + 0.5 * w[:, :-1].square().sum()
+    [gradient] = torch.autograd.grad(loss, w)
+    unit = 200 * x.square().mean().sqrt()
+    assert fitted.gradient == pytest.approx(float(gradient.abs().max() / unit), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *({"l2": values} for values in ((), (0.0,), (-1.0,), (math.inf,), (math.nan,))),
+        *({"tolerance": value} for value in (0.0, -1.0, math.inf, math.nan)),
+        *({"max_iterations": value} for value in (0, -1)),
+    ],
+)
+def test_a_number_outside_its_range_is_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match=next(iter(settings))):
+        LogisticProbe(**settings)
 
 
 def test_the_choice_is_the_best_on_the_validation_part_fitted_on_the_other() -> None:
