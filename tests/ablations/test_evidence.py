@@ -123,6 +123,17 @@ def test_a_study_that_chooses_settings_names_a_validation_value_and_says_that_it
     assert all("the test part unread" in found["readouts.part"] for found in deviations)
 
 
+def test_what_supervised_cells_do_otherwise_is_told_at_paper_scale() -> None:
+    told = told_of("supervised", scale="paper")
+
+    arms = [cell for cell in told.cells if cell.role == "arm"]
+    assert len(arms) == 5
+    for arm in arms:
+        fields = {deviation.field for deviation in arm.deviations}
+        assert {"loss.labels", "views", "readouts", "optimizer"} <= fields, arm.name
+        assert "readouts.probe" not in fields
+
+
 def test_parameters_that_the_paper_does_not_give_are_named_at_each_scale() -> None:
     cells = {cell.name: cell for cell in told_of("compositions", scale="paper").cells}
 

@@ -13,7 +13,6 @@ import multiprocessing
 import os
 import random
 import resource
-import shutil
 import sys
 import tempfile
 import time
@@ -24,9 +23,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from proof.living import LIVING
+from proof.mutate import copied
 
 ROOT = Path(__file__).resolve().parents[2]
-COPIED = ("simclr_core", "reports", "tests", "pyproject.toml")
 
 SEED, MOST = 2002, 75
 """Of the draw, and how many mutants of a module it holds: 300 in all."""
@@ -104,7 +103,7 @@ def outcomes(file: str, drawn: list[tuple[Change, str]]) -> Iterator[Outcome]:
     """
     sys.dont_write_bytecode = True  # two mutants of one second and size would share it
     with tempfile.TemporaryDirectory() as folder:
-        lanes = [_copied(Path(folder) / str(lane)) for lane in range(LANES)]
+        lanes = [copied(Path(folder) / str(lane)) for lane in range(LANES)]
         for tests in DRAWN[file]:
             process = _asked(lanes[0], tests)
             process.join()
@@ -154,17 +153,6 @@ def rows() -> Iterator[tuple[str, str, int, str]]:
             f"red: {len(alive)} live" if alive else "green",
         )
         yield from ((str(one), "", 1, "red: no test noticed") for one in alive)
-
-
-def _copied(lane: Path) -> Path:
-    lane.mkdir()
-    for name in COPIED:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, lane / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy2(source, lane / name)
-    return lane
 
 
 def _asked(lane: Path, tests: str) -> BaseProcess:

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ABREAST = 2
 """Copies of the tree in which faults are tried at a time."""
 
-COPIED = ("simclr_core", "tests", "pyproject.toml")
+COPIED = ("simclr_core", "reports", "tests", "pyproject.toml")
 
 
 def planted(text: str, mutant: Mutant) -> str:
@@ -63,7 +63,7 @@ def outcomes() -> Iterator[tuple[str, bool, str]]:
     with tempfile.TemporaryDirectory() as folder:
         copies: SimpleQueue[Path] = SimpleQueue()
         for number in range(ABREAST):
-            copies.put(_copied(Path(folder) / str(number)))
+            copies.put(copied(Path(folder) / str(number)))
 
         def judged(mutant: Mutant) -> tuple[str, bool, str]:
             copy = copies.get()
@@ -80,7 +80,8 @@ def outcomes() -> Iterator[tuple[str, bool, str]]:
             yield from pool.map(judged, MUTANTS)
 
 
-def _copied(copy: Path) -> Path:
+def copied(copy: Path) -> Path:
+    """A copy of what the trainer's tests need, in a folder of its own."""
     for name in COPIED:
         source = ROOT / name
         if source.is_dir():

@@ -272,3 +272,13 @@ def test_what_is_lost_is_not_kept_as_a_checkpoint(monkeypatch: pytest.MonkeyPatc
         sat({}, until=100, memory=memory, execution=EACH_STEP)
 
     assert len(memory.saved) == 2
+
+
+@pytest.mark.parametrize("value", [math.nan, 3.0])
+def test_where_nothing_could_be_judged_nothing_is_said(value: float) -> None:
+    # A loss whose collapsed value is not known, and a training that ends within its first epoch.
+    watch = CollapseWatch(lambda _: value, 2 if math.isnan(value) else 9, 0)
+    for done in (1, 2, 3, 4):
+        watch.see(done, torch.tensor(1.0), torch.eye(4))
+
+    assert watch.facts() == {}

@@ -18,6 +18,7 @@ from made_trials import (
     textures,
     trained,
 )
+from torch import nn
 
 from simclr_core.pretrain import pretrain
 
@@ -47,6 +48,17 @@ def test_its_statistics_are_those_of_the_training_images(monkeypatch: pytest.Mon
     torch.testing.assert_close(whole["bn1.running_mean"], x_cn.mean(1), rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(whole["bn1.running_var"], x_cn.var(1), rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(in_parts["bn1.running_mean"], x_cn.mean(1), rtol=1e-4, atol=1e-6)
+
+
+def test_batch_norm_of_vectors_has_statistics_too() -> None:
+    config, dataset = small_config({"epochs": 0}), textures()
+    encoder = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(3 * 32 * 32))
+    images = dataset.pretraining_images()
+
+    module.estimate_statistics(config, encoder, images, 32, HERE)
+
+    x = images.centre_squares(torch.arange(len(images)), 32).flatten(1)
+    torch.testing.assert_close(encoder[1].running_mean, x.mean(0), rtol=1e-4, atol=1e-5)
 
 
 def test_images_in_the_order_of_their_classes_are_shuffled_for_the_statistics(

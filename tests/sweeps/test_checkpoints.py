@@ -2,15 +2,12 @@
 
 import json
 import multiprocessing
-import resource
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from full_disk import files_of_at_most
 from toy_trials import toy_plan, toy_sweep
 
 from sweeps import Outcome, Plan, Ran, RunSettings, Store, TrialContext, TrialRecord, run_here
@@ -220,20 +217,8 @@ def test_a_torn_one_is_told_and_the_stage_starts_anew(
     assert "the stage starts anew" in log
 
 
-@contextmanager
-def _files_of_at_most(size: int) -> Iterator[None]:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, old)
-
-
 def test_a_full_disk_is_told_once_and_the_trial_goes_on(store: Store, small_plan: Plan) -> None:
-    with _files_of_at_most(100_000):
+    with files_of_at_most(100_000):
         ran = run(store, small_plan, size=200_000)
 
     record = record_of(store, ran)
@@ -246,7 +231,7 @@ def test_a_full_disk_is_told_once_and_the_trial_goes_on(store: Store, small_plan
 def test_a_full_disk_leaves_what_was_saved_before(store: Store, small_plan: Plan) -> None:
     broken_off(store, small_plan, 2)
 
-    with _files_of_at_most(100_000):
+    with files_of_at_most(100_000):
         broken_off(store, small_plan, 4, size=200_000)
 
     assert checkpoints(store) == [file_of(store, small_plan).name]

@@ -4,18 +4,15 @@ import errno
 import json
 import multiprocessing
 import os
-import resource
 import shutil
-import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from full_disk import files_of_at_most
 from made_records import commit, made_record
 
 from sweeps import Plan, Store, StoreError
@@ -130,24 +127,11 @@ def test_a_record_that_was_written_anew_is_read_anew(half_done: Store, small_pla
         assert (summary.state, summary.attempt) == ("failed", 1)
 
 
-@contextmanager
-def _files_of_at_most(size: int) -> Iterator[None]:
-    """The disk is full, as the kernel says it: writes end half-way with an error."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, old)
-
-
 def test_a_full_disk_is_one_sentence_and_nothing_is_torn(store: Store, small_plan: Plan) -> None:
     commit(store, small_plan.trials[1])
     before = files(store.trials)
 
-    with _files_of_at_most(300), pytest.raises(StoreError) as caught:
+    with files_of_at_most(300), pytest.raises(StoreError) as caught:
         commit(store, small_plan.trials[0])
 
     assert str(caught.value).startswith("the disk is full: ")
