@@ -18,26 +18,8 @@ BASE = "a field of the optimisers' common base, which each of them sets anew"
 LIVING: tuple[Living, ...] = (
     Living(
         "contrast.py",
-        "bounded = unit and 2 / temperature < _CONSTANT_SHIFT",
-        "bounded = unit and 3 / temperature < _CONSTANT_SHIFT",
-        SPEED,
-    ),
-    Living(
-        "contrast.py",
-        "bounded = unit and 2 / temperature < _CONSTANT_SHIFT",
+        "bounded = unit and 1 / temperature < _BOUNDED",
         "bounded = None",
-        SPEED,
-    ),
-    Living(
-        "contrast.py",
-        '_BLOCKS = {"cpu": (512, 1024), "gpu": (4096, 4096)}',
-        '_BLOCKS = {"cpu": (513, 1024), "gpu": (4096, 4096)}',
-        SPEED,
-    ),
-    Living(
-        "contrast.py",
-        '_BLOCKS = {"cpu": (512, 1024), "gpu": (4096, 4096)}',
-        '_BLOCKS = {"cpu": (512, 1024), "gpu": (4096, 4097)}',
         SPEED,
     ),
     Living(
@@ -82,12 +64,6 @@ LIVING: tuple[Living, ...] = (
         "learning_rate: float = Field(gt=0, allow_inf_nan=False)",
         "learning_rate: float = Field(gt=0, allow_inf_nan=None)",
         BASE,
-    ),
-    Living(
-        "contrast.py",
-        'size = _BLOCKS["cpu" if self.u_MD.is_cpu else "gpu"][num_views > 8192]',
-        'size = _BLOCKS["cpu" if self.u_MD.is_cpu else "gpu"][num_views > 8193]',
-        SPEED,
     ),
     Living(
         "contrast.py",

@@ -82,31 +82,29 @@ MUTANTS = (
     Mutant(
         "the sum in place of the mean over views",
         "contrast.py",
-        "value = (logsum_M.sum() - (u_MD * positives_MD).sum()) / len(u_MD)",
-        "value = logsum_M.sum() - (u_MD * positives_MD).sum()",
+        "value = logsum_M.mean() - (pairs.u_MD * positives_MD).sum() / (len(u_MD) * temperature)",
+        "value = logsum_M.sum() - (pairs.u_MD * positives_MD).sum() / temperature",
         T,
     ),
     Mutant(
         "half of the symmetric gradient is lost in blocks",
         "contrast.py",
-        "            gradient_MD[columns].addmm_(w_IJ.T, scaled_MD[rows])",
-        "            pass",
+        "                    gradient_MD[columns].addmm_(w_IJ.T, pairs.u_MD[rows])",
+        "                    pass",
         T,
     ),
     Mutant(
         "a block's own views count twice",
         "contrast.py",
-        "            e_IJ = s_IJ.sub_(1 / temperature).exp_()\n"
-        "            sums_M[rows] += e_IJ.sum(1)\n            if rows != columns:",
-        "            e_IJ = s_IJ.sub_(1 / temperature).exp_()\n"
-        "            sums_M[rows] += e_IJ.sum(1)\n            if True:",
+        "        sums_M[rows] += e_IJ.sum(1)\n        if rows != columns:",
+        "        sums_M[rows] += e_IJ.sum(1)\n        if True:",
         T,
     ),
     Mutant(
-        "a constant shift at every temperature",
+        "exponents of any size at every temperature",
         "contrast.py",
-        "    if bounded:\n        # No s",
-        "    if True:\n        # No s",
+        "    bounded = unit and",
+        "    bounded = True or",
         T,
     ),
     Mutant(
@@ -126,7 +124,7 @@ MUTANTS = (
     Mutant(
         "a supervised positive is the view itself",
         "contrast.py",
-        "(sums_GD[place_M] - scaled_MD).div_((size_G[place_M, None] - 1).clamp(min=1))",
+        "(sums_GD[place_M] - u_MD).div_((size_G[place_M, None] - 1).clamp(min=1))",
         "sums_GD[place_M].div_(size_G[place_M, None])",
         T,
     ),
