@@ -87,7 +87,7 @@ def read_study(name: str) -> Written:
     return Written(study, file, published, {})
 
 
-def cell_names(study: Study, scale: ScaleName) -> list[str]:
+def cell_names(study: Study, scale: ScaleName, *, with_data: bool = False) -> list[str]:
     """All arms that the axes of this scale span, whether or not the scale runs them.
 
     Raises:
@@ -97,7 +97,7 @@ def cell_names(study: Study, scale: ScaleName) -> list[str]:
         study=study.name,
         scale=scale,
         base={},
-        axes=study.axes_at(scale),
+        axes=study.axes_at(scale, with_data=with_data),
         design=study.design,
         seeds=(0,),
     )
@@ -113,14 +113,21 @@ def _mistakes(  # noqa: C901, PLR0912 -- one rule after the other, each a few li
 
     cells: dict[ScaleName, list[str]] = {}
     for scale in SCALES:
-        own = study.scale(scale).axes is not None
-        at: Location = ("scales", scale, "axes") if own else ("axes",)
-        try:
-            cells[scale] = cell_names(study, scale)
-        except (PlanError, ValidationError) as error:
-            for sentence in _sentences(error):
-                yield mistake(at, sentence)
-            return
+        for with_data in (False, True):
+            at: Location = study.axes_way(scale, with_data=with_data)
+            try:
+                found = cell_names(study, scale, with_data=with_data)
+            except (PlanError, ValidationError) as error:
+                for sentence in _sentences(error):
+                    yield mistake(at, sentence)
+                return
+            if (known := cells.setdefault(scale, found)) != found:
+                named = ", ".join(
+                    repr(name) for name in [*known, *found] if (name in known) != (name in found)
+                )
+                text = "must span the cells that the scale has without --data, in their order"
+                yield mistake(at, f"{text}; not in both: {named or 'none, the order differs'}")
+                return
     every = list(dict.fromkeys(name for names in cells.values() for name in names))
 
     for scale in SCALES:

@@ -116,6 +116,7 @@ def _standing(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation
 OTHER_PROBES = {
     "logistic": "L-BFGS on features of the centre square, l2 chosen on a validation part (B.8.1)",
     "ridge": "least squares on features of the centre square, l2 chosen on a validation part",
+    "mlp": "one hidden layer by Adam on features of the centre square, l2 chosen on a validation part",
 }
 """Kinds of linear probe that are not the paper's on ImageNet."""
 
@@ -123,6 +124,18 @@ OTHER_PROBES = {
 def _probe(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation]:
     """The paper's probe is SGD's default; what differs from it in both places is told here."""
     probe, beside = here["readouts"]["probe"], there["readouts"]["probe"]
+    if here["readouts"]["target"]["kind"] != "classes":
+        yield Deviation(
+            field="readouts.probe",
+            here="none" if probe is None else OTHER_PROBES[probe["kind"]],
+            paper="an MLP whose shape and training are not published (table 3)",
+        )
+        yield Deviation(
+            field="readouts.target",
+            here="each image once, transformed or not by a chance of its own",
+            paper="how the transformed images were drawn is not published",
+        )
+        return
     if probe is None or probe["kind"] != "sgd":
         yield Deviation(
             field="readouts.probe",

@@ -23,15 +23,16 @@ def executed(plan: Plan, artifacts: Mapping[str, frozenset[str]]) -> list[Execut
     """The files that running this plan would execute, each once, in the order of the trials.
 
     Where an encoder is at hand, or nothing is trained, only the encoder's own file and those of the
-    read-outs are.
+    read-outs are, and the head's where a layer of it is read out.
     """
     here = artifacts.get(ENCODER, frozenset())
     found: dict[Executed, None] = {}
     for trial in plan.todo:
         at_hand = bool(trial.stages) and trial.stages[0].key in here and not trial.anew
         trains = trial.config["epochs"] > 0 and not at_hand
+        read = ("encoder", "readouts") + ("head",) * (trial.config["readouts"]["layer"] != "h")
         for part in files_of(trial.config):
-            if trains or part.field.partition(".")[0] in ("encoder", "readouts"):
+            if trains or part.field.partition(".")[0] in read:
                 one = Executed(part.settings["path"], part.settings["sha256"])
                 found.setdefault(one)
     return list(found)

@@ -128,29 +128,34 @@ def _seconds(the_plan: Plan, summaries: Iterable[Summary]) -> tuple[float | None
 
 
 def _disk(configs: Iterable[dict[str, Any]]) -> int | None:
-    """The bytes of each encoder's weights, from the outline of one of each shape.
+    """The bytes of each encoder's and head's weights, from the outline of one of each shape.
 
-    None where an encoder is a part of the user's own: planning executes no file.
+    None where one of them is a part of the user's own: planning executes no file.
     """
     sizes: dict[str, int] = {}
     total = 0
     for config in configs:
-        if config["encoder"]["kind"] == "file":
+        head = config["head"] if config["epochs"] else {"kind": "none"}
+        if "file" in (config["encoder"]["kind"], head["kind"]):
             return None
-        name = json.dumps([config["encoder"], config["data"]["size"]], sort_keys=True)
+        name = json.dumps([config["encoder"], head, config["data"]["size"]], sort_keys=True)
         if name not in sizes:
-            sizes[name] = _encoder_bytes(config["encoder"], config["data"]["size"])
+            sizes[name] = _bytes(config["encoder"], head, config["data"]["size"])
         total += sizes[name]
     return total
 
 
-def _encoder_bytes(settings: dict[str, Any], size: int) -> int:
+def _bytes(encoder_settings: dict[str, Any], head_settings: dict[str, Any], size: int) -> int:
     from pydantic import TypeAdapter
 
     from simclr_core.encoders import AnyEncoder
-    from simclr_core.own_parts import FileEncoder
+    from simclr_core.heads import AnyHead
+    from simclr_core.own import FromFile
 
-    encoder = TypeAdapter[AnyEncoder](AnyEncoder).validate_python(settings)
-    assert not isinstance(encoder, FileEncoder), "planning executes no file"
-    state = encoder.outline(size).state_dict()
-    return sum(tensor.numel() * tensor.element_size() for tensor in state.values())
+    encoder = TypeAdapter[AnyEncoder](AnyEncoder).validate_python(encoder_settings)
+    head = TypeAdapter[AnyHead](AnyHead).validate_python(head_settings)
+    assert not isinstance(encoder, FromFile), "planning executes no file"
+    assert not isinstance(head, FromFile), "planning executes no file"
+    networks = (encoder.outline(size), head.build(encoder.num_features, 0))
+    tensors = [tensor for network in networks for tensor in network.state_dict().values()]
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)

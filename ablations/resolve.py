@@ -41,7 +41,7 @@ def companions(scale: ScaleName, arm: str | None, *, probed: bool) -> Iterator[C
     yield Companion(name=FLOOR, role="floor", set={"epochs": 0})
     if scale in PIXEL_SIDES:
         pixels = {"kind": "pixels", "side": PIXEL_SIDES[scale]}
-        raw = {"encoder": pixels, "epochs": 0}
+        raw = {"encoder": pixels, "epochs": 0, "readouts.layer": "h"}
         yield Companion(name=PIXELS, role="reference", set=raw, num_seeds=1)
     # Where the arms have no probe, the control has the default one.
     probe = {} if probed else {"readouts.probe": {"kind": "logistic"}}
@@ -68,7 +68,7 @@ class Composed:
         self.written, self.request = study, request
         self.study = study.study
         self.scale: ScaleName = request.scale
-        self.axes = axes_of(study, self.scale)
+        self.axes = axes_of(study, self.scale, with_data=request.data is not None)
         self.given = settings_of(study, self.scale, request.data)
         for one in request.set:
             self.given += written({one.field: one.value}, lambda _, place=one.place: place)
@@ -203,8 +203,8 @@ class Composed:
         )
 
     def _axes_place(self) -> str:
-        own = self.study.scale(self.scale).axes is not None
-        return self.written.file.place(("scales", self.scale, "axes") if own else ("axes",))
+        with_data = self.request.data is not None
+        return self.written.file.place(self.study.axes_way(self.scale, with_data=with_data))
 
     def _cell_mistakes(self, cell: Cell) -> list[str]:
         place = self._axes_place()
@@ -270,18 +270,24 @@ def scale_mistakes(
         )
         more += beside(with_data, study.file.path.parent)
         found += _checked(more, study.texts)
-    if levels or own.axes is not None:
-        found += _level_mistakes(study, scale, base, given)
+    for with_data in (False, True):
+        way = study.study.axes_way(scale, with_data=with_data)
+        if len(way) > 1 or (levels and not with_data):
+            found += _level_mistakes(study, scale, base, given, with_data=with_data)
     return list(dict.fromkeys(found))
 
 
 def _level_mistakes(
-    study: Written, scale: ScaleName, base: dict[str, Any], given: list[Setting]
+    study: Written,
+    scale: ScaleName,
+    base: dict[str, Any],
+    given: list[Setting],
+    *,
+    with_data: bool,
 ) -> Iterator[str]:
     """Each level by itself, the other axes at their first."""
-    own = study.study.scale(scale).axes is not None
-    at: tuple[str | int, ...] = ("scales", scale, "axes") if own else ("axes",)
-    axes = axes_of(study, scale)
+    at = study.study.axes_way(scale, with_data=with_data)
+    axes = axes_of(study, scale, with_data=with_data)
     first = {f: v for axis in axes for f, v in next(iter(axis.points().values())).items()}
     for index, axis in enumerate(axes):
         items = "items" if axis.kind == "ordered_pairs" else "levels"
@@ -357,9 +363,10 @@ def _told(settings: dict[str, Any], given: list[Setting], texts: dict[str, str])
     return sentences
 
 
-def axes_of(study: Written, scale: ScaleName) -> tuple[AnyAxis, ...]:
+def axes_of(study: Written, scale: ScaleName, *, with_data: bool) -> tuple[AnyAxis, ...]:
     """The axes as this scale varies them, with paths as they lead from here."""
-    return axes_beside(study.study.axes_at(scale), study.file.path.parent)
+    axes = study.study.axes_at(scale, with_data=with_data)
+    return axes_beside(axes, study.file.path.parent)
 
 
 def _raise_all(sentences: list[str]) -> None:

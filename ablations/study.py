@@ -110,6 +110,9 @@ class Scale(Frozen):
     axes: tuple[AnyAxis, ...] | None = None
     """Axes in the place of the study's own, where their values must differ at this scale."""
 
+    axes_with_data: tuple[AnyAxis, ...] | None = None
+    """The same cells once more with other values, where `--data` brings images."""
+
     only: tuple[str, ...] | None = None
     """The cells that are run at this scale; left out: all."""
 
@@ -194,9 +197,18 @@ class Study(Frozen):
         scale: Scale = getattr(self.scales, name)
         return scale
 
-    def axes_at(self, name: ScaleName) -> tuple[AnyAxis, ...]:
+    def axes_way(self, name: ScaleName, *, with_data: bool = False) -> tuple[str, ...]:
+        """Where in the file the axes of this scale stand, those for `--data` if there are any."""
+        scale = self.scale(name)
+        if with_data and scale.axes_with_data:
+            return ("scales", name, "axes_with_data")
+        return ("scales", name, "axes") if scale.axes else ("axes",)
+
+    def axes_at(self, name: ScaleName, *, with_data: bool = False) -> tuple[AnyAxis, ...]:
         """The axes as this scale varies them."""
-        return self.scale(name).axes or self.axes
+        way = self.axes_way(name, with_data=with_data)
+        axes: tuple[AnyAxis, ...] = getattr(self if len(way) == 1 else self.scale(name), way[-1])
+        return axes
 
     def roles_at(self, name: ScaleName) -> Roles:
         """The roles as this scale fills them."""

@@ -15,13 +15,16 @@ from simclr_core.errors import DataError
 from simclr_core.evaluation import read_out
 from simclr_core.execution import Execution
 from simclr_core.own import FromFile, files_of, supply
-from simclr_core.pretrain import pretrain
+from simclr_core.pretrain import Pretrained, pretrain
 from sweeps.context import Outcome, TrialContext
 from sweeps.files import read_json
 from sweeps.keys import chain_keys
 
 WEIGHTS = "encoder.pt"
 """In an encoder's folder: the state of f, and nothing of the head."""
+
+HEAD = "head.pt"
+"""Beside it: the state of g, where there was a training; earlier versions kept none."""
 
 UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, KeyError, UnpicklingError)
 """What torch raises about a file of weights that is torn."""
@@ -43,14 +46,14 @@ def run_trial(context: TrialContext) -> Outcome:
     dataset = _dataset(config, cache)
     _same_data(context, config, dataset)
     execution = Execution(cache=cache, **payload)
-    kept = _kept(context)
+    kept = _kept(context, with_head=config.epochs > 0 and config.readouts.layer != "h")
     facts: dict[str, Any] = {"data": _about(dataset), "train_test_overlap": dataset.overlap}
     if kept is None:
         context.log(f"pre-training for {config.epochs} epochs on {dataset.name}")
         trained = pretrain(config, dataset, execution, context, context.checkpoint(ENCODER))
         if context.should_stop():
             return Outcome({})
-        state = trained.state
+        state, head = trained.state, trained.head
         marks = {name: trained.facts[name] for name in _MARKS if name in trained.facts}
         if marks.get("collapsed"):
             context.log(f"the embeddings collapsed: {marks['collapse']}")
@@ -60,12 +63,12 @@ def run_trial(context: TrialContext) -> Outcome:
             "num_parameters": trained.num_parameters,
             **trained.facts,
         }
-        context.keep(ENCODER, lambda folder: _save(state, marks, folder))
+        context.keep(ENCODER, lambda folder: _save(trained, marks, folder))
     else:
-        state, marks = kept
+        state, head, marks = kept
         facts |= {"optimiser_steps": 0, **marks}
     context.log("reading out")
-    result = read_out(config, dataset, state, execution, context)
+    result = read_out(config, dataset, state, execution, context, head=head)
     return Outcome(dict(result.values), {**facts, **result.facts})
 
 
@@ -77,29 +80,40 @@ def _put_files_beside_the_record(context: TrialContext) -> None:
         context.attach(name, own.text().encode())
 
 
-def _kept(context: TrialContext) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
-    """The encoder that the store holds and its marks, if it can be read.
+_State = dict[str, torch.Tensor]
 
-    A torn one is no reason to fail. Encoders of earlier versions have no marks.
+
+def _kept(
+    context: TrialContext, *, with_head: bool
+) -> tuple[_State, _State, dict[str, Any]] | None:
+    """The encoder that the store holds, its head if that is needed, and its marks.
+
+    One that is torn, or lacks the head, is no reason to fail. Those of earlier versions have no
+    marks.
     """
     folder = context.artifact(ENCODER)
     if folder is None:
         return None
     try:
-        state = torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True)
+        state: _State = torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True)
+        head: _State = {}
+        if with_head:
+            head = torch.load(folder / HEAD, map_location="cpu", weights_only=True)
     except UNREADABLE as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         context.refuse(ENCODER, f"cannot be read ({first[:120]})")
         return None
     context.log(f"the encoder is at hand: {folder}")
-    return state, read_json(folder / MARKS) or {}
+    return state, head, read_json(folder / MARKS) or {}
 
 
-def _save(state: dict[str, torch.Tensor], marks: dict[str, Any], folder: Path) -> None:
-    # By way of memory: torch's own writer tells of a full disk in an error without its cause.
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    (folder / WEIGHTS).write_bytes(buffer.getvalue())
+def _save(trained: Pretrained, marks: dict[str, Any], folder: Path) -> None:
+    for name, state in ((WEIGHTS, trained.state), (HEAD, trained.head)):
+        if state or name == WEIGHTS:
+            # By way of memory: torch's own writer tells of a full disk in an error without its cause.
+            buffer = io.BytesIO()
+            torch.save(state, buffer)
+            (folder / name).write_bytes(buffer.getvalue())
     (folder / MARKS).write_text(json.dumps(marks), encoding="utf-8")
 
 

@@ -22,10 +22,12 @@ SHUFFLED = "shuffled positives"
 
 HASH_BEFORE = "encoder_hash_before"
 HASH_AFTER = "encoder_hash_after"
+HEAD_BEFORE = "head_hash_before"
+HEAD_AFTER = "head_hash_after"
 SHARED_IMAGES = "shared_images"
 MEASURED_ON = "measured_on"
 OVERLAP = "train_test_overlap"
-"""Keys in the facts of every trial that was read out."""
+"""Keys in the facts of every trial that was read out; the head's only where a layer of it was."""
 
 MOST_ERRORS = 4.0
 """Standard errors by which permuted labels may stand above the largest class's share."""
@@ -215,7 +217,9 @@ def _frozen(scored: list[Outcome]) -> Control:
     name = "encoder frozen"
     pairs = [(o, _fact(o, HASH_BEFORE), _fact(o, HASH_AFTER)) for o in scored]
     known = [pair for pair in pairs if pair[1] is not None and pair[2] is not None]
-    if moved := [outcome for outcome, before, after in known if before != after]:
+    moved = [outcome for outcome, before, after in known if before != after]
+    moved += [o for o in scored if o not in moved and _fact(o, HEAD_BEFORE) != _fact(o, HEAD_AFTER)]
+    if moved:
         where = ", ".join(f"{o.cell.name} seed {o.trial.seed}" for o in moved)
         return Control(
             name,

@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from simclr_core.data import AnyData
 from simclr_core.encoders import AnyEncoder, ResNet
 from simclr_core.folders import Folder
-from simclr_core.heads import AnyHead, MlpHead
+from simclr_core.heads import AnyHead, MlpHead, layers_of
 from simclr_core.losses import AnyLoss, Labelled, NTXent
 from simclr_core.optimizers import AnyOptimizer, Lars
 from simclr_core.own import IDENTITY, anew
@@ -22,6 +22,7 @@ from simclr_core.readouts import ReadOuts
 from simclr_core.schedules import AnySchedule, WarmupCosine
 from simclr_core.seeds import Seeds
 from simclr_core.sgd_probe import SgdProbe
+from simclr_core.targets import Classes
 from simclr_core.values import Frozen
 from simclr_core.views import AnyViews, Symmetric
 from simclr_core.vit import VisionTransformer
@@ -165,6 +166,25 @@ class Config(Frozen):
         return self
 
     @model_validator(mode="after")
+    def _has_what_is_read_out(self) -> "Config":
+        layers, layer = layers_of(self.head), self.readouts.layer
+        if isinstance(self.encoder, Pixels):
+            layers = ("h",)
+        if layer not in layers:
+            what = f"head {self.head.kind}" if len(layers) > 1 else "encoder pixels"
+            raise PydanticCustomError(
+                "disagreement",
+                "readouts.layer must be {layers} under {what}, got {layer}",
+                {
+                    "layers": " or ".join(layers),
+                    "what": what,
+                    "layer": layer,
+                    "fields": ("readouts", "head", "encoder"),
+                },
+            )
+        return self
+
+    @model_validator(mode="after")
     def _pixels_train_nothing(self) -> "Config":
         if isinstance(self.encoder, Pixels) and self.epochs:
             raise PydanticCustomError(
@@ -233,8 +253,16 @@ class Config(Frozen):
     def readout_identity(self) -> dict[str, Any]:
         """All that the read-outs add to the encoder's identity, READOUT_VERSION apart.
 
-        Of the seeds only permutations and the batches of an SGD probe need one, the trial's own.
+        Of the seeds only permutations and the batches of an SGD probe need one, the trial's own. A
+        random encoder's head enters where it is read out: the encoder's identity has none.
         """
         identity = self.readouts.model_dump(mode="json", context=IDENTITY)
+        # Left out where they are the default: records from before there were others keep their keys.
+        if self.readouts.layer == "h":
+            del identity["layer"]
+        elif self.epochs == 0:
+            identity["head"] = self.head.model_dump(mode="json", context=IDENTITY)
+        if isinstance(self.readouts.target, Classes):
+            del identity["target"]
         drawn = self.readouts.permuted_labels or isinstance(self.readouts.probe, SgdProbe)
         return identity | {"seed": self.seed} if drawn else identity

@@ -159,7 +159,8 @@ def _weights(
 class _Pairs:
     """Each pair of blocks once, with its similarities s_IJ; those that do not count are -inf.
 
-    They stand in one place and are overwritten by the next pair's.
+    They stand in one place and are overwritten by the next pair's. Autocast leaves what is written
+    to a given place in its own precision.
     """
 
     u_MD: Tensor

@@ -1,6 +1,6 @@
 """Reading out a frozen encoder: features once, then probe, neighbours and geometry on them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -9,18 +9,21 @@ from torch import Tensor, nn
 from simclr_core.chance import Chance
 from simclr_core.config import Config
 from simclr_core.data import Dataset
-from simclr_core.errors import Diverged
+from simclr_core.errors import ConfigurationError, Diverged
 from simclr_core.execution import Execution
 from simclr_core.features import features, represented, state_hash
 from simclr_core.geometry import Geometry, alignment, effective_rank, uniformity
+from simclr_core.heads import up_to
 from simclr_core.images import Images
 from simclr_core.observer import Curve, Observer
 from simclr_core.parts import Part, few_labels, tenth_apart
 from simclr_core.permuted import permuted
 from simclr_core.probe import Choice, Fitted, top_k_accuracy
+from simclr_core.random_encoder import random_head
 from simclr_core.readouts import ChoosingProbe, labelled
 from simclr_core.seeds import global_chance
 from simclr_core.sgd_probe import Features, SgdProbe
+from simclr_core.targets import AnyTarget, Classes, num_answers, transformed
 
 _TOP_5_FROM = 6
 """Classes at which top-5 begins to say something."""
@@ -45,15 +48,20 @@ def read_out(
     state: dict[str, Tensor],
     execution: Execution | None = None,
     observer: Observer | None = None,
+    *,
+    head: Mapping[str, Tensor] | None = None,
 ) -> ReadOut:
     """All read-outs of a configuration, on the encoder with this state.
 
-    The encoder is frozen: its weights and batch norm statistics are hashed before and after. The
+    Where `readouts.layer` is one of the head's, `head` is its state; that of a random encoder is
+    built here. Encoder and head are frozen: their weights and batch norm statistics are hashed
+    before and after. The
     test part is asked for once, when everything has been chosen and fitted; where the values are
     to be measured on the validation part it is not asked for at all.
 
     Raises:
         DataError: the data set has no labels.
+        ConfigurationError: a layer of a trained head is to be read out, and there is no state of it.
         Diverged: the encoder's features are no numbers.
         ConfigurationError: the probe's batch is larger than what it is fitted on.
     """
@@ -64,10 +72,16 @@ def read_out(
     with execution.in_force(), global_chance(0, "reading out"):
         encoder = config.encoder.build(0, dataset.size)
         encoder.load_state_dict(state)
-        encoder = execution.place(encoder).requires_grad_(requires_grad=False).eval()
-        before = state_hash(encoder.state_dict())
+        encoder = execution.place(encoder)
+        read = {"encoder": encoder}
+        if config.readouts.layer != "h":
+            read["head"] = _up_to_layer(config, encoder, dataset, execution, head)
+        network = nn.Sequential(*read.values()).requires_grad_(requires_grad=False).eval()
+        before = {
+            f"{name}_hash_before": state_hash(part.state_dict()) for name, part in read.items()
+        }
         tests_read = dataset.reads["test"]
-        frozen = _Frozen(encoder, dataset, execution)
+        frozen = _Frozen(network, config.readouts.target, dataset, execution)
         part = frozen.part
         if measured_on == "test":
             fit, validation = part("fit"), part("validation")
@@ -75,33 +89,75 @@ def read_out(
             fit, validation = tenth_apart(part("fit"), f"the fit part of {dataset.name}")
         if config.readouts.permuted_labels:
             parts = (fit, validation, part(measured_on))
-            values, facts = permuted(config, dataset.num_classes, parts, frozen.seen, observer)
+            values, facts = permuted(config, frozen.num_classes, parts, frozen.seen, observer)
         else:
             fitted = _Fitted(config, frozen, fit, validation, observer)
             read_before = dataset.reads["test"] - tests_read
             asked = part(measured_on)
             values, facts = fitted.measured(asked)
             seen = set(fit.hashes) | set(validation.hashes)
+            largest = torch.bincount(asked.y, minlength=frozen.num_classes).max()
             facts |= {
+                "largest_class_share": 100 * float(largest) / len(asked.y),
                 "test_reads_before_evaluation": read_before,
                 "shared_images": sum(content in seen for content in asked.hashes),
             }
         facts |= {"measured_on": measured_on, "test_reads": dataset.reads["test"] - tests_read}
-        after = state_hash(encoder.state_dict())
-    return ReadOut(values, {**facts, "encoder_hash_before": before, "encoder_hash_after": after})
+        after = {f"{name}_hash_after": state_hash(part.state_dict()) for name, part in read.items()}
+    return ReadOut(values, {**facts, **before, **after})
+
+
+def _up_to_layer(
+    config: Config,
+    encoder: nn.Module,
+    dataset: Dataset,
+    execution: Execution,
+    state: Mapping[str, Tensor] | None,
+) -> nn.Module:
+    """From h to the layer of the head that is read out."""
+    if config.epochs == 0:
+        images = dataset.pretraining_images()
+        head = random_head(config, encoder.eval(), images, dataset.size, execution)
+    else:
+        if not state:
+            raise ConfigurationError(
+                f"readouts.layer: {config.readouts.layer} needs the trained head's state beside the "
+                "encoder's: read_out(..., head=trained.head)"
+            )
+        head = execution.place(config.head.build(config.encoder.num_features, 0))
+        head.load_state_dict(state)
+    return up_to(head, config.readouts.layer)
 
 
 class _Frozen(NamedTuple):
     """The frozen encoder, and what it says of pictures."""
 
     encoder: nn.Module
+    """Up to the layer that is read out."""
+    target: AnyTarget
     dataset: Dataset
     execution: Execution
 
+    @property
+    def num_classes(self) -> int:
+        """How many answers there are to what is asked."""
+        target = self.target
+        return self.dataset.num_classes if isinstance(target, Classes) else num_answers(target)
+
     def part(self, name: Literal["fit", "validation", "test"]) -> Part:
-        """A part of the data set with the features of its centre squares."""
+        """A part of the data set with the features of its centre squares, and the answers."""
         images, labels, hashes = self.dataset.labelled(name)
-        x = features(self.encoder, images, self.dataset.size, self.execution)
+        answers: list[Tensor] = []
+
+        def change(squares: Tensor, index: Tensor) -> Tensor:
+            assert not isinstance(self.target, Classes), "classes are asked of images as they are"
+            squares, told = transformed(self.target, squares, index, name)
+            answers.append(told.cpu())
+            return squares
+
+        asked = None if isinstance(self.target, Classes) else change
+        x = features(self.encoder, images, self.dataset.size, self.execution, asked)
+        labels = labels if asked is None else torch.cat(answers)
         if not bool(x.isfinite().all()):
             raise Diverged(
                 "the finished encoder's features are no numbers; lower "
@@ -151,7 +207,7 @@ class _Fitted:
         self, config: Config, frozen: _Frozen, fit: Part, validation: Part, observer: Observer
     ) -> None:
         readouts = self._readouts = config.readouts
-        num_classes = frozen.dataset.num_classes
+        num_classes = frozen.num_classes
         self._frozen = frozen
         self._ks = (1, 5) if num_classes >= _TOP_5_FROM else (1,)
         self._scores: dict[str, _Scores] = {}

@@ -4,7 +4,7 @@ Shape suffixes: n images, B views of side S, H features.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from jaxtyping import Float
@@ -18,9 +18,13 @@ _BATCH = 512
 
 @torch.no_grad()
 def features(
-    encoder: nn.Module, images: Images, size: int, execution: Execution
+    encoder: nn.Module,
+    images: Images,
+    size: int,
+    execution: Execution,
+    change: Callable[[Tensor, Tensor], Tensor] | None = None,
 ) -> Float[Tensor, "n H"]:
-    """The h of each image's centre square, float32 on the CPU.
+    """The h of each image's centre square, float32 on the CPU; of `change(squares, index)`, if told.
 
     The encoder is left in the mode it came in; within, it is in evaluation mode, so that neither
     its weights nor its batch norm statistics move. Always in fp32.
@@ -31,6 +35,7 @@ def features(
     parts: list[Tensor] = []
     for index in torch.arange(len(images)).split(_BATCH):
         x = images.centre_squares(index, size).to(device)
+        x = x if change is None else change(x, index)
         parts.append(represented(encoder, x, execution).cpu())
     encoder.train(training)
     return torch.cat(parts)

@@ -70,6 +70,26 @@ class MlpHead(Frozen):
 
 AnyHead = Annotated[NoHead | LinearHead | MlpHead | FileHead, Field(discriminator="kind")]
 
+Layer = Literal["h", "g1", "g2", "g3", "z"]
+"""What a read-out can see: the representation, the head's hidden layers, its output."""
+
+
+def layers_of(head: AnyHead) -> tuple[Layer, ...]:
+    """The layers that a network with this head has; of a head of one's own only the last."""
+    hidden: tuple[Layer, ...] = ("g1", "g2", "g3")
+    return ("h", *hidden[: head.hidden_layers if isinstance(head, MlpHead) else 0], "z")
+
+
+def up_to(head: nn.Module, layer: Layer) -> nn.Module:
+    """From h to a layer of the head: a hidden layer ends in its ReLU. Shares the head's weights."""
+    if layer == "h":
+        return nn.Identity()
+    if layer == "z":
+        return head
+    assert isinstance(head, nn.Sequential), "only heads of layers have hidden ones"
+    relus = [place for place, module in enumerate(head) if isinstance(module, nn.ReLU)]
+    return head[: relus[int(layer[1]) - 1] + 1]
+
 
 def _layers(sizes: list[int], *, batch_norm: bool, seed: int) -> nn.Sequential:
     """Linear layers from size to size, ReLU between them; drawn from the head's own stream."""

@@ -210,8 +210,7 @@ class SupCon(Frozen):
     def __call__(
         self, z_MD: Float[Tensor, "M D"], labels_M: Int64[Tensor, " M"]
     ) -> Float[Tensor, ""]:
-        with torch.autocast(z_MD.device.type, enabled=False):
-            return nt_xent_in_blocks(unit(z_MD), self.temperature, groups_M=labels_M)
+        return nt_xent_in_blocks(unit(z_MD), self.temperature, groups_M=labels_M)
 
     def collapsed_value(self, num_views: int) -> float:
         """What an encoder pays that maps all images to one point."""

@@ -21,8 +21,8 @@ _Share = Annotated[float, Field(ge=0, lt=1)]
 class _Scaled(Frozen):
     """What the optimisers share: a base rate and how it grows with the batch."""
 
-    learning_rate: float = Field(gt=0, allow_inf_nan=False)
-    scaling: Literal["none", "linear", "square_root"] = "none"
+    learning_rate: float
+    scaling: Literal["none", "linear", "square_root"]
 
     def peak(self, batch_size: int) -> float:
         """The learning rate that warm-up ends at.

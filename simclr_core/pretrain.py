@@ -36,7 +36,10 @@ class Pretrained(NamedTuple):
     """A finished encoder."""
 
     state: dict[str, Tensor]
-    """Weights and batch norm statistics of f, on the CPU; the head g is thrown away."""
+    """Weights and batch norm statistics of f, on the CPU."""
+
+    head: dict[str, Tensor]
+    """Those of g, for read-outs of its layers; empty where nothing was trained."""
 
     steps: int
     """Optimiser steps behind it."""
@@ -89,15 +92,16 @@ def pretrain(
         if config.epochs == 0:
             estimate_statistics(config, encoder, images, dataset.size, execution)
             observer.progress(1, 1)
-            steps, left_out, earlier, facts = 0, 0, 0.0, {}
+            steps, left_out, earlier, facts, head = 0, 0, 0.0, {}, None
         else:
             training = _Training(config, dataset, encoder, execution, observer, checkpoints)
             steps = training.run()
             left_out = training.num_images % config.batch_size
-            earlier, facts = training.earlier_seconds, training.facts()
+            earlier, facts, head = training.earlier_seconds, training.facts(), training.head
         seconds = time.perf_counter() - began + earlier
     return Pretrained(
-        state={name: one.detach().cpu().clone() for name, one in encoder.state_dict().items()},
+        state=_state(encoder),
+        head={} if head is None else _state(head),
         steps=steps,
         seconds=seconds,
         num_parameters=sum(p.numel() for p in encoder.parameters()),
@@ -112,6 +116,10 @@ def pretrain(
             **facts,
         },
     )
+
+
+def _state(network: nn.Module) -> dict[str, Tensor]:
+    return {name: one.detach().cpu().clone() for name, one in network.state_dict().items()}
 
 
 class _Training:
@@ -160,7 +168,7 @@ class _Training:
                 )
             setattr(encoder, "recompute", True)  # noqa: B010 -- torch types attributes as tensors
         head = config.head.build(config.encoder.num_features, config.seed_of("initialisation"))
-        self._head = execution.place(head)
+        self.head = execution.place(head)
         self._optimizer = config.optimizer.build(nn.ModuleList([encoder, head]))
         self._peak = config.optimizer.peak(config.batch_size)
         self._curve = NeighboursOnTheWay(config, dataset, execution)
@@ -187,7 +195,7 @@ class _Training:
         every = max(1, self._steps // _TOLD)
         points = {round(self._steps * i / POINTS) for i in range(1, POINTS + 1)}
         self._encoder.train()
-        self._head.train()
+        self.head.train()
         done = self._go_on()
         seconds, told = 0.0, done
         for epoch in range(done // self._steps_per_epoch, self._config.epochs):
@@ -242,7 +250,7 @@ class _Training:
             "resumed_at": self._resumed_at,
             "seconds": self.earlier_seconds + time.perf_counter() - self._began,
             "encoder": self._encoder.state_dict(),
-            "head": self._head.state_dict(),
+            "head": self.head.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "rows": self._rows,
             "neighbours": self._curve.asked_with,
@@ -256,7 +264,7 @@ class _Training:
             return 0
         done: int = state["step"]
         self._encoder.load_state_dict(state["encoder"])
-        self._head.load_state_dict(state["head"])
+        self.head.load_state_dict(state["head"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._collapse.restore(state["collapse"], self._device)
         self._resumed_at = [*state["resumed_at"], done]
@@ -294,8 +302,8 @@ class _Training:
         chunk = self._config.gradient_cache
         if chunk is not None:
             return cached(
-                lambda x: self._head(self._encoder(x)),
-                nn.ModuleList([self._encoder, self._head]),
+                lambda x: self.head(self._encoder(x)),
+                nn.ModuleList([self._encoder, self.head]),
                 x_M,
                 lambda z: self._loss(z, index, step),
                 len(index),
@@ -303,7 +311,7 @@ class _Training:
                 lambda: autocast(self._config.precision, self._device),
             )
         with autocast(self._config.precision, self._device):
-            z_MD = self._head(self._encoder(x_M))
+            z_MD = self.head(self._encoder(x_M))
             loss = self._loss(z_MD, index, step)
         loss.backward()
         return loss.detach(), z_MD.detach()

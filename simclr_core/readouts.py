@@ -6,17 +6,20 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from simclr_core.geometry import Geometry
+from simclr_core.heads import Layer
+from simclr_core.mlp_probe import MlpProbe
 from simclr_core.neighbours import Neighbours
 from simclr_core.probe import LogisticProbe
 from simclr_core.ridge_probe import RidgeProbe
 from simclr_core.sgd_probe import SgdProbe
+from simclr_core.targets import AnyTarget, Classes
 from simclr_core.values import Frozen
 
-ChoosingProbe = LogisticProbe | RidgeProbe
+ChoosingProbe = LogisticProbe | RidgeProbe | MlpProbe
 """Those that are fitted on cached features and choose their l2 on a validation part."""
 
 AnyProbe = Annotated[ChoosingProbe | SgdProbe, Field(discriminator="kind")]
-"""Every linear probe."""
+"""Every probe."""
 
 _Fraction = Annotated[float, Field(gt=0, lt=1)]
 
@@ -29,8 +32,16 @@ class ReadOuts(Frozen):
     test part is never asked for, the validation part takes its place, and a tenth of the fit part
     that of the validation part; the values are validation_top1, validation_knn_top1, ..."""
 
+    layer: Layer = "h"
+    """What is read out: h, which the paper evaluates; z = g(h), the head's output; or g1 to g3, its
+    hidden layers after their ReLU (section 4.2, table 3)."""
+
+    target: AnyTarget = Classes()
+    """What is predicted: the classes, or how the images were transformed (table 3). Accuracies
+    keep their names: top1 is then the share of right answers to that question."""
+
     probe: AnyProbe | None = LogisticProbe()
-    """The linear probe: top1, and top5 where there are more than five classes."""
+    """The probe, linear but for kind mlp: top1, and top5 where there are more than five classes."""
 
     label_fractions: tuple[_Fraction, ...] = ()
     """Parts of the training labels for which the probe is fitted once more, such as 0.01 and 0.1:
@@ -68,10 +79,25 @@ class ReadOuts(Frozen):
         if self.label_fractions and not isinstance(self.probe, ChoosingProbe):
             raise PydanticCustomError(
                 "disagreement",
-                "label_fractions need a probe that is fitted on cached features, logistic or "
-                "ridge, got {kind}",
+                "label_fractions need a probe that is fitted on cached features, logistic, "
+                "ridge or mlp, got {kind}",
                 {"kind": "null" if self.probe is None else self.probe.kind},
             )
+        if not isinstance(self.target, Classes):
+            if isinstance(self.probe, SgdProbe):
+                raise PydanticCustomError(
+                    "disagreement",
+                    "target {target} needs a probe that is fitted on cached features, logistic, "
+                    "ridge or mlp, got sgd",
+                    {"target": self.target.kind},
+                )
+            if self.geometry is not None:
+                raise PydanticCustomError(
+                    "disagreement",
+                    "geometry must be null under target {target}: it is that of the images as they "
+                    "are",
+                    {"target": self.target.kind},
+                )
         return self
 
     def value_names(self) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ def run(
     curve = Curve()
     both: Observer = curve if observer is None else Both(curve, observer)
     trained = pretrain(config, dataset, execution, both)
-    found = read_out(config, dataset, trained.state, execution, both)
+    found = read_out(config, dataset, trained.state, execution, both, head=trained.head)
     facts = {
         "optimiser_steps": trained.steps,
         "pretraining_seconds": trained.seconds,

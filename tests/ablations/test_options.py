@@ -161,12 +161,18 @@ def test_the_plan_tells_the_disk_and_keep_none_spares_it(
 
     config = the_plan(study).trials[0].config
     from simclr_core.encoders import ResNet
+    from simclr_core.heads import MlpHead
 
-    state = ResNet.model_validate(config["encoder"]).build(0).state_dict()
-    one = sum(tensor.numel() * tensor.element_size() for tensor in state.values())
-    # Two arms, the random encoder and the shuffled pairs, two seeds each; raw pixels weigh nothing.
+    encoder = ResNet.model_validate(config["encoder"])
+    head = MlpHead.model_validate(config["head"]).build(encoder.num_features, 0)
+    f, g = (
+        sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
+        for network in (encoder.build(0), head)
+    )
+    # Two arms, the random encoder and the shuffled pairs, two seeds each, of which the random one
+    # keeps no head; raw pixels weigh nothing.
     assert kept["encoders"] == 9
-    assert kept["disk"] == 8 * one
+    assert kept["disk"] == 8 * f + 6 * g
     assert spared["disk"] == 0
     assert "--keep none spares it" in called(capsys, "plan", study).out
 

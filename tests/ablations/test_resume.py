@@ -88,8 +88,8 @@ def test_killed_while_reading_out_it_reads_the_kept_encoder_out_anew(
     key = the_plan(study).trials[0].key
     read_out = product.read_out
 
-    def killed(*arguments: Any) -> Any:
-        read_out(*arguments)
+    def killed(*arguments: Any, **named: Any) -> Any:
+        read_out(*arguments, **named)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(product, "read_out", killed)

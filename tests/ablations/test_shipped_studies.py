@@ -20,6 +20,7 @@ CELLS = {
     "batch-size": (3, 5, 6, 6),  # figure 9 has six batch sizes
     "width": (3, 3, 3, 3),
     "losses": (3, 5, 5, 5),
+    "head-layers": (4, 10, 10, 10),  # table 3's four targets and the classes, from h and from g(h)
     "temperature": (3, 6, 6, 6),
     "supervised": (2, 5, 5, 5),  # table 1's AutoAugment is left to its first row
     "colour-distortion": (4, 6, 6, 6),  # the columns of table 1
@@ -54,6 +55,13 @@ TABLE_4 = {
     "margin semi-hard": 57.5,
     "nt-logistic semi-hard": 57.9,
     "nt-xent": 63.9,
+}
+
+TABLE_3 = {  # from h, from g(h)
+    "colour or grey": (99.3, 97.4),
+    "rotation": (67.6, 25.6),
+    "noise": (99.5, 59.6),
+    "sobel": (96.6, 56.3),
 }
 
 TABLE_5 = {  # l2 normalised or not, temperature
@@ -104,10 +112,13 @@ def test_every_study_plans_its_cells_five_seeds_each_with_floor_and_controls(
     assert len(arms) == CELLS[study][SCALES.index(scale)]
     assert len(trials) == len({trial.key for trial in trials}) == seeds * len(arms)
     beside = [(t.cell, t.seed) for t in plan.trials if t.role in ("reference", "control")]
-    raw, wrong = ("raw pixels", 0), [("shuffled positives", seed) for seed in (0, 1)]
+    raw = [("raw pixels", 0)]
+    if study == "head-layers":  # one for each target, whatever layer the arms are read at
+        raw = [(f"raw pixels ({name} / h)", 0) for name in ("classes", *TABLE_3)]
+    wrong = [("shuffled positives", seed) for seed in (0, 1)]
     at_smoke = scale == "smoke"
     assert sorted(beside) == sorted(
-        [("permuted labels", 0)] if at_smoke else [raw, ("permuted labels", 0), *wrong]
+        [("permuted labels", 0)] if at_smoke else [*raw, ("permuted labels", 0), *wrong]
     )
     floors = {cell.floor for cell in plan.cells if cell.role == "arm"}
     assert floors == {cell.name for cell in plan.cells if cell.role == "floor"}
@@ -174,11 +185,7 @@ def test_the_paper_scale_is_the_papers_protocol() -> None:
     assert config["loss"]["temperature"] == 0.1
 
 
-# Not quickstart's laptop scale: its levels are the embedded textures', whatever images are brought.
-SMALL_IMAGES = [(study, "gpu") for study in sorted(CELLS)] + [
-    (study, "laptop") for study in sorted(CELLS) if study != "quickstart"
-]
-
+SMALL_IMAGES = [(study, scale) for study in sorted(CELLS) for scale in ("laptop", "gpu")]
 
 ABOUT_COLOUR = ("colour-distortion", "supervised")
 ABOUT_THE_LOSS = ("losses", "temperature", "supervised")
@@ -243,6 +250,36 @@ def test_the_supervised_numbers_are_table_1s_second_row_in_cells_that_say_labels
     for scale in SCALES:
         arms = [t.config for t in the_plan("supervised", scale=scale).trials if t.role == "arm"]
         assert {config["loss"]["kind"] for config in arms} == {"cross_entropy"}
+
+
+def test_the_numbers_of_table_3_are_the_papers_and_each_target_is_in_its_views() -> None:
+    assert numbers_of("head-layers") == {
+        f"{name} / {layer}": number
+        for name, both in TABLE_3.items()
+        for layer, number in zip(("h", "g(h)"), both, strict=True)
+    }
+    for scale in SCALES:
+        arms = [t for t in the_plan("head-layers", scale=scale).trials if t.role == "arm"]
+        for arm in arms:
+            readouts, views = arm.config["readouts"], arm.config["views"]["operations"]
+            target = readouts["target"]["kind"]
+            beyond = {o["kind"]: o["probability"] for o in views[1:] if "probability" in o}
+            beyond.pop("blur", None)
+            shares = {"rotation": 0.75, "noise": 0.5, "sobel": 0.5}
+            assert beyond == {kind: p for kind, p in shares.items() if kind == target}
+            assert readouts["layer"] == {"h": "h", "g(h)": "z"}[arm.cell.rpartition(" / ")[2]]
+            assert (readouts["probe"]["kind"] == "logistic") == (target == "classes")
+            if target == "noise":
+                [noise] = [o for o in views if o["kind"] == "noise"]
+                assert readouts["target"]["deviation"] == noise["deviation"]
+        # h and g(h) read one encoder; the classes and the colours, too.
+        keys = {(arm.cell, arm.seed): arm.stages[0].key for arm in arms if arm.stages}
+        for (cell, seed), key in keys.items():
+            assert keys[cell.replace("g(h)", "h"), seed] == key
+            if cell.startswith("colour"):
+                assert keys["classes / h", seed] == key
+    head = the_plan("head-layers", scale="paper").trials[0].config["head"]
+    assert (head["output"], head["hidden"]) == (2048, None)
 
 
 def test_the_numbers_of_tables_4_and_5_are_the_papers() -> None:

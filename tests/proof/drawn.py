@@ -43,7 +43,11 @@ DRAWN: dict[str, tuple[str, ...]] = {
     ),
     "contrast.py": ("test_contrast.py", "test_losses.py"),
     "probe.py": ("test_probe.py", "test_evaluation.py test_config.py test_settings.py"),
-    "optimizers.py": ("test_optimizers.py", "test_config.py test_settings.py"),
+    "optimizers.py": (
+        "test_optimizers.py",
+        "test_config.py test_settings.py",
+        "test_own.py test_vit.py",
+    ),
 }
 """Module -> its tests below tests/simclr_core, in the order in which they are asked."""
 

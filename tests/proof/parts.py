@@ -54,7 +54,9 @@ PARTS: dict[str, Part] = {
         },
     ),
     "encoder": Part(
-        tuple(S + n for n in ("encoders.py", "heads.py", "pixels.py", "vit.py")),
+        tuple(
+            S + n for n in ("encoders.py", "heads.py", "pixels.py", "random_encoder.py", "vit.py")
+        ),
         {
             T
             + "test_encoders.py": "torchvision's and timm's networks with equal weights, figure 7",
@@ -78,6 +80,7 @@ PARTS: dict[str, Part] = {
                 "evaluation.py",
                 "features.py",
                 "geometry.py",
+                "mlp_probe.py",
                 "neighbours.py",
                 "parts.py",
                 "permuted.py",
@@ -85,6 +88,7 @@ PARTS: dict[str, Part] = {
                 "readouts.py",
                 "ridge_probe.py",
                 "sgd_probe.py",
+                "targets.py",
             )
         ),
         {
@@ -94,6 +98,9 @@ PARTS: dict[str, Part] = {
             T + "test_neighbours.py": "scikit-learn's KNeighborsClassifier",
             T + "test_sgd_probe.py": "Nesterov's rule in numpy, plain PyTorch, scikit-learn",
             T + "test_ridge_probe.py": "scikit-learn's Ridge and RidgeClassifier",
+            T + "test_mlp_probe.py": "Adam in numpy, scikit-learn's MLPClassifier",
+            T + "test_targets.py": "numpy, torchvision, scipy, distributions",
+            T + "test_layers.py": "layers by hand from the head's state",
             T + "test_geometry.py": "closed forms, double loops, numpy's SVD",
             T + "test_read_outs.py": "scikit-learn, numpy, laws",
             T

@@ -296,3 +296,12 @@ def test_raw_pixels_judge_nothing_however_good_they_are() -> None:
 
     assert states(beside) == states(without)
     assert verdicts(beside)[0].decision is Decision.REPRODUCED
+
+
+def test_a_head_that_changed_under_the_probe_withholds_them_as_well() -> None:
+    hashes = {"head_hash_before": "c1", "head_hash_after": "c1"}
+    found = with_facts("a", 1, hashes)
+    changed = with_facts("a", 1, {**hashes, "head_hash_after": "c2"})
+
+    assert states(found)["encoder frozen"] is State.PASSED
+    assert_withheld(changed, "encoder frozen", "1 of 15 trials", "a seed 1")

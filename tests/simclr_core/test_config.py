@@ -15,13 +15,14 @@ from simclr_core.data import AnyData
 from simclr_core.encoders import AnyEncoder, ResNet
 from simclr_core.folders import Folder
 from simclr_core.geometry import Geometry
-from simclr_core.heads import AnyHead, MlpHead
+from simclr_core.heads import AnyHead, MlpHead, layers_of
 from simclr_core.losses import AnyLoss, Labelled, NTXent
 from simclr_core.optimizers import AnyOptimizer, Lars
 from simclr_core.pixels import Pixels
 from simclr_core.readouts import AnyProbe, ReadOuts
 from simclr_core.schedules import AnySchedule, WarmupCosine
 from simclr_core.sgd_probe import SgdProbe
+from simclr_core.targets import AnyTarget
 from simclr_core.views import AnyViews, OneBranch, Symmetric
 from simclr_core.vit import VisionTransformer
 
@@ -68,7 +69,9 @@ def configurations() -> Iterator[Config]:
             if kind is Pixels:  # never trained: a test of their own
                 continue
             yield Config().model_copy(update={field: complete(kind)}).resolved("cpu")
-    for readouts in (*(ReadOuts(probe=kind()) for kind in members(AnyProbe)), MEASURED):
+    probes = [ReadOuts(probe=kind()) for kind in members(AnyProbe)]
+    targets = [ReadOuts(target=kind()) for kind in members(AnyTarget)]
+    for readouts in (*probes, *targets, MEASURED):
         yield Config().model_copy(update={"readouts": readouts}).resolved("cpu")
 
 
@@ -82,6 +85,7 @@ out by default."""
 TOGETHER: dict[tuple[type[BaseModel], str], dict[str, Any]] = {
     (ResNet, "blocks"): {"depth": None},
     (ReadOuts, "label_fractions"): {"probe": {"kind": "logistic"}},
+    (ReadOuts, "geometry"): {"target": {"kind": "classes"}},
     (Folder, "subset_seed"): {"num_images": 100},
     (Cifar10, "subset_seed"): {"num_images": 100},
 }
@@ -162,7 +166,7 @@ def test_the_defaults_are_the_papers_own_protocol() -> None:
 
 def test_every_field_says_what_it_is() -> None:
     models: list[type[BaseModel]] = [Config, ReadOuts, Config().seeds.__class__, Geometry]
-    families = (*FAMILIES.values(), AnyOperation, AnyProbe)
+    families = (*FAMILIES.values(), AnyOperation, AnyProbe, AnyTarget)
     models += [kind for family in families for kind in members(family)]
 
     for model in models:
@@ -182,6 +186,8 @@ def test_every_kind_and_every_field_goes_through_json_and_back() -> None:
         together = path != "views.num_views" or other.loss.takes_many_views
         if path in ("readouts.part", "readouts.label_fractions"):
             together = not isinstance(other.loss, Labelled)
+        if path == "readouts.layer":
+            together = other.readouts.layer in layers_of(other.head)
         if together:
             assert Config.model_validate_json(other.model_dump_json()) == other, path
 

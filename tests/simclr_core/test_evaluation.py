@@ -122,11 +122,13 @@ def test_the_encoder_is_the_same_before_and_after() -> None:
 def test_batch_norm_left_in_training_mode_shows_in_the_hashes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def unfrozen(encoder: nn.Module, images: Images, size: int, execution: Execution) -> Tensor:
+    def unfrozen(
+        encoder: nn.Module, images: Images, size: int, execution: Execution, change: None
+    ) -> Tensor:
         encoder.train()
         with torch.no_grad():
             encoder(images.centre_squares(torch.arange(len(images)), size))
-        return features(encoder, images, size, execution)
+        return features(encoder, images, size, execution, change)
 
     monkeypatch.setattr("simclr_core.evaluation.features", unfrozen)
 

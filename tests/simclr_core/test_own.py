@@ -499,6 +499,17 @@ def test_a_mistake_is_told_before_anything_is_executed(
     assert found[0].startswith(line)
 
 
+@pytest.mark.parametrize("rate", [0, -1, float("inf"), float("nan")])
+def test_an_own_optimiser_needs_a_rate_above_0(rate: float, tmp_path: Path) -> None:
+    (tmp_path / "parts.py").write_text("def f(model): pass")
+    own = {"kind": "file", "path": str(tmp_path / "parts.py"), "name": "f"}
+
+    [wrong] = mistakes({"optimizer": {**own, "learning_rate": rate}})
+    [left_out] = mistakes({"optimizer": own})
+
+    assert {wrong.field, left_out.field} == {"optimizer.learning_rate"}
+
+
 def test_a_file_that_is_no_utf8_is_told_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "f.py").write_bytes(b"f = 1\n# M\xfcller\n")
 

@@ -1,0 +1,186 @@
+"""Layers and targets in a study: one encoder for h and g(h), kept with its head."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import STUDY, called, the_plan, written_study
+from PIL import Image
+
+from ablations.evidence import evidence
+from ablations.planning import compose
+from ablations.request import Request
+from simclr_core.features import state_hash
+from sweeps.store import Store
+
+AXES = """\
+  - kind: levels
+    name: from
+    field: readouts.layer
+    levels: {h: h, g(h): z}
+"""
+LAYERS = (
+    STUDY.replace(STUDY[STUDY.index("  - kind: levels") : STUDY.index("seeds: 2")], AXES)
+    .replace("{with: crop+colour, without: crop}", "{with: h, without: g(h)}")
+    .replace("axis: views", "axis: from")
+)
+
+
+def trial_of(study: Path, cell: str, seed: int = 0, **request: Any) -> Any:
+    return next(t for t in the_plan(study, **request).trials if (t.cell, t.seed) == (cell, seed))
+
+
+def record_at(here: Path, key: str, attempt: int = 1) -> dict[str, Any]:
+    return json.loads((here / f"runs/trials/{key}/{attempt:03d}/record.json").read_text())
+
+
+def test_h_and_its_head_are_read_from_one_training(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = written_study(here, LAYERS)
+    at_h, at_z = trial_of(study, "h"), trial_of(study, "g(h)")
+    assert at_h.stages[0].key == at_z.stages[0].key
+    assert at_h.key != at_z.key
+
+    first = called(capsys, "trial", study, at_h.key)
+    second = called(capsys, "trial", study, at_z.key)
+
+    assert (first.code, second.code) == (0, 0), first.err + second.err
+    assert "the encoder is at hand" in second.out
+    one, other = record_at(here, at_h.key), record_at(here, at_z.key)
+    assert (one["facts"]["optimiser_steps"], other["facts"]["optimiser_steps"]) == (2, 0)
+    assert one["facts"]["encoder_hash_after"] == other["facts"]["encoder_hash_after"]
+    import torch
+
+    folder = Store(Path("runs")).artifact("encoder", at_h.stages[0].key)
+    assert folder is not None
+    head = torch.load(folder / "head.pt", weights_only=True)
+    assert other["facts"]["head_hash_before"] == state_hash(head)
+
+
+def test_an_encoder_kept_without_its_head_is_trained_anew_where_the_head_is_asked_for(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = written_study(here, LAYERS)
+    at_h, at_z = trial_of(study, "h"), trial_of(study, "g(h)")
+    assert called(capsys, "trial", study, at_h.key).code == 0
+    folder = Store(Path("runs")).artifact("encoder", at_h.stages[0].key)
+    assert folder is not None
+    (folder / "head.pt").unlink()  # as versions did that kept none
+
+    few = ("--set", "readouts.neighbours.k=3")
+    other = json.loads(called(capsys, "plan", study, *few, "--json").out)
+    [key] = [t["key"] for t in other["trials"] if (t["cell"], t["seed"]) == ("h", 0)]
+    plain = called(capsys, "trial", study, key, *few)
+    deep = called(capsys, "trial", study, at_z.key)
+
+    assert (plain.code, deep.code) == (0, 0), plain.err + deep.err
+    assert "the encoder is at hand" in plain.out
+    assert "it is made anew" in deep.out
+    assert record_at(here, at_z.key)["facts"]["optimiser_steps"] == 2
+    assert (folder / "head.pt").exists()
+
+
+def test_random_encoders_and_raw_pixels_stand_beside_each_layer(here: Path) -> None:
+    plan = the_plan(written_study(here, LAYERS))
+
+    floors = {t.cell: t for t in plan.trials if t.role == "floor" and t.seed == 0}
+    pixels = [t for t in plan.trials if t.role == "reference"]
+
+    assert set(floors) == {"random encoder (h)", "random encoder (g(h))"}
+    assert len({t.stages[0].key for t in floors.values()}) == 1
+    assert {t.config["readouts"]["layer"] for t in floors.values()} == {"h", "z"}
+    assert [t.config["readouts"]["layer"] for t in pixels] == ["h"]
+
+
+def test_an_own_head_is_named_where_it_is_executed_to_be_read(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "heads.py").write_text("def g(num_features, seed): pass\n")
+    head = "head={kind: file, path: heads.py, name: g}"
+    study = written_study(here, LAYERS)
+    for trial in the_plan(study).trials:
+        folder = here / "runs" / "encoders" / trial.stages[0].key
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "made.json").write_text("{}")
+
+    named = {
+        only: "heads.py (" in called(capsys, "plan", study, "--set", head, "--only", only).out
+        for only in ("random encoder (h)", "random encoder (g(h))")
+    }
+
+    assert named == {"random encoder (h)": False, "random encoder (g(h))": True}
+
+
+def test_what_is_our_choice_about_targets_stands_beside_the_verdict(here: Path) -> None:
+    targets = LAYERS.replace(
+        "  views: {", "  readouts: {target: {kind: noise}, probe: {kind: mlp}}\n  views: {"
+    )
+    composed, store = compose(Request(study=str(written_study(here, targets)), scale="paper"))
+
+    [arm, _] = [cell for cell in evidence(composed, store).cells if cell.role == "arm"]
+
+    found = {one.field: one for one in arm.deviations}
+    assert "not published (table 3)" in found["readouts.probe"].paper
+    assert found["readouts.probe"].here.startswith("one hidden layer by Adam")
+    assert "not published" in found["readouts.target"].paper
+
+
+# ------------------------------------------------------------------ other levels where data come in
+
+WITH_DATA = """\
+    axes_with_data:
+      - kind: levels
+        name: views
+        field: views.operations
+        levels:
+          crop: [{kind: crop}]
+          crop+colour: [{kind: crop}, {kind: colour, strength: 0.25}]
+"""
+LEVELS = STUDY.replace("roles: {", WITH_DATA + "roles: {")
+
+
+@pytest.fixture
+def images(here: Path) -> Path:
+    for place in range(90):
+        folder = here / "images" / "ab"[place % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (2 * place, 0, 0)).save(folder / f"{place}.png")
+    return here / "images"
+
+
+def test_a_study_may_have_other_levels_for_images_that_are_brought(
+    here: Path, images: Path
+) -> None:
+    study = written_study(here, LEVELS)
+
+    plain, brought = trial_of(study, "crop+colour"), trial_of(study, "crop+colour", data=images)
+
+    strengths = [t.config["views"]["operations"][1]["strength"] for t in (plain, brought)]
+    assert strengths == [1.0, 0.25]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("crop+colour: [", "other: [", "must span the cells that the scale has without --data, in"),
+        ("crop: [{kind: crop}]", "late: [{kind: crop}]", "not in both: 'crop', 'late'"),
+        ("strength: 0.25", "strength: -1", "views.operations.1.strength: must be at least 0, got -1"),
+        ("field: views", "fields: views", "did you mean 'field'?"),
+    ],
+)  # fmt: skip
+def test_wrong_levels_for_brought_images_are_told_without_any(
+    here: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, words: str
+) -> None:
+    written_study(here, STUDY.replace("roles: {", WITH_DATA.replace(old, new) + "roles: {"))
+
+    said = called(capsys, "plan", "mine.yaml")
+
+    assert said.code == 2
+    assert words in said.err
+    line = next(
+        i for i, text in enumerate((here / "mine.yaml").read_text().splitlines(), 1)
+        if new in text or "axes_with_data" in text
+    )  # fmt: skip
+    assert any(f"mine.yaml:{line + more}:" in said.err for more in range(7))
