@@ -49,7 +49,7 @@ def _means(told: Evidence) -> Any:
             mean = f"{found.mean:.1f}" if values else "none yet"
             bounds = "" if math.isnan(found.low) else f"{found.low:.1f} to {found.high:.1f}"
             if cell.role == "reference" and values:
-                bounds = "no seed plays a part"
+                bounds = "run once"
             paper = "" if cell.published is None else f"{cell.published:.1f}"
             shown.add_row(cell.name, mean, bounds, str(found.n), paper)
     return shown

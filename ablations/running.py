@@ -1,5 +1,6 @@
 """What `run`, `report` and `trial` do: plan, execute, track, judge, write, show."""
 
+import shlex
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -43,6 +44,7 @@ def run_study(request: Request, *, keep: Keep, tracking: str | None) -> int:
     composed, store = compose(request)
     plan = planned(composed, store.known())
     _refuse_missing_data(plan)
+    _refuse_recompute(plan.todo, request)
     tracking_uri(store, tracking)
     decode(plan.todo, store)
     out = console()
@@ -56,7 +58,7 @@ def run_study(request: Request, *, keep: Keep, tracking: str | None) -> int:
             show_board(told, out)
             trouble = track.finish(told, paths)
     except KeyboardInterrupt:
-        _say(f"stopped; finished trials are kept; go on with: ablate run {request.words()}")
+        _say(f"stopped; finished trials are kept; go on with: {_again(request, keep, tracking)}")
         return STOPPED
     finally:
         for sentence in store.sentences:
@@ -66,6 +68,13 @@ def run_study(request: Request, *, keep: Keep, tracking: str | None) -> int:
         _say(trouble)
     _print_paths(out, paths)
     return code
+
+
+def _again(request: Request, keep: Keep, tracking: str | None) -> str:
+    """The command that goes on: without --again, which would repeat what is done by now."""
+    options = ["--failed"] * request.failed + ["--keep", keep] * (keep != "last")
+    options += [] if tracking is None else ["--tracking", tracking]
+    return " ".join([f"ablate run {request.words()}", *map(shlex.quote, options)])
 
 
 def report_study(request: Request) -> None:
@@ -97,6 +106,7 @@ def run_one(request: Request, key: str, *, keep: Keep) -> int:
     trial = _chosen(plan.label, [*plan.trials, *others.trials], key)
     if trial.reason.startswith(DATA_MISSING):
         raise UsageError(trial.reason.removeprefix(f"{DATA_MISSING}: "))
+    _refuse_recompute([trial], request)
     decode([trial], store)
     store.prepare()
     settings = _settings(composed, store, [trial], request, keep)
@@ -203,6 +213,15 @@ def _refuse_missing_data(plan: Plan) -> None:
     missing = [t.reason for t in plan.trials if t.reason.startswith(DATA_MISSING)]
     if missing and len(missing) == len(plan.trials):
         raise UsageError(*dict.fromkeys(one.removeprefix(f"{DATA_MISSING}: ") for one in missing))
+
+
+def _refuse_recompute(trials: Iterable[Trial], request: Request) -> None:
+    own = {t.cell for t in trials if t.config["epochs"] and t.config["encoder"]["kind"] == "file"}
+    if request.recompute and own:
+        raise UsageError(
+            f"--recompute: cell {min(own)!r} trains an encoder of your own, which has no blocks to "
+            "compute anew; leave it out, or set gradient_cache"
+        )
 
 
 def _whole_plan(composed: Composed, store: Store) -> Plan:

@@ -25,8 +25,8 @@ from reports.wording import (
     signed,
 )
 
-NO_SEED = "no seed plays a part"
-"""In the place of an interval: what no seed changes has no spread to have one from."""
+RUN_ONCE = "run once"
+"""In the place of an interval: a reference has one number, and no spread to have one from."""
 
 
 def number_section(findings: Findings) -> Section:
@@ -53,7 +53,7 @@ def number_section(findings: Findings) -> Section:
                 Cell(text=info.name),
                 number(mean),
                 Cell(
-                    text=NO_SEED if info.role == "reference" and n else interval_text(row),
+                    text=RUN_ONCE if info.role == "reference" and n else interval_text(row),
                     order=math.nan if row is None else row["low"],
                 ),
                 Cell(text=str(n), order=n),

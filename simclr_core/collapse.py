@@ -62,12 +62,18 @@ class CollapseWatch:
     """
 
     def __init__(
-        self, collapsed_value: Callable[[int], float], steps_per_epoch: int, warmup_steps: int
+        self,
+        collapsed_value: Callable[[int], float],
+        steps_per_epoch: int,
+        warmup_steps: int,
+        multiple: float = 1,
     ) -> None:
+        """`multiple` is how many means the loss adds up: as often `NEAR` counts."""
         self.found: Collapse | None = None
         """The first time; what comes later does not unmark it."""
         self._collapsed_value = collapsed_value
         self._steps_per_epoch, self._warmup = steps_per_epoch, warmup_steps
+        self._near_enough = multiple * NEAR
         self._farthest: Tensor | None = None
         self._last = deque[Tensor]()
         self._judged = False
@@ -95,7 +101,7 @@ class CollapseWatch:
 
     def _near(self) -> bool:
         # Not a number is not near.
-        return self._farthest is not None and float(self._farthest) <= NEAR
+        return self._farthest is not None and float(self._farthest) <= self._near_enough
 
     def facts(self) -> dict[str, Any]:
         """`collapsed`, and `collapse` with the step and its values where it is true.

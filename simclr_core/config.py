@@ -256,7 +256,12 @@ class Config(Frozen):
         Of the seeds only permutations and the batches of an SGD probe need one, the trial's own. A
         random encoder's head enters where it is read out: the encoder's identity has none.
         """
-        identity = self.readouts.model_dump(mode="json", context=IDENTITY)
+        readouts = self.readouts
+        if readouts.permuted_labels:  # the control fits the probe and measures nothing else
+            unread = ("label_fractions", "neighbours", "geometry")
+            defaults = {name: ReadOuts.model_fields[name].default for name in unread}
+            readouts = readouts.model_copy(update=defaults)
+        identity = readouts.model_dump(mode="json", context=IDENTITY)
         # Left out where they are the default: records from before there were others keep their keys.
         if self.readouts.layer == "h":
             del identity["layer"]

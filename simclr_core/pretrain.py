@@ -177,6 +177,7 @@ class _Training:
             config.loss.collapsed_value,
             self._steps_per_epoch,
             config.schedule.warmup_steps(self._steps_per_epoch),
+            getattr(config.loss, "multiple", 1),
         )
         self._rows: dict[int, dict[str, float]] = {}
         self._resumed_at: list[int] = []

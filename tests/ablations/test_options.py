@@ -392,3 +392,38 @@ def test_a_study_is_not_judged_by_a_value_that_is_no_accuracy(
 
     assert said.code == 2
     assert "metric: must be an accuracy that the read-outs of cell" in said.err
+
+
+def test_a_stopped_run_goes_on_with_the_options_it_had_but_not_with_again(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ablations.running._execute", stopped)
+    study = written_study(here)
+    given = ["--failed", "--keep", "none", "--tracking", "sqlite:///a base.db"]
+
+    said = called(capsys, "run", study, "--again", *given)
+
+    assert said.code == 130
+    quoted = shlex.join(given)
+    assert f"go on with: ablate run {study} {quoted}\n" in said.err
+
+
+def test_recomputing_an_encoder_of_ones_own_is_refused_before_anything_runs(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "net.py").write_text("def net(seed): pass\n")
+    own = "encoder={kind: file, path: net.py, name: net, num_features: 4}"
+    study = written_study(here)
+    key = called(capsys, "plan", study, "--set", own, "--json").json["trials"][0]["key"]
+
+    for command in (("run", study), ("trial", study, key)):
+        said = called(capsys, *command, "--set", own, "--recompute")
+        assert said.code == 2
+        assert (
+            "--recompute: cell 'crop' trains an encoder of your own, which has no blocks"
+            in said.err
+        )
+        assert not (here / "runs").exists()

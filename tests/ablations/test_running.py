@@ -175,7 +175,7 @@ def test_an_interrupted_run_says_how_to_go_on_and_its_code_is_130(
     said = called(capsys, "run", study, "--seeds", "7,", "--set", "loss.temperature=0.5")
 
     assert said.code == 130
-    assert f"go on with: ablate run {study} --set loss.temperature=0.5 --seeds 7," in said.err
+    assert f"go on with: ablate run {study} --set loss.temperature=0.5 --seeds 7,\n" in said.err
     assert tracker.closed == [{"interrupted": True}]
 
 

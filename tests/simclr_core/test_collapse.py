@@ -100,6 +100,15 @@ def watched(
     return watch
 
 
+@pytest.mark.parametrize(("away", "step"), [(0.0399, 3), (0.0401, None)])
+def test_a_loss_that_adds_up_two_means_may_be_twice_as_far(away: float, step: int | None) -> None:
+    watch = CollapseWatch(lambda _: 4.0, 3, 0, 2)
+    for done in (1, 2, 3):
+        watch.see(done, torch.tensor(4.0 + away, dtype=torch.float64), POINT)
+
+    assert (watch.found and watch.found.step) == step
+
+
 def test_a_point_at_the_collapsed_value_for_an_epoch_is_a_collapse() -> None:
     watch = watched([5.0, 4.01, 4.01, 4.01, 3.99, 4.015], POINT)
 

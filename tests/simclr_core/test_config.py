@@ -278,6 +278,17 @@ def test_permutations_depend_on_the_trials_seed_and_so_does_their_identity() -> 
     assert one.readout_identity() != other.readout_identity()
 
 
+def test_what_the_permuted_control_does_not_measure_leaves_it_as_it_is() -> None:
+    def control(**readouts: Any) -> tuple[str, str]:
+        return identities(Config.model_validate({"readouts": {"permuted_labels": 3, **readouts}}))
+
+    more = {"neighbours": {"k": 5}, "geometry": {}, "label_fractions": [0.1]}
+    assert control() == control(**more) == control(neighbours=None)
+    assert control() != control(probe={"kind": "ridge"})
+    assert control() != control(layer="z")
+    assert control() != control(target={"kind": "noise"})
+
+
 def test_the_random_encoder_is_shared_by_all_that_share_its_network_and_first_seed() -> None:
     counts = ("encoder.", "precision", "seeds.initialisation")
     for path, base, other in CHANGED:
