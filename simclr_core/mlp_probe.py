@@ -60,8 +60,7 @@ class MlpProbe(Frozen):
             top_k_accuracy(self.fit(*fit, num_classes, l2).scores(validation[0]), validation[1], 1)
             for l2 in candidates
         ]
-        best = max(range(len(candidates)), key=accuracies.__getitem__)
-        return Choice(candidates[best], candidates, accuracies, [])
+        return Choice.of(candidates, accuracies, [])
 
     def fit(
         self,

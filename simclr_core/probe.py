@@ -60,8 +60,7 @@ class LogisticProbe(Frozen):
             accuracies.append(top_k_accuracy(fitted.scores(validation[0]), validation[1], 1))
             if not fitted.converged:
                 unconverged.append(l2)
-        best = max(range(len(candidates)), key=accuracies.__getitem__)
-        return Choice(candidates[best], candidates, accuracies, unconverged)
+        return Choice.of(candidates, accuracies, unconverged)
 
     def fit(
         self,
@@ -84,6 +83,14 @@ class Choice(NamedTuple):
     """Per cent on the validation part, beside each candidate."""
     unconverged: list[float]
     """The candidates whose fit ran out of steps."""
+
+    @classmethod
+    def of(
+        cls, candidates: list[float], accuracies: list[float], unconverged: list[float]
+    ) -> "Choice":
+        """The candidate with the highest accuracy; of equal ones the first."""
+        best = max(range(len(candidates)), key=accuracies.__getitem__)
+        return cls(candidates[best], candidates, accuracies, unconverged)
 
 
 class Fitted(NamedTuple):

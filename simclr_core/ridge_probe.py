@@ -44,8 +44,7 @@ class RidgeProbe(Frozen):
             top_k_accuracy(problem.solve(l2).scores(validation[0]), validation[1], 1)
             for l2 in candidates
         ]
-        best = max(range(len(candidates)), key=accuracies.__getitem__)
-        return Choice(candidates[best], candidates, accuracies, [])
+        return Choice.of(candidates, accuracies, [])
 
     def fit(
         self,
