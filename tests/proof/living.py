@@ -52,6 +52,12 @@ LIVING: tuple[Living, ...] = (
         "self._curvature_E, self._basis_EE = torch.linalg.eigh(gram_EE / 3)",
         STEPS,
     ),
+    Living(
+        "probe.py",
+        "if new_value <= value + 1e-4 * slope + 1e-13 * abs(value):",
+        "if new_value < value + 1e-4 * slope + 1e-13 * abs(value):",
+        STEPS,
+    ),
     Living("probe.py", "_MEMORY = 10", "_MEMORY = 11", STEPS),
     Living(
         "probe.py",

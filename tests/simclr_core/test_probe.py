@@ -135,11 +135,12 @@ def test_a_fit_out_of_steps_says_so() -> None:
 
     assert not fitted.converged
     assert fitted.iterations == 1
+    assert fitted.weights_CE.norm() > 0, "the one step that it may take is taken"
     choice = LogisticProbe(max_iterations=1, l2=(1e-4, 1e-3)).choose(case, case, CLASSES)
     assert choice.unconverged == [1e-3, 1e-4]
 
 
-@pytest.mark.parametrize("scale", [0.01, 1.0, 30.0])
+@pytest.mark.parametrize("scale", [0, 0.01, 1.0, 30.0])
 def test_the_gradient_that_is_told_is_autograds_in_the_features_own_unit(scale: float) -> None:
     case = made("overlapping")
     x = scale * case.x
@@ -150,7 +151,7 @@ def test_the_gradient_that_is_told_is_autograds_in_the_features_own_unit(scale: 
     logits = x @ w[:, :-1].T + w[:, -1]
     loss = F.cross_entropy(logits, case.y, reduction="sum") + 0.5 * w[:, :-1].square().sum()
     [gradient] = torch.autograd.grad(loss, w)
-    unit = 200 * x.square().mean().sqrt()
+    unit = 200 * (x.square().mean().sqrt() if scale else 1)  # the biases', where nothing else is
     assert fitted.gradient == pytest.approx(float(gradient.abs().max() / unit), rel=1e-6)
 
 
@@ -208,3 +209,14 @@ def test_top_k_is_scikit_learns(k: int) -> None:
 
     expected = top_k_accuracy_score(labels, scores, k=k, labels=range(7))
     assert found == pytest.approx(100 * expected)
+
+
+def test_of_equal_scores_the_smaller_class_numbers_come_first() -> None:
+    # Among many equal ones a sort that is not stable takes any.
+    scores = torch.randint(0, 3, (200, 50), generator=torch.Generator().manual_seed(0)).double()
+    expected = torch.from_numpy(np.argsort(-scores.numpy(), axis=1, kind="stable"))
+
+    for k in (1, 5):
+        last = expected[:, k - 1]
+        assert top_k_accuracy(scores, last, k) == 100
+        assert top_k_accuracy(scores, expected[:, k], k) == 0
