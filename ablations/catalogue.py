@@ -87,8 +87,15 @@ def read_study(name: str) -> Written:
     return Written(study, file, published, {})
 
 
-def cell_names(study: Study, scale: ScaleName, *, with_data: bool = False) -> list[str]:
-    """All arms that the axes of this scale span, whether or not the scale runs them.
+def cell_names(study: Study, scale: ScaleName) -> list[str]:
+    """The arms of `cells_at`."""
+    return list(cells_at(study, scale))
+
+
+def cells_at(
+    study: Study, scale: ScaleName, *, with_data: bool = False
+) -> dict[str, dict[str, str]]:
+    """All arms that the axes of this scale span, whether or not it runs them, with their levels.
 
     Raises:
         PlanError, ValidationError: the axes contradict each other.
@@ -101,7 +108,7 @@ def cell_names(study: Study, scale: ScaleName, *, with_data: bool = False) -> li
         design=study.design,
         seeds=(0,),
     )
-    return [arm.name for arm in sweep.arms()]
+    return {arm.name: arm.levels for arm in sweep.arms()}
 
 
 def _mistakes(  # noqa: C901, PLR0912 -- one rule after the other, each a few lines
@@ -111,23 +118,23 @@ def _mistakes(  # noqa: C901, PLR0912 -- one rule after the other, each a few li
         name = ".".join(map(str, location))
         return file.line(location), f"{file.place(location)}: {name}: {text}"
 
-    cells: dict[ScaleName, list[str]] = {}
+    levels: dict[ScaleName, dict[str, dict[str, str]]] = {}
     for scale in SCALES:
         for with_data in (False, True):
             at: Location = study.axes_way(scale, with_data=with_data)
             try:
-                found = cell_names(study, scale, with_data=with_data)
+                found = cells_at(study, scale, with_data=with_data)
             except (PlanError, ValidationError) as error:
                 for sentence in _sentences(error):
                     yield mistake(at, sentence)
                 return
-            if (known := cells.setdefault(scale, found)) != found:
-                named = ", ".join(
-                    repr(name) for name in [*known, *found] if (name in known) != (name in found)
-                )
-                text = "must span the cells that the scale has without --data, in their order"
-                yield mistake(at, f"{text}; not in both: {named or 'none, the order differs'}")
+            known = levels.setdefault(scale, found)
+            if list(known.items()) != list(found.items()):
+                apart = ", ".join(repr(n) for n in [*known, *found] if (n in known) != (n in found))
+                text = "must span the cells and axes that the scale has without --data, in order"
+                yield mistake(at, f"{text}; {f'not in both: {apart}' if apart else 'they differ'}")
                 return
+    cells = {scale: list(found) for scale, found in levels.items()}
     every = list(dict.fromkeys(name for names in cells.values() for name in names))
 
     for scale in SCALES:

@@ -1,6 +1,7 @@
 """What a study does otherwise than the paper: each cell beside the same cell at paper scale."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -73,7 +74,7 @@ def _standing(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation
         yield Deviation(field="views", here="two views of each image a step", paper="one view")
         yield Deviation(
             field="readouts",
-            here="a probe on h, as for all other encoders",
+            here=f"a probe on {here['readouts']['layer']}, as for all other encoders",
             paper="the accuracy of the trained classifier",
         )
         if here["optimizer"]["kind"] == "lars":
@@ -82,7 +83,7 @@ def _standing(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation
                 here="the classifier's matrix is adapted and decays",
                 paper="the official code leaves the classifier out of both",
             )
-    else:
+    if not here["loss"].get("labels") or here["readouts"]["target"]["kind"] != "classes":
         yield from _probe(here, there)
     if here["readouts"]["part"] == "validation":
         yield Deviation(
@@ -172,32 +173,49 @@ def _differences(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviat
 def _in_the_open(
     ours: dict[str, Any], paper: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Lists of the same kinds on both sides, such as a cell's operations, become their fields."""
+    """Members that lists of kinds have in common, such as a cell's operations, become their fields.
 
-    def kinds(value: Any) -> list[Any] | None:
-        if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
-            return [one.get("kind") for one in value]
-        return None
+    Where the kinds differ, the lists themselves stay as well, told by their kinds.
+    """
+    lists = {
+        field: (_members(value), _members(paper[field]))
+        for field, value in ours.items()
+        if _has_kinds(value) and _has_kinds(paper.get(field))
+    }
+    alike = {field for field, (one, other) in lists.items() if list(one) == list(other)}
 
-    def opened(flat: dict[str, Any]) -> dict[str, Any]:
+    def opened(flat: dict[str, Any], side: int) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for field, value in flat.items():
             if field not in alike:
                 found[field] = value
-                continue
-            for place, one in enumerate(value):
-                kind = one.get("kind", place)
-                before = sum(other.get("kind", kind) == kind for other in value[:place])
-                name = f"{field}.{kind}" + (f" {before + 1}" if before else "")
-                found |= {f"{name}.{inner}": deep for inner, deep in flatten(one).items()}
+            if field in lists:
+                mine, others = lists[field][side], lists[field][1 - side]
+                for name in (name for name in mine if name in others):
+                    inner = flatten(mine[name]).items()
+                    found |= {f"{field}.{name}.{one}": deep for one, deep in inner}
         return found
 
-    alike = {
-        field
-        for field, value in ours.items()
-        if (order := kinds(value)) is not None and order == kinds(paper.get(field))
-    }
-    return opened(ours), opened(paper)
+    return opened(ours, 0), opened(paper, 1)
+
+
+def _has_kinds(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(one, dict) and "kind" in one for one in value)
+    )
+
+
+def _members(items: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The items by their kinds, the second of a kind as `kind 2`."""
+    met = Counter[str]()
+    found: dict[str, dict[str, Any]] = {}
+    for one in items:
+        met[one["kind"]] += 1
+        number = met[one["kind"]]
+        found[one["kind"] + (f" {number}" if number > 1 else "")] = one
+    return found
 
 
 def _of_another_kind(field: str, ours: dict[str, Any], paper: dict[str, Any]) -> bool:

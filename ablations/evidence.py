@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from ablations.chain import chain
+from ablations.companions import predicts
 from ablations.deviations import Paper, value_text
 from ablations.own_files import part_text
 from ablations.planning import planned
@@ -63,7 +64,7 @@ def evidence(composed: Composed, store: Store) -> Evidence:
         data_name=data_name(first["data"]),
         data_facts=_data_facts(records),
         metric=study.metric,
-        metric_name=study.metric_name,
+        metric_name=composed.metric_name,
         unit=study.unit,
         cells=tuple(
             CellInfo(
@@ -72,6 +73,7 @@ def evidence(composed: Composed, store: Store) -> Evidence:
                 control=CONTROLS.get(cell.name),
                 levels=cell.levels,
                 floor=cell.floor,
+                predicts=predicts(cell),
                 published=published.values.get(cell.name) if published else None,
                 deviations=paper.deviations(cell, trials),
             )

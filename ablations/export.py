@@ -26,7 +26,7 @@ from sweeps.nearest import did_you_mean
 from sweeps.record import TrialRecord
 from sweeps.store import Store
 
-_STATED = "top-1 of one trial with one seed: no interval, no claim"
+_STATED = "of one trial with one seed: no interval, no claim"
 _IMAGES = "RGB in [0, 1], not normalised by any mean or deviation"
 
 
@@ -57,8 +57,8 @@ def export_encoder(path: Path, prefix: str, to: Path | None) -> None:
     text = json.dumps(told, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
     _write_new({about: text.encode(), target: weights})
     out = console()
-    top1 = record.values.get("top1")
-    shown = "no top-1" if top1 is None else f"top-1 {top1:.1f} %, one trial, no interval"
+    top1, of = record.values.get("top1"), _read_out(config)
+    shown = "no top-1" if top1 is None else f"top-1 {of}{top1:.1f} %, one trial, no interval"
     scale = "" if record.scale is None else f"@{record.scale}"
     for line in (
         f"encoder: {target} ({record.study}{scale}, {record.cell}, seed {record.seed}; {shown})",
@@ -68,6 +68,12 @@ def export_encoder(path: Path, prefix: str, to: Path | None) -> None:
         *lines,
     ):
         out.print(line, soft_wrap=True)  # a line that breaks in two cannot be pasted
+
+
+def _read_out(config: Config) -> str:
+    """Of what the accuracy speaks, where it is not of classes from h."""
+    target, layer = config.readouts.target.kind, config.readouts.layer
+    return "" if (target, layer) == ("classes", "h") else f"of {target} from {layer} "
 
 
 _NONE = "builds no such network (only ResNets of width 1)"

@@ -8,18 +8,12 @@ from typing import Any, Literal
 from ablations.beside import axes_beside, beside
 from ablations.catalogue import Written
 from ablations.chain import ENCODER, READ_OUT, chain
+from ablations.companions import companions, predicts, probe_of
 from ablations.errors import StudyError, UsageError
 from ablations.request import Request
 from ablations.settings import Setting, applied, origin, overlap, written
 from ablations.study import (
-    CONTROL,
-    FLOOR,
-    PERMUTATIONS,
-    PIXEL_SIDES,
-    PIXELS,
     SCALES,
-    SHUFFLED,
-    SHUFFLED_SEEDS,
     ScaleName,
 )
 from ablations.yaml_file import read_yaml
@@ -32,27 +26,7 @@ from simclr_core.settings import checked, default_settings, mistakes
 from sweeps.axes import AnyAxis
 from sweeps.errors import PlanError
 from sweeps.plan import Resolved
-from sweeps.sweep import Cell, Companion, Sweep, apply
-
-
-def companions(scale: ScaleName, arm: str | None, *, probed: bool) -> Iterator[Companion]:
-    """What every study has without saying so; its controls go with `arm`, or the first one run."""
-    cells: Literal["first"] | tuple[str] = "first" if arm is None else (arm,)
-    yield Companion(name=FLOOR, role="floor", set={"epochs": 0})
-    if scale in PIXEL_SIDES:
-        pixels = {"kind": "pixels", "side": PIXEL_SIDES[scale]}
-        raw = {"encoder": pixels, "epochs": 0, "readouts.layer": "h"}
-        yield Companion(name=PIXELS, role="reference", set=raw, num_seeds=1)
-    # Where the arms have no probe, the control has the default one.
-    probe = {} if probed else {"readouts.probe": {"kind": "logistic"}}
-    permuted = {**probe, "readouts.permuted_labels": PERMUTATIONS}
-    yield Companion(name=CONTROL, role="control", set=permuted, cells=cells, num_seeds=1)
-    if scale != "smoke":
-        wrong = {"shuffled_positives": True}
-        yield Companion(
-            name=SHUFFLED, role="control", set=wrong, cells=cells, num_seeds=SHUFFLED_SEEDS
-        )
-
+from sweeps.sweep import Cell, Sweep, apply
 
 NO_ACCURACIES = ("alignment", "uniformity", "effective_rank")
 """Values that are recorded and that no study can be judged by."""
@@ -92,27 +66,37 @@ class Composed:
         """Those asked for, else the scale's, else the study's."""
         return self.request.seeds or self.study.scale(self.scale).seeds or self.study.seeds
 
+    @property
+    def metric_name(self) -> str:
+        """The study's metric in words: its own, or by what the arms' read-outs are."""
+        if self.study.metric_name is not None:
+            return self.study.metric_name
+        arms = self.sweep(everything=True).arms()
+        asked = {predicts(arm) for arm in arms}
+        probes = {probe_of(arm) for arm in arms}
+        return (
+            "linear probe, top-1"
+            if asked == {"classes"} and "mlp" not in probes
+            else "accuracy of the read-out"
+        )
+
     def sweep(self, *, everything: bool = False, seeds: tuple[int, ...] = ()) -> Sweep:
         """The sweep as asked for, or over all cells; with other seeds where some are given."""
         only = self.request.only or self.study.scale(self.scale).only
         only = None if everything else only
-        arm = self.study.control_arm
-        return Sweep(
+        sweep = Sweep(
             study=self.study.name,
             scale=self.scale,
             base=self.base,
             axes=self.axes,
             design=self.study.design,
-            companions=tuple(
-                companions(
-                    self.scale,
-                    arm if not only or arm in only else None,
-                    probed=self.base["readouts"].get("probe") is not None,
-                )
-            ),
             seeds=seeds or self.seeds,
             only=only,
         )
+        arms = sweep.arms()
+        run = [arm for arm in arms if not only or arm.name in only] or arms
+        more = tuple(companions(self.scale, self.study.control_arm, run))
+        return sweep.model_copy(update={"companions": more})
 
     def resolve(self, cell: Cell) -> Callable[[int], Resolved]:
         """Checks a cell's configuration once; each seed then costs a few dictionaries.
@@ -261,19 +245,22 @@ def scale_mistakes(
     except StudyError as error:
         return list(error.sentences)
     found = _told(base, given, study.texts)
+    brought = data is not None
+    if levels or len(study.study.axes_way(scale, with_data=brought)) > 1:
+        found += _level_mistakes(study, scale, base, given, with_data=brought)
     own = study.study.scale(scale)
-    if own.with_data and data is None:
+    if not brought and (own.with_data or own.axes_with_data):
+        # As if images were brought.
         place = study.file.place(("scales", scale, "with_data"))
-        more = [*given, Setting("data", {"kind": "folder", "path": "."}, place)]
+        given.append(Setting("data", {"kind": "folder", "path": "."}, place))
         with_data = written(
             own.with_data, lambda key: study.file.place(("scales", scale, "with_data", key))
         )
-        more += beside(with_data, study.file.path.parent)
-        found += _checked(more, study.texts)
-    for with_data in (False, True):
-        way = study.study.axes_way(scale, with_data=with_data)
-        if len(way) > 1 or (levels and not with_data):
-            found += _level_mistakes(study, scale, base, given, with_data=with_data)
+        given += beside(with_data, study.file.path.parent)
+        found += _checked(given, study.texts)
+        if own.axes_with_data and not found:
+            base = applied(default_settings(), given)
+            found += _level_mistakes(study, scale, base, given, with_data=True)
     return list(dict.fromkeys(found))
 
 

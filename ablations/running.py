@@ -141,7 +141,7 @@ def _execute(
         f"{len(plan.todo)} of {len(plan.trials)} trials to run, {settings.slots} at a time with "
         f"{settings.threads} threads each"
     )
-    with Live(out, composed.study.metric, composed.study.metric_name, composed.study.unit) as live:
+    with Live(out, composed.study.metric, composed.metric_name, composed.study.unit) as live:
         return execute(
             plan,
             store,

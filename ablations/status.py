@@ -89,7 +89,7 @@ def _shown(store: Store, labels: list[str]) -> Any:
             parts += [f"{label}: its last plan cannot be read; the next run writes it anew", ""]
             continue
         state = progress(store, plan, slots=slots_at(store.machine))
-        parts += [f"{label}: {line(state)}", table(state, METRIC, "top-1 %")]
+        parts += [f"{label}: {line(state)}", table(state, METRIC, f"{METRIC} %")]
         for cell in state.cells:
             parts += [
                 f"failed: {one.cell}, seed {one.seed}: {one.error} (see "

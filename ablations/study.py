@@ -107,10 +107,10 @@ class Scale(Frozen):
     with_data: dict[str, Any] = Field(default_factory=dict)
     """As `set`, where `--data` brings images."""
 
-    axes: tuple[AnyAxis, ...] | None = None
+    axes: tuple[AnyAxis, ...] | None = Field(default=None, min_length=1)
     """Axes in the place of the study's own, where their values must differ at this scale."""
 
-    axes_with_data: tuple[AnyAxis, ...] | None = None
+    axes_with_data: tuple[AnyAxis, ...] | None = Field(default=None, min_length=1)
     """The same cells once more with other values, where `--data` brings images."""
 
     only: tuple[str, ...] | None = None
@@ -178,8 +178,8 @@ class Study(Frozen):
     metric: str = "top1"
     """The value of the records that claims and figures speak of."""
 
-    metric_name: str = "linear probe, top-1"
-    """The metric in words."""
+    metric_name: str | None = None
+    """The metric in words; left out: by what the arms' read-outs are."""
 
     unit: str = "%"
 

@@ -85,7 +85,7 @@ _State = dict[str, torch.Tensor]
 
 def _kept(
     context: TrialContext, *, with_head: bool
-) -> tuple[_State, _State, dict[str, Any]] | None:
+) -> tuple[_State, _State | None, dict[str, Any]] | None:
     """The encoder that the store holds, its head if that is needed, and its marks.
 
     One that is torn, or lacks the head, is no reason to fail. Those of earlier versions have no
@@ -96,7 +96,10 @@ def _kept(
         return None
     try:
         state: _State = torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True)
-        head: _State = {}
+        head: _State | None = None
+        if with_head and not (folder / HEAD).exists():
+            context.refuse(ENCODER, "was kept without its head, by an earlier version")
+            return None
         if with_head:
             head = torch.load(folder / HEAD, map_location="cpu", weights_only=True)
     except UNREADABLE as error:
@@ -109,7 +112,7 @@ def _kept(
 
 def _save(trained: Pretrained, marks: dict[str, Any], folder: Path) -> None:
     for name, state in ((WEIGHTS, trained.state), (HEAD, trained.head)):
-        if state or name == WEIGHTS:
+        if state is not None:
             # By way of memory: torch's own writer tells of a full disk in an error without its cause.
             buffer = io.BytesIO()
             torch.save(state, buffer)

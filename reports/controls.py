@@ -29,6 +29,9 @@ MEASURED_ON = "measured_on"
 OVERLAP = "train_test_overlap"
 """Keys in the facts of every trial that was read out; the head's only where a layer of it was."""
 
+CLASSES = "classes"
+"""What read-outs predict of whom controls speak that ask whether something was learned."""
+
 MOST_ERRORS = 4.0
 """Standard errors by which permuted labels may stand above the largest class's share."""
 
@@ -69,7 +72,7 @@ def controls(found: Sequence[Outcome], numbers: Table, unit: str) -> tuple[Contr
         *_shuffled([o for o in checks if o.cell.control == SHUFFLED], found, numbers, unit),
         _disjoint(scored),
         _frozen(scored),
-        _learned(found, numbers, unit),
+        *_learned(found, numbers, unit),
     )
 
 
@@ -181,7 +184,8 @@ def _bound_text(allowed: Allowance, points: str) -> str:
 
 def _above_floors(found: Sequence[Outcome], numbers: Table) -> list[list[float]]:
     """Of each arm, its differences to its random encoder by common seed."""
-    arms = {o.cell.name: o.cell for o in found if o.cell.role == "arm"}.values()
+    asked = [o.cell for o in found if o.cell.role == "arm" and o.cell.predicts == CLASSES]
+    arms = {cell.name: cell for cell in asked}.values()
     both = [(numbers.get(arm.name, {}), numbers.get(arm.floor or "", {})) for arm in arms]
     return [[arm[seed] - floor[seed] for seed in sorted(arm.keys() & floor)] for arm, floor in both]
 
@@ -241,31 +245,35 @@ def _frozen(scored: list[Outcome]) -> Control:
     )
 
 
-def _learned(found: Sequence[Outcome], numbers: Table, unit: str) -> Control:
-    """Whether any arm stands above its random encoder, in the mean over their common seeds."""
+def _learned(found: Sequence[Outcome], numbers: Table, unit: str) -> tuple[Control, ...]:
+    """Whether any arm stands above its random encoder, in the mean over their common seeds.
+
+    Of arms whose read-outs predict classes; none where there is no such arm: pre-training is meant
+    to make an encoder forget transformations.
+    """
     name = "something learned"
     gains: dict[str, float] = {}
-    for cell in {outcome.cell.name: outcome.cell for outcome in found}.values():
+    arms = {o.cell.name: o.cell for o in found if o.cell.role == "arm"}
+    if arms and all(cell.predicts != CLASSES for cell in arms.values()):
+        return ()
+    for cell in arms.values():
         floor = numbers.get(cell.floor or "", {})
         arm = numbers.get(cell.name, {})
-        if cell.role == "arm" and (seeds := sorted(arm.keys() & floor.keys())):
+        if cell.predicts == CLASSES and (seeds := sorted(arm.keys() & floor.keys())):
             gains[cell.name] = interval([arm[seed] - floor[seed] for seed in seeds]).mean
     if not gains:
-        return Control(name, State.MISSING, "no arm and its random encoder have a common seed.")
+        return (Control(name, State.MISSING, "no arm and its random encoder have a common seed."),)
     best = max(gains, key=gains.__getitem__)
     points = "points" if unit == "%" else unit
     if gains[best] <= 0:
-        return Control(
-            name,
-            State.FAILED,
-            f"nothing was learned: the best of {len(gains)} arms, {best}, stands "
-            f"{-gains[best]:.1f} {points} below its random encoder.",
-        )
+        stands = f"{-gains[best]:.1f} {points} below" if gains[best] else "exactly at"
+        told = f"nothing was learned: the best of {len(gains)} arms, {best}, stands {stands}"
+        return (Control(name, State.FAILED, f"{told} its random encoder."),)
     text = f"{best} stands {gains[best]:.1f} {points} above its random encoder"
     below = [cell for cell, gain in gains.items() if gain < 0]
     named = ", ".join(below[:NAMED]) + (f" and {len(below) - NAMED} more" * (len(below) > NAMED))
     tail = f"; below it, which is a result: {named}" if below else ""
-    return Control(name, State.PASSED, f"{text}, the best of {len(gains)} arms{tail}.")
+    return (Control(name, State.PASSED, f"{text}, the best of {len(gains)} arms{tail}."),)
 
 
 def _fact(outcome: Outcome, key: str) -> Any:

@@ -47,6 +47,9 @@ class CellInfo(Frozen):
     floor: str | None = None
     """For an arm, or a control with shuffled positives: the cell that holds its random encoder."""
 
+    predicts: str = "classes"
+    """What the read-outs predict: classes, or the kind of a transformation."""
+
     published: float | None = None
     """The paper's number for this cell, in the metric's unit; None where it has none."""
 

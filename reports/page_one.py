@@ -119,7 +119,7 @@ def _drawing(drawn: Picture) -> Drawing:
 
 
 def _told(verdict: Verdict, common: Sequence[Deviation]) -> str:
-    if not verdict.cells:
+    if not verdict.cells or not verdict.seeds:
         return ""
     if not verdict.deviations:
         return "No deviation from the paper."

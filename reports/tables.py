@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from reports.claims import RanksLike
+from reports.controls import CLASSES
 from reports.document import (
     AnyBlock,
     Cell,
@@ -24,6 +25,9 @@ from reports.wording import (
     seed_list,
     signed,
 )
+
+SHARE = "largest_class_share"
+"""Key in the facts of a trial that was read out, in per cent."""
 
 RUN_ONCE = "run once"
 """In the place of an interval: a reference has one number, and no spread to have one from."""
@@ -77,10 +81,28 @@ def number_section(findings: Findings) -> Section:
                 rows=tuple(rows),
             )
         )
-    blocks += [Text(text=text) for text in _references(findings)]
+    blocks += [Text(text=text) for text in (*_commonest(findings), *_references(findings))]
     if evidence.published_source:
         blocks.append(Text(text=f"The paper's numbers: {evidence.published_source}."))
     return Section(ident="numbers", title="Numbers by cell", blocks=tuple(blocks))
+
+
+def _commonest(findings: Findings) -> Iterator[str]:
+    """What who always gives the commonest answer is right in, where transformations are predicted."""
+    evidence = findings.evidence
+    asked = {info.name: info.predicts for info in evidence.cells}
+    cells = {trial.key: trial.cell for trial in evidence.planned}
+    shares: dict[str, float] = {}
+    for record in evidence.records:
+        share = record.facts.get(SHARE)
+        if record.key in cells and isinstance(share, int | float):
+            shares.setdefault(asked.get(cells[record.key], ""), float(share))
+    if set(shares) - {CLASSES, ""}:
+        told = ", ".join(f"{name} {share:.1f} %" for name, share in shares.items() if name)
+        yield (
+            "Cells differ in what is predicted. Who always gives the commonest answer is right in this "
+            f"share of the images: {told}."
+        )
 
 
 def _references(findings: Findings) -> Iterator[str]:
@@ -91,14 +113,14 @@ def _references(findings: Findings) -> Iterator[str]:
         for info in findings.evidence.cells
         if info.name in findings.cells and not math.isnan(findings.cells[info.name]["mean"])
     ]
-    arms = [mean for info, mean in means if info.role == "arm"]
     for info, value in means:
+        arms = [m for one, m in means if one.role == "arm" and one.predicts == info.predicts]
         if info.role == "reference" and arms:
             above = sum(mean > value for mean in arms)
             yield (
                 f"{info.name}: {value:.1f} {unit} by the same probe on the images themselves, without any "
-                f"network; {above} of {len(arms)} arms stand above. No seed plays a part in it, so it "
-                "has no interval, and nothing is judged by it."
+                f"network; {above} of {len(arms)} arms that predict the same stand above. It was run "
+                "once, so it has no interval, and nothing is judged by it."
             )
 
 

@@ -235,7 +235,7 @@ class Noise(Frozen):
 
     kind: Literal["noise"] = "noise"
 
-    deviation: float = Field(default=0.1, gt=0)
+    deviation: float = Field(default=0.1, gt=0, allow_inf_nan=False)
     """The noise's standard deviation; 0.1 is 25 grey levels of 255."""
 
     probability: float = Field(default=1.0, ge=0, le=1)

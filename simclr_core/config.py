@@ -52,7 +52,7 @@ class Config(Frozen):
     """The negative control: pairs the first view of each image with another image's second one."""
 
     encoder: AnyEncoder = ResNet()
-    """f, whose output h is what the read-outs see."""
+    """f, whose output h is what the read-outs see unless `readouts.layer` says otherwise."""
 
     head: AnyHead = MlpHead()
     """g, whose output z is what the loss sees."""
@@ -109,7 +109,8 @@ class Config(Frozen):
                 },
             )
         views = self.views.num_views if isinstance(self.views, Symmetric) else 2
-        if isinstance(self.loss, Labelled) and self.epochs:
+        classes = isinstance(self.readouts.target, Classes)
+        if isinstance(self.loss, Labelled) and self.epochs and classes:
             if self.readouts.part == "validation":
                 raise PydanticCustomError(
                     "disagreement",

@@ -106,6 +106,10 @@ class _InBlocks(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, None, None, None, None]:
+        if torch.is_grad_enabled():  # create_graph: what was computed ahead has no derivative
+            raise NotImplementedError(
+                "NT-Xent in blocks is differentiable once; one matrix, which few views take, twice"
+            )
         [gradient_MD] = ctx.saved_tensors
         return gradient_MD * grad_outputs[0], None, None, None, None
 

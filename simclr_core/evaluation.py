@@ -23,7 +23,7 @@ from simclr_core.random_encoder import random_head
 from simclr_core.readouts import ChoosingProbe, labelled
 from simclr_core.seeds import global_chance
 from simclr_core.sgd_probe import Features, SgdProbe
-from simclr_core.targets import AnyTarget, Classes, num_answers, transformed
+from simclr_core.targets import AnyTarget, Classes, answers, num_answers, transformed
 
 _TOP_5_FROM = 6
 """Classes at which top-5 begins to say something."""
@@ -119,7 +119,7 @@ def _up_to_layer(
         images = dataset.pretraining_images()
         head = random_head(config, encoder.eval(), images, dataset.size, execution)
     else:
-        if not state:
+        if state is None:
             raise ConfigurationError(
                 f"readouts.layer: {config.readouts.layer} needs the trained head's state beside the "
                 "encoder's: read_out(..., head=trained.head)"
@@ -147,17 +147,13 @@ class _Frozen(NamedTuple):
     def part(self, name: Literal["fit", "validation", "test"]) -> Part:
         """A part of the data set with the features of its centre squares, and the answers."""
         images, labels, hashes = self.dataset.labelled(name)
-        answers: list[Tensor] = []
-
-        def change(squares: Tensor, index: Tensor) -> Tensor:
-            assert not isinstance(self.target, Classes), "classes are asked of images as they are"
-            squares, told = transformed(self.target, squares, index, name)
-            answers.append(told.cpu())
-            return squares
-
-        asked = None if isinstance(self.target, Classes) else change
-        x = features(self.encoder, images, self.dataset.size, self.execution, asked)
-        labels = labels if asked is None else torch.cat(answers)
+        change: Callable[[Tensor, Tensor], Tensor] | None = None
+        if not isinstance(target := self.target, Classes):
+            labels = told = answers(target, len(images), name)
+            change = lambda squares, index: transformed(  # noqa: E731 -- one of two values
+                target, squares, told[index], index, name
+            )
+        x = features(self.encoder, images, self.dataset.size, self.execution, change)
         if not bool(x.isfinite().all()):
             raise Diverged(
                 "the finished encoder's features are no numbers; lower "

@@ -1,8 +1,9 @@
 """Projection heads g: the representation h -> z, where the loss is taken (paper, 4.2).
 
-Only pre-training sees them; the read-outs take h. Weights start from torch's own uniform law,
-+-1 / sqrt(inputs); under LARS with batch norm their scale cancels, hence the official code's
-standard deviation of 0.01 would make no difference to the paper's own protocol.
+Pre-training needs them; read-outs take h, or the layer of a head that they are told. Weights start
+from torch's own uniform law, +-1 / sqrt(inputs); under LARS with batch norm their scale cancels,
+hence the official code's standard deviation of 0.01 would make no difference to the paper's own
+protocol.
 """
 
 import math

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor, nn
 
+from simclr_core.errors import Diverged
 from simclr_core.heads import MlpHead
 from simclr_core.probe import Choice, top_k_accuracy
 from simclr_core.seeds import generator
@@ -69,7 +70,11 @@ class MlpProbe(Frozen):
         num_classes: int,
         l2: float,
     ) -> "FittedMlp":
-        """The network after the last epoch."""
+        """The network after the last epoch.
+
+        Raises:
+            Diverged: its weights are no numbers.
+        """
         x_nd, y_n = features_nd.float().cpu(), labels_n.cpu()
         deviation_d, mean_d = torch.std_mean(x_nd, dim=0, correction=0)
         # A feature that never moves says nothing: it stays 0, whatever the rounding of its mean.
@@ -92,6 +97,11 @@ class MlpProbe(Frozen):
                     F.cross_entropy(network(x_nd[index]), y_n[index]).backward()
                     optimizer.step()
                     schedule.step()
+        if not all(bool(one.isfinite().all()) for one in network.parameters()):
+            raise Diverged(
+                "the probe's weights are no numbers; lower readouts.probe.learning_rate, got "
+                f"{self.learning_rate:g}"
+            )
         return FittedMlp(network.requires_grad_(requires_grad=False), mean_d, scale_d)
 
 

@@ -38,8 +38,8 @@ class Pretrained(NamedTuple):
     state: dict[str, Tensor]
     """Weights and batch norm statistics of f, on the CPU."""
 
-    head: dict[str, Tensor]
-    """Those of g, for read-outs of its layers; empty where nothing was trained."""
+    head: dict[str, Tensor] | None
+    """Those of g, for read-outs of its layers; None where nothing was trained."""
 
     steps: int
     """Optimiser steps behind it."""
@@ -101,7 +101,7 @@ def pretrain(
         seconds = time.perf_counter() - began + earlier
     return Pretrained(
         state=_state(encoder),
-        head={} if head is None else _state(head),
+        head=None if head is None else _state(head),
         steps=steps,
         seconds=seconds,
         num_parameters=sum(p.numel() for p in encoder.parameters()),

@@ -53,7 +53,7 @@ class ReadOuts(Frozen):
     """Nearest neighbours: knn_top1, and knn_top5 where there are more than five classes."""
 
     geometry: Geometry | None = None
-    """alignment, uniformity and effective_rank of h, without labels; None measures none."""
+    """alignment, uniformity and effective_rank of the layer, without labels; None measures none."""
 
     permuted_labels: int = Field(default=0, ge=0)
     """Above 0 the trial is the negative control and measures nothing else: the probe is fitted and
@@ -104,13 +104,14 @@ class ReadOuts(Frozen):
         """What a trial records; top-5 is left out where there are at most 5 classes."""
         if self.permuted_labels:
             return ("permuted/mean", "permuted/standard_error", "permuted/largest_class_share")
+        tops = ("top1", "top5") if isinstance(self.target, Classes) else ("top1",)
         names: list[str] = []
         if self.probe is not None:
-            names += ["top1", "top5"]
+            names += tops
         for fraction in self.label_fractions:
-            names += [f"top1{labelled(fraction)}", f"top5{labelled(fraction)}"]
+            names += [f"{top}{labelled(fraction)}" for top in tops]
         if self.neighbours is not None:
-            names += ["knn_top1", "knn_top5"]
+            names += [f"knn_{top}" for top in tops]
         if self.geometry is not None:
             names += ["alignment", "uniformity", "effective_rank"]
         chosen = isinstance(self.probe, ChoosingProbe) and self.part == "test"

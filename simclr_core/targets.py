@@ -1,10 +1,10 @@
 """What a read-out predicts: the classes, or a transformation of the images (table 3 of the paper).
 
-Table 3 asks which transformations a representation tells apart. Each image is transformed or not by
-chance of its own, and the answer takes the place of its class. The chance depends on the image and
-its part of the data alone: the same pictures and answers in every trial.
+Table 3 asks which transformations a representation tells apart. Each image is transformed or not,
+and the answer takes the place of its class. Which images are depends on their place in their part of
+the data alone: the same pictures and answers in every trial.
 
-Shape suffixes: B images of side S.
+Shape suffixes: n images of a part, B of them of side S.
 """
 
 from typing import Annotated, Literal
@@ -14,8 +14,9 @@ from jaxtyping import Float, Int64
 from pydantic import Field
 from torch import Tensor
 
-from simclr_core.augmentations import Colour, Noise, Rotation, Sobel
-from simclr_core.chance import Chance, moved
+from simclr_core.augmentations import Colour, Noise, NoiseChances, Rotation, RotationChances
+from simclr_core.chance import Chance, Draws, moved
+from simclr_core.filters import Sobel, SobelChances
 from simclr_core.values import Frozen
 
 
@@ -46,7 +47,7 @@ class Noisy(Frozen):
 
     kind: Literal["noise"] = "noise"
 
-    deviation: float = Field(default=0.1, gt=0)
+    deviation: float = Field(default=0.1, gt=0, allow_inf_nan=False)
     """As in the operation of that name; the paper does not publish its own."""
 
 
@@ -70,27 +71,47 @@ def num_answers(target: Transformation) -> int:
     return 4 if isinstance(target, Turned) else 2
 
 
-def transformed(
-    target: Transformation, squares_B3SS: Float[Tensor, "B 3 S S"], index_B: Tensor, part: str
-) -> tuple[Float[Tensor, "B 3 S S"], Int64[Tensor, " B"]]:
-    """The images at `index` of a part as the read-out sees them, and the answers."""
-    size, device = squares_B3SS.shape[-1], squares_B3SS.device
-    shapes = torch.full((len(index_B), 2), size)
-    draws = Chance.of(_SEED, 0, index_B.cpu()).at(f"target, {part}", target.kind)
+def answers(target: Transformation, num_images: int, part: str) -> Int64[Tensor, " n"]:
+    """What is done to each image of a part, as evenly as whole numbers allow.
+
+    Images are ranked by a number of their own, so that always giving the commonest answer is right
+    for exactly its share, in every part and trial.
+    """
+    uniform_n = _draws(target, torch.arange(num_images), part).uniform(1)[:, 0]
+    rank_n = uniform_n.argsort(stable=True).argsort(stable=True)
     match target:
-        case Grey(probability=probability):
-            colour = Colour(jitter_probability=0, drop_probability=probability)
-            drops = moved(colour.draw(draws, shapes), device)
-            return colour.apply(squares_B3SS, drops), drops.dropped.long()
         case Turned():
-            rotation = Rotation(probability=0.75)
-            turned = moved(rotation.draw(draws, shapes), device)
-            return rotation.apply(squares_B3SS, turned), turned.turns
+            return rank_n * 4 // num_images
+        case Grey(probability=probability):
+            return (rank_n < round(probability * num_images)).long()
+        case Noisy() | Filtered():
+            return (rank_n < num_images // 2).long()
+
+
+def transformed(
+    target: Transformation,
+    squares_B3SS: Float[Tensor, "B 3 S S"],
+    answers_B: Int64[Tensor, " B"],
+    index_B: Int64[Tensor, " B"],
+    part: str,
+) -> Float[Tensor, "B 3 S S"]:
+    """The images at `index` of a part as the read-out sees them, by their answers."""
+    device = squares_B3SS.device
+    draws = _draws(target, index_B, part)
+    chosen_B = answers_B > 0
+    match target:
+        case Grey():
+            colour = Colour(jitter_probability=0)
+            drawn = colour.draw(draws, index_B[:, None].expand(-1, 2))
+            return colour.apply(squares_B3SS, moved(drawn._replace(dropped=chosen_B), device))
+        case Turned():
+            return Rotation().apply(squares_B3SS, moved(RotationChances(answers_B), device))
         case Noisy(deviation=deviation):
-            noise = Noise(deviation=deviation, probability=0.5)
-            noisy = moved(noise.draw(draws, shapes), device)
-            return noise.apply(squares_B3SS, noisy), noisy.disturbed.long()
+            disturbed = moved(NoiseChances(chosen_B, draws.keys), device)
+            return Noise(deviation=deviation).apply(squares_B3SS, disturbed)
         case Filtered():
-            sobel = Sobel(probability=0.5)
-            filtered = moved(sobel.draw(draws, shapes), device)
-            return sobel.apply(squares_B3SS, filtered), filtered.filtered.long()
+            return Sobel().apply(squares_B3SS, moved(SobelChances(chosen_B), device))
+
+
+def _draws(target: Transformation, index: Tensor, part: str) -> Draws:
+    return Chance.of(_SEED, 0, index).at(f"target, {part}", target.kind)

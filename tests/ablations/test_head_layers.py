@@ -164,7 +164,7 @@ def test_a_study_may_have_other_levels_for_images_that_are_brought(
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("crop+colour: [", "other: [", "must span the cells that the scale has without --data, in"),
+        ("crop+colour: [", "other: [", "must span the cells and axes that the scale has without --data"),
         ("crop: [{kind: crop}]", "late: [{kind: crop}]", "not in both: 'crop', 'late'"),
         ("strength: 0.25", "strength: -1", "views.operations.1.strength: must be at least 0, got -1"),
         ("field: views", "fields: views", "did you mean 'field'?"),

@@ -726,8 +726,8 @@ MUTANTS = (
     Mutant(
         "every image is disturbed, whatever the answer",
         "targets.py",
-        "noise = Noise(deviation=deviation, probability=0.5)",
-        "noise = Noise(deviation=deviation, probability=1)",
+        "NoiseChances(chosen_B, draws.keys)",
+        "NoiseChances(torch.ones_like(chosen_B), draws.keys)",
         "test_targets.py",
     ),
     Mutant(
@@ -740,8 +740,8 @@ MUTANTS = (
     Mutant(
         "answers stay those of the classes",
         "evaluation.py",
-        "labels = labels if asked is None else torch.cat(answers)",
-        "labels = labels if asked is None else labels % self.num_classes",
+        "labels = told = answers(target, len(images), name)",
+        "told = answers(target, len(images), name)\n            labels %= self.num_classes",
         "test_targets.py",
     ),
     Mutant(

@@ -226,3 +226,10 @@ def test_off_the_processor_blocks_have_a_size_of_their_own(
     z = torch.zeros(num_views, 2, device="meta")  # shapes alone
 
     assert nt_xent_in_blocks(z, LARGE).shape == ()
+
+
+def test_a_second_derivative_is_refused_and_not_wrong() -> None:
+    z = embeddings(6).requires_grad_()
+
+    with pytest.raises(NotImplementedError, match="differentiable once"):
+        torch.autograd.grad(NTXent()(z), z, create_graph=True)

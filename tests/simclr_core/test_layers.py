@@ -52,7 +52,7 @@ def neighbours_of(config: Config, state: dict[str, Tensor], head: dict[str, Tens
 def found_at(layer: str, **changes: Any) -> tuple[Config, ReadOut, dict[str, Tensor]]:
     config = small_config({**DEEP, "readouts.layer": layer, **changes})
     done = trained({**DEEP, **changes})
-    found = read_out(config, textures(), done.state, HERE, Listener(), head=done.head or None)
+    found = read_out(config, textures(), done.state, HERE, Listener(), head=done.head)
     return config, found, done.state
 
 
@@ -94,6 +94,16 @@ def test_a_whole_trial_reads_its_own_head() -> None:
     assert values == found_at("g2")[1].values
 
 
+def test_a_head_without_weights_is_read_like_any_other() -> None:
+    none = {"head": {"kind": "none"}}
+    plain, deep = (
+        run(small_config({**none, **more}), execution=HERE)
+        for more in ({}, {"readouts.layer": "z"})
+    )
+
+    assert plain.values == deep.values
+
+
 def test_without_the_heads_state_it_says_what_is_missing() -> None:
     config = small_config({**DEEP, "readouts.layer": "z"})
 
@@ -126,7 +136,7 @@ def test_a_random_encoders_head_is_where_training_would_begin_with_its_own_stati
 
 
 def test_a_random_encoder_keeps_no_head() -> None:
-    assert trained({**DEEP, "epochs": 0}).head == {}
+    assert trained({**DEEP, "epochs": 0}).head is None
 
 
 # --------------------------------------------------------------------------------------- identity

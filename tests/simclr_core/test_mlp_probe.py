@@ -10,6 +10,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
+from simclr_core.errors import Diverged
 from simclr_core.heads import MlpHead
 from simclr_core.mlp_probe import MlpProbe
 from simclr_core.probe import LogisticProbe, top_k_accuracy
@@ -147,3 +148,10 @@ def test_an_image_is_judged_alike_whatever_is_asked_beside_it() -> None:
     together, alone = fitted.scores(x), torch.cat([fitted.scores(one[None]) for one in x])
 
     torch.testing.assert_close(together, alone)
+
+
+def test_a_rate_that_is_too_high_ends_in_a_sentence() -> None:
+    x, y = clouds(100)
+
+    with pytest.raises(Diverged, match=r"lower readouts\.probe\.learning_rate, got 1e\+30"):
+        MlpProbe(learning_rate=1e30).fit(x, y, 2, 1e-3)
