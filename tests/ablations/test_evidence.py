@@ -381,3 +381,26 @@ def test_a_cell_that_cannot_be_at_paper_scale_is_told_with_its_own_fields(here: 
 
     one = next(cell for cell in told.cells if cell.name == "one")
     assert "schedule.warmup_epochs" in {deviation.field for deviation in one.deviations}
+
+
+def test_a_halved_strength_is_named_where_the_blur_is_gone_as_well() -> None:
+    cells = {cell.name: cell for cell in told_of("width", scale="gpu").cells}
+
+    found = {one.field: (one.here, one.paper) for one in cells["1x"].deviations}
+    assert found["views.operations"] == ("crop, colour", "crop, colour, blur")
+    assert found["views.operations.colour.strength"] == ("0.5", "1.0")
+    assert not any(field.startswith("views.operations.blur") for field in found)
+    assert not any(field.startswith("views.operations.crop") for field in found)
+
+
+def test_a_supervised_encoders_head_and_target_are_told_as_they_are_read() -> None:
+    from ablations.settings import Setting
+
+    values = {"readouts.layer": "z", "readouts.target": {"kind": "noise"}}
+    read = tuple(Setting(field, value, "--set") for field, value in values.items())
+    told = told_of("supervised", scale="paper", set=read)
+
+    arm = next(cell for cell in told.cells if cell.role == "arm")
+    found = {one.field: one.here for one in arm.deviations}
+    assert found["readouts"] == "a probe on z, as for all other encoders"
+    assert {"readouts.layer", "readouts.target", "readouts.probe"} <= found.keys()

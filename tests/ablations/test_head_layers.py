@@ -114,10 +114,7 @@ def test_an_own_head_is_named_where_it_is_executed_to_be_read(
 
 
 def test_what_is_our_choice_about_targets_stands_beside_the_verdict(here: Path) -> None:
-    targets = LAYERS.replace(
-        "  views: {", "  readouts: {target: {kind: noise}, probe: {kind: mlp}}\n  views: {"
-    )
-    composed, store = compose(Request(study=str(written_study(here, targets)), scale="paper"))
+    composed, store = compose(Request(study=str(written_study(here, NOISE)), scale="paper"))
 
     [arm, _] = [cell for cell in evidence(composed, store).cells if cell.role == "arm"]
 
@@ -125,6 +122,83 @@ def test_what_is_our_choice_about_targets_stands_beside_the_verdict(here: Path) 
     assert "not published (table 3)" in found["readouts.probe"].paper
     assert found["readouts.probe"].here.startswith("one hidden layer by Adam")
     assert "not published" in found["readouts.target"].paper
+
+
+def test_a_head_without_weights_has_its_cells_like_any_other(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = written_study(here, LAYERS)
+    none = ("--set", "head={kind: none}")
+    told = json.loads(called(capsys, "plan", study, *none, "--json").out)
+    keys = {t["cell"]: t["key"] for t in told["trials"] if t["seed"] == 0}
+
+    ends = {
+        cell: called(capsys, "trial", study, keys[cell], *none)
+        for cell in ("h", "g(h)", "random encoder (g(h))", "permuted labels")
+    }
+
+    assert {cell: said.code for cell, said in ends.items()} == dict.fromkeys(ends, 0)
+    assert "the encoder is at hand" in ends["g(h)"].out
+    h, z = (record_at(here, keys[cell])["values"] for cell in ("h", "g(h)"))
+    assert h == z
+
+
+NOISE = LAYERS.replace(
+    "  views: {", "  readouts: {target: {kind: noise}, probe: {kind: mlp}}\n  views: {"
+)
+
+
+def test_controls_that_speak_of_classes_are_not_made_with_cells_that_do_not(here: Path) -> None:
+    (here / "classes.yaml").write_text(LAYERS)
+    (here / "noise.yaml").write_text(NOISE)
+
+    found = {
+        name: [t.cell for t in the_plan(here / f"{name}.yaml").trials if t.role == "control"]
+        for name in ("classes", "noise")
+    }
+    mixed = the_plan("head-layers", only=("noise / h", "classes / g(h)"))
+
+    assert set(found["classes"]) == {"permuted labels", "shuffled positives"}
+    assert found["noise"] == ["permuted labels"]
+    shuffled = next(t for t in mixed.trials if t.cell == "shuffled positives")
+    assert shuffled.config["readouts"]["target"]["kind"] == "classes"
+    permuted = {
+        t.cell: t.config["readouts"]["probe"]["kind"]
+        for t in mixed.trials
+        if t.cell.startswith("permuted")
+    }
+    assert permuted == {"permuted labels": "logistic", "permuted labels, probe mlp": "mlp"}
+
+
+def test_the_metric_is_named_by_what_the_read_outs_are(here: Path) -> None:
+    names: dict[str, str] = {}
+    for name, text in {
+        "classes": LAYERS,
+        "noise": NOISE,
+        "own": NOISE + "metric_name: mine\n",
+    }.items():
+        (here / f"{name}.yaml").write_text(text)
+        composed, store = compose(Request(study=str(here / f"{name}.yaml")))
+        told = evidence(composed, store)
+        names[name] = told.metric_name
+        assert {cell.predicts for cell in told.cells} == {
+            "classes" if name == "classes" else "noise"
+        }
+
+    assert names == {
+        "classes": "linear probe, top-1", "noise": "accuracy of the read-out", "own": "mine"
+    }  # fmt: skip
+
+
+def test_a_metric_that_a_target_cannot_have_is_refused_when_it_is_planned(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written_study(here, NOISE + "metric: top5\n")
+
+    said = called(capsys, "plan", "mine.yaml")
+
+    assert said.code == 2
+    assert "one of validation_top1, top1, knn_top1" in said.err
 
 
 # ------------------------------------------------------------------ other levels where data come in
@@ -184,3 +258,40 @@ def test_wrong_levels_for_brought_images_are_told_without_any(
         if new in text or "axes_with_data" in text
     )  # fmt: skip
     assert any(f"mine.yaml:{line + more}:" in said.err for more in range(7))
+
+
+def test_levels_for_brought_images_are_tried_on_the_settings_that_go_with_them(
+    here: Path, capsys: pytest.CaptureFixture[str], images: Path
+) -> None:
+    deep = (
+        "    with_data: {head.hidden_layers: 3}\n    axes_with_data:\n      - kind: levels\n"
+        "        name: from\n        field: readouts.layer\n        levels: {h: h, g(h): g3}\n"
+    )
+    study = written_study(here, LAYERS.replace("roles: {", deep + "roles: {"))
+    shallow = LAYERS.replace("g(h): z", "g(h): g1").replace(
+        "roles: {", deep.replace("head.hidden_layers: 3", "head: {kind: none}").replace("g3", "z")
+        + "roles: {",
+    )  # fmt: skip
+    other = written_study(here, shallow, "other.yaml")
+
+    for one in (study, other):
+        for words in ((), ("--data", images)):
+            said = called(capsys, "plan", one, *words)
+            assert said.code == 0, said.err
+
+
+def test_an_axis_for_brought_images_keeps_its_name(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    renamed = WITH_DATA.replace("name: views", "name: look")
+    for text, words in (
+        (renamed, "must span the cells and axes that the scale has without --data"),
+        ("    axes_with_data: []\n", "axes_with_data"),
+        ("    axes: []\n", "axes"),
+    ):
+        written_study(here, STUDY.replace("roles: {", text + "roles: {"))
+
+        said = called(capsys, "plan", "mine.yaml")
+
+        assert said.code == 2
+        assert words in said.err

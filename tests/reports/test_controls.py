@@ -305,3 +305,24 @@ def test_a_head_that_changed_under_the_probe_withholds_them_as_well() -> None:
 
     assert states(found)["encoder frozen"] is State.PASSED
     assert_withheld(changed, "encoder frozen", "1 of 15 trials", "a seed 1")
+
+
+def test_an_encoder_that_forgets_a_transformation_has_not_failed_to_learn() -> None:
+    noise = {"a": {"predicts": "noise"}, "b": {"predicts": "noise"}}
+    forgetting = made(floor=[20.0, 20.1, 20.2, 20.3, 20.4], cells=noise)
+
+    assert "something learned" not in states(forgetting)
+    assert verdicts(forgetting)[0].decision is Decision.REPRODUCED
+
+
+def test_an_arm_that_tells_a_transformation_does_not_stand_for_one_that_learns_classes() -> None:
+    # b predicts classes and stands below its random encoder; a, above it, predicts noise.
+    found = made(floor=[5.0, 5.1, 5.2, 5.3, 5.4], cells={"a": {"predicts": "noise"}})
+
+    assert_withheld(found, "something learned", "nothing was learned: the best of 1 arms, b")
+
+
+def test_an_arm_exactly_at_its_random_encoder_is_told_so() -> None:
+    found = made(floor=UP, cells={"b": {"predicts": "noise"}})
+
+    assert_withheld(found, "something learned", "a, stands exactly at its random encoder")

@@ -264,3 +264,26 @@ def test_a_figure_is_followed_by_the_paired_differences() -> None:
         "Paired differences",
     ]
     assert "a non-linear head beats none: +" in drawings[1].alt
+
+
+def texts_of_numbers(**changes: Any) -> str:
+    made = evidence({"a": [60.0, 61.0], "b": [50.0, 51.0]}, pixels=55.0, **changes)
+    return " ".join(getattr(block, "text", "") for block in section(made, "numbers").blocks)
+
+
+def test_raw_pixels_are_compared_with_arms_that_predict_the_same() -> None:
+    alike = texts_of_numbers()
+    apart = texts_of_numbers(cells={"a": {"predicts": "noise"}})
+
+    assert "1 of 2 arms that predict the same stand above" in alike
+    assert "0 of 1 arms that predict the same stand above" in apart
+    assert "always gives the commonest answer" not in alike
+
+
+def test_what_the_commonest_answer_gives_is_told_where_transformations_are_predicted() -> None:
+    extra = [record("a", 0, 60.0, facts={"largest_class_share": 50.0})]
+    asked = {"cells": {"a": {"predicts": "noise"}}, "extra": extra}
+
+    told = texts_of_numbers(**asked)
+
+    assert "is right in this share of the images: noise 50.0 %." in told
