@@ -201,6 +201,41 @@ def test_a_metric_that_a_target_cannot_have_is_refused_when_it_is_planned(
     assert "one of validation_top1, top1, knn_top1" in said.err
 
 
+def test_status_and_export_say_of_what_an_accuracy_speaks(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "classes.yaml").write_text(LAYERS)
+    (here / "noise.yaml").write_text(NOISE)
+    said: dict[str, str] = {}
+    for name in ("classes", "noise"):
+        study = here / f"{name}.yaml"
+        for cell in ("h", "g(h)"):
+            key = trial_of(study, cell).key
+            assert called(capsys, "trial", study, key).code == 0
+            out = called(capsys, "export", key, "--to", f"{name}-{cell[0]}.pt").out
+            said[f"{name} / {cell}"] = out[out.index("; ") : out.index(" %, one trial")]
+
+    assert said["classes / h"].startswith("; top-1 ")
+    assert "from" not in said["classes / h"]
+    assert said["classes / g(h)"].startswith("; top-1 of classes from z ")
+    assert said["noise / h"].startswith("; top-1 of noise from h ")
+    assert said["noise / g(h)"].startswith("; top-1 of noise from z ")
+
+
+@pytest.mark.parametrize("deviation", [".inf", "0", "-1"])
+def test_noise_without_bound_is_told_with_its_field(
+    here: Path, capsys: pytest.CaptureFixture[str], deviation: str
+) -> None:
+    study = written_study(
+        here, NOISE.replace("kind: noise", f"kind: noise, deviation: {deviation}")
+    )
+
+    said = called(capsys, "plan", study)
+
+    assert said.code == 2
+    assert "readouts.target.deviation: must be" in said.err
+
+
 # ------------------------------------------------------------------ other levels where data come in
 
 WITH_DATA = """\

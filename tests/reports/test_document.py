@@ -287,3 +287,14 @@ def test_what_the_commonest_answer_gives_is_told_where_transformations_are_predi
     told = texts_of_numbers(**asked)
 
     assert "is right in this share of the images: noise 50.0 %." in told
+
+
+def test_a_claim_whose_cells_were_not_run_is_not_told_to_deviate_in_nothing() -> None:
+    claims = (beats("a", "b"), beats("c", "d"))
+    numbers = {"a": [60.0, 61.0], "b": [50.0, 51.0], "c": [None, None], "d": [None, None]}
+    none = {cell: {"deviations": ()} for cell in "abcd"}
+
+    made = evidence(numbers, claims=claims, cells=none)
+
+    [board] = [b for b in section(made, "verdicts").blocks if isinstance(b, BoardBlock)]
+    assert [card.deviations for card in board.cards] == ["No deviation from the paper.", ""]
