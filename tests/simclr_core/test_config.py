@@ -238,6 +238,7 @@ def test_the_order_and_number_of_operations_enter_the_identity() -> None:
     [
         ({"kind": "nt_xent"}, True),
         ({"kind": "sup_con"}, True),
+        ({"kind": "cross_entropy"}, True),
         ({"kind": "nt_xent", "negatives": "one_view"}, False),
         ({"kind": "nt_xent", "decoupled": True}, False),
         ({"kind": "nt_logistic"}, False),

@@ -140,7 +140,7 @@ def test_a_fit_out_of_steps_says_so() -> None:
     assert choice.unconverged == [1e-3, 1e-4]
 
 
-@pytest.mark.parametrize("scale", [0, 0.01, 1.0, 30.0])
+@pytest.mark.parametrize("scale", [0.01, 1.0, 30.0])
 def test_the_gradient_that_is_told_is_autograds_in_the_features_own_unit(scale: float) -> None:
     case = made("overlapping")
     x = scale * case.x
@@ -151,7 +151,7 @@ def test_the_gradient_that_is_told_is_autograds_in_the_features_own_unit(scale: 
     logits = x @ w[:, :-1].T + w[:, -1]
     loss = F.cross_entropy(logits, case.y, reduction="sum") + 0.5 * w[:, :-1].square().sum()
     [gradient] = torch.autograd.grad(loss, w)
-    unit = 200 * (x.square().mean().sqrt() if scale else 1)  # the biases', where nothing else is
+    unit = 200 * x.square().mean().sqrt()
     assert fitted.gradient == pytest.approx(float(gradient.abs().max() / unit), rel=1e-6)
 
 
@@ -220,3 +220,13 @@ def test_of_equal_scores_the_smaller_class_numbers_come_first() -> None:
         last = expected[:, k - 1]
         assert top_k_accuracy(scores, last, k) == 100
         assert top_k_accuracy(scores, expected[:, k], k) == 0
+
+
+def test_where_all_features_are_dead_the_gradient_is_told_in_the_biases_unit() -> None:
+    x, y = torch.zeros(200, 3, dtype=torch.float64), (torch.arange(200) < 20).long()
+
+    fitted = LogisticProbe(max_iterations=1).fit(x, y, 2, 1.0)
+
+    p = fitted.scores(x).softmax(1)[0]
+    assert fitted.gradient == pytest.approx(float((p - torch.tensor([0.9, 0.1])).abs().max()))
+    assert fitted.gradient > 1e-3, "far from the solution, so that the unit shows"
