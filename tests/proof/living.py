@@ -13,6 +13,7 @@ class Living(NamedTuple):
 
 SPEED = "moves seconds and memory, not numbers: both forms, and blocks of any size, give the same"
 STEPS = "the number of steps may change; where a fit ends is decided by the gradient alone"
+CONTEXT = "no context is as good as an empty one: the sentence has no gap to fill"
 
 LIVING: tuple[Living, ...] = (
     Living(
@@ -58,6 +59,19 @@ LIVING: tuple[Living, ...] = (
         "if new_value < value + 1e-4 * slope + 1e-13 * abs(value):",
         STEPS,
     ),
+    Living(
+        "optimizers.py",
+        '"shape", "nesterov needs momentum above 0, got momentum 0", {}',
+        '"shape", "nesterov needs momentum above 0, got momentum 0", None',
+        CONTEXT,
+    ),
+    Living(
+        "optimizers.py",
+        '"shape", "nesterov needs momentum above 0, got momentum 0", {} )',
+        '"shape", "nesterov needs momentum above 0, got momentum 0", )',
+        CONTEXT,
+    ),
+    Living("optimizers.py", "fused=True, )", ")", SPEED),
     Living("probe.py", "_MEMORY = 10", "_MEMORY = 11", STEPS),
     Living(
         "probe.py",

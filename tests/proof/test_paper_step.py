@@ -19,6 +19,7 @@ sys.path += [str(Path(__file__).parents[1] / name) for name in ("simclr_core", "
 from commands import the_plan
 from made_trials import HERE, Listener, equal_states, kernels, made_dataset, random_pictures
 
+from ablations.catalogue import shipped
 from ablations.compute import compute, shown
 from ablations.planning import cost
 from ablations.timing import cpu_name
@@ -38,6 +39,7 @@ CELLS = {
     "projection-head": ("none", "linear 2048", "mlp 2048"),
     "batch-size": ("8192",),
     "width": ("1x", "2x", "4x"),
+    "head-layers": ("rotation / h", "sobel / g(h)"),
     "losses": ("margin", "nt-logistic semi-hard"),
     "temperature": ("as they are 10",),
     "supervised": ("strength 1 (labels: train)",),
@@ -76,6 +78,10 @@ def operations_of(config: Config) -> int:
     counted = compute([config.model_dump(mode="json")])
     assert counted is not None
     return BATCH * counted.pair[0]
+
+
+def test_each_shipped_study_takes_a_step() -> None:
+    assert set(CELLS) == set(shipped())
 
 
 @pytest.mark.parametrize(

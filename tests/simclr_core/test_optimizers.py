@@ -83,6 +83,29 @@ def test_lars_moves_weights_that_are_zero_and_leaves_those_without_a_gradient() 
     optimizer.step()
     assert model.weight.tolist() == [[-0.5, -0.5], [-0.5, -0.5]]  # a ratio of 1
 
+    model.weight.grad.zero_()
+    optimizer.step()
+    assert model.weight.tolist() == [[-0.5, -0.5], [-0.5, -0.5]]  # nothing pulls
+
+
+def test_lars_moves_what_stands_behind_a_weight_without_a_gradient() -> None:
+    model = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False))
+    optimizer = Lars().build(model)
+    first, second = model.parameters()
+    before = [weight.detach().clone() for weight in (first, second)]
+    second.grad = torch.ones(2, 2)
+
+    optimizer.step()
+
+    assert torch.equal(first, before[0])
+    assert not torch.equal(second, before[1])
+
+
+def test_until_it_is_set_the_rate_is_the_base_rate() -> None:
+    for kind in (Lars, Sgd, AdamW):
+        groups = kind(learning_rate=0.25).build(network()).param_groups
+        assert [group["lr"] for group in groups] == [0.25, 0.25]
+
 
 def test_gradients_of_any_length_above_zero_are_adapted() -> None:
     # The trust ratio takes the gradient's length out: however short, the step is trust x |w|.
