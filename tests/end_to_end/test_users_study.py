@@ -115,13 +115,15 @@ def test_a_study_of_ones_own_goes_from_plan_through_a_kill_to_a_report(tmp_path:
     assert "meine Bilder" in (place / "report.html").read_text(encoding="utf-8")
     assert (place / "report.pdf").read_bytes().startswith(b"%PDF-")
 
-    # A read-out added: every trial has another key, every encoder is at hand.
+    # A read-out added: trials have another key, every encoder is at hand.
     more = (*asked, "--set", "readouts.neighbours.k=5")
     again = json.loads(ablate("plan", *more, "--json", cwd=tmp_path).stdout)
     arm = next(trial for trial in again["trials"] if trial["role"] == "arm")
     one = ablate("trial", more[0], arm["key"][:9], *more[1:], cwd=tmp_path)
 
-    assert {trial["reason"] for trial in again["trials"]} == {"read-out missing"}
+    reasons = {(trial["cell"] == "permuted labels", trial["reason"]) for trial in again["trials"]}
+    # The control with permuted labels asks no neighbours.
+    assert reasons == {(False, "read-out missing"), (True, "finished")}
     assert again["encoders"] == 0
     assert not keys & {trial["key"] for trial in again["trials"]}
     assert one.returncode == 0, one.stderr
