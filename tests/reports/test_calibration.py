@@ -5,8 +5,9 @@ import pytest
 from made_evidence import beats, evidence
 from scipy import stats
 
+from reports.contrasts import subject_of
+from reports.judging import judged_looks
 from reports.statistics import allowance
-from reports.verdicts import _looks, _subject
 
 REPETITIONS = 4000
 CLAIMS = (beats("a", "b"), beats("c", "d"), beats("e", "f"))
@@ -30,7 +31,7 @@ def test_a_verdict_where_nothing_is_true_comes_in_at_most_five_of_a_hundred_stud
             cell: dict(enumerate(row)) for cell, row in zip("abcdef", table.tolist(), strict=True)
         }
 
-        looks = _looks([_subject(claim, made, numbers) for claim in CLAIMS], made)
+        looks = judged_looks([subject_of(claim, made, numbers) for claim in CLAIMS], made)
 
         rejected = [look.seeds for look in looks.values() if look.test.rejected]
         decided += [bool(rejected), 5 in rejected]
