@@ -1,16 +1,17 @@
 """Executing a plan: Ray Tune runs what is to do, or one trial runs here."""
 
 import time
+from pathlib import Path
 
 from sweeps.execution import Execution
 from sweeps.files import read_json
-from sweeps.heartbeat import end, heartbeats
+from sweeps.heartbeat import heartbeats
 from sweeps.launch import Launch, OnProgress, OnRecord
 from sweeps.launches import new_launch, note_launch, save_plan
 from sweeps.plan import Plan, Trial
-from sweeps.processes import end_session, mark_of, now
+from sweeps.processes import mark_of, now
 from sweeps.running import Job, Ran, RunSettings, drop_passing_artifacts, run_trial
-from sweeps.session import remove_session, session_folder
+from sweeps.session import end_processes, new_session, own_session, processes, remove_session
 from sweeps.store import Store
 
 
@@ -55,7 +56,7 @@ def execute(
             on_progress=on_progress,
             on_record=on_record,
         )
-        return launch.run(session_folder())
+        return launch.run(new_session(store.identity))
 
 
 def run_here(trial: Trial, plan: Plan, store: Store, function: str, settings: RunSettings) -> Ran:
@@ -91,16 +92,19 @@ def run_here(trial: Trial, plan: Plan, store: Store, function: str, settings: Ru
 def _clear_after_predecessor(store: Store) -> None:
     """Waits for workers of a driver that died, ends those that linger, clears what it left."""
     note = read_json(store.path / "lock")
-    note = note if isinstance(note, dict) else {}
-    until = time.monotonic() + 5.0
-    while (alive := [one for one in heartbeats(store.running) if mark_of(one).alive()]) and (
-        time.monotonic() < until
-    ):
-        time.sleep(0.05)
-    for one in alive:
-        end(one)
+    session = own_session(note.get("session"), store.identity) if isinstance(note, dict) else None
+    if session is not None:
+        until = time.monotonic() + 5.0
+        while time.monotonic() < until and _lives(store, session):
+            time.sleep(0.05)
+        end_processes(session)
     store.clear_leftovers()
     store.clear_checkpoints()
-    if note.get("session"):
-        end_session(note["session"])
-        remove_session(note["session"])
+    if session is not None:
+        remove_session(session)
+
+
+def _lives(store: Store, session: Path) -> bool:
+    """Whether a trial still runs in a session; what runs elsewhere is not waited for."""
+    alive = {mark.pid for one in heartbeats(store.running) if (mark := mark_of(one)).alive()}
+    return bool(alive) and any(process.pid in alive for process in processes(session))

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from sweeps.files import read_json, write_json
 from sweeps.plan import Trial
-from sweeps.processes import ProcessMark, mark_of, now, this_process
+from sweeps.processes import ProcessMark, now, this_process
 
 WATCH_SECONDS = 0.5
 WRITE_SECONDS = 2.0
@@ -106,11 +106,3 @@ def heartbeats(folder: Path) -> list[dict[str, Any]]:
     """The notes in a store's `running` folder, those of dead processes too."""
     notes = [read_json(file) for file in sorted(folder.glob("*.json"))]
     return [note for note in notes if isinstance(note, dict) and "key" in note]
-
-
-def end(note: dict[str, Any]) -> None:
-    """Ends the process of a heartbeat, if it is still the one that wrote it and runs here."""
-    mark = mark_of(note)
-    if mark.host == this_process().host and mark.alive() and mark.pid != os.getpid():
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(mark.pid, signal.SIGKILL)

@@ -14,14 +14,15 @@ from typing import Any
 from sweeps.errors import StoreError
 from sweeps.execution import Ended, Execution
 from sweeps.files import in_words
-from sweeps.heartbeat import end, heartbeats, stop_file
+from sweeps.heartbeat import heartbeats, stop_file
 from sweeps.launches import new_launch, note_launch
 from sweeps.plan import Plan, Trial
 from sweeps.processes import now, this_process
 from sweeps.progress import Progress, progress
+from sweeps.ray_local import ray_session
 from sweeps.record import TrialRecord
 from sweeps.running import Job, Ran, RunSettings, drop_passing_artifacts
-from sweeps.session import ray_session, remove_session
+from sweeps.session import end_processes, remove_session
 from sweeps.store import Store
 
 GRACE_SECONDS = 10.0
@@ -226,8 +227,7 @@ class Launch:
         return [note for note in heartbeats(self.store.running) if note.get("launch") == self.name]
 
     def _clear(self, session: Path) -> None:
-        for note in self._own_heartbeats():
-            end(note)
+        end_processes(session)
         for note in self._own_heartbeats():
             (self.store.running / f"{note['key']}.json").unlink(missing_ok=True)
         stop_file(self.store.running, self.name).unlink(missing_ok=True)

@@ -1,9 +1,8 @@
 """Which process is meant: a number that the system gives out again, and the moment it began."""
 
-import contextlib
 import os
-import signal
 import socket
+import sys
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -60,42 +59,9 @@ def _began_elsewhere(pid: int) -> str | None:
         return None
 
 
-SESSION_VARIABLE = "SWEEPS_SESSION"
-"""An environment variable by which all processes of one launch are known; they inherit it."""
-
-
-def end_session(session: str) -> None:
-    """Ends all processes that were started in a session, but for the calling one.
-
-    Ray's own agents outlive a driver that was killed, by about a minute (Ray 2.60).
-    """
-    import psutil
-
-    found: list[int] = []
-    for pid in psutil.pids():
-        with contextlib.suppress(psutil.Error, OSError):
-            if pid != os.getpid() and _belongs(pid, session):
-                found.append(pid)
-    for pid in found:
-        with contextlib.suppress(OSError):
-            os.kill(pid, signal.SIGKILL)
-
-
-def _belongs(pid: int, session: str) -> bool:
-    """Whether a process has the session in its environment or a file of its folder open.
-
-    Both, since a process that gives itself a title may write it over parts of its environment.
-    """
-    import psutil
-
-    folder = Path(f"/proc/{pid}")
-    if not folder.exists():
-        return psutil.Process(pid).environ().get(SESSION_VARIABLE) == session
-    if f"{SESSION_VARIABLE}={session}\0".encode() in (folder / "environ").read_bytes():
-        return True
-    return any(
-        str(file.readlink()).startswith(f"{session}{os.sep}") for file in (folder / "fd").iterdir()
-    )
+def python_path() -> str:
+    """Where this process finds its modules, for the processes that it starts."""
+    return os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
 
 
 def now() -> str:

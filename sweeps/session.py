@@ -1,145 +1,116 @@
-"""A private, silent Ray for one launch: nothing in the home folder, nothing left behind."""
+"""A launch's session: a private folder, and the processes that are known to belong to it.
+
+What a driver that was killed left is ended and removed by the next one. It knows the folder from
+the store's lock, and a lock may have been copied or written by anybody: a folder counts only if its
+place, owner, mode and mark say that a driver of this store made it, and that this driver is dead.
+"""
 
 import contextlib
-import logging
 import os
-import secrets
 import shutil
-import sys
+import stat
 import tempfile
-from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
-from sweeps.processes import SESSION_VARIABLE, end_session
-from sweeps.running import RunSettings
+import psutil
+
+from sweeps.files import read_json, write_json
+from sweeps.processes import mark_of, this_process
+
+SESSION_VARIABLE = "SWEEPS_SESSION"
+"""An environment variable by which all processes of one launch are known; they inherit it."""
 
 PREFIX = "swp-"
 """Session folders are called so in the system's folder for temporary files."""
 
-_LONGEST = 40
-"""Sockets live below the session's folder, and their paths may have 103 characters in all."""
+_MARK = "session.json"
+
+_LONGEST = 24
+"""Sockets live below the session's folder, and their paths may have 107 characters in all."""
 
 
-def session_folder() -> Path:
-    """A new short folder for Ray's sockets, logs and Tune's state."""
-    place = tempfile.gettempdir()
-    if len(place) > _LONGEST:
-        place = "/tmp"  # noqa: S108 - mkdtemp makes the name unguessable
-    return Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
+def new_session(store: str) -> Path:
+    """A new short folder for Ray's sockets, logs and Tune's state; closed to other users.
+
+    It is marked with the identity of the store and with this process.
+    """
+    # Ray opens its own folder to everybody; this one above it stays closed.
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_place()))
+    write_json(folder / _MARK, {"store": store, "driver": this_process()._asdict()})
+    return folder
 
 
-def remove_session(folder: str | Path) -> None:
-    """Removes a session's folder; anything that is not one is left alone."""
-    path = Path(folder)
-    if path.name.startswith(PREFIX) and path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def ray_session(folder: Path, settings: RunSettings) -> Generator[None]:
-    """Starts Ray with one CPU resource a slot and stops it, with all its processes, at the end."""
-    with _environment({SESSION_VARIABLE: str(folder), **_variables(settings)}):
-        import ray
-
-        _start_less()
-        _say_less()
-        # Ray and Tune report to these; records and heartbeats tell the user what matters.
-        logging.getLogger("ray").setLevel(logging.CRITICAL + 1)
-        try:
-            ray.init(
-                num_cpus=settings.slots,
-                num_gpus=None if settings.gpus else 0,
-                include_dashboard=False,
-                _temp_dir=str(folder),
-                log_to_driver=False,
-                configure_logging=False,
-                object_store_memory=80 * 2**20,
-            )
-            yield
-        finally:
-            ray.shutdown()
-            end_session(str(folder))
-
-
-def _variables(settings: RunSettings) -> dict[str, str]:
-    threads = str(settings.threads)
-    return {
-        # A token of our own: without one Ray writes a file to the home folder, which may be closed,
-        # and without authentication any user of the machine could send work to these processes.
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": secrets.token_hex(32),
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-        "RAY_enable_metrics_collection": "0",
-        "RAY_AIR_NEW_OUTPUT": "0",
-        # Workers started ahead are not those that actors get; they cost a second of both cores.
-        "RAY_prestart_worker_first_driver": "0",
-        "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-        # Ctrl-C is answered by the executor.
-        "TUNE_DISABLE_SIGINT_HANDLER": "1",
-        "TUNE_MAX_PENDING_TRIALS_PG": str(2 * settings.slots),
-        # Tune's own state is never read: records are the truth.
-        "TUNE_GLOBAL_CHECKPOINT_S": "86400",
-        "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
-        # Workers inherit these from the processes that Ray starts now.
-        "OMP_NUM_THREADS": threads,
-        "MKL_NUM_THREADS": threads,
-        "OPENBLAS_NUM_THREADS": threads,
-        "PYTHONPATH": python_path(),
-    }
-
-
-def python_path() -> str:
-    """Where this process finds its modules, for the processes that it starts."""
-    return os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
-
-
-@contextlib.contextmanager
-def _environment(variables: dict[str, str]) -> Generator[None]:
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
+def own_session(path: object, store: str) -> Path | None:
+    """The session's folder if a dead driver of this store made it; None for anything else."""
+    if not isinstance(path, str | os.PathLike):
+        return None
+    folder = Path(os.fspath(path))
     try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        status = folder.lstat()
+        places = {Path(tempfile.gettempdir()).resolve(), Path("/tmp").resolve()}  # noqa: S108 - compared, not written to
+        made_here = (
+            folder.is_absolute()
+            and folder.parent.resolve() in places
+            and folder.name.startswith(PREFIX)
+            and stat.S_ISDIR(status.st_mode)
+            and stat.S_IMODE(status.st_mode) == stat.S_IRWXU
+            and status.st_uid == os.getuid()
+        )
+    except (OSError, ValueError):
+        return None
+    mark: Any = read_json(folder / _MARK) if made_here else None
+    if not isinstance(mark, dict) or mark.get("store") != store:
+        return None
+    return None if mark_of(mark.get("driver")).alive() else folder
 
 
-def _start_less() -> None:
-    """Leaves out Ray's autoscaler and log shipper, which a single silent machine does not need.
+def remove_session(folder: Path) -> None:
+    """Removes the folder of a session that is this process's own or `own_session` gave."""
+    shutil.rmtree(folder, ignore_errors=True)
 
-    There is no public switch. They are two Python processes whose start took 3 of 6 CPU seconds of
-    `ray.init` (Ray 2.60); a Ray without these private names simply starts them.
+
+def end_processes(session: Path) -> None:
+    """Ends all processes that were started in a session, but for the calling one.
+
+    Ray's own agents outlive a driver that was killed, by about a minute (Ray 2.60).
     """
-    with contextlib.suppress(ImportError, AttributeError):
-        from ray._private.parameter import RayParams
-
-        known = RayParams.__init__
-        if getattr(known, "lean", False):
-            return
-
-        def lean(self: RayParams, *args: object, **named: object) -> None:
-            known(self, *args, **named)  # pyright: ignore[reportArgumentType] - passed on as given
-            self.no_monitor = True
-            # Ray types this truth value as text.
-            self.include_log_monitor = False  # pyright: ignore[reportAttributeAccessIssue]
-
-        lean.lean = True  # pyright: ignore[reportFunctionMemberAccess] - marks that it is done
-        RayParams.__init__ = lean
+    for process in processes(session):
+        with contextlib.suppress(psutil.Error):
+            # It looks whether the number has been given to another process meanwhile.
+            process.kill()
 
 
-def _say_less() -> None:
-    """Keeps Ray's words on a dead worker off the terminal: the launch tells of it in its own.
+def processes(session: Path) -> list[psutil.Process]:
+    """All processes of this user that were started in a session, but for the calling one."""
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if (
+                process.pid != os.getpid()
+                and process.uids().real == os.getuid()
+                and _belongs(process, str(session))
+            ):
+                found.append(process)
+    return found
 
-    There is no public switch, and a Ray without this private name simply says them.
+
+def _belongs(process: psutil.Process, session: str) -> bool:
+    """Whether a process has the session in its environment.
+
+    Ray's processes write their titles over it; they are known by a file of its folder that is open.
     """
-    with contextlib.suppress(ImportError, AttributeError):
-        from ray._private import worker
+    if process.environ().get(SESSION_VARIABLE) == session:
+        return True
+    titled = process.cmdline()[:1]
+    if not titled or not titled[0].startswith("ray::"):
+        return False
+    return any(
+        str(file.readlink()).startswith(f"{session}{os.sep}")
+        for file in Path(f"/proc/{process.pid}/fd").iterdir()
+    )
 
-        def say_nothing(*_: object, **__: object) -> None: ...
 
-        assert callable(worker.print_to_stdstream)
-        worker.print_to_stdstream = say_nothing
+def _place() -> str:
+    place = tempfile.gettempdir()
+    return place if len(place) <= _LONGEST else "/tmp"  # noqa: S108 - mkdtemp makes the name unguessable

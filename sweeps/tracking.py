@@ -22,8 +22,8 @@ from sweeps.files import write_json
 from sweeps.launches import launches, studies
 from sweeps.nearest import did_you_mean
 from sweeps.plan import Plan
+from sweeps.processes import python_path
 from sweeps.record import TrialRecord
-from sweeps.session import python_path
 from sweeps.store import Store
 
 PATIENCE = 10.0
