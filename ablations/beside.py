@@ -1,4 +1,8 @@
-"""A path in a study's file is meant from where that file lies: images, and files of own parts."""
+"""A path in a study's file is relative to that file: images, and files of custom components.
+
+This module alone says so. A path to images becomes absolute, since each worker has a current folder
+of its own; files of custom components travel to the workers by their bytes and keep a short name.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,7 +16,7 @@ _WITH_PARTS = ("views", "encoder", "head", "loss", "optimizer", "schedule", "rea
 
 
 def beside(settings: Iterable[Setting], folder: Path) -> list[Setting]:
-    """The settings of a file in this folder, with its paths as they lead from here."""
+    """The settings of a file in this folder, or those of the command line in the current one."""
     return [one._replace(value=_placed(one.field, one.value, folder)) for one in settings]
 
 
@@ -42,9 +46,9 @@ def _placed(field: str, value: Any, folder: Path) -> Any:
     top, *inner = field.split(".")
     if top == "data":
         if inner == ["path"]:
-            return _joined(folder, value)
+            return _absolute(folder, value)
         whole = not inner and isinstance(value, dict) and "path" in value
-        return {**value, "path": _joined(folder, value["path"])} if whole else value
+        return {**value, "path": _absolute(folder, value["path"])} if whole else value
     if top not in _WITH_PARTS or "options" in inner:
         return value
     if inner[-1:] == ["path"]:
@@ -62,5 +66,20 @@ def _parts_placed(value: Any, folder: Path) -> Any:
     return {name: _parts_placed(inner, folder) for name, inner in value.items()}
 
 
+def table_beside(name: str, folder: Path) -> Path:
+    """The file of a table of published numbers that a study in this folder names."""
+    return folder / _home(name)
+
+
+def _absolute(folder: Path, path: Any) -> Any:
+    joined = _joined(folder, path)
+    return str(Path(joined).absolute()) if isinstance(joined, str) and joined else joined
+
+
 def _joined(folder: Path, path: Any) -> Any:
-    return str(folder / path) if isinstance(path, str) and path else path
+    return str(folder / _home(path)) if isinstance(path, str) and path else path
+
+
+def _home(path: str) -> Path:
+    """As a shell reads it; a file may be called `~x`."""
+    return Path(path).expanduser() if path == "~" or path.startswith("~/") else Path(path)

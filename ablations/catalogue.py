@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
+from ablations.beside import table_beside
 from ablations.errors import StudyError, UsageError
 from ablations.sentences import shown, validation_sentences
 from ablations.study import (
@@ -254,7 +255,7 @@ def _table(name: str, file: YamlFile) -> PublishedTable:
     at: Location = ("published", "from")
     path = PUBLISHED / f"{name}.yaml"
     if name.endswith((".yaml", ".yml")):
-        path = file.path.parent / name
+        path = table_beside(name, file.path.parent)
     if not path.is_file():
         known = sorted(table.stem for table in PUBLISHED.glob("*.yaml"))
         raise StudyError(

@@ -35,7 +35,7 @@ Settings = Annotated[
     typer.Option(
         "--set",
         metavar="FIELD=VALUE",
-        help="A field for all cells; repeatable.",
+        help="A field for all cells; repeatable. Paths are relative to the current folder.",
         callback=_over_the_defaults,
     ),
 ]

@@ -44,7 +44,8 @@ class Composed:
         self.scale: ScaleName = request.scale
         self.axes = axes_of(study, self.scale, with_data=request.data is not None)
         self.given = settings_of(study, self.scale, request.data)
-        for one in request.set:
+        self.asked = beside(request.set, Path())
+        for one in self.asked:
             self.given += written({one.field: one.value}, lambda _, place=one.place: place)
         self._refuse_settings_of_axes()
         self.base = applied(default_settings(), self.given)
@@ -118,7 +119,7 @@ class Composed:
         first = config.at(0).resolved(self.device)
         missing = None
         try:
-            data = self.fingerprint(config)
+            data = self._fingerprint(cell, config)
         except DataMissing as error:
             data, missing = "missing", str(error)
         (_, encoder), (_, readout) = chain(first, data)
@@ -142,7 +143,7 @@ class Composed:
 
         Raises:
             DataMissing: they are named but not at hand.
-            StudyError: they are there and cannot be used.
+            DataError: they are there and cannot be used.
         """
         name = config.data.model_dump_json()
         if name not in self._fingerprints:
@@ -150,12 +151,24 @@ class Composed:
                 self._fingerprints[name] = fingerprint(config.data, self.cache)
             except DataMissing as error:
                 self._fingerprints[name] = error
-            except DataError as error:
-                raise StudyError(str(error)) from error
         found = self._fingerprints[name]
         if isinstance(found, DataMissing):
             raise found
         return found
+
+    def _fingerprint(self, cell: Cell, config: Config) -> str:
+        try:
+            return self.fingerprint(config)
+        except DataMissing:
+            raise
+        except DataError as error:
+            source = origin("data.path", self._settings_of(cell))
+            place = source.place if source else "the study"
+            raise StudyError(f"{place}: data.path: {error}") from error
+
+    def _settings_of(self, cell: Cell) -> list[Setting]:
+        place = self._axes_place()
+        return [*self.given, *(Setting(f, v, place) for f, v in cell.settings.items())]
 
     def _refuse_settings_of_axes(self) -> None:
         varied = [(field, axis.name) for axis in self.axes for field in fields_of(axis)]
@@ -180,10 +193,10 @@ class Composed:
             )
 
     def _mistakes(self) -> list[str]:
-        asked = self.request
-        levels = bool(asked.set) or asked.data is not None
+        data = self.request.data
+        levels = bool(self.asked) or data is not None
         return scale_mistakes(
-            self.written, self.scale, extra=asked.set, levels=levels, data=asked.data
+            self.written, self.scale, extra=tuple(self.asked), levels=levels, data=data
         )
 
     def _axes_place(self) -> str:
@@ -191,11 +204,9 @@ class Composed:
         return self.written.file.place(self.study.axes_way(self.scale, with_data=with_data))
 
     def _cell_mistakes(self, cell: Cell) -> list[str]:
-        place = self._axes_place()
-        given = [*self.given, *(Setting(f, v, place) for f, v in cell.settings.items())]
         return [
             f"{sentence} (cell {cell.name!r})"
-            for sentence in _told(cell.config, given, self.written.texts)
+            for sentence in _told(cell.config, self._settings_of(cell), self.written.texts)
         ]
 
 

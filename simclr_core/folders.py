@@ -1,6 +1,8 @@
 """A folder or a tar of images in class folders, as a data set."""
 
+import difflib
 import hashlib
+import unicodedata
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -151,15 +153,44 @@ def _at_hand(path: str | None, name: str) -> Path:
 
 
 def existing(path: Path) -> Path:
-    """A path where a folder or a tar stands; else a sentence."""
+    """The path of a folder or a tar, in the spelling that its file system has for umlauts.
+
+    Raises:
+        DataError: there is none.
+    """
+    path = _as_spelled(path)
     if not path.exists():
-        raise DataError(f"no folder or archive at {shown(str(path))}; check the path")
+        raise DataError(f"no folder or archive at {shown(str(path))}{_nearest(path)}")
     if not path.is_dir() and not is_tar(path):
         raise DataError(
             f"{shown(str(path))} is neither a folder nor a tar (.tar, .tar.gz, .tar.bz2, .tar.xz);"
             " unpack it and give the folder"
         )
     return path
+
+
+def _as_spelled(path: Path) -> Path:
+    # macOS writes an umlaut as two characters, most keyboards as one: both name one folder.
+    if path.exists() or path == path.parent:
+        return path
+    parent = _as_spelled(path.parent)
+    wanted = unicodedata.normalize("NFC", path.name)
+    for name in _names_in(parent):
+        if unicodedata.normalize("NFC", name) == wanted:
+            return parent / name
+    return parent / path.name
+
+
+def _nearest(path: Path) -> str:
+    close = difflib.get_close_matches(path.name, _names_in(path.parent), n=1)
+    return f"; did you mean {shown(close[0])!r}?" if close else "; check the path"
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return sorted(entry.name for entry in folder.iterdir())
+    except OSError:
+        return []
 
 
 def _bare(name: str) -> str:

@@ -1,6 +1,7 @@
 """One launch on Ray Tune: each trial leaves its record, and anything may be killed."""
 
 import contextlib
+import itertools
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ from typing import Any
 
 from sweeps.errors import StoreError
 from sweeps.execution import Ended, Execution
+from sweeps.failures import TrialEnd, common_failure
 from sweeps.files import in_words
 from sweeps.heartbeat import heartbeats, stop_file
 from sweeps.launches import new_launch, note_launch
@@ -192,6 +194,14 @@ class Launch:
             self.trouble = str(text)
         elif state != "stopped":
             self.ran[str(key)] = Ran(str(key), state, text, attempt)
+            self.trouble = self.trouble or common_failure(self._ends(), self.settings.slots)
+
+    def _ends(self) -> list[TrialEnd]:
+        cells = {trial.key: trial.cell for trial in self.todo}
+        return [
+            TrialEnd(cells[key], "finished" if ran.state == "finished" else "failed", ran.error)
+            for key, ran in itertools.islice(self.ran.items(), self.settings.slots + 1)
+        ]
 
     def _after_deaths(self, jobs: list[Job]) -> list[Job]:
         """Marks the trial at which each dead worker was; gives the jobs of those behind it."""

@@ -260,8 +260,11 @@ def test_paths_are_meant_from_the_study_wherever_a_part_stands_in_it() -> None:
         "views.operations.1": (part, there),
         "views.cell.0.path": ("a.py", "lab/a.py"),
         "views": ({"kind": "one_branch", "cell": [part]}, {"kind": "one_branch", "cell": [there]}),
-        "data.path": ("x", "lab/x"),
-        "data": ({"kind": "folder", "path": "x"}, {"kind": "folder", "path": "lab/x"}),
+        "data.path": ("x", str(Path("lab/x").absolute())),
+        "data": (
+            {"kind": "folder", "path": "x"},
+            {"kind": "folder", "path": str(Path("lab/x").absolute())},
+        ),
         "encoder": ({"kind": "file", "path": "/a.py"}, {"kind": "file", "path": "/a.py"}),
         "readouts.path": ("a.py", "lab/a.py"),
     }
