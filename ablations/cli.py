@@ -147,7 +147,7 @@ def report(
     request = _request(study, scale, only, set, seeds, data, store, device)
     from ablations.running import report_study
 
-    report_study(request)
+    raise typer.Exit(report_study(request))
 
 
 @app.command()

@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,6 +12,7 @@ from ablations.errors import UsageError
 from ablations.evidence import evidence
 from ablations.own_files import own_texts
 from ablations.planning import compose, planned
+from ablations.reporting import Reports, write_each
 from ablations.request import Request
 from ablations.resolve import Composed
 from ablations.showing import DATA_MISSING, console
@@ -31,6 +33,9 @@ PACKAGES = ("torch", "torchvision", "numpy", "ray", "mlflow", "pandas", "scipy",
 """Whose versions every record names."""
 
 DONE, FAILED, STOPPED = 0, 1, 130
+
+MOST_NAMED = 5
+"""Trials that a message names one by one."""
 
 Keep = Literal["none", "last"]
 
@@ -54,20 +59,20 @@ def run_study(request: Request, *, keep: Keep, tracking: str | None) -> int:
             if execution is not None and execution.interrupted:
                 raise KeyboardInterrupt  # noqa: TRY301 -- the same end as before and after the trials
             told = evidence(composed, store)
-            paths = _report(told, store, plan.label)
             show_board(told, out)
-            trouble = track.finish(told, paths)
+            track.settle(told)
+            code = _failures(execution, told, store, _again(request, keep, tracking))
+            written = _report(told, store, plan.label, request)
+            trouble = track.finish(written.files)
     except KeyboardInterrupt:
         _say(f"stopped; finished trials are kept; go on with: {_again(request, keep, tracking)}")
         return STOPPED
     finally:
         for sentence in store.sentences:
             _say(sentence)
-    code = _failures(execution, told, store)
     if trouble is not None:
         _say(trouble)
-    _print_paths(out, paths)
-    return code
+    return max(code, _show_written(out, written))
 
 
 def _again(request: Request, keep: Keep, tracking: str | None) -> str:
@@ -77,8 +82,8 @@ def _again(request: Request, keep: Keep, tracking: str | None) -> str:
     return " ".join([f"ablate run {request.words()}", *map(shlex.quote, options)])
 
 
-def report_study(request: Request) -> None:
-    """Judges and writes anew from the records."""
+def report_study(request: Request) -> int:
+    """Judges and writes anew from the records; gives the exit code."""
     composed, store = compose(request)
     if not store.trials.is_dir():
         raise UsageError(
@@ -90,10 +95,10 @@ def report_study(request: Request) -> None:
             f"the store {request.store} has no record of these trials; "
             f"`ablate run {request.words()}` makes them"
         )
-    paths = _report(told, store, f"{told.study}@{told.scale}")
     out = console()
     show_board(told, out)
-    _print_paths(out, paths)
+    written = _report(told, store, f"{told.study}@{told.scale}", request)
+    return _show_written(out, written)
 
 
 def run_one(request: Request, key: str, *, keep: Keep) -> int:
@@ -181,14 +186,22 @@ def _settings(
     )
 
 
-def _report(told: Evidence, store: Store, label: str) -> tuple[Path, Path]:
-    from reports.write import write_reports
-
-    written = write_reports(told, store.study(label))
-    return written.html, written.pdf
+def _report(told: Evidence, store: Store, label: str, request: Request) -> Reports:
+    again = f"ablate report {replace(request, recompute=False).words()}"
+    return write_each(told, store.study(label), again)
 
 
-def _failures(execution: "Execution | None", told: Evidence, store: Store) -> int:
+def _show_written(out: Any, written: Reports) -> int:
+    """Which reports there are and which are missing; gives the exit code."""
+    for sentence in written.missing:
+        _say(sentence)
+    for path in written.files:
+        # Unwrapped: a path that is broken in two cannot be clicked or copied.
+        out.print(f"report: {path}", soft_wrap=True)
+    return FAILED if written.missing else DONE
+
+
+def _failures(execution: "Execution | None", told: Evidence, store: Store, again: str) -> int:
     """Says each trial that ended without a number, and gives the exit code."""
     names = {trial.key: trial for trial in told.planned}
     last = {record.key: record for record in told.records}
@@ -205,7 +218,12 @@ def _failures(execution: "Execution | None", told: Evidence, store: Store) -> in
         _say(f"{ended.cell}, seed {ended.seed}: {ended.why}; log {ended.log}; run again to go on")
     if execution is not None and execution.stopped is not None:
         _say(execution.stopped)
-    left = execution.left if execution is not None else ()
+    left = [names[key] for key in execution.left if key in names] if execution is not None else []
+    if left:
+        shown = ", ".join(f"{trial.cell} seed {trial.seed}" for trial in left[:MOST_NAMED])
+        more = f" and {len(left) - MOST_NAMED} more" if len(left) > MOST_NAMED else ""
+        were = "trials were" if len(left) > 1 else "trial was"
+        _say(f"{len(left)} {were} not run: {shown}{more}; continue with: {again}")
     return FAILED if failed or died or left else DONE
 
 
@@ -244,12 +262,6 @@ def _chosen(label: str, known: Iterable[Trial], key: str) -> Trial:
         )
     shown = ", ".join(found[:5])
     raise UsageError(f"{key!r} begins {len(found)} keys ({shown}, ...); write more of it")
-
-
-def _print_paths(out: Any, paths: tuple[Path, Path]) -> None:
-    for path in paths:
-        # Unwrapped: a path that is broken in two cannot be clicked or copied.
-        out.print(f"report: {path}", soft_wrap=True)
 
 
 def _say(sentence: str) -> None:

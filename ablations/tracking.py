@@ -17,13 +17,14 @@ from sweeps.tracking import CellSummary, Closed, open_tracking
 class Track:
     """The tracker of one launch. Whatever goes wrong with it is one sentence and stops nothing.
 
-    A block that is left before `finish` closes the study's run as interrupted.
+    A block that is left before `settle` closes the study's run as interrupted.
     """
 
     def __init__(self, store: Store, composed: Composed, plan: Plan, uri: str | None) -> None:
         self.question = composed.study.question
         self.tracking = open_tracking(store, plan, uri=uri, metric=composed.study.metric)
         self.closed: Closed | None = None
+        self.settled = False
 
     def __enter__(self) -> Self:
         return self
@@ -35,17 +36,21 @@ class Track:
         traceback: TracebackType | None,
     ) -> None:
         if self.closed is None:
-            self.closed = self.tracking.close(interrupted=True)
+            self.closed = self.tracking.close(interrupted=not self.settled)
 
     def record(self, record: TrialRecord) -> None:
         """A record is in place."""
         self.tracking.record(record)
 
-    def finish(self, told: Evidence, files: Iterable[Path]) -> str | None:
-        """Brings the runs up to date with the report's numbers; gives the sentence of any trouble."""
-        self.closed = self.tracking.close(
-            cells=summaries(told), files=files, note=f"{told.title}: {self.question}"
-        )
+    def settle(self, told: Evidence) -> None:
+        """Ends the study's run with the report's numbers, before any report is written."""
+        note = f"{told.title}: {self.question}"
+        self.tracking.settle(cells=summaries(told), note=note)
+        self.settled = True
+
+    def finish(self, files: Iterable[Path]) -> str | None:
+        """Adds the reports that could be written; gives the sentence of any trouble."""
+        self.closed = self.tracking.close(files=files)
         return self.closed.trouble
 
 

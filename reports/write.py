@@ -3,10 +3,16 @@
 import os
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+from reports.document import Document
 from reports.errors import ReportError
 from reports.evidence import Evidence
+
+ReportName = Literal["report.html", "report.pdf"]
+
+REPORTS: tuple[ReportName, ...] = ("report.html", "report.pdf")
+"""In the order in which they are written: the page takes less and asks less of its letters."""
 
 
 class Written(NamedTuple):
@@ -22,15 +28,23 @@ def write_reports(evidence: Evidence, folder: Path) -> Written:
     Raises:
         ReportError: The folder cannot be written.
     """
-    from reports.html import html
-    from reports.pdf import pdf
     from reports.sections import document
 
     made = document(evidence)
-    return Written(
-        _write(folder / "report.html", html(made).encode()),
-        _write(folder / "report.pdf", pdf(made)),
-    )
+    return Written(*(write_report(made, name, folder) for name in REPORTS))
+
+
+def write_report(document: Document, name: ReportName, folder: Path) -> Path:
+    """One of the two.
+
+    Raises:
+        ReportError: It cannot be made, or the folder cannot be written.
+    """
+    from reports.html import html
+    from reports.pdf import pdf
+
+    content = html(document).encode() if name == "report.html" else pdf(document)
+    return _write(folder / name, content)
 
 
 def _write(path: Path, content: bytes) -> Path:

@@ -30,6 +30,7 @@ class Runs:
     def __init__(self, client: MlflowClient, store: Store, brief: Mapping[str, Any]) -> None:
         self.client, self.store, self.brief = client, store, brief
         self.label: str = brief["label"]
+        self._settled = False
         self._close_abandoned()
         experiment = self._experiment()
         self.experiment: str = experiment.experiment_id
@@ -54,7 +55,8 @@ class Runs:
         Gives the number of trials' runs that were added or renewed.
         """
         if last.get("gone"):
-            self._end("KILLED")
+            if not self._settled:
+                self._end("KILLED")
             return 0
         counted = _counted(self.store.summaries(), self.brief)
         written = 0
@@ -75,11 +77,12 @@ class Runs:
             )
             written += 1
         self._update_cells(counted, last.get("cells"))
-        if last.get("close"):
+        if last.get("close") or last.get("settle"):
             self._note(last.get("note") or "")
             for file in last.get("files") or ():
                 self.client.log_artifact(self.parent.info.run_id, file)
             self._end("KILLED" if last.get("interrupted") else "FINISHED")
+            self._settled = True
         return written
 
     # The study's own run

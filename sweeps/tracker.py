@@ -1,7 +1,8 @@
 """The tracker: the one process that writes to MLflow, started and told by `sweeps.tracking`.
 
-Its input is a file that says what to track, then a line for each new record, then one that closes.
-When the input ends without that line, the driver has died: the study's run is closed as killed.
+Its input is a file that says what to track, then a line for each new record, one that settles the
+study's run when the trials are over, then one that closes. When the input ends without the last,
+the driver has died: a run that was not settled is closed as killed.
 """
 
 import contextlib
@@ -58,7 +59,7 @@ class Tracker:
             while True:
                 last = self._next()
                 if not last.get("close"):
-                    self._write({})
+                    self._write(last)
                     continue
                 if last.get("gone"):
                     # Nobody is there to wait for a server that hangs.
@@ -77,7 +78,10 @@ class Tracker:
         """The next message, those of the following seconds taken together."""
         message = self._inbox.get()
         until = max(time.monotonic() + WRITE_SECONDS, self._not_before)
-        while not message.get("close") and (left := until - time.monotonic()) > 0:
+        while (
+            not (message.get("close") or message.get("settle"))
+            and (left := until - time.monotonic()) > 0
+        ):
             with contextlib.suppress(queue.Empty):
                 message = self._inbox.get(timeout=left)
         return message

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import secrets
+import select
 import subprocess
 import sys
 import time
@@ -132,6 +133,7 @@ class Tracking:
         self._store = store
         self._brief = store.running / f"{secrets.token_hex(4)}.tracking"
         self._trouble: str | None = None
+        self._last: dict[str, Any] = {}
         self._process: subprocess.Popen[bytes] | None = None
         try:
             write_json(self._brief, about)
@@ -147,26 +149,35 @@ class Tracking:
             with contextlib.suppress(OSError, ValueError):
                 os.write(self._process.stdin.fileno(), b"{}\n")
 
+    def settle(self, *, cells: Mapping[str, CellSummary] | None = None, note: str = "") -> None:
+        """The trials are over: the study's run ends with these numbers, whatever comes of `close`.
+
+        `cells` are shown in place of what the tracker computes; the Markdown `note` is added to the
+        study's run. Comes back at once; a driver that is killed from here on leaves a run that is
+        finished.
+        """
+        self._last = {
+            "cells": None if cells is None else {name: list(cell) for name, cell in cells.items()},
+            "note": note,
+        }
+        self._send({**self._last, "settle": True})
+
     def close(
         self,
         *,
-        cells: Mapping[str, CellSummary] | None = None,
         files: Iterable[Path] = (),
-        note: str = "",
         interrupted: bool = False,
         timeout: float = PATIENCE,
     ) -> Closed:
         """Brings everything up to date and closes the study's run, within `timeout` seconds.
 
-        `cells` are shown in place of what the tracker computes; `files`, such as reports, and the
-        Markdown `note` are added to the study's run.
+        `files`, such as reports, are added to the study's run.
         """
         began = time.monotonic()
         last = {
+            **self._last,
             "close": True,
-            "cells": None if cells is None else {name: list(cell) for name, cell in cells.items()},
             "files": [str(path) for path in files],
-            "note": note,
             "interrupted": interrupted,
         }
         answer: dict[str, Any] = {"written": 0, "trouble": self._trouble, "sentences": []}
@@ -176,6 +187,16 @@ class Tracking:
         self._brief.unlink(missing_ok=True)
         self._store.sentences += answer["sentences"]
         return Closed(answer["written"], answer["trouble"], time.monotonic() - began)
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        """A whole line, in as many writes as the pipe takes; one that is not emptied is given up."""
+        if self._process is None or self._process.stdin is None:
+            return
+        data = json.dumps(message).encode() + b"\n"
+        pipe, until = self._process.stdin.fileno(), time.monotonic() + PATIENCE
+        with contextlib.suppress(OSError, ValueError):
+            while data and select.select([], [pipe], [], max(0.0, until - time.monotonic()))[1]:
+                data = data[os.write(pipe, data[: select.PIPE_BUF]) :]
 
 
 class Places(NamedTuple):

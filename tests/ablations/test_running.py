@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import STUDY, called, record_of, recorded, the_plan, tree, written_study
+from commands import STUDY, called, record_of, recorded, spawned, the_plan, tree, written_study
 
 from ablations import tracking
 from ablations.request import Request
@@ -26,7 +26,10 @@ class Tracker:
     """Stands for MLflow's process: remembers what it was told."""
 
     def __init__(self, trouble: str | None = None) -> None:
-        self.trouble, self.closed = trouble, []
+        self.trouble, self.closed, self.settled = trouble, [], []
+
+    def settle(self, **told: Any) -> None:
+        self.settled.append(told)
 
     def close(self, **told: Any) -> Closed:
         self.closed.append(told)
@@ -92,9 +95,10 @@ def test_a_complete_study_trains_nothing_and_ends_with_board_and_reports(
     assert "colour helps" in said.out
     assert f"report: {place / 'report.html'}\n" in said.out
     assert (place / "report.pdf").read_bytes().startswith(b"%PDF-")
+    (settled,) = tracker.settled
+    assert settled["cells"]["crop"][:2] == (2, 50.5)
     (closed,) = tracker.closed
     assert list(closed["files"]) == [place / "report.html", place / "report.pdf"]
-    assert closed["cells"]["crop"][:2] == (2, 50.5)
 
 
 def test_what_mlflow_is_told_of_a_cell_is_students_t(
@@ -105,7 +109,7 @@ def test_what_mlflow_is_told_of_a_cell_is_students_t(
     study, _ = complete(here)
     called(capsys, "run", study)
 
-    n, mean, low, high = tracker.closed[0]["cells"]["crop"]
+    n, mean, low, high = tracker.settled[0]["cells"]["crop"]
     expected = stats.t.interval(0.95, 1, loc=50.5, scale=stats.sem([50.0, 51.0]))
     assert (n, mean) == (2, 50.5)
     assert (low, high) == pytest.approx(expected)
@@ -189,6 +193,140 @@ def test_tracking_that_fails_is_one_sentence_and_stops_nothing(
 
     assert said.code == 0
     assert said.err == f"ablate: {tracker.trouble}\n"
+
+
+def in_the_way_of(report: Path) -> None:
+    """Nothing can take this place: a folder stands there that is not empty."""
+    (report / "kept").mkdir(parents=True)
+
+
+@pytest.mark.parametrize("name", ["report.html", "report.pdf"])
+def test_a_report_that_cannot_be_written_is_named_and_loses_nothing_else(
+    here: Path, capsys: pytest.CaptureFixture[str], tracker: Tracker, name: str
+) -> None:
+    study, _ = complete(here)
+    place = here / "runs/studies/mine@laptop"
+    in_the_way_of(place / name)
+    (other,) = {"report.html", "report.pdf"} - {name}
+
+    said = called(capsys, "run", study)
+
+    assert said.code == 1
+    assert "colour helps" in said.out
+    (line,) = said.err.splitlines()
+    assert line.startswith(f"ablate: {name} was not written: ")
+    assert line.endswith(f"write it again with: ablate report {study}")
+    assert f"report: {place / other}\n" in said.out
+    assert f"report: {place / name}\n" not in said.out
+    assert [list(closed["files"]) for closed in tracker.closed] == [[place / other]]
+    assert not any(closed.get("interrupted") for closed in tracker.closed)
+
+
+def test_a_full_disk_names_the_trials_left_and_each_report_that_is_missing(
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    tracker: Tracker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    del tracker
+    study, plan = complete(here, **{"crop+colour": None})
+    left = tuple(trial.key for trial in plan.trials if trial.cell == "crop+colour")
+    full = "the disk is full: runs/trials could not be written"
+    executing(monkeypatch, ended(left=left, stopped=full))
+    for name in ("report.html", "report.pdf"):
+        in_the_way_of(here / "runs/studies/mine@laptop" / name)
+
+    said = called(capsys, "run", study)
+
+    assert said.code == 1
+    assert full in said.err
+    assert "2 trials were not run: crop+colour seed 0, crop+colour seed 1; " in said.err
+    assert f"continue with: ablate run {study}\n" in said.err
+    assert "report.html was not written" in said.err
+    assert "report.pdf was not written" in said.err
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("a defect"), MemoryError(), BaseException("a panic in the compiler")]
+)
+def test_whatever_a_writer_raises_board_and_numbers_are_out_before(
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    tracker: Tracker,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+) -> None:
+    from reports import html
+
+    study, _ = complete(here)
+    seen: list[tuple[str, int]] = []
+
+    def fails(*_: object) -> str:
+        seen.append((capsys.readouterr().out, len(tracker.settled)))
+        raise error
+
+    monkeypatch.setattr(html, "html", fails)
+
+    said = called(capsys, "run", study)
+
+    ((board, settled),) = seen
+    assert "colour helps" in board
+    assert settled == 1
+    assert tracker.settled[0]["cells"]["crop"][:2] == (2, 50.5)
+    assert said.code == 1
+    assert f"report.html was not written: {type(error).__name__}" in said.err
+    assert "report.pdf\n" in said.out
+
+
+def test_an_interruption_while_reports_are_written_leaves_the_study_finished_in_mlflow(
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    tracker: Tracker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from reports import html
+
+    study, _ = complete(here)
+
+    def stopped(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(html, "html", stopped)
+
+    said = called(capsys, "run", study)
+
+    assert said.code == 130
+    assert len(tracker.settled) == 1
+    assert [closed.get("interrupted", False) for closed in tracker.closed] == [False]
+
+
+@pytest.mark.slow
+def test_in_a_process_of_its_own_a_run_without_its_pdf_ends_with_board_page_and_message(
+    here: Path,
+) -> None:
+    study, _ = complete(here)
+    in_the_way_of(here / "runs/studies/mine@laptop/report.pdf")
+
+    said = spawned("run", study, cwd=here)
+
+    assert said.code == 1, said.err
+    assert "colour helps" in said.out
+    assert [line for line in said.err.splitlines() if "report.pdf was not written" in line]
+    assert (here / "runs/studies/mine@laptop/report.html").is_file()
+
+
+def test_report_says_which_file_it_could_not_write(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study, _ = complete(here)
+    in_the_way_of(here / "runs/studies/mine@laptop/report.pdf")
+
+    said = called(capsys, "report", study)
+
+    assert said.code == 1
+    assert "colour helps" in said.out
+    assert "report.pdf was not written: " in said.err
+    assert "report.html\n" in said.out
 
 
 def test_report_judges_from_the_records_alone(

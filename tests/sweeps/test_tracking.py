@@ -1,7 +1,12 @@
 """Tracking told of addresses, and of servers that are not there."""
 
+import fcntl
 import socket
+import sqlite3
+import subprocess
+import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -56,6 +61,62 @@ def test_a_password_in_an_address_is_not_shown() -> None:
 def test_without_a_study_there_is_no_place_to_show(store: Store) -> None:
     with pytest.raises(TrackingError, match="has no study yet; run one first"):
         places(store)
+
+
+DRIVER = """
+import sys, time
+from sweeps import Plan, Store, open_tracking
+from sweeps.tracking import CellSummary
+store = Store(sys.argv[1])
+tracking = open_tracking(store, Plan.model_validate_json(sys.stdin.read()))
+if sys.argv[2] == "settled":
+    cell = CellSummary(3, 41.5, 40.0, 43.0)
+    tracking.settle(cells={"a": cell}, note="a note")
+print("told", flush=True)
+time.sleep(600)
+"""
+"""Opens the tracking of a plan, tells the numbers or not, and hangs as if it wrote a report."""
+
+
+def study_run(database: Path) -> list[tuple[str, str | None]]:
+    """Status and note of the study's run, by SQL; none while there is none."""
+    asked = """SELECT status, (SELECT value FROM tags t WHERE t.run_uuid = runs.run_uuid AND
+               key = 'mlflow.note.content') FROM runs WHERE run_uuid IN
+               (SELECT run_uuid FROM tags WHERE key LIKE '%role' AND value = 'study')"""
+    try:
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+            return list(connection.execute(asked))
+    except sqlite3.Error:
+        return []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("told", "status"), [("settled", "FINISHED"), ("not yet", "KILLED")])
+def test_a_driver_killed_after_its_numbers_are_settled_leaves_a_finished_study(
+    store: Store, small_plan: Plan, told: str, status: str
+) -> None:
+    database = store.path / "mlflow.db"
+    with subprocess.Popen(
+        [sys.executable, "-c", DRIVER, str(store.path), told],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as driver:
+        assert driver.stdin is not None
+        assert driver.stdout is not None
+        driver.stdin.write(small_plan.model_dump_json())
+        driver.stdin.close()
+        assert driver.stdout.readline() == "told\n"
+        driver.kill()
+
+    until = time.monotonic() + 120
+    while time.monotonic() < until and [s for s, _ in study_run(database)] in ([], ["RUNNING"]):
+        time.sleep(0.5)
+    with (store.path / "tracking.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the tracker has ended
+    ((found, note),) = study_run(database)
+    assert found == status
+    assert (note or "").startswith("a note" if told == "settled" else "")
 
 
 @pytest.mark.slow
