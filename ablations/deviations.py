@@ -28,6 +28,7 @@ class Paper:
         self.base = paper.base
         self.cells = {arm.name: arm for arm in paper.sweep(everything=True).arms()}
         self.resolve = paper.resolve
+        self.declared = composed.study.scale(composed.scale).deviations
 
     def deviations(self, cell: Cell, trials: Iterable[Trial]) -> tuple[Deviation, ...]:
         """Every field of the resolved configuration that the same cell has otherwise at paper scale."""
@@ -47,8 +48,18 @@ class Paper:
         if twin is None and cell.role == "arm":
             found.insert(0, Deviation(field="cell", here=cell.name, paper="not among the paper's"))
         if cell.role == "arm":
-            found += _standing(here, there)
+            standing = [*_standing(here, there), *self._declared(cell)]
+            # One sentence on the probe says more than its fields one by one.
+            if any(one.field == "readouts.probe" for one in standing):
+                found = [one for one in found if not one.field.startswith("readouts.probe.")]
+            found += standing
         return tuple(found)
+
+    def _declared(self, cell: Cell) -> tuple[Deviation, ...]:
+        """What the study says of its scale that no field of the configuration shows."""
+        return tuple(
+            one.deviation for one in self.declared if one.cells is None or cell.name in one.cells
+        )
 
 
 UNPUBLISHED = ("cutout", "noise", "sobel", "rotation", "solarise", "equalise", "motion_blur")
@@ -80,8 +91,8 @@ def _standing(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation
         if here["optimizer"]["kind"] == "lars":
             yield Deviation(
                 field="optimizer",
-                here="the classifier's matrix is adapted and decays",
-                paper="the official code leaves the classifier out of both",
+                here="LARS adapts the classifier's matrix like every other",
+                paper="the official code does not adapt it and decays it by an L2 term of the loss",
             )
     if not here["loss"].get("labels") or here["readouts"]["target"]["kind"] != "classes":
         yield from _probe(here, there)

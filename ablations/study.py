@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from reports.claims import AnyClaim
+from reports.evidence import Deviation
 from reports.figures import AnyFigure
 from reports.looks import Looks
 from sweeps.axes import AnyAxis
@@ -98,6 +99,18 @@ class Published(Frozen):
         return self
 
 
+class DeclaredDeviation(Deviation):
+    """A deviation from the paper that no field of the configuration shows, such as untuned rates."""
+
+    cells: tuple[str, ...] | None = None
+    """The cells that deviate; None: every arm."""
+
+    @property
+    def deviation(self) -> Deviation:
+        """As the report lists it."""
+        return Deviation(field=self.field, here=self.here, paper=self.paper)
+
+
 class Scale(Frozen):
     """What a study changes to be run at one cost. An empty scale is the study's base as it stands."""
 
@@ -121,6 +134,9 @@ class Scale(Frozen):
 
     roles: Roles = Field(default_factory=dict)
     """Roles that other cells play at this scale."""
+
+    deviations: tuple[DeclaredDeviation, ...] = ()
+    """What differs from the paper beyond the configuration; listed with each verdict."""
 
 
 class Scales(Frozen):

@@ -221,8 +221,9 @@ class CrossEntropy(Frozen):
     """Supervised training: z are the logits of the classes, in nats (table 1 and figure 7).
 
     Both views of an image are training images of its class. The head is the classifier: linear,
-    with as many outputs as classes, and `batch_norm: false` for the paper's form W h + b. Under LARS
-    its matrix is adapted and decays as all others; the official code leaves the classifier out.
+    with as many outputs as classes, and `batch_norm: false` for the paper's form W h + b. LARS adapts
+    its matrix and decays it like every other. The official code does not adapt it, and decays it by
+    an L2 term that `model_util.add_weight_decay` adds to the loss.
     """
 
     kind: Literal["cross_entropy"] = "cross_entropy"

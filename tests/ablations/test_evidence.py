@@ -54,12 +54,54 @@ def test_deviations_are_derived_from_the_same_cell_at_paper_scale() -> None:
     ]
 
 
-def test_at_paper_scale_only_what_always_stands_deviates() -> None:
+def test_at_paper_scale_a_study_that_leaves_nothing_open_does_not_deviate() -> None:
     told = told_of("width", scale="paper")
-    arms = [cell for cell in told.cells if cell.role == "arm"]
 
-    assert {one.field for cell in arms for one in cell.deviations} == {"readouts.probe"}
-    assert {cell.deviations for cell in told.cells if cell.role != "arm"} == {()}
+    assert {cell.deviations for cell in told.cells} == {()}
+
+
+@pytest.mark.parametrize("scale", ["smoke", "laptop", "gpu"])
+def test_another_probe_than_the_papers_is_one_deviation(scale: str) -> None:
+    [fields] = {
+        tuple(one.field for one in cell.deviations if one.field.startswith("readouts"))
+        for cell in told_of("width", scale=scale).cells
+        if cell.role == "arm"
+    }
+
+    assert fields == ("readouts.probe",)
+
+
+def test_losses_that_were_not_tuned_or_chose_the_edge_of_their_range_say_so() -> None:
+    fields = {
+        scale: {
+            cell.name: [one.field for one in cell.deviations if "tuning" in one.field]
+            for cell in told_of("losses", scale=scale).cells
+            if cell.role == "arm"
+        }
+        for scale in ("laptop", "gpu", "paper")
+    }
+
+    both = ["tuning", "tuning range"]
+    for cell in ("margin", "nt-logistic", "nt-xent"):
+        assert [found[cell] for found in fields.values()] == [["tuning"]] * 3
+    for cell in ("margin semi-hard", "nt-logistic semi-hard"):
+        assert [found[cell] for found in fields.values()] == [both, ["tuning"], ["tuning"]]
+
+
+def test_a_deviation_that_a_study_declares_is_of_the_cells_that_it_names(here: Path) -> None:
+    declared = (
+        "  paper:\n    deviations:\n"
+        "      - {field: rate, here: guessed, paper: tuned, cells: [crop]}\n"
+        "      - {field: light, here: dim, paper: bright}\n"
+    )
+    study = written_study(here, STUDY.replace("scales:\n", f"scales:\n{declared}"))
+
+    found = {c.name: [d.field for d in c.deviations] for c in told_of(study, scale="paper").cells}
+
+    assert found["crop"][-2:] == ["rate", "light"]
+    assert found["crop+colour"][-1] == "light"
+    assert "rate" not in found["crop+colour"]
+    assert found["random encoder"] == []
 
 
 def with_probe(here: Path, probe: str) -> dict[str, tuple[str, str]]:
@@ -132,17 +174,19 @@ def test_what_supervised_cells_do_otherwise_is_told_at_paper_scale() -> None:
         fields = {deviation.field for deviation in arm.deviations}
         assert {"loss.labels", "views", "readouts", "optimizer"} <= fields, arm.name
         assert "readouts.probe" not in fields
+        # model_util.add_weight_decay of the official code decays head_supervised under LARS, too.
+        [classifier] = [one for one in arm.deviations if one.field == "optimizer"]
+        assert "does not adapt" in classifier.paper
+        assert "decays" in classifier.paper
 
 
 def test_parameters_that_the_paper_does_not_give_are_named_at_each_scale() -> None:
     cells = {cell.name: cell for cell in told_of("compositions", scale="paper").cells}
 
     fields = {one.field for one in cells["cutout+noise"].deviations}
-    assert fields == {
-        "readouts.probe", "parameters of cutout", "parameters of noise", "views.base.flip"
-    }  # fmt: skip
+    assert fields == {"parameters of cutout", "parameters of noise", "views.base.flip"}
     fields = {one.field for one in cells["crop+colour"].deviations}
-    assert fields == {"readouts.probe", "views.base.flip"}
+    assert fields == {"views.base.flip"}
 
 
 def test_what_the_paper_does_not_say_of_its_broader_operations_is_named(tmp_path: Path) -> None:
@@ -166,9 +210,9 @@ def test_whose_magnitudes_autoaugment_has_is_named_at_paper_scale() -> None:
     cells = {cell.name: cell for cell in told_of("colour-distortion", scale="paper").cells}
 
     found = {one.field: one for one in cells["AutoAugment"].deviations}
-    assert found.keys() == {"readouts.probe", "parameters of AutoAugment"}
+    assert found.keys() == {"parameters of AutoAugment"}
     assert "torchvision" in found["parameters of AutoAugment"].here
-    assert {one.field for one in cells["strength 1/8"].deviations} == {"readouts.probe"}
+    assert cells["strength 1/8"].deviations == ()
 
 
 def test_images_under_the_papers_name_are_not_taken_for_its_own(tmp_path: Path) -> None:
@@ -396,7 +440,12 @@ def test_a_halved_strength_is_named_where_the_blur_is_gone_as_well() -> None:
 def test_a_supervised_encoders_head_and_target_are_told_as_they_are_read() -> None:
     from ablations.settings import Setting
 
-    values = {"readouts.layer": "z", "readouts.target": {"kind": "noise"}}
+    # The SGD probe, which this scale has, is of classes only.
+    values = {
+        "readouts.layer": "z",
+        "readouts.target": {"kind": "noise"},
+        "readouts.probe": {"kind": "logistic"},
+    }
     read = tuple(Setting(field, value, "--set") for field, value in values.items())
     told = told_of("supervised", scale="paper", set=read)
 

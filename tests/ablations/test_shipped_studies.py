@@ -186,6 +186,18 @@ def test_the_paper_scale_is_the_papers_protocol() -> None:
     assert config["loss"]["temperature"] == 0.1
 
 
+@pytest.mark.parametrize("study", sorted(CELLS))
+def test_at_paper_scale_classes_are_evaluated_as_appendix_b_6_does(study: str) -> None:
+    trials = [t for t in the_plan(study, scale="paper").trials if t.role == "arm"]
+    probes = [t.config["readouts"] for t in trials]
+    probes = [one["probe"] for one in probes if one["target"]["kind"] == "classes"]
+
+    assert probes
+    for probe in probes:
+        assert (probe["kind"], probe["epochs"], probe["batch_size"]) == ("sgd", 90, 4096)
+        assert probe["learning_rate"] * probe["batch_size"] / 256 == pytest.approx(1.6)
+
+
 SMALL_IMAGES = [(study, scale) for study in sorted(CELLS) for scale in ("laptop", "gpu")]
 
 ABOUT_COLOUR = ("colour-distortion", "supervised")
@@ -269,7 +281,8 @@ def test_the_numbers_of_table_3_are_the_papers_and_each_target_is_in_its_views()
             shares = {"rotation": 0.75, "noise": 0.5, "sobel": 0.5}
             assert beyond == {kind: p for kind, p in shares.items() if kind == target}
             assert readouts["layer"] == {"h": "h", "g(h)": "z"}[arm.cell.rpartition(" / ")[2]]
-            assert (readouts["probe"]["kind"] == "logistic") == (target == "classes")
+            kind = "mlp" if target != "classes" else "sgd" if scale == "paper" else "logistic"
+            assert readouts["probe"]["kind"] == kind
             if target == "noise":
                 [noise] = [o for o in views if o["kind"] == "noise"]
                 assert readouts["target"]["deviation"] == noise["deviation"]

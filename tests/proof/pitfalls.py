@@ -232,11 +232,11 @@ PITFALLS = (
     ),
     Pitfall(
         "a solver for transfer stands in for the protocol on the data set itself, unsaid",
-        (EVIDENCE + "test_at_paper_scale_only_what_always_stands_deviates",),
+        (EVIDENCE + "test_another_probe_than_the_papers_is_one_deviation",),
     ),
     Pitfall(
         "accuracies by full-batch solver and by stochastic steps on crops are compared, unsaid",
-        (EVIDENCE + "test_at_paper_scale_only_what_always_stands_deviates",),
+        (EVIDENCE + "test_another_probe_than_the_papers_is_one_deviation",),
     ),
     Pitfall(
         "a recipe's number is held against that of a larger network trained ten times as long",
