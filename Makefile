@@ -12,7 +12,7 @@ REMAKE := remake
 endif
 endif
 
-.PHONY: run test check bench proof mutants lock remake
+.PHONY: run test check bench proof lock remake
 .DEFAULT_GOAL := run
 
 run: $(READY)
@@ -24,12 +24,9 @@ test: $(READY)
 check: $(READY)
 	@sh .ci/check
 
-# PART=loss proves that part alone; a part whose sources have not changed is not run again.
+# PART=loss proves that part alone, PART=show says what is proven here and runs nothing.
 proof: $(READY)
 	@PART="$(PART)" .venv/bin/python tests/proof
-
-mutants: $(READY)
-	@PART=mutants .venv/bin/python tests/proof
 
 bench: $(READY)
 	@for name in views losses speed; do PYTHONPATH=. .venv/bin/python tests/benchmarks/$$name.py || exit 1; done

@@ -1,21 +1,15 @@
 """What holds for every test: Hypothesis' profile, and that no test is skipped in silence."""
 
-import re
 from pathlib import Path
 
 import hypothesis
 import pytest
+from proof.skips import allowed, listed
 
 hypothesis.settings.register_profile("steady", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("steady")
 
 SKIPS = Path(__file__).with_name("SKIPS.md")
-
-
-def listed_skips() -> dict[str, str]:
-    """The rows of SKIPS.md: the beginning of a test's id -> the reason that may skip it."""
-    rows = re.findall(r"^\| `([^`]+)` \| ([^|]+) \|", SKIPS.read_text(), re.MULTILINE)
-    return {test: reason.strip() for test, reason in rows}
 
 
 class SkipsAreListed:
@@ -25,19 +19,21 @@ class SkipsAreListed:
         self.unlisted: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if not report.skipped or hasattr(report, "wasxfail"):
-            return
-        reason = (
-            str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        )
-        if not any(
-            report.nodeid.startswith(test) and words in reason
-            for test, words in listed_skips().items()
-        ):
+        if report.skipped and not hasattr(report, "wasxfail"):
+            self._noted(report)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.skipped:  # a whole module
+            self._noted(report)
+
+    def _noted(self, report: pytest.TestReport | pytest.CollectReport) -> None:
+        told = report.longrepr
+        reason = str(told[2]) if isinstance(told, tuple) else str(told)
+        if not allowed(report.nodeid, reason, listed(SKIPS)):
             self.unlisted.append(f"{report.nodeid}: {reason}")
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if self.unlisted and session.exitstatus == 0:
+        if self.unlisted and session.exitstatus in (0, pytest.ExitCode.NO_TESTS_COLLECTED):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

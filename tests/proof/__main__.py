@@ -1,99 +1,157 @@
-"""`make proof`: runs what is stale, keeps each part's result, prints one table.
+"""`make proof`: runs what is not proven here, keeps each part's result, prints one table.
 
-A part's result is kept in results.json under the hash of its sources and tests; a part whose hash
-is there and green is not run again. `PART=loss` runs that part alone.
+Results are kept in .proof/, which no clone brings along, under the hash of all that they depend on;
+a part is not run again while its hash is the same and every property is green. `PART=loss` runs one
+part, `PART=show` runs none and says what has been proven here.
 """
 
-import hashlib
-import json
+import datetime as dt
 import os
+import platform
 import subprocess
 import sys
-import tempfile
 import time
-import xml.etree.ElementTree as ET
-from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from proof import drawn
-from proof.mutants import MUTANTS
-from proof.mutate import outcomes
+from proof import drawn, mutate
+from proof.covering import covered, environment
+from proof.judging import GREEN, RED, SKIPPED, Row, proven
+from proof.keeping import PROVEN, Results
 from proof.parts import PARTS, Part
 from proof.pitfalls import PITFALLS
+from proof.planted import TABLES, Mutant
 from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[2]
-KEPT = Path(__file__).with_name("results.json")
-MUTATED, DRAWN = "mutants", "mutmut"
+SHOW, DRAWN = "show", "mutmut"
+SECONDS = 3600
+"""For one part; one that needs longer is red."""
 
-Row = tuple[str, str, int, str]
-"""Property, oracle, cases, result."""
-
-
-def covered(part: Part) -> str:
-    """The hash of all that a part's result rests on."""
-    files = {file for glob in part.sources for file in ROOT.glob(glob)}
-    for test in part.tests:
-        files |= {ROOT / test, *(ROOT / test).parent.glob("[!t]*.py")}
-    digest = hashlib.sha256()
-    for file in sorted(files):
-        digest.update(f"{file.relative_to(ROOT)}\0".encode() + file.read_bytes())
-    return digest.hexdigest()[:16]
+Runner = Callable[[], tuple[list[Row], list[str], str]]
 
 
-def proven(part: Part) -> tuple[list[Row], list[str]]:
-    """Runs a part's tests; a row for each property, and what tests told beside."""
-    with tempfile.TemporaryDirectory() as folder:
-        written = Path(folder) / "junit.xml"
-        subprocess.run(
-            [
-                *(sys.executable, "-m", "pytest", "-q", "-n", "2", "-m", "proof or not proof"),
-                *(f"--junitxml={written}", *part.tests),
-            ],
-            cwd=ROOT,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            stdout=subprocess.DEVNULL,
-            check=False,
-        )
-        cases = list(ET.parse(written).iter("testcase")) if written.exists() else []
-    results: dict[tuple[str, str], Counter[str]] = {}
-    told = [one.get("value", "") for case in cases for one in case.iter("property")]
-    for case in cases:
-        file = case.get("classname", "").replace(".", "/") + ".py"
-        name = case.get("name", "").split("[")[0].removeprefix("test_").replace("_", " ")
-        bad = case.find("failure") is not None or case.find("error") is not None
-        state = "red" if bad else "skipped" if case.find("skipped") is not None else "green"
-        results.setdefault((file, name), Counter())[state] += 1
-    rows = [
-        (name, part.tests.get(file, "?"), sum(states.values()), _worst(states))
-        for (file, name), states in sorted(results.items())
-    ]
-    seen = {file for file, _ in results}
-    missing = [file for file in part.tests if file not in seen]
-    return rows + [(f"{file} ran", "", 0, "red") for file in missing], sorted(told)
+def main(results: Results, asked: str | None) -> int:
+    """0 where every property of the parts asked for is green here, or skipped for a listed reason."""
+    parts, runners = everything()
+    if asked not in (None, SHOW, *parts):
+        names = ", ".join((*parts, SHOW))
+        print(f"proof: no part {asked!r}; there are {names}", file=sys.stderr)
+        return 2
+    around = environment()
+    if asked == SHOW:
+        return shown(results, {name: covered(part, ROOT, around) for name, part in parts.items()})
+    chosen = [name for name in parts if asked in (None, name)]
+    for name in chosen:
+        mark = covered(parts[name], ROOT, around)
+        if results.state(name, mark) == PROVEN:
+            continue
+        print(f"{name} ...", flush=True)
+        began = time.monotonic()
+        rows, told, output = runners[name]()
+        if covered(parts[name], ROOT, around) != mark:
+            rows.append(Row("nothing changes while it runs", "", 0, f"{RED}: its files changed"))
+        facts = {"date": f"{dt.datetime.now(dt.UTC):%Y-%m-%d}", "commit": commit()}
+        facts |= {"machine": machine(), "seconds": round(time.monotonic() - began)}
+        results.keep(name, {"covers": mark, **facts, "rows": rows, "told": told})
+        print(output, end="\n" if output else "")
+    return printed({name: results.read()[name] for name in chosen})
 
 
-def mutated() -> list[Row]:
-    """Plants every mutant; a row for each."""
-    rows: list[Row] = []
-    for fault, caught, words in outcomes():
-        result = "green" if caught else f"red: {words}"
-        rows.append((fault, "a test went red" if rows else "all tests", 1, result))
-        print(f"  {result}: {fault} ({words})", flush=True)
-    return rows
+def everything() -> tuple[dict[str, Part], dict[str, Runner]]:
+    """All parts, and how each is run."""
+    runners: dict[str, Runner] = {
+        name: lambda part=part: proven(part.tests, root=ROOT, seconds=SECONDS)
+        for name, part in PARTS.items()
+    }
+    parts = dict(PARTS)
+    for table, mutants in TABLES.items():
+        name = f"mutants of {table}"
+        files = (f"tests/proof/planted/{table}.py", "tests/proof/planted/mutant.py")
+        tests = {test.partition("::")[0]: "" for mutant in mutants for test in mutant.tests}
+        sources = tuple({mutant.file for mutant in mutants})
+        parts[name] = Part(tests, (*files, *sources, "tests/proof/mutate.py"))
+        runners[name] = lambda mutants=mutants: (list(mutated(mutants)), [], "")
+    asked = (name for stages in drawn.DRAWN.values() for tests in stages for name in tests.split())
+    tests = {f"tests/simclr_core/{name}": "" for name in asked}
+    parts[DRAWN] = Part(tests, ("tests/proof/drawn.py", "tests/proof/living.py"))
+    runners[DRAWN] = lambda: (list(map(Row._make, drawn.rows())), [], "")
+    return parts, runners
 
 
-def _worst(states: Counter[str]) -> str:
-    return next(state for state in ("red", "skipped", "green") if states[state])
+def mutated(mutants: tuple[Mutant, ...]) -> Iterator[Row]:
+    """Plants every mutant; a row for each, and first that their tests are green without any."""
+    wrong = mutate.clean(mutants)
+    yield Row("the tree without any fault", "all tests", 1, f"{RED}: {wrong}" if wrong else GREEN)
+    for mutant, caught, wrong, seconds in mutate.outcomes(mutants):
+        names = ", ".join(test.rpartition("::")[2].removeprefix("test_") for test in caught)
+        single = "held by a single test: " if len(caught) == 1 else ""
+        result = f"{RED}: {wrong}" if wrong else GREEN
+        print(f"  {result}: {mutant.fault} ({single}{names}; {seconds:.0f} s)", flush=True)
+        yield Row(mutant.fault, f"{single}{names}".replace("_", " "), 1, result)
 
 
-def _commit() -> str:
+def shown(results: Results, marks: dict[str, str]) -> int:
+    """Says what is known here of each part, and runs nothing; 0 where all is proven."""
+    table = Table("part", "here", "properties", "date", "commit", "machine")
+    for name, mark in marks.items():
+        result = results.read().get(name, {})
+        states = [Row(*row).state for row in result.get("rows", ())]
+        counts = ", ".join(f"{states.count(s)} {s}" for s in (GREEN, SKIPPED, RED) if s in states)
+        told = (str(result.get(key, "")) for key in ("date", "commit", "machine"))
+        table.add_row(name, results.state(name, mark), counts, *told)
+    console().print(table)
+    open_ = [name for name, mark in marks.items() if results.state(name, mark) != PROVEN]
+    print(f"{len(marks) - len(open_)} of {len(marks)} parts proven here")
+    return 1 if open_ else 0
+
+
+def printed(kept: dict[str, Any]) -> int:
+    """Shows the results of parts; 0 where none is red."""
+    table = Table("part", "property", "oracle", "cases", "result", "commit", "s")
+    states: list[str] = []
+    single = 0
+    for name, part in kept.items():
+        for place, row in enumerate(Row(*row) for row in part["rows"]):
+            last = (part["commit"], str(part["seconds"])) if place == 0 else ("", "")
+            table.add_row(name, row.name, row.oracle, str(row.cases), row.result, *last)
+            states.append(row.state)
+            single += row.oracle.startswith("held by a single test")
+        table.add_section()
+    console().print(table)
+    for part in kept.values():
+        print("".join(f"{line}\n" for line in part.get("told", ())), end="")
+    held = sum(bool(pitfall.held_by) for pitfall in PITFALLS)
+    red = states.count(RED)
+    print(f"{len(states)} properties on {machine()}: {states.count(GREEN)} green", end=", ")
+    print(f"{states.count(SKIPPED)} skipped and not proven, {red} red")
+    print(f"pitfalls: {held} held by tests, {len(PITFALLS) - held} cannot occur")
+    if single:
+        print(f"warning: {single} planted faults are held by a single test")
+    return 1 if red or not states else 0
+
+
+def console() -> Console:
+    """200 columns wide where the output is no terminal."""
+    return Console(width=None if sys.stdout.isatty() else 200)
+
+
+def machine() -> str:
+    """The processor's name where the system gives it, else its architecture."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text("utf-8").splitlines() if info.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{models[0] if models else platform.machine()}, {os.cpu_count()} cores"
+
+
+def commit() -> str:
+    """Of the tree, with a + where files have changed since."""
     told = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
+        ["git", "describe", "--always", "--dirty=+", "--exclude=*"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -102,66 +160,5 @@ def _commit() -> str:
     return told.stdout.strip() or "unknown"
 
 
-def main() -> int:
-    """0 where every property of the parts asked for is green."""
-    asked = os.environ.get("PART") or None
-    parts = {**PARTS, MUTATED: _everything(), DRAWN: _drawn()}
-    runners = {MUTATED: lambda: (mutated(), []), DRAWN: lambda: (list(drawn.rows()), [])}
-    if asked is not None and asked not in parts:
-        print(f"proof: no part {asked!r}; there are {', '.join(parts)}", file=sys.stderr)
-        return 2
-    kept: dict[str, Any] = json.loads(KEPT.read_text("utf-8")) if KEPT.exists() else {}
-    for name, part in parts.items():
-        if asked not in (None, name):
-            continue
-        mark = covered(part)
-        before = kept.get(name, {})
-        if before.get("covers") == mark and not any(
-            row[3].startswith("red") for row in before["rows"]
-        ):
-            continue
-        print(f"{name} ...", flush=True)
-        began = time.monotonic()
-        rows, told = runners[name]() if name in runners else proven(part)
-        seconds = round(time.monotonic() - began)
-        kept[name] = {"covers": mark, "commit": _commit(), "seconds": seconds, "rows": rows}
-        if told:
-            kept[name]["told"] = told
-        KEPT.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
-    shown = {name: kept[name] for name in parts if name in kept and asked in (None, name)}
-    return 1 if printed(shown) else 0
-
-
-def printed(kept: dict[str, Any]) -> int:
-    """Shows the results of parts; how many properties are red."""
-    table = Table("part", "property", "oracle", "cases", "result", "commit", "s")
-    red = 0
-    for name, part in kept.items():
-        for place, (property_, oracle, cases, result) in enumerate(part["rows"]):
-            last = (part["commit"], str(part["seconds"])) if place == 0 else ("", "")
-            table.add_row(name, property_, oracle, str(cases), result, *last)
-            red += result.startswith("red")
-        table.add_section()
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
-    for part in kept.values():
-        print("".join(f"{line}\n" for line in part.get("told", ())), end="")
-    held = sum(bool(pitfall.held_by) for pitfall in PITFALLS)
-    print(f"{len(table.rows)} properties, {red} red")
-    print(f"pitfalls: {held} held by tests, {len(PITFALLS) - held} cannot occur")
-    return red
-
-
-def _everything() -> Part:
-    tests = {f"tests/simclr_core/{name}": "" for m in MUTANTS for name in m.tests.split()}
-    return Part(("simclr_core/*.py", "tests/proof/mutants.py"), tests)
-
-
-def _drawn() -> Part:
-    own = ("tests/proof/drawn.py", "tests/proof/living.py")
-    asked = (name for stages in drawn.DRAWN.values() for tests in stages for name in tests.split())
-    modules = (f"simclr_core/{file}" for file in drawn.DRAWN)
-    return Part((*modules, *own), {f"tests/simclr_core/{name}": "" for name in asked})
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(Results(ROOT / ".proof/results.json"), os.environ.get("PART") or None))

@@ -1,89 +1,90 @@
-"""Plants each mutant in a copy of the tree and sees whether a test notices."""
+"""Plants each mutant in a copy of the tree and sees which tests notice."""
 
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
+from typing import NamedTuple
 
-from proof.mutants import MUTANTS, Mutant
+from proof.judging import RED, Note, run
+from proof.planted.mutant import Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
 ABREAST = 2
 """Copies of the tree in which faults are tried at a time."""
 
-COPIED = ("simclr_core", "reports", "tests", "pyproject.toml")
+SECONDS = 300
+"""For the tests of one mutant; one that makes them run longer is red, not noticed."""
+
+ENOUGH = 2
+"""Different tests that a fault has to turn red before the search for more ends."""
+
+COPIED = ("simclr_core", "sweeps", "reports", "ablations", "tests", "pyproject.toml")
+
+
+class Outcome(NamedTuple):
+    """What became of one mutant."""
+
+    mutant: Mutant
+    caught_by: tuple[str, ...]
+    """The first tests that noticed."""
+    wrong: str
+    """Why it does not count as caught; empty where it does."""
+    seconds: float
 
 
 def planted(text: str, mutant: Mutant) -> str:
     """The module with the fault.
 
     Raises:
-        ValueError: the passage does not stand there exactly once.
+        ValueError: the passage does not occur exactly once.
     """
     if text.count(mutant.old) != 1:
-        raise ValueError(f"its passage stands {text.count(mutant.old)} times in {mutant.file}")
+        raise ValueError(f"its passage occurs {text.count(mutant.old)} times in {mutant.file}")
     return text.replace(mutant.old, mutant.new)
 
 
-def red(copy: Path, tests: str) -> bool:
-    """Whether a test of these fails; anything but red and green is an error."""
-    files = [f"tests/simclr_core/{name}" for name in tests.split()]
-    ran = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-x",
-            "-q",
-            "-m",
-            "not slow",
-            "-p",
-            "no:cacheprovider",
-            *files,
-        ],
-        cwd=copy,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if ran.returncode not in (0, 1):
-        raise RuntimeError(f"pytest ended with {ran.returncode}: {ran.stdout[-600:]}")
-    return ran.returncode == 1
-
-
-def outcomes() -> Iterator[tuple[str, bool, str]]:
-    """Each mutant, whether it was caught, and what to say; first, that the copy itself is green."""
+def outcomes(mutants: Sequence[Mutant], root: Path = ROOT) -> Iterator[Outcome]:
+    """What became of each mutant, in turn."""
     with tempfile.TemporaryDirectory() as folder:
         copies: SimpleQueue[Path] = SimpleQueue()
         for number in range(ABREAST):
-            copies.put(copied(Path(folder) / str(number)))
+            copies.put(copied(Path(folder) / str(number), root))
 
-        def judged(mutant: Mutant) -> tuple[str, bool, str]:
+        def judged(mutant: Mutant) -> Outcome:
             copy = copies.get()
             try:
                 return _judged(copy, mutant)
             finally:
                 copies.put(copy)
 
-        every = " ".join(sorted({test for mutant in MUTANTS for test in mutant.tests.split()}))
         with ThreadPoolExecutor(ABREAST) as pool:
-            clean = copies.get()
-            yield "the tree without any fault", not red(clean, every), "green"
-            copies.put(clean)
-            yield from pool.map(judged, MUTANTS)
+            yield from pool.map(judged, mutants)
 
 
-def copied(copy: Path) -> Path:
-    """A copy of what the trainer's tests need, in a folder of its own."""
+def clean(mutants: Sequence[Mutant], root: Path = ROOT) -> str:
+    """What is wrong where these mutants' tests are red without any mutant, else nothing."""
+    wrong: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        copy = copied(Path(folder) / "clean", root)
+        tests = {test for mutant in mutants for test in mutant.tests}
+        whole = {test for test in tests if "::" not in test}
+        single = {test for test in tests - whole if test.partition("::")[0] not in whole}
+        for some in (whole, single):
+            if some:
+                ran = run(sorted(some), _options(some), root=copy, seconds=12 * SECONDS)
+                wrong += [note.test for note in ran.notes if note.state == RED]
+                wrong += [f"pytest ended with {ran.status}"] * (ran.status != 0)
+    return ", ".join(wrong)
+
+
+def copied(copy: Path, root: Path = ROOT) -> Path:
+    """A copy of what the tests need, in a folder of its own."""
     for name in COPIED:
-        source = ROOT / name
+        source = root / name
         if source.is_dir():
             shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
@@ -91,15 +92,39 @@ def copied(copy: Path) -> Path:
     return copy
 
 
-def _judged(copy: Path, mutant: Mutant) -> tuple[str, bool, str]:
-    module = copy / "simclr_core" / mutant.file
-    before = module.read_text(encoding="utf-8")
+def _options(tests: Sequence[str] | set[str]) -> tuple[str, ...]:
+    # Of whole files the slow tests are left out; a test that is named is run.
+    quick = "not proof" if all("::" in test for test in tests) else "not slow and not proof"
+    return ("-n", "0", "-m", quick, "-p", "no:cacheprovider")
+
+
+def _judged(copy: Path, mutant: Mutant) -> Outcome:
+    module = copy / mutant.file
     began = time.monotonic()
     try:
-        module.write_text(planted(before, mutant), encoding="utf-8")
-        caught = red(copy, mutant.tests)
-    except (ValueError, RuntimeError) as error:
-        return mutant.fault, False, str(error)
+        before = module.read_text(encoding="utf-8")
+        text = planted(before, mutant)
+    except (OSError, ValueError) as error:
+        return Outcome(mutant, (), str(error), 0)
+    module.write_text(text, encoding="utf-8")
+    try:
+        enough = max(ENOUGH, sum("::" in test for test in mutant.tests))
+        ran = run(mutant.tests, _options(mutant.tests), root=copy, seconds=SECONDS, enough=enough)
     finally:
         module.write_text(before, encoding="utf-8")
-    return mutant.fault, caught, f"{time.monotonic() - began:.0f} s"
+    caught = tuple(dict.fromkeys(note.function for note in ran.notes if note.state == RED))
+    return Outcome(
+        mutant, caught, _wrong(mutant, ran.status, ran.notes, ran.output), time.monotonic() - began
+    )
+
+
+def _wrong(mutant: Mutant, status: int | None, notes: Sequence[Note], output: str) -> str:
+    if status is None:
+        return f"its tests did not end within {SECONDS} s"
+    if status not in (0, 1) or any(note.reason.startswith("collection") for note in notes):
+        return f"pytest ended with {status}: {output.strip()[-400:]}"
+    red = {note.function for note in notes if note.state == RED}
+    missing = [test for test in mutant.tests if "::" in test and test not in red]
+    if missing:
+        return f"not noticed by {', '.join(missing)}"
+    return "" if red else "no test went red"

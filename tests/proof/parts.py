@@ -1,188 +1,297 @@
-"""What is to be proven, in parts: the sources a part covers, its tests, and whose word it takes."""
+"""What is to be proven, in parts: their tests, and where the expectations of these come from.
 
+Every test module is in a part: those that no part names are run with the part that takes the rest
+of their folder, and their oracle reads "not named".
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 
 class Part(NamedTuple):
-    sources: tuple[str, ...]
-    """Globs below the root; a change in one of them makes the part's result stale."""
     tests: dict[str, str]
     """Test file -> the oracle that its expectations come from."""
+    files: tuple[str, ...] = ()
+    """Globs below the root of what its tests read besides packages, tests and set-up."""
+    rest: tuple[str, ...] = ()
+    """Folders whose test modules belong here where no part names them."""
 
 
-S = "simclr_core/"
-T = "tests/simclr_core/"
+NOT_NAMED = "not named"
 
-PARTS: dict[str, Part] = {
+OUTSIDE: dict[str, str] = {}
+"""Test modules that are in no part, each with the reason."""
+
+
+def _of(folder: str, oracles: dict[str, str]) -> dict[str, str]:
+    return {f"tests/{folder}/test_{name}.py": oracle for name, oracle in oracles.items()}
+
+
+NAMED: dict[str, Part] = {
     "loss": Part(
-        tuple(S + n for n in ("losses.py", "contrast.py", "matching.py", "similarity.py")),
         {
-            T + "test_losses.py": "equation 1 by scalars, lightly, metric-learning, closed forms",
-            T + "test_pair_losses.py": "table 2 by scalars with its gradients, metric-learning",
-            T + "test_matching.py": "table 5's definitions by scalars",
-            T + "test_contrast.py": "one matrix under autograd, lightly, closed forms",
-            "tests/proof/test_losses_at_large.py": "lightly, one matrix, the process's own peak",
+            **_of(
+                "simclr_core",
+                {
+                    "losses": "equation 1 by scalars, lightly, metric-learning, closed forms",
+                    "pair_losses": "table 2 by scalars with its gradients, metric-learning",
+                    "matching": "table 5's definitions by scalars",
+                    "contrast": "one matrix under autograd, lightly, closed forms",
+                },
+            ),
+            **_of("proof", {"losses_at_large": "lightly, one matrix, the process's own peak"}),
         },
     ),
     "views": Part(
-        tuple(
-            S + name
-            for name in (
-                "augmentations.py",
-                "autoaugment.py",
-                "chance.py",
-                "colour.py",
-                "filters.py",
-                "levels.py",
-                "motion.py",
-                "planes.py",
-                "resampling.py",
-                "views.py",
-            )
-        ),
         {
-            T + "test_views.py": "torchvision's chain for the drawn chances, laws",
-            T + "test_crops.py": "torchvision's RandomResizedCrop, closed forms",
-            T + "test_colour.py": "torchvision's adjustments, Python's colorsys",
-            T + "test_filters.py": "torchvision's gaussian_blur, scipy's sobel",
-            T + "test_levels.py": "Pillow's and torchvision's equalize and solarize",
-            T + "test_motion.py": "scipy's filters with kernels made by hand, points on a line",
-            T + "test_autoaugment.py": "torchvision's AutoAugment, level for level",
-            T + "test_augmentations.py": "torchvision's rotate, laws",
-            T + "test_chance.py": "splitmix64 by hand, distributions",
-            "tests/proof/test_many_views.py": "closed distributions of 100,000 draws",
+            **_of(
+                "simclr_core",
+                {
+                    "views": "torchvision's chain for the drawn chances, laws",
+                    "crops": "torchvision's RandomResizedCrop, closed forms",
+                    "colour": "torchvision's adjustments, Python's colorsys",
+                    "filters": "torchvision's gaussian_blur, scipy's sobel",
+                    "levels": "Pillow's and torchvision's equalize and solarize",
+                    "motion": "scipy's filters with kernels made by hand, points on a line",
+                    "autoaugment": "torchvision's AutoAugment, level for level",
+                    "augmentations": "torchvision's rotate, laws",
+                    "chance": "splitmix64 by hand, distributions",
+                },
+            ),
+            **_of("proof", {"many_views": "closed distributions of 100,000 draws"}),
         },
     ),
     "encoder": Part(
-        tuple(
-            S + n for n in ("encoders.py", "heads.py", "pixels.py", "random_encoder.py", "vit.py")
+        _of(
+            "simclr_core",
+            {
+                "encoders": "torchvision's and timm's networks with equal weights, figure 7",
+                "vit": "timm's and torchvision's transformers with equal weights",
+                "pixels": "scikit-learn on the images themselves",
+                "heads": "the paper's formula, torch's own law",
+                "random_encoder": "means over one pass",
+            },
         ),
-        {
-            T
-            + "test_encoders.py": "torchvision's and timm's networks with equal weights, figure 7",
-            T + "test_vit.py": "timm's and torchvision's transformers with equal weights",
-            T + "test_pixels.py": "scikit-learn on the images themselves",
-            T + "test_heads.py": "the paper's formula, torch's own law",
-            T + "test_random_encoder.py": "means over one pass",
-        },
     ),
     "optimisers": Part(
-        (S + "optimizers.py", S + "schedules.py"),
-        {
-            T + "test_optimizers.py": "the paper's rule by scalars, textbook rules",
-            T + "test_schedules.py": "tables of expected rates",
-        },
+        _of(
+            "simclr_core",
+            {
+                "optimizers": "the paper's rule by scalars, textbook rules",
+                "schedules": "tables of expected rates",
+            },
+        ),
     ),
     "probe": Part(
-        tuple(
-            S + name
-            for name in (
-                "evaluation.py",
-                "features.py",
-                "geometry.py",
-                "mlp_probe.py",
-                "neighbours.py",
-                "parts.py",
-                "permuted.py",
-                "probe.py",
-                "readouts.py",
-                "ridge_probe.py",
-                "sgd_probe.py",
-                "targets.py",
-            )
+        _of(
+            "simclr_core",
+            {
+                "probe": "scikit-learn's LogisticRegression",
+                "evaluation": "scikit-learn, counts at the accessor, hashes",
+                "features": "laws",
+                "neighbours": "scikit-learn's KNeighborsClassifier",
+                "sgd_probe": "Nesterov's rule in numpy, plain PyTorch, scikit-learn",
+                "ridge_probe": "scikit-learn's Ridge and RidgeClassifier",
+                "mlp_probe": "Adam in numpy, scikit-learn's MLPClassifier",
+                "targets": "numpy, torchvision, scipy, distributions",
+                "layers": "layers by hand from the head's state",
+                "geometry": "closed forms, double loops, numpy's SVD",
+                "read_outs": "scikit-learn, numpy, laws",
+                "validation_part": "counts at the accessor, a data set without its test part",
+            },
         ),
-        {
-            T + "test_probe.py": "scikit-learn's LogisticRegression",
-            T + "test_evaluation.py": "scikit-learn, counts at the accessor, hashes",
-            T + "test_features.py": "laws",
-            T + "test_neighbours.py": "scikit-learn's KNeighborsClassifier",
-            T + "test_sgd_probe.py": "Nesterov's rule in numpy, plain PyTorch, scikit-learn",
-            T + "test_ridge_probe.py": "scikit-learn's Ridge and RidgeClassifier",
-            T + "test_mlp_probe.py": "Adam in numpy, scikit-learn's MLPClassifier",
-            T + "test_targets.py": "numpy, torchvision, scipy, distributions",
-            T + "test_layers.py": "layers by hand from the head's state",
-            T + "test_geometry.py": "closed forms, double loops, numpy's SVD",
-            T + "test_read_outs.py": "scikit-learn, numpy, laws",
-            T
-            + "test_validation_part.py": "counts at the accessor, a data set without its test part",
-        },
     ),
-    "whole": Part(
-        (S + "*.py",),
+    "data": Part(
+        _of(
+            "simclr_core",
+            {
+                "archives": "archives written by hand in the published forms",
+                "data": "hashes and counts by hand, laws",
+                "decoding": "Pillow",
+                "folders": "folders made by hand",
+                "images": "Pillow's crop and resize, laws",
+                "real_images": "CIFAR-10's published numbers of images and classes",
+                "textures": "earlier bytes (they judge change only), laws",
+                "wrong_folders": "damaged folders made by hand",
+            },
+        ),
+    ),
+    "trainer": Part(
         {
-            T + "test_restatement.py": "algorithm 1 in plain PyTorch, float64",
-            T + "test_pretrain.py": "laws, scikit-learn",
-            T + "test_run.py": "the floor of the random encoder",
-            T + "test_pairs.py": "lightly on the wrong pairs, laws of permutations",
-            "tests/proof/test_shuffled_positives.py": "the random encoder, true pairs",
-            T + "test_golden.py": "earlier numbers (they judge change only)",
+            **_of(
+                "simclr_core",
+                {
+                    "config": "the paper's settings, laws of keys",
+                    "execution": "torch's own settings",
+                    "golden": "earlier numbers (they judge change only)",
+                    "pairs": "lightly on the wrong pairs, laws of permutations",
+                    "passes": "one plain pass under autograd",
+                    "pretrain": "laws, scikit-learn",
+                    "restatement": "algorithm 1 in plain PyTorch, float64",
+                    "run": "the floor of the random encoder",
+                    "seeds": "laws",
+                    "settings": "examples with their messages",
+                },
+            ),
+            **_of("proof", {"shuffled_positives": "the random encoder, true pairs"}),
         },
+        rest=("simclr_core",),
     ),
     "conform": Part(
-        tuple(
-            S + n
-            for n in (
-                "conform.py",
-                "laws.py",
-                "loss_forms.py",
-                "loss_laws.py",
-                "loss_subject.py",
-                "view_laws.py",
-            )
-        ),
         {
-            T + "test_conform_losses.py": "lightly, planted faults, the official code's form",
-            T + "test_conform_views.py": "planted faults, torchvision's transforms on batches",
-            "tests/proof/test_conform_at_large.py": "torchvision's transforms image by image",
+            **_of(
+                "simclr_core",
+                {
+                    "conform_losses": "lightly, planted faults, the official code's form",
+                    "conform_views": "planted faults, torchvision's transforms on batches",
+                },
+            ),
+            **_of("ablations", {"conform": "files with faults made by hand"}),
+            **_of("proof", {"conform_at_large": "torchvision's transforms image by image"}),
         },
     ),
     "own parts": Part(
-        tuple(S + n for n in ("own.py", "own_text.py", "own_parts.py", "tensors.py")),
         {
-            T + "test_own.py": "the family's own members, laws",
-            T + "test_tensors.py": "the same images loaded from files",
-            "tests/ablations/test_own_files.py": "a file that marks when it is executed",
+            **_of(
+                "simclr_core",
+                {
+                    "own": "the family's own members, laws",
+                    "tensors": "the same images loaded from files",
+                },
+            ),
+            **_of("ablations", {"own_files": "a file that marks when it is executed"}),
         },
     ),
     "resume": Part(
-        (
-            *(
-                S + name
-                for name in ("checkpoint.py", "collapse.py", "divergence.py", "pretrain.py")
-            ),
-            *("sweeps/checkpoints.py", "sweeps/context.py", "ablations/trial.py"),
-        ),
         {
-            T + "test_resume.py": "trainings without a break, bit for bit",
-            T + "test_collapse.py": "numpy's SVD, closed forms, planted infinities",
-            "tests/sweeps/test_checkpoints.py": "counted steps, torn bytes, writers under kill -9",
-            "tests/ablations/test_resume.py": "a real process under kill -9, an unbroken one",
-            "tests/proof/test_resume_anywhere.py": "trainings without a break, bit for bit",
+            **_of(
+                "simclr_core",
+                {
+                    "resume": "trainings without a break, bit for bit",
+                    "collapse": "numpy's SVD, closed forms, planted infinities",
+                },
+            ),
+            **_of("sweeps", {"checkpoints": "counted steps, torn bytes, writers under kill -9"}),
+            **_of("ablations", {"resume": "a real process under kill -9, an unbroken one"}),
+            **_of("proof", {"resume_anywhere": "trainings without a break, bit for bit"}),
         },
     ),
     "engine": Part(
-        ("sweeps/*.py",),
-        {
-            "tests/sweeps/test_kills.py": "real processes under kill -9, SQL",
-            "tests/sweeps/test_launches.py": "real processes that fail and die, SQL",
-            "tests/sweeps/test_store.py": "writers killed at random moments",
-            "tests/sweeps/test_keys.py": "laws",
-        },
+        _of(
+            "sweeps",
+            {
+                "axes": "itertools.product, examples by hand",
+                "imports": "sys.modules of a new process",
+                "keys": "laws",
+                "kills": "real processes under kill -9, SQL",
+                "launches": "real processes that fail and die, SQL",
+                "plan": "counts by hand, laws",
+                "progress": "times and counts by hand",
+                "readme": "the page's own blocks, executed",
+                "running": "trials that fail in known ways",
+                "store": "writers killed at random moments",
+                "sweep": "itertools.product, examples by hand",
+                "tracking": "addresses of servers that are not there",
+            },
+        ),
+        files=("sweeps/README.md",),
+        rest=("sweeps",),
     ),
     "verdicts": Part(
-        ("reports/*.py",),
-        {
-            "tests/reports/test_statistics.py": "scipy, statsmodels",
-            "tests/reports/test_calibration.py": "studies in which nothing is true",
-            "tests/reports/test_controls.py": "planted leaks",
-            "tests/reports/test_looks.py": "laws",
-        },
+        _of(
+            "reports",
+            {
+                "calibration": "studies in which nothing is true",
+                "controls": "planted leaks",
+                "looks": "laws",
+                "statistics": "scipy, statsmodels",
+                "verdicts": "numbers by hand, scipy",
+            },
+        ),
+    ),
+    "reports": Part(
+        _of(
+            "reports",
+            {
+                "browser": "chromium",
+                "document": "made studies, counted by hand",
+                "figures": "values by hand, matplotlib's own geometry",
+                "models": "examples with their messages",
+                "written": "pypdf, an HTML parser, a second process's bytes",
+            },
+        ),
+        rest=("reports",),
+    ),
+    "studies": Part(
+        _of(
+            "ablations",
+            {
+                "compute": "torchvision's published counts",
+                "evidence": "made records, the paper's numbers",
+                "export": "a new process that loads the file",
+                "head_layers": "counted trainings, layers by hand",
+                "identity": "laws of keys",
+                "imports": "sys.modules of a new process",
+                "options": "examples with their messages and exit codes",
+                "running": "exit codes and files left, of a real process",
+                "shipped_studies": "the paper's settings and numbers",
+                "status_and_ui": "made stores, real pages",
+                "wrong_input": "studies with faults made by hand",
+            },
+        ),
+        rest=("ablations",),
+    ),
+    "end to end": Part(
+        _of(
+            "end_to_end",
+            {
+                "pages": "the pages' own commands, executed",
+                "users_study": "a real driver under kill -9",
+                "whole_chain": "a real run and its files",
+            },
+        ),
+        files=("*.md", "*/README.md", "Makefile", "LICENSE"),
+        rest=("end_to_end",),
+    ),
+    "tree": Part(
+        _of(
+            "architecture",
+            {
+                "tree": "the files themselves",
+                "proof": "the files themselves",
+                "proof_tells_the_truth": "parts made by hand that fail in known ways",
+            },
+        ),
+        files=("*.md", "*/README.md", "Makefile", "LICENSE", "tests/**/*.py"),
+        rest=("architecture",),
     ),
     "paper": Part(
-        (S + "*.py", "ablations/compute.py", "ablations/studies/*.yaml"),
-        {
-            "tests/proof/test_paper_step.py": "laws; a count by hand",
-            "tests/ablations/test_compute.py": "torchvision's published counts",
-        },
+        _of("proof", {"paper_step": "laws; a count by hand"}),
+        rest=("proof",),
     ),
 }
+
+
+def modules(root: Path) -> list[str]:
+    """Every module below tests that pytest collects."""
+    return sorted(str(file.relative_to(root)) for file in (root / "tests").rglob("test_*.py"))
+
+
+def with_the_rest(named: dict[str, Part], found: Iterable[str]) -> dict[str, Part]:
+    """The parts, with the modules that none of them names in the part that takes their folder's rest."""
+    left = set(found) - OUTSIDE.keys() - {test for part in named.values() for test in part.tests}
+    return {
+        name: part._replace(
+            tests=part.tests
+            | {
+                module: NOT_NAMED
+                for module in sorted(left)
+                if any(module.startswith(f"tests/{folder}/") for folder in part.rest)
+            }
+        )
+        for name, part in named.items()
+    }
+
+
+PARTS = with_the_rest(NAMED, modules(Path(__file__).resolve().parents[2]))
