@@ -39,11 +39,11 @@ def export_encoder(path: Path, prefix: str, to: Path | None) -> None:
         UsageError: no such trial or several, no finished one, weights that were not kept or are not
             those that were measured, a destination that exists or cannot be written.
     """
-    if not path.is_dir():
+    store = Store(path)
+    if not store.exists:
         raise UsageError(
             f"--store: there is no store at {path}; `ablate run` makes one, --store names another"
         )
-    store = Store(path)
     record, weights = _measured(store, _key(store, prefix))
     target = Path(f"encoder-{record.key[:12]}.pt") if to is None else to
     about = target.with_name(f"{target.name}.json")
@@ -247,7 +247,8 @@ def _take_name(temporary: Path, path: Path) -> None:
     except OSError as error:
         if error.errno not in {errno.EPERM, errno.ENOTSUP, errno.EMLINK}:
             raise
-        temporary.rename(path)  # a disk without links
+        path.open("xb").close()  # a disk without links: the name is taken first
+        temporary.replace(path)
 
 
 def _why(error: OSError, path: Path) -> str:

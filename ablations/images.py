@@ -1,6 +1,5 @@
 """The images of what is to run, decoded before anything trains: what is wrong with them stops it all."""
 
-import shutil
 from collections.abc import Iterable
 
 from ablations.errors import UsageError
@@ -22,13 +21,15 @@ def decode(trials: Iterable[Trial], store: Store) -> None:
     Raises:
         DataError: files that cannot be read, with their places.
         UsageError: a batch that is larger than the data set, one sentence a cell.
+        StoreError: the folder cannot be a store.
     """
     new = not store.path.exists()
+    store.prepare()
     try:
         _decode([(trial.cell, Config.model_validate(trial.config)) for trial in trials], store)
     except (DataError, UsageError):
         if new:
-            shutil.rmtree(store.path, ignore_errors=True)
+            store.unmake()
         raise
 
 

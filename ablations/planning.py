@@ -49,8 +49,10 @@ def compose(request: Request) -> tuple[Composed, Store]:
 
     Raises:
         UsageError, StudyError: all mistakes at once, one sentence each.
+        StoreError: the store's folder holds something else.
     """
     store = Store(request.store)
+    store.refuse_foreign()
     _refuse_store_inside_data(request)
     mistakes: list[str] = []
     try:
@@ -60,7 +62,7 @@ def compose(request: Request) -> tuple[Composed, Store]:
         raise StudyError(*in_order(found)) from error
     try:
         mistakes += all_mistakes(study, request.scale)
-        composed = Composed(study, request, cache=store.cache if store.trials.is_dir() else None)
+        composed = Composed(study, request, cache=store.cache if store.exists else None)
     except (StudyError, UsageError) as error:
         raise type(error)(*in_order([*mistakes, *error.sentences])) from error
     if mistakes:

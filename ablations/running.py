@@ -85,7 +85,7 @@ def _again(request: Request, keep: Keep, tracking: str | None) -> str:
 def report_study(request: Request) -> int:
     """Judges and writes anew from the records; gives the exit code."""
     composed, store = compose(request)
-    if not store.trials.is_dir():
+    if not store.exists:
         raise UsageError(
             f"--store: there is no store at {request.store}; `ablate run {request.study}` makes one"
         )

@@ -25,11 +25,11 @@ def show_status(
     path: Path, study: str | None, scale: ScaleName | None, *, watch: bool, as_json: bool
 ) -> int:
     """One look, or one every two seconds until it is interrupted."""
-    if not path.is_dir():
+    store = Store(path)
+    if not store.exists:
         raise UsageError(
             f"--store: there is no store at {path}; `ablate run` makes one, --store names another"
         )
-    store = Store(path)
     labels = _labels(store, study, scale)
     if not watch:
         _print(store, labels, json=as_json)

@@ -1,5 +1,6 @@
 """The store: a folder that holds records, artifacts and what is needed to show a study's state.
 
+store.json                what makes the folder a store; see `sweeps.store_folder`
 trials/<key>/<attempt>/   record.json, log.txt and files/, written whole or not at all: the truth
 <stage>s/<key>/           what a stage made, such as encoders/<key>/
 checkpoints/<stage>-<key> where a trial that was broken off goes on; see `sweeps.checkpoints`
@@ -13,28 +14,31 @@ lock                      held by the one process that runs trials
 import contextlib
 import fcntl
 import json
+import os
 import secrets
 import shutil
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
+from sweeps import artifacts, leftovers
 from sweeps.checkpoints import drop_done
 from sweeps.errors import StoreError
-from sweeps.files import (
-    folder_whole,
-    in_words,
-    read_json,
-    sentence,
-    write_json,
-    write_synced,
-)
+from sweeps.files import folder_whole, in_words, read_json, sentence, write_synced
 from sweeps.index import Index, stamp
 from sweeps.plan import Known
-from sweeps.processes import mark_of, now, this_process
-from sweeps.record import FORMAT, Summary, TrialRecord
+from sweeps.processes import now, this_process
+from sweeps.record import Summary, TrialRecord
+from sweeps.record_file import Unreadable, read_record
+from sweeps.store_folder import (
+    ATTEMPT,
+    KEY,
+    about,
+    is_store,
+    make_store,
+    refuse_foreign,
+    unmake_store,
+)
 
 
 class Store:
@@ -45,6 +49,13 @@ class Store:
         self.sentences: list[str] = []
         """What the user should hear: a sentence for each thing set aside."""
         self._index = Index(self.path / "index.jsonl")
+        self._is_store = False
+
+    @property
+    def exists(self) -> bool:
+        """Whether the folder is a store; nothing is read of one that is not."""
+        self._is_store = self._is_store or is_store(self.path)
+        return self._is_store
 
     # Places
 
@@ -124,9 +135,13 @@ class Store:
     def artifacts(self) -> dict[str, frozenset[str]]:
         """Stage -> keys of the artifacts at hand."""
         found: dict[str, frozenset[str]] = {}
-        for folder in _folders(self.path):
+        for folder in _folders(self.path) if self.exists else ():
             if folder.name.endswith("s") and folder.name not in {"trials", "studies"}:
-                keys = frozenset(made.name for made in _folders(folder) if _is_artifact(made))
+                keys = frozenset(
+                    made.name
+                    for made in _folders(folder)
+                    if KEY.fullmatch(made.name) and (made / artifacts.MADE).exists()
+                )
                 if keys:
                     found[folder.name[:-1]] = keys
         return found
@@ -137,19 +152,34 @@ class Store:
     def identity(self) -> str:
         """A name for this store that no other has, made at first use; for trackers."""
         self.prepare()
-        return str((read_json(self.path / "store.json") or {})["id"])
+        return str((about(self.path) or {})["id"])
+
+    def refuse_foreign(self) -> None:
+        """Says in one sentence why the folder cannot be a store; writes nothing.
+
+        Raises:
+            StoreError: it holds something else, or is of a newer version.
+        """
+        refuse_foreign(self.path)
+
+    def unmake(self) -> None:
+        """Takes `prepare` back where nothing was recorded since; the cache goes, too."""
+        shutil.rmtree(self.cache, ignore_errors=True)
+        unmake_store(self.path)
+        self._is_store = False
 
     def prepare(self) -> None:
-        """Makes the folder, or says in one sentence why it cannot be a store."""
+        """Makes the folder a store, or says in one sentence why it cannot be one."""
+        told = make_store(self.path)
+        if told is not None:
+            self.sentences.append(told)
+        self._is_store = True
         with in_words(self.path):
-            self.trials.mkdir(parents=True, exist_ok=True)
+            self.trials.mkdir(exist_ok=True)
             self.running.mkdir(exist_ok=True)
             probe = self.running / f".probe.{secrets.token_hex(4)}"
             probe.write_text("", encoding="utf-8")
             probe.unlink()
-            about = read_json(self.path / "store.json")
-            if about is None or "id" not in about:
-                write_json(self.path / "store.json", {"format": FORMAT, "id": secrets.token_hex(8)})
 
     @contextlib.contextmanager
     def locked(self) -> Generator[Path]:
@@ -161,7 +191,9 @@ class Store:
         self.prepare()
         lock = self.path / "lock"
         with in_words(lock):
-            file = lock.open("a+", encoding="utf-8")
+            # A link in its place could lead to a file of somebody else's.
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+            file = os.fdopen(os.open(lock, flags, 0o644), "r+", encoding="utf-8")
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -202,7 +234,8 @@ class Store:
         home = self.trials / record.key
         with in_words(home):
             home.mkdir(parents=True, exist_ok=True)
-            attempt = 1 + max((number for number, _ in _attempts(home)), default=0)
+            taken = [int(one.name) for one in home.iterdir() if one.name.isdecimal()]
+            attempt = 1 + max(taken, default=0)
             name = f"{attempt:03d}"
             numbered = record.model_copy(
                 update={
@@ -226,45 +259,27 @@ class Store:
     def keep_artifact(
         self, stage: str, key: str, *, launch: str, lasting: bool
     ) -> contextlib.AbstractContextManager[Path]:
-        """A folder to fill with a stage's artifact; it takes its place whole or not at all."""
-        return self._keep_artifact(stage, key, launch=launch, lasting=lasting)
+        """A folder to fill with a stage's artifact; it takes its place whole or not at all.
 
-    @contextlib.contextmanager
-    def _keep_artifact(
-        self, stage: str, key: str, *, launch: str, lasting: bool
-    ) -> Generator[Path]:
-        target = self.artifact(stage, key)
-        with folder_whole(target) as folder:
-            yield folder
-            write_json(
-                folder / "made.json", {"launch": launch, "lasting": lasting, "moment": now()}
-            )
+        What somebody else put there stays.
+        """
+        return artifacts.artifact_kept(
+            self.artifact(stage, key), stage, key, launch=launch, lasting=lasting
+        )
 
     def made(self, stage: str, key: str) -> dict[str, Any] | None:
         """When, by which launch an artifact was made, and whether it is to last; None if absent."""
-        return read_json(self.artifact(stage, key) / "made.json")
+        return artifacts.made(self.artifact(stage, key))
 
     def drop_artifact(self, stage: str, key: str) -> None:
-        """Removes an artifact."""
-        shutil.rmtree(self.artifact(stage, key), ignore_errors=True)
+        """Removes an artifact; what somebody else put into its folder stays."""
+        artifacts.drop(self.artifact(stage, key))
 
     def clear_leftovers(self) -> None:
         """Removes what dead processes left half made; only for the holder of the lock."""
-        for heartbeat in self.running.glob("*.json"):
-            note = read_json(heartbeat)
-            if not note or not mark_of(note).alive():
-                heartbeat.unlink(missing_ok=True)
-        for launch in _folders(self.running):
-            shutil.rmtree(launch, ignore_errors=True)
-        for request in self.running.glob("*.stop"):
-            request.unlink(missing_ok=True)
-        stage_folders = [folder for folder in _folders(self.path) if folder.name.endswith("s")]
-        for parent in [*_folders(self.trials), *stage_folders, self.running]:
-            for path in parent.glob(".*"):
-                if path.is_dir():
-                    shutil.rmtree(path, ignore_errors=True)
-                else:
-                    path.unlink(missing_ok=True)
+        if self.exists:
+            stages = {stage.name for one in self.summaries() for stage in one.stages}
+            leftovers.clear(self.path, sorted({*stages, *self.artifacts()}))
 
     def clear_checkpoints(self) -> None:
         """Removes checkpoints that no trial can need; only for the holder of the lock."""
@@ -289,8 +304,10 @@ class Store:
     # Helpers
 
     def _record_files(self, keys: Iterable[str] | None = None) -> Iterator[tuple[str, int, Path]]:
+        if not self.exists:
+            return
         homes = (
-            sorted(_folders(self.trials), key=lambda folder: folder.name)
+            sorted(folder for folder in _folders(self.trials) if KEY.fullmatch(folder.name))
             if keys is None
             else [self.trials / key for key in dict.fromkeys(keys)]
         )
@@ -300,35 +317,10 @@ class Store:
 
     def _read(self, file: Path, key: str, attempt: int) -> TrialRecord | None:
         try:
-            text = file.read_text(encoding="utf-8")
-            about = json.loads(text)
-            if isinstance(about, dict) and about.get("format", FORMAT) > FORMAT:
-                raise StoreError(
-                    f"{file} has format {about['format']}, and this program reads up to {FORMAT};"
-                    " it was written by a newer version: update, or name another store"
-                )
-            record = TrialRecord.model_validate(about)
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"]) or "record"
-            self.set_aside(file.parent, f"is no record ({place}: {first['msg']})")
-            return None
-        except (ValueError, TypeError) as error:
-            self.set_aside(file.parent, f"cannot be read ({error})")
-            return None
-        except FileNotFoundError:
-            self.set_aside(file.parent, "holds no record.json")
-            return None
-        except OSError as error:
-            raise StoreError(
-                f"{file} cannot be read ({error.strerror}); mend its rights"
-            ) from error
-        if (record.key, record.attempt) != (key, attempt):
-            self.set_aside(
-                file.parent, f"holds the record of {record.key}, attempt {record.attempt}"
-            )
-            return None
-        return record
+            return read_record(file, key, attempt)
+        except Unreadable as why:
+            self.set_aside(file.parent, str(why))
+        return None
 
 
 def _lock_note(lock: Path) -> dict[str, Any] | None:
@@ -344,8 +336,10 @@ def _folders(path: Path) -> list[Path]:
 
 
 def _attempts(home: Path) -> list[tuple[int, Path]]:
-    return [(int(folder.name), folder) for folder in _folders(home) if folder.name.isdecimal()]
-
-
-def _is_artifact(folder: Path) -> bool:
-    return (folder / "made.json").exists()
+    """Attempts by number; a folder without any file of a record is somebody else's."""
+    return [
+        (int(folder.name), folder)
+        for folder in _folders(home)
+        if ATTEMPT.fullmatch(folder.name)
+        and any((folder / name).exists() for name in ("record.json", "log.txt"))
+    ]

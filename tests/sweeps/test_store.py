@@ -17,6 +17,8 @@ from made_records import commit, made_record
 
 from sweeps import Plan, Store, StoreError
 
+KEY = "0123456789abcdef"
+
 
 def files(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
@@ -245,7 +247,7 @@ def test_a_second_driver_gets_one_sentence_and_a_killed_one_leaves_no_lock(store
 
 
 def _keep_half(store: Store) -> None:
-    with store.keep_artifact("encoder", "k", launch="l", lasting=True) as folder:
+    with store.keep_artifact("encoder", KEY, launch="l", lasting=True) as folder:
         (folder / "weights").write_text("half")
         _ = 1 / 0
 
@@ -255,22 +257,23 @@ def test_an_artifact_is_kept_whole_or_not_at_all(store: Store) -> None:
         _keep_half(store)
     assert store.artifacts() == {}
 
-    with store.keep_artifact("encoder", "k", launch="l", lasting=True) as folder:
+    with store.keep_artifact("encoder", KEY, launch="l", lasting=True) as folder:
         (folder / "weights").write_text("whole")
 
-    assert store.artifacts() == {"encoder": frozenset({"k"})}
-    assert (store.artifact("encoder", "k") / "weights").read_text() == "whole"
-    assert [path.name for path in (store.path / "encoders").iterdir()] == ["k"]
+    assert store.artifacts() == {"encoder": frozenset({KEY})}
+    assert (store.artifact("encoder", KEY) / "weights").read_text() == "whole"
+    assert [path.name for path in (store.path / "encoders").iterdir()] == [KEY]
 
 
 def test_leftovers_of_dead_processes_go_and_what_is_whole_stays(half_done: Store) -> None:
-    with half_done.keep_artifact("encoder", "k", launch="l", lasting=True):
+    with half_done.keep_artifact("encoder", KEY, launch="l", lasting=True):
         pass
+    half_done.summaries()
     whole = files(half_done.path)
-    (half_done.path / "encoders" / ".k.12ab").mkdir()
-    (next(half_done.trials.iterdir()) / ".002.12ab").mkdir()
-    note = {"key": "0123", "pid": 1, "began": "never", "host": socket.gethostname()}
-    (half_done.running / "0123.json").write_text(json.dumps(note))
+    (half_done.path / "encoders" / f".{KEY}.0123abcd").mkdir()
+    (next(half_done.trials.iterdir()) / ".002.0123abcd").mkdir()
+    note = {"key": KEY, "pid": 1, "began": "never", "host": socket.gethostname()}
+    (half_done.running / f"{KEY}.json").write_text(json.dumps(note))
 
     half_done.clear_leftovers()
 

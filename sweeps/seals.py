@@ -1,0 +1,32 @@
+"""Checksums of what is kept, so that a change of one bit is noticed where it is read."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sweeps.keys import canonical
+
+SEAL = "seal"
+"""The field that holds the checksum of a JSON mapping's other fields."""
+
+
+def sealed(value: Mapping[str, Any]) -> dict[str, Any]:
+    """A JSON mapping with the checksum of its canonical text."""
+    return {**value, SEAL: _checksum(value)}
+
+
+def is_whole(value: Mapping[str, Any]) -> bool:
+    """Whether a mapping is as it was when it was sealed; one without a seal is not."""
+    return value.get(SEAL) == _checksum(value)
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _checksum(value: Mapping[str, Any]) -> str:
+    rest = {name: inner for name, inner in value.items() if name != SEAL}
+    return hashlib.sha256(canonical(rest).encode("utf-8", "surrogatepass")).hexdigest()
