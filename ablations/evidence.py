@@ -96,7 +96,8 @@ def evidence(composed: Composed, store: Store) -> Evidence:
         claims=study.claims,
         figures=study.figures,
         looks=study.looks,
-        published_source=_source(published),
+        published_source="" if published is None else published.source,
+        published_about=_about(published),
         methods=_methods(composed, first),
         command=f"ablate run {request.words()}",
     )
@@ -107,7 +108,7 @@ def data_name(data: dict[str, Any]) -> str:
     match data:
         case {"kind": "textures", **more}:
             num = more.get("num_images")
-            return f"textures (built, {num} images)" if num else "textures (built)"
+            return f"textures (synthetic, {num} images)" if num else "textures (synthetic)"
         case {"kind": kind, **more}:
             name = str(more.get("name") or {"cifar10": "CIFAR-10"}.get(kind, kind))
             num = more.get("num_images")
@@ -181,10 +182,10 @@ def _controlled(composed: Composed, control: Summary) -> str:
     return encoder
 
 
-def _source(published: PublishedTable | None) -> str:
+def _about(published: PublishedTable | None) -> str:
     if published is None:
         return ""
-    return "; ".join(filter(None, (published.source, published.what, published.precision)))
+    return "; ".join(filter(None, (published.what, published.precision)))
 
 
 def _built(trials: Iterable[Trial]) -> bool:

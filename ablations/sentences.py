@@ -29,6 +29,13 @@ _WORDS = (
 """pydantic's words and those of a study's writer."""
 
 
+RETIRED = {
+    "made_by": "no longer exists; write source: with the place in a publication that makes the "
+    'statement, such as "section 4.2, figure 8", and nothing for a claim of your own'
+}
+"""Field that studies once had -> what to write instead."""
+
+
 def shown(value: object) -> str:
     """A value as a sentence quotes it: short, on one line."""
     text = " ".join(repr(value).split())
@@ -86,6 +93,8 @@ def _rule(finding: Any, model: type[BaseModel]) -> str:
             return "a value is required here, got none; write it"
         case "extra_forbidden":
             known = _fields_at(model, finding["loc"][:-1])
+            if (name := str(finding["loc"][-1])) in RETIRED:
+                return RETIRED[name]
             return f"no such field{did_you_mean(str(finding['loc'][-1]), known)}"
         case "union_tag_invalid":
             tags = str(context["expected_tags"]).replace("'", "").split(", ")

@@ -2,7 +2,13 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from reports.claims import AnyClaim
 from reports.evidence import Deviation
@@ -80,8 +86,8 @@ class Published(Frozen):
     values: dict[str, float] | None = None
     """Cell of the study -> number, instead of a table."""
 
-    source: str = ""
-    """Where the numbers stand; needed with `values`."""
+    source: Annotated[str, StringConstraints(strip_whitespace=True)] = ""
+    """Where the numbers are published; needed with `values`."""
 
     precision: str = ""
     """How exact they are."""
@@ -235,7 +241,7 @@ class PublishedTable(Frozen):
     """One table or figure of a paper, written down once."""
 
     name: str
-    source: str
+    source: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
     """Paper, version, figure or table."""
 
     what: str

@@ -45,9 +45,11 @@ METHODS = (
         "A claim that one cell beats another is a two-sided t-test of the paired differences "
         "against the margin; a rising one, of the slope over the ordered cells by seed; a "
         "ranking, Kendall's tau-b with the paper's table, by all orders of the cells up to 8 "
-        "and 100,000 drawn ones beyond. Above: reproduced; below: contradicted; else "
-        "inconclusive. Where all seeds gave one number there is no spread to judge by, and the "
-        "claim is inconclusive."
+        "and 100,000 drawn ones beyond. Significantly above the margin, a claim that cites a "
+        "publication is reproduced, any other is shown. Significantly below it, the claim is "
+        "contradicted or not shown if the interval of the same level is below 0 too, and else "
+        "smaller than claimed. Otherwise it is inconclusive. Where all seeds gave one number there "
+        "is no spread to judge by, and the claim is inconclusive."
     ),
     (
         "Seeds still needed: the smallest N with (t(1 - a/2; N-1) + t(0.8; N-1)) s / sqrt(N) at "

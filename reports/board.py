@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 from reports.claims import Increases, RanksLike
 from reports.controls import State, controls
+from reports.decisions import CITES_NOTHING, Decision
 from reports.evidence import Evidence
 from reports.trials import Outcome, outcomes, table
-from reports.verdicts import Decision, Verdict, verdicts
+from reports.verdicts import Verdict, verdicts
 from sweeps.values import Frozen
 
 
@@ -27,6 +28,8 @@ class BoardRow(Frozen):
     n: int
     """Seeds behind the estimate."""
     published: str
+    cites: str
+    """The place in a publication that the claim is from, or that it is from none."""
     mean: float | None
     low: float | None
     high: float | None
@@ -66,7 +69,7 @@ def board_of(evidence: Evidence, found: Sequence[Outcome], judged: Sequence[Verd
     primary = [verdict.claim.primary for verdict in judged]
     ordered = sorted(zip(primary, rows, strict=True), key=lambda pair: not pair[0])
     return Board(
-        title="Verdicts on built data"
+        title="Verdicts on synthetic data"
         if evidence.built_data
         else f"Verdicts, {evidence.scale} scale",
         rows=tuple(row for _, row in ordered),
@@ -148,6 +151,7 @@ def _row(verdict: Verdict, evidence: Evidence) -> BoardRow:
         level=percent(judged_at) if bounded else "",
         n=shown.n,
         published=published,
+        cites=verdict.cites or CITES_NOTHING,
         mean=shown.mean if known else None,
         low=shown.low if bounded else None,
         high=shown.high if bounded else None,

@@ -5,9 +5,9 @@ judged by `reports.verdicts`; here stands only what they are, so that a study fi
 without any of the libraries that judge it.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, StringConstraints, model_validator
 
 from sweeps.values import Frozen
 
@@ -24,16 +24,27 @@ class _Claim(Frozen):
     statement: str = ""
     """The claim as a sentence."""
 
-    made_by: Literal["paper", "study"] = "paper"
-    """Whose claim it is: the paper's can be reproduced, a study's own can only be shown."""
+    source: Annotated[str, StringConstraints(strip_whitespace=True)] = ""
+    """Where a publication makes the statement, such as "section 4.2, figure 8". Left out: the
+    claim is the study's own, shown or not shown, unless a published table has a number for each of
+    its cells that says the same."""
+
+    @model_validator(mode="after")
+    def _states_what_it_cites(self) -> Self:
+        if self.source and not self.statement.strip():
+            raise ValueError(
+                f"source: {self.source!r} needs statement:, the sentence that stands there; "
+                "write it, or leave source: out"
+            )
+        return self
 
 
 class Beats(_Claim):
     """One cell is better than another, by more than a margin.
 
     Judged on one number a seed: d = better - worse, both of the same seed. Two-sided Student-t of
-    the differences against the margin: above it reproduced, below it contradicted, else
-    inconclusive.
+    the differences against the margin: above it reproduced or shown; below it smaller than claimed,
+    and contradicted or not shown where the interval is below 0 as well; else inconclusive.
     """
 
     kind: Literal["beats"] = "beats"

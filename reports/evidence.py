@@ -103,7 +103,7 @@ class Evidence(Frozen):
     """smoke, laptop, gpu, paper or the study's own name for one."""
 
     built_data: bool
-    """Whether the images were made to show the mechanism: then nothing reproduces the paper."""
+    """Whether the images are synthetic: then nothing reproduces the paper."""
 
     data_name: str
 
@@ -137,7 +137,10 @@ class Evidence(Frozen):
     looks: Looks = Looks()
 
     published_source: str = ""
-    """Where the paper's numbers stand, and how exact they are."""
+    """The table of the paper's numbers, by name; without one they are no citation."""
+
+    published_about: str = ""
+    """What the paper measured there, on what, and how exact the numbers are."""
 
     methods: tuple[Fact, ...] = ()
     """The protocol in words, as far as the caller knows it: network, optimiser, read-out."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from reports.board import board_of
 from reports.controls import State
+from reports.decisions import Decision
 from reports.document import (
     AnyBlock,
     BoardBlock,
@@ -16,7 +17,7 @@ from reports.document import (
 from reports.evidence import Deviation
 from reports.findings import Findings
 from reports.pictures import Picture, forest_picture, picture
-from reports.verdicts import Decision, Verdict
+from reports.verdicts import Verdict
 from reports.wording import (
     common_to,
     listed,
@@ -26,6 +27,9 @@ from reports.wording import (
 TONES: dict[Decision, Tone] = {
     Decision.REPRODUCED: "good",
     Decision.CONTRADICTED: "bad",
+    Decision.SHOWN: "good",
+    Decision.NOT_SHOWN: "bad",
+    Decision.SMALLER: "open",
     Decision.WITHHELD: "bad",
     Decision.INCONCLUSIVE: "open",
     Decision.WAITING: "open",
@@ -42,9 +46,9 @@ def verdict_section(findings: Findings) -> Section:
     if evidence.built_data:
         blocks.append(
             Text(
-                text=f"The data set {evidence.data_name} is built to show the mechanism. What "
-                "stands here says whether it is seen on built data; it never counts as reproducing "
-                "the paper.",
+                text=f"The data set {evidence.data_name} is synthetic, made to show the mechanism. "
+                "The verdicts say whether it is seen there; they never count as reproducing the "
+                "paper.",
                 tone="open",
             )
         )
@@ -69,6 +73,7 @@ def verdict_section(findings: Findings) -> Section:
             (f"{row.level} interval" if row.level else "interval", row.interval),
             ("seeds", str(row.n) if row.estimate else ""),
             ("paper", row.published),
+            ("cites", row.cites),
             ("p, two-sided", "" if row.p is None else _p(row.p)),
         ]
         if verdict.look and row.seeds != verdict.look:

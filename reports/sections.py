@@ -25,7 +25,7 @@ from reports.tables import (
 def document(evidence: Evidence) -> Document:
     """The whole report, the same for the same evidence."""
     findings = findings_of(evidence)
-    where = "built data, " if evidence.built_data else ""
+    where = "synthetic data, " if evidence.built_data else ""
     return Document(
         title=evidence.title,
         subtitle=f"Study {evidence.study}, {evidence.scale} scale, {where}{evidence.data_name}; "

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from reports.claims import RanksLike
 from reports.controls import CLASSES
+from reports.decisions import CITES_NOTHING
 from reports.document import (
     AnyBlock,
     Cell,
@@ -83,7 +84,8 @@ def number_section(findings: Findings) -> Section:
         )
     blocks += [Text(text=text) for text in (*_commonest(findings), *_references(findings))]
     if evidence.published_source:
-        blocks.append(Text(text=f"The paper's numbers: {evidence.published_source}."))
+        parts = filter(None, (evidence.published_source, evidence.published_about))
+        blocks.append(Text(text=f"The paper's numbers: {'; '.join(parts)}."))
     return Section(ident="numbers", title="Numbers by cell", blocks=tuple(blocks))
 
 
@@ -150,6 +152,7 @@ def claim_section(findings: Findings) -> Section:
                 Cell(text=seed_list(verdict.seeds), order=len(verdict.seeds)),
                 Cell(text="" if verdict.look is None else f"at {verdict.look} seeds"),
                 Cell(text=verdict.words),
+                Cell(text=verdict.cites or CITES_NOTHING),
             )
         )
     if not rows:
@@ -167,6 +170,7 @@ def claim_section(findings: Findings) -> Section:
                     *(Column(name=n, form="number" if n in numeric else "words") for n in names),
                     Column(name="judged"),
                     Column(name="verdict"),
+                    Column(name="cites"),
                 ),
                 rows=tuple(rows),
             ),

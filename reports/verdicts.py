@@ -10,29 +10,17 @@ and never takes a decision back.
 
 import math
 from collections.abc import Sequence
-from enum import StrEnum
 from typing import NamedTuple
 
 from reports.claims import AnyClaim, RanksLike
 from reports.contrasts import Subject, by_seed, published_of, subject_of, tau_of
 from reports.controls import controls, withheld
+from reports.decisions import DECIDED, Decision, cites, decision, verdict_words
 from reports.evidence import Deviation, Evidence
 from reports.judging import Look, judged_looks
 from reports.statistics import Interval, interval
 from reports.trials import Outcome, Table, outcomes, table
 from reports.undecided import join, lacking, next_look, why_open
-
-
-class Decision(StrEnum):
-    """What a claim came to."""
-
-    REPRODUCED = "reproduced"
-    CONTRADICTED = "contradicted"
-    INCONCLUSIVE = "inconclusive"
-    WAITING = "waiting for its look"
-    WITHHELD = "withheld"
-    NOT_JUDGED = "not judged at this scale"
-    EXPLORATORY = "exploratory, not judged"
 
 
 class Verdict(NamedTuple):
@@ -58,6 +46,8 @@ class Verdict(NamedTuple):
     """Paired difference or slope by seed, in the order of `seeds`; empty for rank claims."""
     published: float | None
     """The same number from the paper's table; None where it has none."""
+    cites: str
+    """The place in a publication that the claim is from; empty for the study's own claims."""
     cells: tuple[str, ...]
     deviations: tuple[Deviation, ...]
     """Of the claim's cells, each once."""
@@ -107,19 +97,16 @@ def _verdict(
         per_seed = by_seed(subject, seeds)
         so_far = interval(per_seed)
     deviations = _deviations(subject.cells, evidence)
-    decision, note = _decide(subject, look, evidence, found)
-    if reason and decision in {
-        Decision.REPRODUCED,
-        Decision.CONTRADICTED,
-        Decision.INCONCLUSIVE,
-    }:
-        decision, note = Decision.WITHHELD, reason
+    cited = cites(claim, subject.published, evidence.published_source)
+    decided, note = _decide(subject, look, evidence, found)
+    if reason and decided in DECIDED | {Decision.INCONCLUSIVE}:
+        decided, note = Decision.WITHHELD, reason
     return Verdict(
         claim=claim,
-        decision=decision,
+        decision=decided,
         words=next_look(subject, evidence.looks.seeds[0])
-        if decision is Decision.WAITING
-        else _words(decision, claim, evidence, deviations),
+        if decided is Decision.WAITING
+        else verdict_words(decided, evidence, deviations, cited=bool(cited)),
         note=note,
         look=look.seeds if look else None,
         estimate=look.numbers if look else None,
@@ -128,6 +115,7 @@ def _verdict(
         seeds=seeds,
         per_seed=per_seed,
         published=published_of(subject),
+        cites=cited,
         cells=subject.cells,
         deviations=deviations,
     )
@@ -144,34 +132,14 @@ def _decide(
     if look is None:
         return Decision.WAITING, lacking(subject, later[0], found)
     if look.test.rejected:
-        above = look.numbers.mean > look.margin
-        return (Decision.REPRODUCED if above else Decision.CONTRADICTED), ""
+        # Synthetic data reproduce nothing, whatever a claim cites.
+        cited = cites(subject.claim, subject.published, evidence.published_source)
+        own = not cited or evidence.built_data
+        return decision(look.numbers, look.margin, cited=not own), ""
     note = why_open(subject, look, evidence, later)
     if later:
         note = join(note, next_look(subject, later[0]), lacking(subject, later[0], found))
     return Decision.INCONCLUSIVE, note
-
-
-def _words(
-    decision: Decision, claim: AnyClaim, evidence: Evidence, deviations: tuple[Deviation, ...]
-) -> str:
-    """The verdict's words carry the scale; bare ones are left to the paper's own protocol."""
-    if decision not in {Decision.REPRODUCED, Decision.CONTRADICTED, Decision.INCONCLUSIVE}:
-        return decision.value
-    if evidence.built_data:
-        return {
-            Decision.REPRODUCED: "shown on built data",
-            Decision.CONTRADICTED: "not shown",
-        }.get(decision, "inconclusive")
-    if claim.made_by == "study":
-        own = {Decision.REPRODUCED: "shown", Decision.CONTRADICTED: "not shown"}
-        return f"{own.get(decision, 'inconclusive')} at {evidence.scale} scale"
-    if evidence.scale != "paper":
-        return f"{decision} at {evidence.scale} scale"
-    if deviations:
-        number = f"{len(deviations)} deviation{'' if len(deviations) == 1 else 's'}"
-        return f"{decision} at paper scale, with {number}"
-    return decision.value
 
 
 def _deviations(cells: tuple[str, ...], evidence: Evidence) -> tuple[Deviation, ...]:

@@ -234,7 +234,7 @@ def test_the_paper_has_no_number_for_cells_that_only_look_like_its_own() -> None
 
     numbers = {cell.name: cell.published for cell in told.cells if cell.role == "arm"}
     assert numbers == {"crop": None, "crop+colour": 63.2, "crop+colour+rotation": None}
-    assert "both branches" in told.published_source
+    assert "both branches" in told.published_about
 
 
 def test_a_cell_that_the_paper_does_not_have_says_so() -> None:
@@ -244,7 +244,7 @@ def test_a_cell_that_the_paper_does_not_have_says_so() -> None:
     assert small.deviations[0].paper == "not among the paper's"
 
 
-def test_textures_are_built_data_and_real_images_are_not(here: Path) -> None:
+def test_textures_are_synthetic_data_and_real_images_are_not(here: Path) -> None:
     assert told_of("quickstart").built_data
     assert not told_of("quickstart", scale="paper").built_data
     assert here.exists()
@@ -328,7 +328,7 @@ def test_an_earlier_attempt_is_listed_beside_the_later(here: Path) -> None:
 def test_data_have_a_name_for_readers() -> None:
     assert data_name({"kind": "cifar10", "num_images": None}) == "CIFAR-10"
     assert data_name({"kind": "folder", "name": "Bilder", "num_images": 9}) == "Bilder (9 images)"
-    assert data_name({"kind": "textures", "num_images": 5}) == "textures (built, 5 images)"
+    assert data_name({"kind": "textures", "num_images": 5}) == "textures (synthetic, 5 images)"
 
 
 def test_a_control_that_failed_beside_other_seeds_or_cells_still_withholds(here: Path) -> None:

@@ -144,6 +144,16 @@ def test_every_study_has_one_to_three_primary_claims_a_source_and_a_figure(study
     assert len(written.seeds) == 5
 
 
+@pytest.mark.parametrize("study", sorted(CELLS))
+def test_every_claim_of_the_paper_names_its_section(study: str) -> None:
+    claims = read_study(study).study.claims
+
+    own = {claim.name for claim in claims if not claim.source}
+    assert own == ({"something is learned", "rotation hurts"} if study == "quickstart" else set())
+    assert all(claim.source.startswith("section ") for claim in claims if claim.source)
+    assert all(claim.statement for claim in claims)
+
+
 @pytest.mark.parametrize(("study", "arm"), [("quickstart", "crop+colour"), ("width", "1x")])
 def test_the_controls_go_with_the_arm_that_the_study_names_or_the_first(
     study: str, arm: str

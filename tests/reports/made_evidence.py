@@ -135,6 +135,7 @@ def evidence(
         "scale": "laptop",
         "built_data": False,
         "data_name": "CIFAR-10",
+        "published_source": "table 1",
         "cells": tuple(infos),
         "planned": tuple(
             PlannedTrial(
@@ -154,7 +155,7 @@ def evidence(
 
 
 def beats(better: str, worse: str, **changes: Any) -> Beats:
-    """A primary claim with the name `better>worse`."""
-    return Beats(
-        **{"name": f"{better}>{worse}", "better": better, "worse": worse, "primary": True} | changes
-    )
+    """A primary claim with the name `better>worse`, which cites section 1."""
+    names = {"name": f"{better}>{worse}", "better": better, "worse": worse}
+    cited = {"source": "section 1", "statement": f"{better} is better than {worse}."}
+    return Beats(**names | cited | {"primary": True} | changes)

@@ -36,7 +36,7 @@ def cells(
 
 
 def quickstart() -> Evidence:
-    """Three arms, their floor and the control, 5 seeds, on built data."""
+    """Three arms, their floor and the control, 5 seeds, on synthetic data."""
     return evidence(
         {
             "crop": seeds(19.8),
@@ -63,8 +63,9 @@ def quickstart() -> Evidence:
         ),
         figures=(Bars(title="Accuracy by augmentation", axis="views"),),
         built_data=True,
-        data_name="textures (built, 2000 images)",
-        published_source="figure 5, printed to 0.1",
+        data_name="textures (synthetic, 2000 images)",
+        published_source="figure 5",
+        published_about="printed to 0.1",
         methods=(Fact(name="encoder", text="resnet, blocks [1, 1, 1], width 0.25"),),
     )
 

@@ -73,11 +73,11 @@ def test_a_report_of_nothing_yet_can_be_written() -> None:
     assert "1 of 11 trials finished, 10 missing." in words(made, "verdicts")
 
 
-def test_built_data_say_so_before_any_verdict() -> None:
+def test_synthetic_data_say_so_before_any_verdict() -> None:
     first = section(quickstart(), "verdicts").blocks[0]
 
     assert first.kind == "text"
-    assert "it never counts as reproducing the paper" in first.text
+    assert "they never count as reproducing the paper" in first.text
 
 
 def test_the_papers_numbers_stand_beside_ours_and_the_random_encoder() -> None:
@@ -89,7 +89,7 @@ def test_the_papers_numbers_stand_beside_ours_and_the_random_encoder() -> None:
     assert interval.startswith("[")
     assert float(above) == pytest.approx(float(mean) - float(table["random encoder"][0]), abs=0.11)
     assert table["crop+colour+rotation"][3] == ""
-    assert "The paper's numbers: figure 5, printed to 0.1." in words(quickstart(), "numbers")
+    assert "The paper's numbers: figure 5; printed to 0.1." in words(quickstart(), "numbers")
 
 
 def test_one_seed_and_no_spread_are_told_instead_of_an_interval() -> None:
