@@ -1,5 +1,6 @@
 """MLflow's pages on this machine, with the addresses worth opening."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -8,11 +9,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Generator
 from pathlib import Path
 from urllib.parse import quote
 
 from ablations.errors import UsageError
+from ablations.pages import GRACE
 from ablations.showing import console
+from sweeps.processes import python_path
 from sweeps.store import Store
 
 HOST = "127.0.0.1"
@@ -36,17 +40,19 @@ def serve(path: Path, key: str | None, *, port: int, tracking: str | None) -> in
             out.print(address, soft_wrap=True)
         return 0
     base = f"http://{HOST}:{_free(port)}"
-    server = start(found.backend, found.artifacts, int(base.rpartition(":")[2]))
     try:
-        wait(server, base)
-        for address in addresses(base, found.experiment, found.run):
-            out.print(address, soft_wrap=True)
-        out.print("Ctrl-C ends it")
-        server.wait()
-    except KeyboardInterrupt:
-        return 130
-    finally:
-        stop(server)
+        with _ended_by_signals():
+            server = start(found.backend, found.artifacts, int(base.rpartition(":")[2]))
+            try:
+                wait(server, base)
+                for address in addresses(base, found.experiment, found.run):
+                    out.print(address, soft_wrap=True)
+                out.print("Ctrl-C ends it")
+                server.wait()
+            finally:
+                stop(server)
+    except _Ended as ended:
+        return ended.code
     raise UsageError(f"the MLflow server ended by itself with code {server.returncode}")
 
 
@@ -60,22 +66,20 @@ def addresses(base: str, experiment: str, run: str | None) -> list[str]:
 
 
 def start(backend: str, artifacts: str, port: int) -> subprocess.Popen[bytes]:
-    """The server as a process group of its own, so that all of it can be ended."""
+    """The server as a process group of its own, which ends when this process does."""
     environment = {
         **os.environ,
+        "PYTHONPATH": python_path(),
+        "MLFLOW_BACKEND_STORE_URI": backend,
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
         # Without its job workers the server takes 2 processes and 500 MB in the place of 10 and 750.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
-    return subprocess.Popen(  # noqa: S603 -- fixed words and this store's own paths
-        [
-            *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)),
-            *("--workers", "1", "--backend-store-uri", backend),
-            *("--artifacts-destination", artifacts),
-        ],
+    return subprocess.Popen(  # noqa: S603 -- fixed words and this store's own path
+        [sys.executable, "-m", "ablations.pages", str(port), artifacts],
         env=environment,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -105,16 +109,45 @@ def wait(server: subprocess.Popen[bytes], base: str) -> None:
 
 def stop(server: subprocess.Popen[bytes]) -> None:
     """Ends the server and what it started."""
-    for kind in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(server.pid, kind)
-        except (ProcessLookupError, PermissionError):
-            return
-        try:
-            server.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            continue
-        return
+    assert server.stdin is not None
+    server.stdin.close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        server.wait(timeout=GRACE + 2)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(server.pid, signal.SIGKILL)
+    server.wait()
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Generator[None]:
+    """Turns the signals that ask for an end into `_Ended`, so that the server is ended first.
+
+    SIGINT is among them since a shell lets what it starts with `&` ignore it. SIGHUP is left alone
+    where it is ignored already: that is what `nohup` asks for.
+    """
+
+    def end(number: int, _: object) -> None:
+        for kind in before:
+            signal.signal(kind, signal.SIG_IGN)
+        raise _Ended(number)
+
+    kinds = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        kinds.discard(signal.SIGHUP)
+    before = {kind: signal.signal(kind, end) for kind in kinds}
+    try:
+        yield
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
+
+
+class _Ended(Exception):
+    """A signal asked for the end."""
+
+    def __init__(self, number: int) -> None:
+        self.code = 128 + number
+        super().__init__(f"signal {number}")
 
 
 def _free(port: int) -> int:

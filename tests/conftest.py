@@ -1,9 +1,10 @@
-"""What holds for every test: Hypothesis' profile, and that no test is skipped in silence."""
+"""What holds for every test: Hypothesis' profile, no silent skips, no process that outlives a run."""
 
 from pathlib import Path
 
 import hypothesis
 import pytest
+from proof.outliving import NothingOutlives
 from proof.skips import allowed, listed
 
 hypothesis.settings.register_profile("steady", derandomize=True, deadline=None, database=None)
@@ -51,3 +52,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(SkipsAreListed(), "skips-are-listed")
+    if not hasattr(config, "workerinput"):  # else a worker of pytest-xdist, which inherits the mark
+        config.pluginmanager.register(NothingOutlives(), "nothing-outlives")

@@ -91,17 +91,20 @@ def test_status_and_report_speak_of_the_finished_study(chain: Chain) -> None:
 
 @pytest.fixture
 def address(chain: Chain) -> Iterator[str]:
-    with subprocess.Popen(
+    server = subprocess.Popen(
         command("ui", "--store", chain.store),
         cwd=chain.store.parent,
         env=environment(),
         stdout=subprocess.PIPE,
         text=True,
-    ) as server:
+    )
+    try:
         assert server.stdout is not None
         yield server.stdout.readline().strip()
-        server.send_signal(signal.SIGINT)
-        assert server.wait(timeout=30) == 130
+    finally:
+        server.terminate()
+        server.communicate(timeout=30)
+    assert server.returncode == 128 + signal.SIGTERM
 
 
 @pytest.mark.browser
