@@ -98,6 +98,7 @@ NAMED: dict[str, Part] = {
                 "layers": "layers by hand from the head's state",
                 "geometry": "closed forms, double loops, numpy's SVD",
                 "read_outs": "scikit-learn, numpy, laws",
+                "permuted": "the probe on labels permuted by hand",
                 "validation_part": "counts at the accessor, a data set without its test part",
             },
         ),

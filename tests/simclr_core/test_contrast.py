@@ -233,3 +233,30 @@ def test_a_second_derivative_is_refused_and_not_wrong() -> None:
 
     with pytest.raises(NotImplementedError, match="differentiable once"):
         torch.autograd.grad(NTXent()(z), z, create_graph=True)
+
+
+@pytest.mark.parametrize(
+    ("temperature", "loss", "precision"), [(0.1, 4e-2, 1e-4), (0.07, 9e-4, 0.01), (0.05, 7e-6, 0.1)]
+)
+def test_where_the_loss_nears_zero_fp32_is_as_precise_as_the_module_says(
+    temperature: float, loss: float, precision: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    rng = torch.Generator().manual_seed(0)
+    images = F.normalize(torch.randn(256, 128, generator=rng, dtype=torch.float64), dim=1)
+    noise = torch.randn(512, 128, generator=rng, dtype=torch.float64)
+    z = images.repeat(2, 1) + 0.01 * noise
+    ours = z.float().requires_grad_()
+    exact = ours.detach().double().requires_grad_()
+
+    value = NTXent(temperature=temperature)(ours)
+    expected = under_autograd(exact, temperature)
+    value.backward()
+    expected.backward()
+
+    assert expected.item() == pytest.approx(loss, rel=0.1)
+    assert value.item() == pytest.approx(expected.item(), abs=1e-5)
+    assert ours.grad is not None
+    assert exact.grad is not None
+    wrong = (ours.grad - exact.grad).norm() / exact.grad.norm()
+    assert float(wrong) < precision

@@ -467,3 +467,18 @@ def test_bf16_learns_too_and_keeps_weights_in_fp32() -> None:
     assert {t.dtype for t in found.state.values()} == {torch.float32, torch.int64}
     assert all(math.isfinite(loss) for loss in listener.column("loss").values())
     assert not equal_states(found.state, trained(NO_CURVE).state)
+
+
+def test_each_seed_of_the_initialisation_begins_with_a_head_of_its_own() -> None:
+    def begun(**seeds: int) -> Mapping[str, Tensor]:
+        head = trained({**STILL, **NO_CURVE, "epochs": 1, **seeds}).head
+        assert head is not None
+        return {name: tensor for name, tensor in head.items() if tensor.ndim == 2}
+
+    one, same, other = begun(seed=1), begun(seed=1), begun(seed=2)
+    alike = begun(**{"seed": 2, "seeds.initialisation": 1})
+
+    assert len(one) == 2
+    assert equal_states(one, same)
+    assert equal_states(one, alike)
+    assert not any(torch.equal(one[name], other[name]) for name in one)

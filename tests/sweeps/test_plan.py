@@ -1,15 +1,16 @@
-"""Planning is pure, gives every trial its reason, and is quick."""
+"""Planning is pure, and gives every trial its reason."""
 
 import copy
-import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from made_records import made_record
 from toy_trials import toy_plan, toy_resolve, toy_sweep
 
-from sweeps import Cell, Companion, Known, Levels, Plan, PlanError, Resolved, Sweep, plan
+from sweeps import Cell, Companion, Known, Plan, PlanError, Resolved, Sweep, keys, plan
 
 EMPTY = Known()
 AtSeed = Callable[[int], Resolved]
@@ -240,14 +241,36 @@ def test_every_trial_of_a_sweep_is_in_its_plan() -> None:
     assert places == {(str(level), seed) for level in range(30) for seed in range(7)}
 
 
-@pytest.mark.slow
-def test_ten_thousand_trials_are_planned_in_seconds() -> None:
-    # Measured 0.8 s on two idle cores; the bound has room for a machine that is busy otherwise.
-    axes = tuple(Levels(name=n, field=f"f.{n}", levels=list(range(10))) for n in "abc")
-    sweep = Sweep(study="s", base={"f": {}}, axes=axes, seeds=tuple(range(10)))
-    began = time.process_time()
+def test_a_trial_is_resolved_once_and_each_stage_hashed_once_however_many_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # What planning costs is a number of calls a trial: tests/benchmarks/planning.py has the seconds.
+    calls: Counter[str] = Counter()
+    key_of, resolve = keys.key_of, toy_resolve()
 
-    made = plan(sweep, toy_resolve(), EMPTY)
+    def hashed(value: Any) -> str:
+        calls["hashed"] += 1
+        return key_of(value)
 
-    assert len(made.trials) == 10_000
-    assert time.process_time() - began < 4.0
+    def resolved(cell: Cell) -> AtSeed:
+        calls["cells"] += 1
+        at = resolve(cell)
+
+        def at_seed(seed: int) -> Resolved:
+            calls["resolved"] += 1
+            return at(seed)
+
+        return at_seed
+
+    monkeypatch.setattr(keys, "key_of", hashed)
+    counts: list[Counter[str]] = []
+    for num in (10, 20, 40):
+        calls.clear()
+        made = plan(toy_sweep(list(range(num)), seeds=(0, 1, 2)), resolved, EMPTY)
+        assert len(made.trials) == 3 * num
+        counts.append(Counter(calls))
+
+    stages = len(made.trials[0].stages)
+    assert counts == [
+        Counter(cells=num, resolved=3 * num, hashed=3 * num * stages) for num in (10, 20, 40)
+    ]

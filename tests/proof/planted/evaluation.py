@@ -60,6 +60,7 @@ MUTANTS = (
         "permuted.py",
         "accuracies.append(top_k_accuracy(fitted.scores(asked.x), y_asked, 1))",
         "accuracies.append(top_k_accuracy(fitted.scores(asked.x), asked.y, 1))",
+        "test_permuted.py",
         "test_evaluation.py",
     ),
     plant(
@@ -208,5 +209,21 @@ MUTANTS = (
         "        side = max(1, round(_CENTRE * side))",
         "        pass",
         "test_images.py",
+    ),
+    plant(
+        "the control fits and chooses on true labels and measures on permuted ones",
+        "permuted.py",
+        "y_fit, y_validation, y_asked = drawn[i].split(sizes)",
+        "y_fit, y_validation, y_asked = fit.y, validation.y, drawn[i].split(sizes)[2]",
+        "test_permuted.py::test_each_permutation_is_fitted_chosen_and_measured_on_its_own_labels",
+        "test_permuted.py::test_what_the_probe_is_fitted_and_chosen_on_agrees_with_the_truth_by_chance_alone",
+    ),
+    plant(
+        "the control refits on true labels after a choice on permuted ones",
+        "permuted.py",
+        "y_train = torch.cat([y_fit, y_validation])",
+        "y_train = train.y",
+        "test_permuted.py::test_each_permutation_is_fitted_chosen_and_measured_on_its_own_labels",
+        "test_permuted.py::test_what_the_probe_is_fitted_and_chosen_on_agrees_with_the_truth_by_chance_alone",
     ),
 )

@@ -238,4 +238,12 @@ MUTANTS = (
         "x_M = ((torch.cat(views) - 0.45) / 0.22).contiguous(memory_format=self._execution.layout)",
         "test_restatement.py",
     ),
+    plant(
+        "every seed begins with the same head",
+        "heads.py",
+        'rng = generator(seed, "head")',
+        'rng = generator(0, "head")',
+        "test_heads.py::test_a_head_depends_on_its_seed_alone",
+        "test_pretrain.py::test_each_seed_of_the_initialisation_begins_with_a_head_of_its_own",
+    ),
 )

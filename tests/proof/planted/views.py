@@ -200,4 +200,19 @@ MUTANTS = (
         "operation.kind",
         "test_own.py",
     ),
+    plant(
+        "both views are blurred by the same numbers",
+        "views.py",
+        "draws = chance.at(view, name, met[name])",
+        'draws = chance.at("first" if name == "blur" else view, name, met[name])',
+        "test_views.py::test_all_that_happens_to_one_view_of_the_default_is_independent_of_the_other",
+        "test_views.py::test_with_a_sigma_per_batch_a_view_depends_on_its_batch_by_the_first_pictures_sigma_alone",
+    ),
+    plant(
+        "the hue is turned the other way",
+        "colour.py",
+        "hue = hue.copysign_(g - b)",
+        "hue = hue.copysign_(b - g)",
+        "test_colour.py",
+    ),
 )
