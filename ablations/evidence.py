@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from ablations.chain import chain
 from ablations.companions import predicts
+from ablations.compute import num_images
 from ablations.deviations import Paper, value_text
 from ablations.own_files import part_text
 from ablations.planning import planned
@@ -218,7 +219,29 @@ def _methods(composed: Composed, config: dict[str, Any]) -> tuple[Fact, ...]:
         if axes:
             text += f" (varied by the axis {', '.join(dict.fromkeys(axes))}; here that of the first cell)"
         facts.append(Fact(name=name, text=text))
+    if steps := _steps_text(config):
+        facts.append(Fact(name="optimiser steps", text=steps))
     return tuple(facts)
+
+
+def _steps_text(config: dict[str, Any]) -> str:
+    """How many steps and how many of warm-up, and what the official code counts instead.
+
+    The paper gives epochs alone; so it is a method and no deviation. Empty where the official code
+    has no such schedule, or the number of images is not known.
+    """
+    images, batch, epochs = num_images(config["data"]), config["batch_size"], config["epochs"]
+    if config["schedule"]["kind"] != "warmup_cosine" or images is None or not epochs:
+        return ""
+    seen = images - max(1, round(images / 10)) if "labels" in config["loss"] else images
+    warmup, a_epoch = config["schedule"]["warmup_epochs"], seen // batch
+    # model_util.get_train_steps and learning_rate_schedule of the official code.
+    theirs = images * epochs // batch + 1, round(warmup * images // batch)
+    return (
+        f"{epochs * a_epoch:,}, of which {round(warmup * a_epoch):,} are warm-up: each epoch leaves out "
+        "its last, incomplete batch. The official code counts over all epochs together: "
+        f"{theirs[0]:,} and {theirs[1]:,}"
+    )
 
 
 def _method_text(value: Any) -> str:

@@ -453,3 +453,17 @@ def test_a_supervised_encoders_head_and_target_are_told_as_they_are_read() -> No
     found = {one.field: one.here for one in arm.deviations}
     assert found["readouts"] == "a probe on z, as for all other encoders"
     assert {"readouts.layer", "readouts.target", "readouts.probe"} <= found.keys()
+
+
+def test_the_steps_that_the_official_code_takes_stand_beside_ours_in_the_methods() -> None:
+    # By hand from the official code: 1,281,167 images, batch 4096, 100 epochs, 10 of warm-up.
+    [steps] = [
+        one for one in told_of("width", scale="paper").methods if one.name == "optimiser steps"
+    ]
+
+    assert steps.text.startswith("31,200, of which 3,120 are warm-up")
+    assert steps.text.endswith("31,279 and 3,127")
+    names = {one.name for one in told_of("quickstart").methods}
+    assert ("optimiser steps" in names) is (
+        the_plan("quickstart").trials[0].config["schedule"]["kind"] == "warmup_cosine"
+    )

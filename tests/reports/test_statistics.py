@@ -101,6 +101,17 @@ def test_holm_sorts_before_it_steps_down() -> None:
     assert [test.level for test in tests] == pytest.approx([0.05, 0.05 / 3, 0.05 / 2])
 
 
+def test_holm_stops_at_the_first_that_is_not_rejected() -> None:
+    # The last would pass at its own level of 0.05, and statsmodels rejects none either.
+    p = [0.03, 0.045, 0.04]
+
+    tests = holm(p, 0.05)
+
+    assert [test.rejected for test in tests] == [False, False, False]
+    assert [test.level for test in tests] == pytest.approx([0.05 / 3] * 3)
+    assert not multipletests(p, 0.05, method="holm")[0].any()
+
+
 @given(SEEDED, st.integers(1, 6))
 def test_each_claim_is_rejected_exactly_when_its_p_is_at_most_its_level(
     rng: np.random.Generator, count: int
