@@ -36,6 +36,10 @@ RETIRED = {
 """Field that studies once had -> what to write instead."""
 
 
+MOST_FINDINGS = 100
+"""Mistakes that are put in words; of more, the number."""
+
+
 def shown(value: object) -> str:
     """A value as a sentence quotes it: short, on one line."""
     text = " ".join(repr(value).split())
@@ -58,7 +62,7 @@ def validation_sentences(
     """One sentence a finding, in the order of the file's lines; `inside` is where the model stands."""
     found: dict[str, int] = {}
     findings = error.errors(include_url=False)
-    for finding in findings:
+    for finding in findings[:MOST_FINDINGS]:
         if finding["type"] == "too_short" and _inner(finding["loc"], findings):
             continue  # pydantic counts only the items that are right
         location = inside + _written(finding["loc"], file, inside)
@@ -68,6 +72,8 @@ def validation_sentences(
             name = ".".join(filter(None, (name if location else "", str(finding["loc"][-1]))))
         text = _rule(finding, model)
         found.setdefault(f"{file.place(location)}: {name}: {text}", file.line(location))
+    if (more := len(findings) - MOST_FINDINGS) > 0:
+        found[f"{file.path}: {more:,} more mistakes are not listed; mend these first"] = sys.maxsize
     return sorted(found, key=lambda sentence: found[sentence])
 
 

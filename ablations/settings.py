@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from ablations.errors import StudyError, UsageError
 from sweeps.errors import PlanError
-from sweeps.sweep import apply
+from sweeps.sweep import apply, put
 
 
 class Setting(NamedTuple):
@@ -44,11 +44,11 @@ def applied(defaults: Mapping[str, Any], settings: Iterable[Setting]) -> dict[st
     Raises:
         StudyError: a field leads nowhere; one sentence each.
     """
-    result = dict(defaults)
+    result = apply(defaults, {})
     sentences: list[str] = []
     for setting in settings:
         try:
-            result = apply(result, {setting.field: setting.value})
+            put(result, setting.field, setting.value)
         except PlanError as error:
             sentences.append(f"{setting.place}: {setting.field}: {error}")
     if sentences:

@@ -1,5 +1,6 @@
 """A study: a question to the paper as one file of data. No study is code."""
 
+from collections import Counter
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -57,7 +58,7 @@ def _as_seeds(value: object) -> object:
 
 
 def _each_once(seeds: tuple[int, ...]) -> tuple[int, ...]:
-    if twice := sorted({seed for seed in seeds if seeds.count(seed) > 1}):
+    if twice := sorted(seed for seed, times in Counter(seeds).items() if times > 1):
         raise ValueError(f"each seed stands once, got {', '.join(map(str, twice))} more than once")
     return seeds
 

@@ -2,20 +2,39 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentEndEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+from ruamel.yaml.nodes import ScalarNode
 
 from ablations.errors import StudyError
+from sweeps.file_kinds import not_a_file
 
 Location = tuple[str | int, ...]
 """The way to a value: the keys and indices that lead to it."""
 
 LARGEST = 1_000_000
 """In bytes; a study file of this size is no study file."""
+
+MOST_VALUES = 40_000
+"""Keys, items and values of a file, with what its aliases stand for."""
+
+DEEPEST = 40
+"""Mappings and lists inside each other, with what aliases stand for."""
+
+FLAT = (bool, int, float, str, type(None))
 
 
 class YamlFile(NamedTuple):
@@ -44,15 +63,15 @@ class YamlFile(NamedTuple):
 def read_yaml(path: Path) -> YamlFile:
     """Read one YAML 1.2 document whose top is a mapping; tags and repeated keys are refused.
 
+    An alias stands for a copy of the value at its anchor. What a file amounts to is bounded, and
+    counted before it is built.
+
     Raises:
-        StudyError: the file cannot be read, with its place and the way out in one sentence.
+        StudyError: the file cannot be read, with its place and the fix in one message.
     """
     text = _text(path)
     try:
-        _refuse_tags(path, text)
-        documents = list(YAML(typ="rt").load_all(text))
-    except DuplicateKeyError as error:
-        raise StudyError(_repeated(path, error)) from error
+        top = _Reader(path, text).document()
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
@@ -64,29 +83,37 @@ def read_yaml(path: Path) -> YamlFile:
     except (YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise StudyError(f"{path}:1: the file is not YAML: {reason}; write it anew") from error
-    if len(documents) > 1:
-        raise StudyError(f"{path}:1: a study file holds one document, got {len(documents)}")
-    if not isinstance(documents[0], CommentedMap):
-        kind = "a list" if isinstance(documents[0], CommentedSeq) else "a single value"
+    if not isinstance(top.value, dict):
+        kind = "a list" if isinstance(top.value, list) else "a single value"
         raise StudyError(
             f"{path}:1: a study file is a mapping that begins with name:, got {kind}; "
             f"`ablate show quickstart` prints one to start from"
         )
     lines: dict[Location, int] = {}
-    content = _plain(path, documents[0], (), lines)
+    content = _plain(top, (), lines)
     return YamlFile(path, text, content, lines)
 
 
 def _text(path: Path) -> str:
     try:
-        if path.is_dir():
+        kind = not_a_file(path)
+        if kind == "a folder":
             raise StudyError(f"{path}: a study is a YAML file, got a folder; name the file in it")
-        data = path.read_bytes()
+        if kind is not None:
+            raise StudyError(
+                f"{path}: a study is a YAML file, got {kind}, which is never opened; copy what it "
+                "would give into a file"
+            )
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise StudyError(f"{path}: the study file cannot be read: {reason}") from error
     if len(data) > LARGEST:
-        raise StudyError(f"{path}: a study file has at most {LARGEST} bytes, got {len(data)}")
+        raise StudyError(
+            f"{path}: a study file has at most {LARGEST} bytes, got "
+            f"{max(path.stat().st_size, len(data))}; is this the right file?"
+        )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -105,95 +132,168 @@ def _text(path: Path) -> str:
     return text
 
 
-def _refuse_tags(path: Path, text: str) -> None:
-    # A look at the events first: the round-trip loader would quietly resolve tags like !!str.
-    depth = 0
-    for event in YAML(typ="rt").parse(text):
+class _Node(NamedTuple):
+    """A value as it was written; an alias is the node of its anchor once more."""
+
+    value: "dict[str, tuple[int, _Node]] | list[tuple[int, _Node]] | str | float | bool | None"
+    """Of a mapping and a list each member with the line on which it begins."""
+    line: int
+    size: int
+    """Values in it, itself among them."""
+    depth: int
+    """Mappings and lists inside each other."""
+
+
+class _Reader:
+    """Builds the nodes of one document from its events, and refuses what a study may not hold."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        yaml = YAML(typ="safe", pure=True)
+        self._path = path
+        self._events: Iterator[Event] = iter(yaml.parse(text))
+        self._resolver, self._constructor = yaml.resolver, yaml.constructor
+        self._anchors: dict[str, _Node | None] = {}
+        self._size = 0
+
+    def document(self) -> _Node:
+        """The one document of the file."""
+        top: _Node | None = None
+        for event in self._events:
+            if isinstance(event, DocumentStartEvent):
+                if top is not None:
+                    raise StudyError(
+                        f"{self._path}:{_line(event)}: a study file holds one document, and another "
+                        "begins here; keep one in a file"
+                    )
+                if event.version not in (None, (1, 2)) or event.tags:
+                    raise StudyError(
+                        f"{self._path}:1: directives (%YAML, %TAG) are not allowed; remove them"
+                    )
+                top = self._node(next(self._events), 0)
+            elif top is not None and isinstance(event, DocumentEndEvent):
+                continue
+        assert top is not None, "a text that is not empty has a document"
+        return top
+
+    def _node(self, event: Event, depth: int) -> _Node:
+        line = _line(event)
+        if isinstance(event, AliasEvent):
+            return self._alias(event, depth)
         tag = getattr(event, "tag", None)
-        name = type(event).__name__
-        depth += name in ("MappingStartEvent", "SequenceStartEvent")
-        depth -= name in ("MappingEndEvent", "SequenceEndEvent")
-        line = event.start_mark.line + 1
         if tag is not None:
-            raise StudyError(
-                f"{path}:{line}: tags are not allowed, got {str(tag)!r}; write the plain value"
-            )
-        if name == "ScalarEvent" and event.value == "<<":
-            raise StudyError(f"{path}:{line}: merging with << is not allowed; write the fields out")
-        if name == "AliasEvent":
-            raise StudyError(
-                f"{path}:{line}: aliases are not allowed, got *{event.anchor}; write the value out"
-            )
-        if depth > 40:
-            raise StudyError(f"{path}:{line}: values are nested at most 40 deep; make it flatter")
+            self._refuse(line, f"tags are not allowed, got {str(tag)!r}; write the plain value")
+        self._count(line, 1)
+        anchor = getattr(event, "anchor", None)
+        if anchor is not None:
+            self._anchors[anchor] = None  # not whole yet: an alias to it would contain itself
+        node = self._scalar(event) if isinstance(event, ScalarEvent) else self._inner(event, depth)
+        if anchor is not None:
+            self._anchors[anchor] = node
+        return node
 
+    def _alias(self, event: AliasEvent, depth: int) -> _Node:
+        line, name = _line(event), event.anchor
+        if name not in self._anchors:
+            self._refuse(line, f"alias *{name} has no anchor &{name} above it; write the value out")
+        node = self._anchors[name]
+        if node is None:
+            self._refuse(line, f"alias *{name} is inside the value of its own anchor; remove it")
+        self._count(line, node.size)
+        self._dive(line, depth + node.depth)
+        return node
 
-def _repeated(path: Path, error: DuplicateKeyError) -> str:
-    words = str(error.problem).split('"')
-    key = words[1] if len(words) > 1 else "a key"
-    second = error.problem_mark.line + 1 if error.problem_mark else 1
-    first = _first_line(path, key, error)
-    also = f"line {first} and line {second}" if first != second else f"line {second} twice"
-    return f"{path}:{second}: {key}: a key stands once in its mapping, got it on {also}; keep one"
+    def _inner(self, event: Event, depth: int) -> _Node:
+        line = _line(event)
+        self._dive(line, depth + 1)
+        if isinstance(event, SequenceStartEvent):
+            items: list[tuple[int, _Node]] = []
+            while not isinstance(event := next(self._events), SequenceEndEvent):
+                items.append((_line(event), self._node(event, depth + 1)))
+            return _node_of(items, line, [item for _, item in items])
+        assert isinstance(event, MappingStartEvent), type(event)
+        members: dict[str, tuple[int, _Node]] = {}
+        while not isinstance(event := next(self._events), MappingEndEvent):
+            at = _line(event)
+            key = self._key(event, depth + 1)
+            if key in members:
+                also = members[key][0]
+                on = f"line {also} and line {at}" if also != at else f"line {at} twice"
+                self._refuse(
+                    at, f"{key}: a key stands once in its mapping, got it on {on}; keep one"
+                )
+            members[key] = (at, self._node(next(self._events), depth + 1))
+        return _node_of(members, line, [member for _, member in members.values()])
 
-
-def _first_line(path: Path, key: str, error: DuplicateKeyError) -> int:
-    # The error knows where the mapping begins; the key's first appearance at its depth follows.
-    start = error.context_mark.line if error.context_mark else 0
-    second = error.problem_mark.line if error.problem_mark else start
-    column = error.problem_mark.column if error.problem_mark else 0
-    rows = _text(path).splitlines()
-    for number in range(start, second):
-        row = rows[number]
-        for quoted in (key, f'"{key}"', f"'{key}'"):
-            if row[column:].startswith(quoted + ":"):
-                return number + 1
-    return start + 1
-
-
-def _plain(path: Path, value: Any, here: Location, lines: dict[Location, int]) -> Any:
-    match value:
-        case CommentedMap():
-            return dict(_mapping(path, value, here, lines))
-        case CommentedSeq():
-            items: list[Any] = []
-            for index, item in enumerate(value):
-                lines[(*here, index)] = value.lc.item(index)[0] + 1
-                items.append(_plain(path, item, (*here, index), lines))
-            return items
-        case bool() | None:
-            return value
-        case int():
-            return int(value)
-        case float():
-            return float(value)
-        case str():
-            return str(value)
-        case _ if type(value).__name__ == "ScalarBoolean":
-            return bool(value)
-        case _:
-            line = max((n for at, n in lines.items() if here[: len(at)] == at), default=1)
-            raise StudyError(
-                f"{path}:{line}: a value is a text, a number, true, false, null, a list or a "
-                f"mapping, got {str(value)!r} ({type(value).__name__}); put it in quotes"
-            )
-
-
-def _mapping(
-    path: Path, mapping: CommentedMap, here: Location, lines: dict[Location, int]
-) -> Iterator[tuple[str, Any]]:
-    seen: dict[str, int] = {}
-    for key, item in mapping.items():
-        line = mapping.lc.key(key)[0] + 1
-        if isinstance(key, CommentedMap | CommentedSeq | tuple) or key is None:
-            raise StudyError(f"{path}:{line}: a key is a text or a number, got {key!r}")
+    def _key(self, event: Event, depth: int) -> str:
+        line = _line(event)
+        if isinstance(event, ScalarEvent) and event.value == "<<":
+            self._refuse(line, "merging with << is not allowed; write the fields out")
+        key = self._node(event, depth).value
+        if isinstance(key, dict | list) or key is None:
+            kind = "null" if key is None else "a mapping" if isinstance(key, dict) else "a list"
+            self._refuse(line, f"a key is a text or a number, got {kind}")
         # Levels are named in a mapping: 256 and 0.5 are good names for them.
-        name = str(key).lower() if isinstance(key, bool) else str(key)
-        if name in seen:
-            raise StudyError(
-                f"{path}:{line}: {name}: a key stands once in its mapping, got it on "
-                f"line {seen[name]} and line {line}; keep one"
+        return str(key).lower() if isinstance(key, bool) else str(key)
+
+    def _scalar(self, event: ScalarEvent) -> _Node:
+        line, text = _line(event), str(event.value)
+        tag = self._resolver.resolve(ScalarNode, text, event.implicit)
+        try:
+            value: Any = self._constructor.construct_object(ScalarNode(tag, text), deep=True)
+        except (ValueError, OverflowError, YAMLError):
+            self._refuse(
+                line, f"{_quoted(text)} is not a number that can be read; put it in quotes"
             )
-        seen[name] = line
+        if not isinstance(value, FLAT):
+            self._refuse(
+                line,
+                "a value is a text, a number, true, false, null, a list or a mapping, got "
+                f"{_quoted(text)} ({type(value).__name__}); put it in quotes",
+            )
+        return _Node(value, line, 1, 0)
+
+    def _count(self, line: int, size: int) -> None:
+        self._size += size
+        if self._size > MOST_VALUES:
+            self._refuse(
+                line,
+                f"a study holds at most {MOST_VALUES} keys and values, aliases written out, and "
+                "has more from here on; write fewer",
+            )
+
+    def _dive(self, line: int, depth: int) -> None:
+        if depth > DEEPEST:
+            self._refuse(line, f"values are nested at most {DEEPEST} deep; make it flatter")
+
+    def _refuse(self, line: int, message: str) -> NoReturn:
+        raise StudyError(f"{self._path}:{line}: {message}")
+
+
+def _node_of(value: Any, line: int, inner: list[_Node]) -> _Node:
+    keys = len(inner) if isinstance(value, dict) else 0
+    size = 1 + keys + sum(node.size for node in inner)
+    return _Node(value, line, size, 1 + max((node.depth for node in inner), default=0))
+
+
+def _line(event: Event) -> int:
+    return event.start_mark.line + 1
+
+
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:37] + "...")
+
+
+def _plain(node: _Node, here: Location, lines: dict[Location, int]) -> Any:
+    """The value with aliases written out, and the line of each of its members."""
+    members: Iterator[tuple[str | int, tuple[int, _Node]]]
+    if isinstance(node.value, dict):
+        members = iter(node.value.items())
+    elif isinstance(node.value, list):
+        members = enumerate(node.value)
+    else:
+        return node.value
+    found: dict[str | int, Any] = {}
+    for name, (line, member) in members:
         lines[(*here, name)] = line
-        yield name, _plain(path, item, (*here, name), lines)
+        found[name] = _plain(member, (*here, name), lines)
+    return found if isinstance(node.value, dict) else list(found.values())

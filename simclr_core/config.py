@@ -73,7 +73,7 @@ class Config(Frozen):
     """Images that pass through the network at a time, of a batch whose loss is whole; batch norm
     then sees this many images in place of the batch. None: all at once, as in the paper."""
 
-    epochs: int = Field(default=100, ge=0)
+    epochs: int = Field(default=100, ge=0, le=100_000)
     """Passes over the training images; 0 is the random encoder, or raw pixels."""
 
     precision: Literal["auto", "fp32", "bf16"] = "auto"

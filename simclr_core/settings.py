@@ -4,7 +4,6 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
-from functools import cache
 from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -33,6 +32,10 @@ _WORDS = (
     ("a valid dictionary", "a mapping of fields"),
     ("Field required", "must be given"),
 )
+
+
+MOST_MISTAKES = 100
+"""Mistakes that are put in words; of more, the number."""
 
 
 class Mistake(NamedTuple):
@@ -124,6 +127,8 @@ def _mistakes(
         return checked(complete, texts), []
     except ValidationError as error:
         errors = error.errors(include_url=False)
+    more = len(errors) - MOST_MISTAKES
+    errors = errors[:MOST_MISTAKES]
     found = [_mistake(details, complete) for details in errors if not _miscounted(details, errors)]
     # Rules between fields are checked only once all fields are right by themselves: those of the
     # fields that are right are therefore looked at with the others at their defaults.
@@ -138,6 +143,8 @@ def _mistakes(
                 for details in error.errors(include_url=False)
                 if not broken & set(details.get("ctx", {}).get("fields", ()))
             ]
+    if more > 0:
+        found.append(Mistake("configuration", f"has {more:,} more mistakes; mend these first"))
     return None, list(dict.fromkeys(found))
 
 
@@ -197,7 +204,7 @@ def _mistake(details: ErrorDetails, settings: dict[str, Any]) -> Mistake:
         field = f"{field}.kind"
         text = f"must be one of {', '.join(kinds)}, got {tag!r}{_nearest(tag, kinds)}"
     elif kind == "union_tag_not_found":
-        kinds = ", ".join(str(_kind(model)) for model in _owners(path, settings))
+        kinds = ", ".join(str(kind_of(model)) for model in _owners(path, settings))
         text = f"must say its kind, one of {kinds}, got {_short(value)}"
     elif kind == "literal_error":
         allowed = re.findall(r"'([^']*)'", str(context["expected"]))
@@ -232,19 +239,21 @@ def _owners(path: Sequence[int | str], settings: Any) -> list[type[BaseModel]]:
         settings = _step(settings, part)
         if isinstance(part, str):
             fields = [m.model_fields[part] for m in owners if part in m.model_fields]
-            owners = [model for field in fields for model in _models(field.annotation)]
+            owners = [model for field in fields for model in models_of(field.annotation)]
         if isinstance(settings, Mapping) and "kind" in settings:
-            owners = [m for m in owners if _kind(m) == settings["kind"]] or owners
+            owners = [m for m in owners if kind_of(m) == settings["kind"]] or owners
     return owners
 
 
-def _models(annotation: Any) -> list[type[BaseModel]]:
+def models_of(annotation: Any) -> list[type[BaseModel]]:
+    """The models that a field's annotation names: one, or the members of a family."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    return [model for inner in get_args(annotation) for model in _models(inner)]
+    return [model for inner in get_args(annotation) for model in models_of(inner)]
 
 
-def _kind(model: type[BaseModel]) -> str | None:
+def kind_of(model: type[BaseModel]) -> str | None:
+    """The kind that a family's member is named by; None for what has none."""
     field = model.model_fields.get("kind")
     return None if field is None else field.get_default()
 
@@ -257,29 +266,31 @@ def _step(here: Any, part: int | str) -> Any:
     return None
 
 
-@cache
-def _all_fields() -> tuple[str, ...]:
-    """Every field of every kind, dotted; what stands in lists is left out."""
+def _accepted_fields(settings: Any) -> tuple[str, ...]:
+    """Every field that the settings may set beside what they say, dotted, without items of lists."""
 
-    def below(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    def below(model: type[BaseModel], prefix: str, here: Any) -> Iterator[str]:
         for name, field in model.model_fields.items():
             yield prefix + name
             if not str(field.annotation).startswith("tuple"):
-                for inner in _models(field.annotation):
-                    yield from below(inner, f"{prefix}{name}.")
+                inner = _step(here, name)
+                kinds = models_of(field.annotation)
+                said = inner.get("kind") if isinstance(inner, Mapping) else None
+                for one in kinds if len(kinds) == 1 else [k for k in kinds if kind_of(k) == said]:
+                    yield from below(one, f"{prefix}{name}.", inner)
 
-    return tuple(dict.fromkeys(below(Config, "")))
+    return tuple(dict.fromkeys(below(Config, "", settings)))
 
 
 def _nearest_field(path: Sequence[int | str], settings: dict[str, Any]) -> str:
-    """The nearest names beside the unknown one; failing these, anywhere in the configuration."""
-    name = str(path[-1])
+    """The nearest name next to the unknown one, else anywhere, in full: one that is accepted."""
+    name, above = str(path[-1]), [str(part) for part in path[:-1]]
     beside = [field for model in _owners(path[:-1], settings) for field in model.model_fields]
     close = difflib.get_close_matches(name, beside, n=1)
     if close:
-        return f"; did you mean {close[0]}?"
-    here = ".".join(map(str, path))
-    elsewhere = [field for field in reversed(_all_fields()) if field != here]
+        return f"; did you mean {'.'.join([*above, close[0]])}?"
+    here = ".".join([*above, name])
+    elsewhere = [field for field in reversed(_accepted_fields(settings)) if field != here]
     ends = {field.rpartition(".")[2]: field for field in elsewhere}
     close = difflib.get_close_matches(name, ends, n=1, cutoff=0.8)
     if close:

@@ -69,6 +69,10 @@ class Levels(Frozen):
         _check_labels(levels)
         return levels
 
+    def num_points(self) -> int:
+        """How many points there are, without making them."""
+        return len(self.levels)
+
     def points(self) -> Points:
         """One point a level."""
         return {label: {self.field: value} for label, value in self.levels.items()}
@@ -100,6 +104,10 @@ class Paired(Frozen):
             raise ValueError("a level must set at least one field")
         return self
 
+    def num_points(self) -> int:
+        """How many points there are, without making them."""
+        return len(self.levels)
+
     def points(self) -> Points:
         """One point a level."""
         return {label: dict(values) for label, values in self.levels.items()}
@@ -130,6 +138,10 @@ class OrderedPairs(Frozen):
                 raise ValueError(f"item {label!r} may not hold '+', which joins the two of a pair")
         _check_labels(items)
         return items
+
+    def num_points(self) -> int:
+        """How many points there are, without making them."""
+        return len(self.items) ** 2
 
     def points(self) -> Points:
         """One point an ordered pair, the first item slowest."""

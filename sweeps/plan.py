@@ -4,6 +4,7 @@ Planning is pure: the sweep, the records and the artifacts at hand go in, the tr
 order in which they will run: seed by seed, so that an unfinished study is balanced over its cells.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +30,9 @@ class Resolved:
     missing: str | None = None
     """Why it cannot run here, in one sentence (its data are not at hand)."""
 
+
+MOST_TRIALS = 100_000
+"""Trials of a plan; counted before any is made."""
 
 Resolve = Callable[[Cell], Callable[[int], Resolved]]
 """Cell -> (seed -> Resolved): what is the same for all seeds is done once."""
@@ -103,6 +107,11 @@ def plan(
     order runs, the other says whose it shares.
     """
     cells, resolvers = _cells(sweep, resolve)
+    if (number := len(cells) * len(sweep.seeds)) > MOST_TRIALS:
+        raise PlanError(
+            f"{len(cells):,} cells with {len(sweep.seeds):,} seeds are {number:,} trials, and a plan"
+            f" has at most {MOST_TRIALS:,}; take fewer seeds or cells"
+        )
     outlook = _Outlook(sweep, known, failed=failed, again=again)
     num_seeds = {companion.name: companion.num_seeds for companion in sweep.companions}
     trials = [
@@ -138,7 +147,7 @@ def _cells(
         for (companion, merged), of in zip(groups, members, strict=True)
     ]
     names = [*arm_names, *(cell.name for cell in named)]
-    doubles = sorted({name for name in names if names.count(name) > 1}) if named else []
+    doubles = sorted(name for name, times in Counter(names).items() if times > 1) if named else []
     if doubles:
         raise PlanError(
             *(f"cell {name!r} stands twice; rename the level or companion" for name in doubles)

@@ -2,6 +2,8 @@
 
 import copy
 import itertools
+import math
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
@@ -13,6 +15,9 @@ from sweeps.nearest import did_you_mean
 from sweeps.values import Frozen
 
 Role = Literal["arm", "floor", "reference", "control"]
+
+MOST_CELLS = 10_000
+"""Cells that the axes of a sweep may span; counted before any is made."""
 
 
 class Companion(Frozen):
@@ -85,6 +90,12 @@ class Sweep(Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if (spanned := self._num_cells()) > MOST_CELLS:
+            sizes = " x ".join(str(axis.num_points()) for axis in self.axes)
+            raise ValueError(
+                f"the axes span {spanned:,} cells ({sizes}), and a sweep has at most {MOST_CELLS:,};"
+                " take out levels or an axis, or write design: one_at_a_time"
+            )
         mistakes = [*_doubles("axis", [axis.name for axis in self.axes])]
         mistakes += _doubles("companion", [companion.name for companion in self.companions])
         mistakes += _doubles("seed", [str(seed) for seed in self.seeds])
@@ -122,6 +133,10 @@ class Sweep(Frozen):
             raise PlanError(*(f"{double}; rename a level" for double in doubles))
         return arms
 
+    def _num_cells(self) -> int:
+        sizes = [axis.num_points() for axis in self.axes]
+        return math.prod(sizes) if self.design == "factorial" else 1 + sum(n - 1 for n in sizes)
+
     def _combinations(self) -> list[tuple[str, dict[str, str], dict[str, Any]]]:
         if not self.axes:
             return [("base", {}, {})]
@@ -156,7 +171,7 @@ def apply(base: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any
     """
     result: dict[str, Any] = copy.deepcopy(dict(base))
     for field, value in settings.items():
-        _put(result, field, copy.deepcopy(value))
+        put(result, field, value)
     return result
 
 
@@ -181,7 +196,12 @@ def select(only: tuple[str, ...] | None, names: list[str]) -> set[str]:
     return set(only)
 
 
-def _put(target: dict[str, Any], field: str, value: Any) -> None:
+def put(target: dict[str, Any], field: str, value: Any) -> None:
+    """Sets one dotted field in place, to a copy of the value.
+
+    Raises:
+        PlanError: the field leads nowhere.
+    """
     *way, last = field.split(".")
     here: Any = target
     for place, part in enumerate(way):
@@ -194,9 +214,9 @@ def _put(target: dict[str, Any], field: str, value: Any) -> None:
                 " which has no fields"
             )
     if isinstance(here, list):
-        here[_place(field, last, here)] = value
+        here[_place(field, last, here)] = copy.deepcopy(value)
     else:
-        here[last] = value
+        here[last] = copy.deepcopy(value)
 
 
 def _place(field: str, part: str, items: list[Any]) -> int:
@@ -214,7 +234,7 @@ def _overlap(field: str, other: str) -> bool:
 
 def _doubles(what: str, names: list[str]) -> list[str]:
     return [
-        f"{what} {name!r} stands {names.count(name)} times; each may stand once"
-        for name in dict.fromkeys(names)
-        if names.count(name) > 1
+        f"{what} {name!r} stands {times} times; each may stand once"
+        for name, times in Counter(names).items()
+        if times > 1
     ]

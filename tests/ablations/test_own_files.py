@@ -320,7 +320,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "no path": (replaced("path: losses.py, ", ""), "mine.yaml:13: loss.path: must be given"),
     "another family's field": (
         replaced("name: own", "num_features: 3, name: own"),
-        "mine.yaml:13: loss.num_features: no such field; did you mean encoder.num_features?",
+        "mine.yaml:13: loss.num_features: no such field; there are kind, path, name, options, sha256",
     ),
     "another kind": (
         replaced("kind: file", "kind: fil"),

@@ -1,5 +1,6 @@
 """Settings as users write them: how they go over the defaults, and all their mistakes at once."""
 
+import re
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from simclr_core.encoders import ResNet
 from simclr_core.errors import ConfigurationError
 from simclr_core.heads import LinearHead, MlpHead
 from simclr_core.optimizers import Lars
-from simclr_core.settings import check, mistakes
+from simclr_core.settings import check, kind_of, mistakes, models_of
 from simclr_core.views import OneBranch, Symmetric
 
 FIELDS = (
@@ -87,7 +88,7 @@ def test_settings_are_not_changed_by_being_checked() -> None:
 @pytest.mark.parametrize(
     ("settings", "line"),
     [
-        ({"encoder.widths": 2}, "encoder.widths: no such field; did you mean width?"),
+        ({"encoder.widths": 2}, "encoder.widths: no such field; did you mean encoder.width?"),
         ({"batchsize": 3}, "batchsize: no such field; did you mean batch_size?"),
         ({"temperature": 1}, "temperature: no such field; did you mean loss.temperature?"),
         ({"zzz.top": 1}, f"zzz: no such field; there are {FIELDS}"),
@@ -252,3 +253,56 @@ def test_check_raises_with_one_line_a_mistake() -> None:
 
 def test_settings_without_a_mistake_have_none() -> None:
     assert mistakes({"epochs": 0, "encoder.blocks": [1]}) == []
+
+
+# ------------------------------------------------------------------------------- suggestions
+
+FAMILIES = {
+    name: {kind: model for model in models_of(field.annotation) if (kind := kind_of(model))}
+    for name, field in Config.model_fields.items()
+}
+MEMBERS = [(family, kind) for family, members in FAMILIES.items() for kind in members]
+NAMES = sorted({f for family, kind in MEMBERS for f in FAMILIES[family][kind].model_fields})
+
+
+def suggested(line: str) -> str | None:
+    found = re.search(r"no such field; did you mean ([^ ?]+)\?", line)
+    return found[1] if found else None
+
+
+def refused(settings: dict[str, Any], field: str) -> list[str]:
+    return [line for line in lines({**settings, field: None}) if f"{field}: no such field" in line]
+
+
+@pytest.mark.parametrize(("family", "kind"), MEMBERS)
+def test_a_slip_in_a_field_is_answered_with_a_field_that_is_accepted_there(
+    family: str, kind: str
+) -> None:
+    whole = {family: {"kind": kind}}
+    for name in FAMILIES[family][kind].model_fields:
+        if name in ("kind", "l2"):
+            continue
+        slip = f"{family}.{name[:2]}{name[3:]}" if len(name) > 3 else f"{family}.{name}{name[-1]}"
+        (line,) = refused(whole, slip)
+
+        field = suggested(line)
+
+        assert field is not None, line
+        assert refused(whole, field) == [], line
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_field_in_the_wrong_place_is_answered_with_one_that_is_accepted_or_with_none(
+    name: str,
+) -> None:
+    for place in ("", "loss.", "encoder.", "data."):
+        for line in refused({}, place + name):
+            field = suggested(line)
+
+            assert field is None or refused({}, field) == [], line
+
+
+def test_an_item_of_a_list_is_suggested_with_its_place() -> None:
+    (line,) = lines({"views.operations.1.strengths": 0.5})
+
+    assert suggested(line) == "views.operations.1.strength"
