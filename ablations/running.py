@@ -134,6 +134,7 @@ def _execute(
     from ablations.live import Live
     from sweeps.executors import execute
     from sweeps.launches import save_plan
+    from sweeps.ray_environment import unused_variables
 
     out = console()
     if not plan.todo:
@@ -146,6 +147,9 @@ def _execute(
         f"{len(plan.todo)} of {len(plan.trials)} trials to run, {settings.slots} at a time with "
         f"{settings.threads} threads each"
     )
+    unused = unused_variables()
+    if unused is not None:
+        _say(unused)
     with Live(out, composed.study.metric, composed.metric_name, composed.study.unit) as live:
         return execute(
             plan,

@@ -6,13 +6,14 @@ from pathlib import Path
 from sweeps.execution import Execution
 from sweeps.files import read_json
 from sweeps.heartbeat import heartbeats
-from sweeps.launch import Launch, OnProgress, OnRecord
+from sweeps.launch import Launch
 from sweeps.launches import new_launch, note_launch, save_plan
 from sweeps.plan import Plan, Trial
 from sweeps.processes import mark_of, now
 from sweeps.running import Job, Ran, RunSettings, drop_passing_artifacts, run_trial
 from sweeps.session import end_processes, new_session, own_session, processes, remove_session
 from sweeps.store import Store
+from sweeps.teller import OnProgress, OnRecord
 
 
 def execute(

@@ -4,35 +4,35 @@ import contextlib
 import itertools
 import os
 import shutil
-import signal
-import threading
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
+from sweeps.crashes import why_it_died
 from sweeps.errors import StoreError
 from sweeps.execution import Ended, Execution
 from sweeps.failures import TrialEnd, common_failure
 from sweeps.files import in_words
 from sweeps.heartbeat import heartbeats, stop_file
+from sweeps.interrupts import interruptible
 from sweeps.launches import new_launch, note_launch
 from sweeps.plan import Plan, Trial
 from sweeps.processes import now, this_process
-from sweeps.progress import Progress, progress
-from sweeps.ray_local import ray_session
+from sweeps.ray_refusals import why_ray_refused
+from sweeps.ray_rounds import RayLostError, RayRefusedError, RayRounds, ray_log
 from sweeps.record import TrialRecord
 from sweeps.running import Job, Ran, RunSettings, drop_passing_artifacts
 from sweeps.session import end_processes, remove_session
 from sweeps.store import Store
+from sweeps.teller import OnProgress, OnRecord, Teller
 
 GRACE_SECONDS = 10.0
 """How long trials may take to notice an interruption, and to save where they are, before their
 processes are ended; a second interruption ends them at once."""
 
-OnProgress = Callable[[Progress], None]
-OnRecord = Callable[[TrialRecord], None]
+RESTARTS = 3
+"""How often in a row, without a trial that ends, a lost Ray is replaced by another one."""
 
 
 class Launch:
@@ -71,12 +71,8 @@ class Launch:
         self.died: list[str] = []
         self.trouble: str | None = None
         self.interrupted = False
-        self.told: set[str] = set()
-        self.callback_error: BaseException | None = None
-
-    def __reduce__(self) -> tuple[type[object], tuple[()]]:
-        # Tune keeps its stopper in a file that nobody reads, and ours cannot be kept.
-        return object, ()
+        self.rounds = 0
+        self.numbers = itertools.count()
 
     def run(self, session: Path) -> Execution:
         """Runs all jobs in a session folder, which is removed at the end."""
@@ -93,19 +89,22 @@ class Launch:
             threads=self.settings.threads,
             load_average=[round(value, 2) for value in os.getloadavg()],
         )
-        over = threading.Event()
-        teller = threading.Thread(target=self._tell, args=(over,), name="teller", daemon=True)
-        teller.start()
-        try:
-            self._rounds(session)
-        except KeyboardInterrupt:
-            self.interrupted = True
-        finally:
-            over.set()
-            self._clear(session)
-            teller.join()
-        if self.callback_error is not None:
-            raise self.callback_error
+        with Teller(
+            self.plan,
+            self.store,
+            self.ran,
+            launch=self.name,
+            slots=self.settings.slots,
+            on_progress=self.on_progress,
+            on_record=self.on_record,
+        ):
+            try:
+                with interruptible():
+                    self._rounds(session)
+            except KeyboardInterrupt:
+                self.interrupted = True
+            finally:
+                self._clear(session)
         execution = self._result(time.perf_counter() - clock)
         with contextlib.suppress(StoreError):
             note_launch(
@@ -123,14 +122,41 @@ class Launch:
         return execution
 
     def _rounds(self, session: Path) -> None:
-        """Runs all jobs; trials whose worker died before their turn get another round."""
-        # Twice, since Ray takes the signals over when it starts.
-        with _interruptible(), ray_session(session, self.settings), _interruptible():
-            jobs = self.jobs
+        """Runs all jobs; when Ray is lost, what is left goes on with another one."""
+        jobs, lost = self.jobs, 0
+        while jobs and self.trouble is None and not self.interrupted:
+            heard = len(self.ran)
             try:
+                jobs = self._with_one_ray(jobs, session)
+            except RayLostError as error:
+                jobs = self._left(jobs)
+                lost = lost + 1 if len(self.ran) == heard else 1
+                if lost > RESTARTS:
+                    self.trouble = (
+                        f"Ray was lost {lost} times before a trial ended (the last time {error});"
+                        f" see {ray_log(self.store)}, and run again to go on"
+                    )
+            except RayRefusedError as error:
+                lost += 1
+                # Where one has run, another may: the machine was short of something for a moment.
+                if self.rounds == 0 or lost > RESTARTS:
+                    self.trouble = why_ray_refused(str(error), ray_log(self.store))
+
+    def _with_one_ray(self, jobs: list[Job], session: Path) -> list[Job]:
+        """Runs jobs with one Ray; those whose worker died before their turn get another round."""
+        with RayRounds(session, self.store, self.settings) as ray:
+            try:
+                ray.start()
                 while jobs and self.trouble is None:
                     heard = len(self.ran)
-                    self._round(jobs, session)
+                    self.rounds += 1
+                    ray.run(
+                        self.rounds,
+                        self._files(jobs),
+                        launch=self.name,
+                        on_ended=self.note,
+                        enough=lambda: self.trouble is not None,
+                    )
                     jobs = self._after_deaths(jobs)
                     if len(self.ran) == heard and jobs and self.trouble is None:
                         self.trouble = (
@@ -139,51 +165,20 @@ class Launch:
                         )
             except KeyboardInterrupt:
                 self.interrupted = True
+            if self.interrupted or self.trouble is not None:
                 self._ask_to_stop()
+        return jobs
 
-    def _round(self, jobs: list[Job], session: Path) -> None:
-        from ray import tune
-
-        from sweeps.worker import Worker
-
+    def _files(self, jobs: list[Job]) -> list[str]:
+        """The jobs of a round, each in a file for the worker that takes it."""
         files: list[str] = []
         with in_words(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            for number, job in enumerate(jobs):
-                file = self.folder / f"{number:05d}.json"
+            for job in jobs:
+                file = self.folder / f"{next(self.numbers):05d}.json"
                 file.write_text(job.model_dump_json(), encoding="utf-8")
                 files.append(str(file))
-        launch = self
-
-        class Stop(tune.Stopper):
-            """Hears of every result, too: given a callback, Tune imports each tracker it knows."""
-
-            def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-                del trial_id
-                launch.note(result.get("ended"))
-                return False
-
-            def stop_all(self) -> bool:
-                return launch.trouble is not None
-
-        tuner = tune.Tuner(
-            tune.with_resources(Worker, {"cpu": 1, "gpu": self.settings.gpus}),
-            param_space={"job": tune.grid_search(files)},
-            tune_config=tune.TuneConfig(
-                reuse_actors=True, trial_dirname_creator=lambda trial: trial.trial_id[-8:]
-            ),
-            run_config=tune.RunConfig(
-                name=str(len(self.died)),
-                storage_path=str(session / "tune"),
-                verbose=0,
-                stop=Stop(),
-                failure_config=tune.FailureConfig(max_failures=0),
-                checkpoint_config=tune.CheckpointConfig(
-                    checkpoint_frequency=0, checkpoint_at_end=False
-                ),
-            ),
-        )
-        tuner.fit()
+        return files
 
     def note(self, ended: Any) -> None:
         """Takes down how a trial ended, as its worker reported."""
@@ -222,6 +217,21 @@ class Launch:
                 rest.append(job.model_copy(update={"trials": tuple(behind)}))
         return rest
 
+    def _left(self, jobs: list[Job]) -> list[Job]:
+        """The jobs with the trials that have left no record, whose workers ended with Ray."""
+        for trial in (one for job in jobs for one in job.trials):
+            record = None if trial.key in self.ran else self._record_of_this_launch(trial.key)
+            if record is not None:
+                self.ran[trial.key] = Ran(trial.key, record.state, record.error, record.attempt)
+        over = {*self.ran, *self.died}
+        rest = [
+            job.model_copy(update={"trials": tuple(t for t in job.trials if t.key not in over)})
+            for job in jobs
+        ]
+        for note in self._own_heartbeats():
+            (self.store.running / f"{note['key']}.json").unlink(missing_ok=True)
+        return [job for job in rest if job.trials]
+
     def _record_of_this_launch(self, key: str) -> TrialRecord | None:
         found = [record for record in self.store.records([key]) if record.launch == self.name]
         return found[-1] if found else None
@@ -246,27 +256,8 @@ class Launch:
             for job in self.jobs:
                 drop_passing_artifacts(job, self.store)
         remove_session(session)
-
-    def _tell(self, over: threading.Event) -> None:
-        """Calls back, from this thread only: each record once, the progress every second."""
-        try:
-            while not over.wait(1.0):
-                self._tell_once()
-            self._tell_once()
-        except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
-            self.callback_error = error
-
-    def _tell_once(self) -> None:
-        for key, ran in list(self.ran.items()):
-            if key not in self.told and self.on_record is not None:
-                record = self.store.record(key, ran.attempt)
-                if record is not None:
-                    self.on_record(record)
-            self.told.add(key)
-        if self.on_progress is not None:
-            self.on_progress(
-                progress(self.store, self.plan, slots=self.settings.slots, since=self.name)
-            )
+        if self.trouble is None:
+            ray_log(self.store).unlink(missing_ok=True)
 
     def _result(self, seconds: float) -> Execution:
         trials = {trial.key: trial for trial in self.todo}
@@ -285,7 +276,7 @@ class Launch:
             died=tuple(
                 ended(
                     key,
-                    "its process ended without a word (killed, or out of memory)",
+                    why_it_died(self.store.running / f"{key}.log"),
                     self.store.running / f"{key}.log",
                 )
                 for key in self.died
@@ -303,22 +294,3 @@ def _by_first_stage(trials: Iterable[Trial]) -> list[list[Trial]]:
     for trial in trials:
         together.setdefault(trial.stages[0].key, []).append(trial)
     return list(together.values())
-
-
-@contextlib.contextmanager
-def _interruptible() -> Generator[None]:
-    """SIGINT and SIGTERM raise KeyboardInterrupt in the main thread."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        raise KeyboardInterrupt
-
-    before = {one: signal.signal(one, interrupt) for one in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)

@@ -3,6 +3,7 @@
 This module imports Ray and is itself imported only where trials are executed.
 """
 
+import faulthandler
 import gc
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ class Worker(tune.Trainable):
     """Each step runs one trial of the job; after the last the actor takes the next job."""
 
     def setup(self, config: dict[str, Any]) -> None:
+        # While a trial runs, its log is the standard error: a crash in native code leaves the
+        # Python stack there, from which the launch tells why the process died.
+        faulthandler.enable(file=2)
         self.job = Job.model_validate_json(Path(config["job"]).read_text(encoding="utf-8"))
         self.place = 0
 

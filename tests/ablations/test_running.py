@@ -146,6 +146,22 @@ def test_a_trial_that_failed_and_then_finished_counts_as_finished(
     assert called(capsys, "run", study).code == 0
 
 
+def test_variables_for_ray_that_are_not_used_are_named_once(
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tracker: Tracker,
+) -> None:
+    del tracker
+    executing(monkeypatch, ended())
+    monkeypatch.setenv("RAY_ADDRESS", "ray://head:10001")
+
+    said = called(capsys, "run", written_study(here))
+
+    assert said.err.count("RAY_ADDRESS is set and not used") == 1
+    assert "Traceback" not in said.err
+
+
 def test_a_trial_whose_process_died_is_named_and_the_exit_code_is_1(
     here: Path,
     capsys: pytest.CaptureFixture[str],

@@ -3,5 +3,5 @@
 import sys
 from pathlib import Path
 
-for _folder in ("simclr_core", "ablations", "end_to_end"):
+for _folder in ("simclr_core", "ablations", "end_to_end", "sweeps"):
     sys.path.insert(0, str(Path(__file__).parents[1] / _folder))

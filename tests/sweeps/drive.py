@@ -37,7 +37,7 @@ def main() -> None:
     execution = execute(
         plan,
         store,
-        "toy_trials:toy_trial",
+        f"toy_trials:{options.get('trial', 'toy_trial')}",
         settings,
         on_record=None if tracking is None else tracking.record,
     )

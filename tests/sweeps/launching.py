@@ -3,13 +3,14 @@
 import contextlib
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 ROOT = Path(__file__).parents[2]
 DRIVE = Path(__file__).with_name("drive.py")
@@ -27,8 +28,24 @@ class Scene:
         self.home.mkdir(exist_ok=True)
         self.home.chmod(0o555)
         self.sessions = set[str]()
+        self._drivers: list[subprocess.Popen[bytes]] = []
 
-    def start(self, name: str, **options: Any) -> subprocess.Popen[bytes]:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Whatever a test that failed left running is ended."""
+        left = self.processes()
+        for driver in self._drivers:
+            driver.kill()
+            driver.wait()
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def start(
+        self, name: str, *, variables: dict[str, str] | None = None, **options: Any
+    ) -> subprocess.Popen[bytes]:
         told = {
             "counter": str(self.folder / "counter"),
             "gate": str(self.folder / "gate"),
@@ -40,9 +57,10 @@ class Scene:
             **{name: text for name, text in os.environ.items() if not name.startswith("MLFLOW")},
             "HOME": str(self.home),
             MARK: str(self.folder),
+            **(variables or {}),
         }
         with (self.folder / f"{name}.out").open("wb") as out:
-            return subprocess.Popen(
+            driver = subprocess.Popen(
                 [sys.executable, str(DRIVE), str(self.store), json.dumps(told)],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -51,6 +69,8 @@ class Scene:
                 env=environment,
                 start_new_session=True,
             )
+        self._drivers.append(driver)
+        return driver
 
     def run(self, name: str, **options: Any) -> dict[str, Any]:
         driver = self.start(name, **options)
@@ -88,6 +108,11 @@ class Scene:
                 note = json.loads(file.read_text())
                 found[f"{note['cell']}:{note['seed']}"] = note["pid"]
         return found
+
+    def ray(self, words: str) -> list[int]:
+        """The processes of Ray and of trials, with `words` in their command, of this scene."""
+        known = {*self.processes(words)}
+        return [pid for pid in known if "drive.py" not in _text(Path(f"/proc/{pid}/cmdline"))]
 
     def processes(self, words: str = "") -> list[int]:
         """All living processes of this scene's drivers, those with `words` in their command.

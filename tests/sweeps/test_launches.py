@@ -145,7 +145,7 @@ def test_a_trial_whose_worker_died_is_no_failure_and_leaves_no_record(seen: dict
 
     assert died == {("3", 0), ("3", 1)}
     assert {one["why"] for one in seen["first"]["died"]} == {
-        "its process ended without a word (killed, or out of memory)"
+        "the worker process died without reporting a result (killed, or out of memory)"
     }
     assert seen["first"]["left"] == []
 

@@ -1,5 +1,7 @@
 """Trials without any training: they count their steps in a file, and misbehave when told to."""
 
+import ctypes
+import math
 import os
 import sys
 import time
@@ -27,6 +29,8 @@ def toy_trial(context: TrialContext) -> Outcome:
             context.progress(step + 1, config["steps"])
             if config.get("kill_at") == step:
                 os.kill(os.getpid(), 9)
+            if config.get("crash_at") == step:
+                _crash_in_native_code(config["crash"])
             while config.get("hold") and step == 1 and not _open(payload, context):
                 time.sleep(0.05)
             time.sleep(payload.get("pause", 0.0))
@@ -42,6 +46,36 @@ def toy_trial(context: TrialContext) -> Outcome:
             "data": {"name": "toy", "fingerprint": "0123abcd"},
         },
     )
+
+
+def walk(context: TrialContext) -> Outcome:
+    """Chaotic steps of `payload.pause` seconds, each saved: one lost or repeated changes all bits."""
+    config, payload = context.config, context.payload
+    encoder = context.artifact("encoder")
+    if encoder is None:
+        checkpoint = context.checkpoint("encoder")
+        saved = (checkpoint.load() or b"0 0").decode().split()
+        place, at = int(saved[0]), float.fromhex(saved[1]) or 0.1 + config["x"] / 7
+        for step in range(place, config["steps"]):
+            if context.should_stop():
+                return Outcome({})
+            _count(payload, context, step)
+            at = 3.99 * at * (1.0 - at) + 1e-3 * math.sin(context.seed)
+            context.progress(step + 1, config["steps"])
+            checkpoint.save(f"{step + 1} {at.hex()}".encode())
+            time.sleep(payload.get("pause", 0.0))
+        context.keep("encoder", lambda folder: (folder / "weights").write_text(at.hex()))
+        encoder = context.artifact("encoder")
+    assert encoder is not None
+    return Outcome({"top1": float.fromhex((encoder / "weights").read_text())})
+
+
+def _crash_in_native_code(how: str) -> None:
+    if how == "SIGSEGV":
+        ctypes.string_at(0)
+    if how == "SIGABRT":
+        os.abort()
+    os.kill(os.getpid(), {"SIGILL": 4, "SIGBUS": 7, "SIGFPE": 8}[how])
 
 
 def _open(payload: dict, context: TrialContext) -> bool:

@@ -1,0 +1,34 @@
+"""Which signals end a launch."""
+
+import os
+import signal
+from collections.abc import Generator
+
+import pytest
+
+from sweeps.interrupts import interruptible
+
+
+@pytest.fixture
+def hang_up() -> Generator[None]:
+    before = signal.getsignal(signal.SIGHUP)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("one", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_each_of_them_interrupts(one: signal.Signals) -> None:
+    before = signal.getsignal(one)
+
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        os.kill(os.getpid(), one)
+
+    assert signal.getsignal(one) is before
+
+
+@pytest.mark.usefixtures("hang_up")
+def test_a_hang_up_that_is_ignored_stays_ignored_as_nohup_asks() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    with interruptible():
+        os.kill(os.getpid(), signal.SIGHUP)

@@ -1,0 +1,67 @@
+"""What a launch's own Ray takes from the caller's environment."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from sweeps import RunSettings
+from sweeps.ray_environment import ray_environment, unused_variables
+from sweeps.ray_refusals import why_ray_refused
+
+
+@pytest.fixture(autouse=True)
+def _no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith(("RAY_", "TUNE_")):
+            monkeypatch.delenv(name)
+
+
+def test_without_variables_for_ray_there_is_no_message() -> None:
+    assert unused_variables() is None
+
+
+def test_one_message_names_each_variable_that_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "ray://head:10001")
+    monkeypatch.setenv("RAY_NAMESPACE", "lab")
+
+    message = unused_variables()
+
+    assert message is not None
+    assert message.startswith("RAY_ADDRESS, RAY_NAMESPACE are set and not used: ")
+    assert "\n" not in message
+    assert "head:10001" not in message
+
+
+def test_the_users_variables_for_ray_are_not_passed_on_and_all_others_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("RAY_ADDRESS", "RAY_AUTH_TOKEN", "RAY_JOB_ID", "TUNE_RESULT_DIR", "CUDA_HOME"):
+        monkeypatch.setenv(name, "the user's")
+
+    passed = ray_environment(Path("/tmp/swp-x"), RunSettings(threads=3))
+
+    assert [name for name, text in passed.items() if text == "the user's"] == ["CUDA_HOME"]
+    assert (passed["RAY_AUTH_MODE"], len(passed["RAY_AUTH_TOKEN"])) == ("token", 64)
+    assert passed["OMP_NUM_THREADS"] == "3"
+
+
+@pytest.mark.parametrize(
+    ("said", "fix"),
+    [
+        ("OSError: [Errno 28] No space left on device: '/dev/shm/x'", "make room"),
+        ("RuntimeError: x\n  OSError: [Errno 12] Cannot allocate memory", "fewer trials"),
+        ("OSError: [Errno 24] Too many open files", "ulimit -n"),
+        ("RuntimeError: can't start new thread", "ulimit -u"),
+        ("ValueError: Failed to bind to 127.0.0.1:6379: Address already in use", "close what"),
+        ("RuntimeError: something that nobody knows\nand more of it", "see why in"),
+        ("", "see why in"),
+    ],
+)
+def test_a_refusal_is_one_message_with_reason_fix_and_log(said: str, fix: str) -> None:
+    message = why_ray_refused(said, Path("runs/running/ray.log"))
+
+    assert message.startswith("Ray cannot start")
+    assert "\n" not in message
+    assert fix in message
+    assert "runs/running/ray.log" in message
