@@ -21,7 +21,7 @@ def show_board(told: Evidence, out: "Console") -> None:
     shown = board(told)
     out.print()
     out.print(f"{told.title}: {told.question}", style="bold")
-    out.print(f"{told.study}@{told.scale}, {told.data_name}; {shown.summary}")
+    out.print(f"{told.label}, {told.data_name}; {shown.summary}")
     out.print()
     out.print(_means(told))
     out.print()

@@ -49,7 +49,7 @@ def evidence(composed: Composed, store: Store) -> Evidence:
     known = store.known()
     asked = planned(composed, known)
     cells, trials = _with_recorded(composed, known, asked)
-    other_controls = _other_controls(composed, known, trials, cells)
+    other_controls = _other_controls(composed, known, trials, cells, asked.label)
     keys = [trial.key for trial in (*trials, *other_controls)]
     records = tuple(store.records(keys))
     published = composed.written.published
@@ -61,6 +61,7 @@ def evidence(composed: Composed, store: Store) -> Evidence:
         question=study.question,
         source=study.source,
         scale=composed.scale,
+        variation=composed.variation,
         built_data=_built(trials),
         data_name=data_name(first["data"]),
         data_facts=_data_facts(records),
@@ -120,11 +121,7 @@ def data_name(data: dict[str, Any]) -> str:
 
 def _with_recorded(composed: Composed, known: Known, asked: Plan) -> tuple[list[Cell], list[Trial]]:
     """What was asked for, and beside it every trial of this study and scale that is on record."""
-    mine = [
-        summary
-        for summary in known.summaries
-        if (summary.study, summary.scale) == (composed.study.name, composed.scale)
-    ]
+    mine = [summary for summary in known.summaries if summary.label == asked.label]
     seeds = tuple(sorted({*composed.seeds, *(summary.seed for summary in mine)}))
     keys = {summary.key for summary in known.summaries}
     everything = plan(composed.sweep(everything=True, seeds=seeds), composed.resolve, known)
@@ -151,7 +148,11 @@ def _scale_arms(composed: Composed) -> tuple[str, ...]:
 
 
 def _other_controls(
-    composed: Composed, known: Known, trials: Iterable[Trial], cells: Iterable[Cell]
+    composed: Composed,
+    known: Known,
+    trials: Iterable[Trial],
+    cells: Iterable[Cell],
+    label: str,
 ) -> tuple[PlannedTrial, ...]:
     """Controls of these very encoders that were run beside other cells or seeds: they count too."""
     here = {trial.key: trial for trial in trials}
@@ -159,7 +160,7 @@ def _other_controls(
     floors = {cell.name: cell.floor for cell in cells}
     found: dict[str, PlannedTrial] = {}
     for one in known.summaries:
-        mine = (one.study, one.scale, one.role) == (composed.study.name, composed.scale, "control")
+        mine = (one.label, one.role) == (label, "control")
         if not mine or one.key in here or one.cell not in floors or not one.stages:
             continue
         arm = encoders.get(_controlled(composed, one))

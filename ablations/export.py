@@ -59,9 +59,8 @@ def export_encoder(path: Path, prefix: str, to: Path | None) -> None:
     out = console()
     top1, of = record.values.get("top1"), _read_out(config)
     shown = "no top-1" if top1 is None else f"top-1 {of}{top1:.1f} %, one trial, no interval"
-    scale = "" if record.scale is None else f"@{record.scale}"
     for line in (
-        f"encoder: {target} ({record.study}{scale}, {record.cell}, seed {record.seed}; {shown})",
+        f"encoder: {target} ({record.label}, {record.cell}, seed {record.seed}; {shown})",
         f"about it: {about}",
         f"images: {_IMAGES}, {config.data.size} px a side",
         *([] if _torchvision(config.encoder) else [f"torchvision: {_NONE}; simclr_core does:"]),
@@ -196,6 +195,7 @@ def _about(
         "attempt": record.attempt,
         "study": record.study,
         "scale": record.scale,
+        "variation": record.variation,
         "cell": record.cell,
         "role": record.role,
         "levels": record.levels,

@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from statistics import fmean
 from typing import Any, Literal, NamedTuple
 
@@ -78,12 +79,15 @@ def planned(composed: Composed, known: Known) -> Plan:
     """
     request = composed.request
     try:
-        return plan(
+        found = plan(
             composed.sweep(),
             composed.resolve,
             known,
             failed=request.failed,
             again=request.again,
+        )
+        return found.model_copy(
+            update={"command": f"ablate run {replace(request, recompute=False).words()}"}
         )
     except PlanError as error:
         option = "--only: " if request.only else ""
@@ -113,8 +117,7 @@ def cost(the_plan: Plan, known: Known, *, keep: Literal["none", "last"] = "last"
 def _seconds(the_plan: Plan, summaries: Iterable[Summary]) -> tuple[float | None, int]:
     by_cell: dict[str, list[float]] = defaultdict(list)
     for summary in summaries:
-        same = (summary.study, summary.scale) == (the_plan.study, the_plan.scale)
-        if same and summary.state == "finished" and not summary.reused:
+        if summary.label == the_plan.label and summary.state == "finished" and not summary.reused:
             by_cell[summary.cell].append(summary.seconds)
     arms = {trial.cell for trial in the_plan.trials if trial.role == "arm"}
     of_arms = [one for cell in arms for one in by_cell.get(cell, ())]

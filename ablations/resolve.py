@@ -5,6 +5,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import TypeAdapter
+
 from ablations.beside import axes_beside, beside
 from ablations.catalogue import Written
 from ablations.chain import ENCODER, READ_OUT, chain
@@ -16,9 +18,10 @@ from ablations.study import (
     SCALES,
     ScaleName,
 )
+from ablations.variation import variation_of
 from ablations.yaml_file import read_yaml
 from simclr_core.config import Config
-from simclr_core.data import data_at, fingerprint
+from simclr_core.data import AnyData, data_at, fingerprint
 from simclr_core.errors import DataError, DataMissing
 from simclr_core.execution import resolve_device
 from simclr_core.losses import Labelled
@@ -44,6 +47,7 @@ class Composed:
         self.scale: ScaleName = request.scale
         self.axes = axes_of(study, self.scale, with_data=request.data is not None)
         self.given = settings_of(study, self.scale, request.data)
+        self._written = tuple(self.given)
         self.asked = beside(request.set, Path())
         for one in self.asked:
             self.given += written({one.field: one.value}, lambda _, place=one.place: place)
@@ -61,6 +65,23 @@ class Composed:
             ConfigurationError: this machine does not have the one asked for.
         """
         return resolve_device(self.request.device)
+
+    @cached_property
+    def variation(self) -> str:
+        """What all cells have otherwise than the study as it is written; see `variation_of`."""
+        before = applied(default_settings(), self._written)
+        data = None
+        if self.request.data is not None:
+            data = (self.request.data, self._images())
+        return variation_of(before, self.asked, data)
+
+    def _images(self) -> str:
+        """What identifies the images of `--data`: their content, or else where they are."""
+        try:
+            data = TypeAdapter[AnyData](AnyData).validate_python(self.base["data"])
+            return self._fingerprint_of(data)
+        except (ValueError, DataError):
+            return str(self.request.data)  # each cell is to say what is wrong with them
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -88,6 +109,7 @@ class Composed:
         sweep = Sweep(
             study=self.study.name,
             scale=self.scale,
+            variation=self.variation,
             base=self.base,
             axes=self.axes,
             design=self.study.design,
@@ -145,10 +167,13 @@ class Composed:
             DataMissing: they are named but not at hand.
             DataError: they are there and cannot be used.
         """
-        name = config.data.model_dump_json()
+        return self._fingerprint_of(config.data)
+
+    def _fingerprint_of(self, data: AnyData) -> str:
+        name = data.model_dump_json()
         if name not in self._fingerprints:
             try:
-                self._fingerprints[name] = fingerprint(config.data, self.cache)
+                self._fingerprints[name] = fingerprint(data, self.cache)
             except DataMissing as error:
                 self._fingerprints[name] = error
         found = self._fingerprints[name]

@@ -12,6 +12,7 @@ from ablations.errors import UsageError
 from ablations.evidence import evidence
 from ablations.own_files import own_texts
 from ablations.planning import compose, planned
+from ablations.recorded import nothing_recorded
 from ablations.reporting import Reports, write_each
 from ablations.request import Request
 from ablations.resolve import Composed
@@ -62,7 +63,7 @@ def run_study(request: Request, *, keep: Keep, tracking: str | None) -> int:
             show_board(told, out)
             track.settle(told)
             code = _failures(execution, told, store, _again(request, keep, tracking))
-            written = _report(told, store, plan.label, request)
+            written = _report(told, store, request)
             trouble = track.finish(written.files)
     except KeyboardInterrupt:
         _say(f"stopped; finished trials are kept; go on with: {_again(request, keep, tracking)}")
@@ -90,14 +91,13 @@ def report_study(request: Request) -> int:
             f"--store: there is no store at {request.store}; `ablate run {request.study}` makes one"
         )
     told = evidence(composed, store)
-    if not told.records:
-        raise UsageError(
-            f"the store {request.store} has no record of these trials; "
-            f"`ablate run {request.words()}` makes them"
-        )
+    arms = {trial.key for trial in told.planned if trial.cell in _arms(told)}
+    if not any(record.key in arms for record in told.records):
+        run = f"ablate run {_without_recompute(request)}"
+        raise nothing_recorded(store, told.label, told.study, run)
     out = console()
     show_board(told, out)
-    written = _report(told, store, f"{told.study}@{told.scale}", request)
+    written = _report(told, store, request)
     return _show_written(out, written)
 
 
@@ -190,9 +190,17 @@ def _settings(
     )
 
 
-def _report(told: Evidence, store: Store, label: str, request: Request) -> Reports:
-    again = f"ablate report {replace(request, recompute=False).words()}"
-    return write_each(told, store.study(label), again)
+def _report(told: Evidence, store: Store, request: Request) -> Reports:
+    again = f"ablate report {_without_recompute(request)}"
+    return write_each(told, store.study(told.label), again)
+
+
+def _arms(told: Evidence) -> set[str]:
+    return {cell.name for cell in told.cells if cell.role == "arm"}
+
+
+def _without_recompute(request: Request) -> str:
+    return replace(request, recompute=False).words()
 
 
 def _show_written(out: Any, written: Reports) -> int:

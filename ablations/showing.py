@@ -213,6 +213,7 @@ def _planned(the_plan: "Plan", price: "Cost", files: "list[Executed]") -> dict[s
     return {
         "study": the_plan.study,
         "scale": the_plan.scale,
+        "variation": the_plan.variation,
         "seconds": price.seconds,
         "encoders": price.encoders,
         "disk": price.disk,

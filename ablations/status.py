@@ -9,6 +9,7 @@ from ablations.progress import as_json, line, table
 from ablations.showing import console, print_json
 from ablations.study import ScaleName
 from ablations.timing import slots_at
+from sweeps.labels import place_of
 from sweeps.launches import load_plan, studies
 from sweeps.nearest import did_you_mean
 from sweeps.progress import progress
@@ -46,17 +47,18 @@ def show_status(
 
 
 def _labels(store: Store, study: str | None, scale: ScaleName | None) -> list[str]:
-    known = studies(store)
+    known = {label: place_of(label) for label in studies(store)}
+    if study in known:
+        return [study]
     name = None if study is None else Path(study).stem
     chosen = [
         label
-        for label in known
-        if (name is None or label.partition("@")[0] == name)
-        and (scale is None or label.partition("@")[2] == scale)
+        for label, (of, at) in known.items()
+        if (name is None or of == name) and (scale is None or at == scale)
     ]
     if not chosen and (name is not None or scale is not None):
         asked = str(name) if scale is None else f"{name or ''}@{scale}"
-        names = [label.partition("@")[0] for label in known] if scale is None else known
+        names = [of if scale is None else f"{of}@{at}" for of, at in known.values()]
         raise UsageError(
             f"the store {store.path} has no run of {asked!r}"
             f"{did_you_mean(asked, [*dict.fromkeys(names)])}"
@@ -73,7 +75,8 @@ def _print(store: Store, labels: list[str], *, json: bool) -> None:
         plan = load_plan(store, label)
         if plan is not None:
             state = as_json(progress(store, plan, slots=slots_at(store.machine)))
-            found.append({"study": plan.study, "scale": plan.scale, **state})
+            about = {"study": plan.study, "scale": plan.scale, "variation": plan.variation}
+            found.append({**about, **state})
     print_json({"store": str(store.path), "studies": found})
 
 

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from reports.claims import AnyClaim
 from reports.figures import AnyFigure
 from reports.looks import MAX_PRIMARY, Looks
+from sweeps.labels import label_of
 from sweeps.record import TrialRecord
 from sweeps.values import Frozen
 
@@ -102,6 +103,9 @@ class Evidence(Frozen):
     scale: str
     """smoke, laptop, gpu, paper or the study's own name for one."""
 
+    variation: str = ""
+    """What all cells have otherwise than the study says, in one word; empty for the study itself."""
+
     built_data: bool
     """Whether the images are synthetic: then nothing reproduces the paper."""
 
@@ -147,6 +151,11 @@ class Evidence(Frozen):
 
     command: str = ""
     """What a user types to complete the study and write this report again."""
+
+    @property
+    def label(self) -> str:
+        """As the folder of its reports is called."""
+        return label_of(self.study, self.scale, self.variation)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -26,9 +26,10 @@ def document(evidence: Evidence) -> Document:
     """The whole report, the same for the same evidence."""
     findings = findings_of(evidence)
     where = "synthetic data, " if evidence.built_data else ""
+    other = f"variation {evidence.variation}, " if evidence.variation else ""
     return Document(
         title=evidence.title,
-        subtitle=f"Study {evidence.study}, {evidence.scale} scale, {where}{evidence.data_name}; "
+        subtitle=f"Study {evidence.study}, {evidence.scale} scale, {other}{where}{evidence.data_name}; "
         f"{evidence.source}",
         question=evidence.question,
         sections=tuple(

@@ -72,6 +72,7 @@ def run_here(trial: Trial, plan: Plan, store: Store, function: str, settings: Ru
         job = Job(
             study=plan.study,
             scale=plan.scale,
+            variation=plan.variation,
             launch=launch,
             function=function,
             settings=settings,

@@ -58,6 +58,7 @@ class Launch:
             Job(
                 study=plan.study,
                 scale=plan.scale,
+                variation=plan.variation,
                 launch=self.name,
                 function=function,
                 settings=settings,

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from sweeps.files import in_words, read_json, write_whole
+from sweeps.labels import label_of
 from sweeps.plan import Plan, Trial
 from sweeps.record import Stage
 from sweeps.store import Store
@@ -56,6 +57,8 @@ def load_plan(store: Store, label: str) -> Plan | None:
         return Plan.model_construct(
             study=about["study"],
             scale=about["scale"],
+            variation=about.get("variation", ""),
+            command=about.get("command", ""),
             cells=tuple(Cell.model_construct(**cell) for cell in about["cells"]),
             trials=tuple(_trial(trial) for trial in about["trials"]),
         )
@@ -69,7 +72,7 @@ def _trial(about: dict[str, Any]) -> Trial:
 
 
 def studies(store: Store) -> list[str]:
-    """The labels (`study@scale`) of all studies that were launched on a store."""
+    """The labels of all studies that were launched on a store, each variation by itself."""
     try:
         folders = sorted((store.path / "studies").iterdir())
     except OSError:
@@ -78,6 +81,5 @@ def studies(store: Store) -> list[str]:
     for folder in folders:
         about = read_json(folder / "plan.json")
         if isinstance(about, dict) and "study" in about:
-            scale = about.get("scale")
-            labels.append(about["study"] if scale is None else f"{about['study']}@{scale}")
+            labels.append(label_of(about["study"], about.get("scale"), about.get("variation", "")))
     return labels

@@ -244,7 +244,7 @@ def _counted(summaries: Iterable[Summary], brief: Mapping[str, Any]) -> dict[str
     planned = {key for key, _ in brief["trials"]}
     counted: dict[str, Summary] = {}
     for one in summaries:
-        if one.key not in planned and (one.study, one.scale) != (brief["study"], brief["scale"]):
+        if one.key not in planned and one.label != brief["label"]:
             continue
         before = counted.get(one.key)
         if before is None or (one.state == "finished", one.attempt) > (

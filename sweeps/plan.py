@@ -11,6 +11,7 @@ from typing import Any
 
 from sweeps.errors import PlanError
 from sweeps.keys import chain_keys, key_of
+from sweeps.labels import label_of
 from sweeps.nearest import did_you_mean
 from sweeps.record import Stage, Summary
 from sweeps.sweep import Cell, Companion, Role, Sweep, apply, flatten, select
@@ -85,11 +86,15 @@ class Plan(Frozen):
     scale: str | None
     cells: tuple[Cell, ...]
     trials: tuple[Trial, ...]
+    variation: str = ""
+
+    command: str = ""
+    """What a user types to run it, for people; the caller's."""
 
     @property
     def label(self) -> str:
-        """Study and scale in one word, as folders and runs are called."""
-        return self.study if self.scale is None else f"{self.study}@{self.scale}"
+        """As folders and runs are called; see `label_of`."""
+        return label_of(self.study, self.scale, self.variation)
 
     @property
     def todo(self) -> tuple[Trial, ...]:
@@ -123,6 +128,7 @@ def plan(
     return Plan.model_construct(
         study=sweep.study,
         scale=sweep.scale,
+        variation=sweep.variation,
         cells=tuple(cell for cell, _ in cells),
         trials=tuple(trials),
     )
@@ -261,7 +267,7 @@ class _Outlook:
             earlier = self.by_key.get(summary.key)
             if earlier is None or _rank(summary) > _rank(earlier):
                 self.by_key[summary.key] = summary
-            if (summary.study, summary.scale) == (sweep.study, sweep.scale):
+            if summary.label == sweep.label:
                 place = (summary.cell, summary.seed)
                 latest = self.by_place.get(place)
                 if latest is None or summary.started > latest.started:

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from sweeps.labels import label_of
 from sweeps.values import Frozen
 
 FORMAT = 1
@@ -59,6 +60,14 @@ class Summary(Frozen):
 
     reused: tuple[str, ...] = ()
     """The stages whose artifacts it took from the store instead of making them."""
+
+    variation: str = ""
+    """Of the study that ran it. Which studies it counts for, its key decides."""
+
+    @property
+    def label(self) -> str:
+        """Of the study that ran it; see `label_of`."""
+        return label_of(self.study, self.scale, self.variation)
 
 
 class TrialRecord(Summary):

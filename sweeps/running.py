@@ -56,6 +56,7 @@ class Job(Frozen):
 
     study: str
     scale: str | None
+    variation: str = ""
     launch: str
     function: str
     settings: RunSettings
@@ -166,6 +167,7 @@ def _record(
         key=trial.key,
         study=job.study,
         scale=job.scale,
+        variation=job.variation,
         cell=trial.cell,
         role=trial.role,
         levels=trial.levels,

@@ -5,7 +5,7 @@ trials/<key>/<attempt>/   record.json, log.txt and files/, written whole or not 
 <stage>s/<key>/           what a stage made, such as encoders/<key>/
 checkpoints/<stage>-<key> where a trial that was broken off goes on; see `sweeps.checkpoints`
 running/                  heartbeats and logs of trials that run now
-studies/<study>@<scale>/  launches and the last plan
+studies/<study>@<scale>/  launches and the last plan; of a variation with `+<what differs>` behind it
 set-aside/                what could not be read, kept for a person to look at
 index.jsonl               a copy of the records' summaries, for speed; may be deleted
 lock                      held by the one process that runs trials

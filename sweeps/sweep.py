@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from sweeps.axes import AnyAxis
 from sweeps.errors import PlanError
+from sweeps.labels import label_of
 from sweeps.nearest import did_you_mean
 from sweeps.values import Frozen
 
@@ -73,6 +74,9 @@ class Sweep(Frozen):
     scale: str | None = None
     """The size at which the study runs; another scale is another history."""
 
+    variation: str = ""
+    """What all its cells have otherwise than the study says; another variation is another history."""
+
     base: dict[str, Any]
     """What all cells share, nested or as dotted fields."""
 
@@ -118,8 +122,8 @@ class Sweep(Frozen):
 
     @property
     def label(self) -> str:
-        """Study and scale in one word, as folders and runs are called: `quickstart@laptop`."""
-        return self.study if self.scale is None else f"{self.study}@{self.scale}"
+        """As folders and runs are called; see `label_of`."""
+        return label_of(self.study, self.scale, self.variation)
 
     def arms(self) -> tuple[Cell, ...]:
         """All cells that the axes span, in order, the first axis slowest; `only` is not applied."""

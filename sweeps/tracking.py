@@ -113,8 +113,6 @@ def open_tracking(
     about = {
         "store": str(store.path),
         "uri": place,
-        "study": plan.study,
-        "scale": plan.scale,
         "label": plan.label,
         "metric": metric,
         "interval": interval,
