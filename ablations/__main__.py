@@ -36,8 +36,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         sentences = _sentences(error)
         if sentences is None:
             raise
+        from ablations.terminal import say
+
         for sentence in sentences:
-            print(f"ablate: {sentence}", file=sys.stderr)  # noqa: T201 -- stderr, without markup
+            say(sentence)
         return WRONG
     return code if isinstance(code, int) else DONE
 

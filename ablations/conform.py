@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ablations.errors import UsageError
-from ablations.showing import console, plain_table, print_json
+from ablations.showing import plain_table, print_json
+from ablations.terminal import console, say
 from simclr_core.conform import examine_loss, examine_views
 from simclr_core.laws import Finding
 
@@ -27,10 +28,7 @@ def conform(file: Path, *, as_json: bool) -> int:
     Raises:
         UsageError: no such file, no Python, an error while it is executed, nothing to examine.
     """
-    print(  # noqa: T201 -- stderr, without markup
-        f"ablate: {file} is Python and is executed by this command",
-        file=sys.stderr,
-    )
+    say(f"{file} is Python and is executed by this command")
     with _executed(file) as names:
         found = _examined(file, names)
     broken = sum(one.verdict == "fails" for findings in found.values() for one in findings)

@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 from ablations import timing
-from ablations.showing import console, print_json, size
+from ablations.showing import print_json, size
+from ablations.terminal import console
 
 LEAST_FREE = 2_000_000_000
 """Bytes of disk below which a study may not end well."""

@@ -14,7 +14,7 @@ import torch
 
 from ablations.chain import ENCODER
 from ablations.errors import UsageError
-from ablations.showing import console
+from ablations.terminal import console
 from ablations.trial import UNREADABLE, WEIGHTS
 from simclr_core.config import Config
 from simclr_core.encoders import AnyEncoder, ResNet

@@ -1,7 +1,6 @@
 """What `run`, `report` and `trial` do: plan, execute, track, judge, write, show."""
 
 import shlex
-import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,8 @@ from ablations.recorded import nothing_recorded
 from ablations.reporting import Reports, write_each
 from ablations.request import Request
 from ablations.resolve import Composed
-from ablations.showing import DATA_MISSING, console
+from ablations.showing import DATA_MISSING
+from ablations.terminal import console, say
 from reports.evidence import Evidence
 from sweeps.nearest import did_you_mean
 from sweeps.plan import Plan, Trial
@@ -66,13 +66,13 @@ def run_study(request: Request, *, keep: Keep, tracking: str | None) -> int:
             written = _report(told, store, request)
             trouble = track.finish(written.files)
     except KeyboardInterrupt:
-        _say(f"stopped; finished trials are kept; go on with: {_again(request, keep, tracking)}")
+        say(f"stopped; finished trials are kept; go on with: {_again(request, keep, tracking)}")
         return STOPPED
     finally:
         for sentence in store.sentences:
-            _say(sentence)
+            say(sentence)
     if trouble is not None:
-        _say(trouble)
+        say(trouble)
     return max(code, _show_written(out, written))
 
 
@@ -120,7 +120,7 @@ def run_one(request: Request, key: str, *, keep: Keep) -> int:
     ran = run_here(trial, plan, store, FUNCTION, settings)
     record = store.record(ran.key, ran.attempt)
     if record is None or ran.state != "finished":
-        _say(f"{trial.cell}, seed {trial.seed} failed: {ran.error}")
+        say(f"{trial.cell}, seed {trial.seed} failed: {ran.error}")
         return FAILED
     for name, value in record.values.items():
         out.print(f"{name}: {'unknown' if value is None else f'{value:.2f}'}")
@@ -149,7 +149,7 @@ def _execute(
     )
     unused = unused_variables()
     if unused is not None:
-        _say(unused)
+        say(unused)
     with Live(out, composed.study.metric, composed.metric_name, composed.study.unit) as live:
         return execute(
             plan,
@@ -206,7 +206,7 @@ def _without_recompute(request: Request) -> str:
 def _show_written(out: Any, written: Reports) -> int:
     """Which reports there are and which are missing; gives the exit code."""
     for sentence in written.missing:
-        _say(sentence)
+        say(sentence)
     for path in written.files:
         # Unwrapped: a path that is broken in two cannot be clicked or copied.
         out.print(f"report: {path}", soft_wrap=True)
@@ -221,21 +221,21 @@ def _failures(execution: "Execution | None", told: Evidence, store: Store, again
     finished = {record.key for record in told.records if record.state == "finished"}
     failed = [record for record in failed if record.key not in finished]
     for record in failed:
-        _say(
+        say(
             f"failed: {record.cell}, seed {record.seed}: {record.error}; log "
             f"{store.path / record.log}; again with --failed"
         )
     died = execution.died if execution is not None else ()
     for ended in died:
-        _say(f"{ended.cell}, seed {ended.seed}: {ended.why}; log {ended.log}; run again to go on")
+        say(f"{ended.cell}, seed {ended.seed}: {ended.why}; log {ended.log}; run again to go on")
     if execution is not None and execution.stopped is not None:
-        _say(execution.stopped)
+        say(execution.stopped)
     left = [names[key] for key in execution.left if key in names] if execution is not None else []
     if left:
         shown = ", ".join(f"{trial.cell} seed {trial.seed}" for trial in left[:MOST_NAMED])
         more = f" and {len(left) - MOST_NAMED} more" if len(left) > MOST_NAMED else ""
         were = "trials were" if len(left) > 1 else "trial was"
-        _say(f"{len(left)} {were} not run: {shown}{more}; continue with: {again}")
+        say(f"{len(left)} {were} not run: {shown}{more}; continue with: {again}")
     return FAILED if failed or died or left else DONE
 
 
@@ -274,7 +274,3 @@ def _chosen(label: str, known: Iterable[Trial], key: str) -> Trial:
         )
     shown = ", ".join(found[:5])
     raise UsageError(f"{key!r} begins {len(found)} keys ({shown}, ...); write more of it")
-
-
-def _say(sentence: str) -> None:
-    print(f"ablate: {sentence}", file=sys.stderr)  # noqa: T201 -- stderr, without markup

@@ -1,20 +1,17 @@
 """What `list`, `show` and `plan` print."""
 
 import json
-import os
 import sys
 from collections import Counter, defaultdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ablations.catalogue import cell_names, path_of, read_study, shipped
 from ablations.request import Request
 from ablations.study import SCALES, Study
+from ablations.terminal import console, say
 from ablations.yaml_file import read_yaml
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from ablations.compute import Compute
     from ablations.own_files import Executed
     from ablations.planning import Cost
@@ -22,19 +19,6 @@ if TYPE_CHECKING:
 
 DATA_MISSING = "data missing"
 """How a plan begins the reason of a trial whose images are not at hand."""
-
-
-def console() -> "Console":
-    """Standard output, without markup: names of cells may hold brackets."""
-    from rich.console import Console
-
-    class Quiet(Console):
-        def on_broken_pipe(self) -> None:
-            """The reader (such as `head`) has seen enough: work goes on, and nothing more is shown."""
-            self.quiet = True
-            sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 -- to the end
-
-    return Quiet(markup=False, highlight=False, emoji=False)
 
 
 def print_json(value: Any) -> None:
@@ -76,8 +60,8 @@ def show_plan(request: Request, *, keep: Literal["none", "last"], as_json: bool)
     the_plan = planned(composed, known)
     price = cost(the_plan, known, keep=keep)
     files = executed(the_plan, known.artifacts)
-    for sentence in store.sentences:
-        print(f"ablate: {sentence}", file=sys.stderr)  # noqa: T201 -- stderr, without markup
+    for sentence in (*store.sentences, *_without_glyph(composed.study, request)):
+        say(sentence)
     if as_json:
         print_json(_planned(the_plan, price, files))
         return
@@ -88,6 +72,22 @@ def show_plan(request: Request, *, keep: Literal["none", "last"], as_json: bool)
         out.print(line, soft_wrap=True)  # a command that breaks in two runs something else
     for file in files:
         out.print(f"a run executes {file}", soft_wrap=True)
+
+
+def _without_glyph(study: Study, request: Request) -> list[str]:
+    """What the PDF of this study cannot show; its HTML page can."""
+    words = [study.title, study.question, study.source, str(request.store), request.study]
+    words += [text for claim in study.claims for text in (claim.name, claim.statement)]
+    words += cell_names(study, request.scale)
+    if "".join(words).isascii():
+        return []
+    from reports.pdf import without_glyph
+
+    lacking = without_glyph(" ".join(words))
+    if not lacking:
+        return []
+    shown = " ".join(lacking[:10]) + (" ..." if len(lacking) > 10 else "")
+    return [f"the fonts of report.pdf lack {shown} and show □ there; report.html shows them"]
 
 
 def plan_table(the_plan: "Plan") -> Any:

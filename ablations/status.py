@@ -6,8 +6,9 @@ from typing import Any
 
 from ablations.errors import UsageError
 from ablations.progress import as_json, line, table
-from ablations.showing import console, print_json
+from ablations.showing import print_json
 from ablations.study import ScaleName
+from ablations.terminal import console
 from ablations.timing import slots_at
 from sweeps.labels import place_of
 from sweeps.launches import load_plan, studies

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from ablations.errors import UsageError
 from ablations.pages import GRACE
-from ablations.showing import console
+from ablations.terminal import console
 from sweeps.processes import python_path
 from sweeps.store import Store
 

@@ -8,7 +8,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from sweeps.plain_text import printable
 from sweeps.values import Frozen
+
+Shown = Annotated[str, AfterValidator(printable)]
+"""Text that a reader sees: names come from users' files and may hold control characters."""
 
 Tone = Literal["plain", "good", "bad", "open", "quiet"]
 """How a word is coloured; the word itself says the same."""
@@ -22,14 +26,14 @@ class Text(Frozen):
     """One paragraph."""
 
     kind: Literal["text"] = "text"
-    text: str
+    text: Shown
     tone: Tone = "plain"
 
 
 class Cell(Frozen):
     """One cell of a table."""
 
-    text: str
+    text: Shown
     order: Annotated[float | None, AfterValidator(_known)] = None
     """What sorting goes by; None: the text. Unknown numbers are None."""
     tone: Tone = "plain"
@@ -38,7 +42,7 @@ class Cell(Frozen):
 class Column(Frozen):
     """One column's head."""
 
-    name: str
+    name: Shown
     form: Literal["words", "number", "code"] = "words"
 
 
@@ -46,7 +50,7 @@ class Table(Frozen):
     """Rows under heads; HTML lets a reader sort it."""
 
     kind: Literal["table"] = "table"
-    caption: str
+    caption: Shown
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
 
@@ -61,23 +65,23 @@ class Drawing(Frozen):
 
     kind: Literal["drawing"] = "drawing"
     ident: str
-    title: str
-    caption: str
-    alt: str
+    title: Shown
+    caption: Shown
+    alt: Shown
     svg: str
 
 
 class VerdictCard(Frozen):
     """One claim on the board."""
 
-    claim: str
-    statement: str
-    words: str
+    claim: Shown
+    statement: Shown
+    words: Shown
     tone: Tone
-    facts: tuple[tuple[str, str], ...]
+    facts: tuple[tuple[Shown, Shown], ...]
     """Name and value, such as "estimate" and "+49.4 %"."""
-    note: str
-    deviations: str
+    note: Shown
+    deviations: Shown
     """How these runs differ from the paper's, in one line."""
 
 
@@ -92,7 +96,7 @@ class Facts(Frozen):
     """Names with their values."""
 
     kind: Literal["facts"] = "facts"
-    facts: tuple[tuple[str, str], ...]
+    facts: tuple[tuple[Shown, Shown], ...]
 
 
 AnyBlock = Annotated[Text | Table | Drawing | BoardBlock | Facts, Field(discriminator="kind")]
@@ -102,14 +106,14 @@ class Section(Frozen):
     """One heading with what stands under it."""
 
     ident: str
-    title: str
+    title: Shown
     blocks: tuple[AnyBlock, ...]
 
 
 class Document(Frozen):
     """A whole report."""
 
-    title: str
-    subtitle: str
-    question: str
+    title: Shown
+    subtitle: Shown
+    question: Shown
     sections: tuple[Section, ...]

@@ -22,6 +22,12 @@ from reports.figures import AnyFigure, Bars, Heatmap, Lines
 from reports.theme import FAINT, FLOOR, INK, PALETTE, PAPER, wrapped
 from reports.values import ONE, number
 
+WHOLE = 100.0
+"""Per cent."""
+
+LABEL_HEIGHT = 0.055
+"""Of a label of one line, as a share of the axis."""
+
 GAP = 0.7
 """Between the bars of one place and those of the next, in widths of a bar."""
 
@@ -51,6 +57,17 @@ def draw(figure: AnyFigure, table: pd.DataFrame, axes: Axes, metric: str) -> Non
             _lines(figure, table, axes, metric)
         case _:
             assert_never(figure)
+    if not isinstance(figure, Heatmap) and metric.endswith("(%)"):
+        _end_at_a_hundred(axes)
+
+
+def _end_at_a_hundred(axes: Axes) -> None:
+    """The room above 100 % is for labels alone: neither the axis nor its ticks go there."""
+    low, high = axes.get_ylim()
+    if high > WHOLE:
+        axes.set_yticks([tick for tick in axes.get_yticks() if low <= tick <= WHOLE])
+        axes.spines["left"].set_bounds(low, WHOLE)
+        axes.set_ylim(low, high)
 
 
 def _bars(figure: Bars, table: pd.DataFrame, axes: Axes, metric: str) -> None:
@@ -170,7 +187,7 @@ def _lines(figure: Lines, table: pd.DataFrame, axes: Axes, metric: str) -> None:
         axes.plot(done["x"], done["mean"], "-", color=colour, linewidth=2)
         axes.plot(rows["x"], rows["value"], "o", color=colour, markersize=4, alpha=0.55)
         axes.vlines(done["x"], done["low"], done["high"], color=INK, linewidth=1.4, zorder=3)
-        for row in done.to_dict("records"):
+        for row in done.to_dict("records") if len(groups) == 1 else ():
             top = max([row["mean"], *rows[rows["cell"] == row["cell"]]["value"].dropna()])
             top = top if math.isnan(row["high"]) else max(top, row["high"])
             axes.annotate(
@@ -194,7 +211,7 @@ def _lines(figure: Lines, table: pd.DataFrame, axes: Axes, metric: str) -> None:
             markerfacecolor="none",
             markersize=5,
         )
-        for row in known.to_dict("records"):
+        for row in known.to_dict("records") if len(groups) == 1 else ():
             axes.annotate(
                 f"{row['published']:.1f}",
                 (row["x"], row["published"]),
@@ -211,8 +228,33 @@ def _lines(figure: Lines, table: pd.DataFrame, axes: Axes, metric: str) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.margins(x=0.08, y=0.14)
+    if len(groups) > 1:
+        _at_the_ends(axes, table.assign(x=table["place"].map(at)), groups)
     axes.set(xlabel=figure.axis, ylabel=metric)
     _legend(axes, table, groups, patches=False)
+
+
+def _at_the_ends(axes: Axes, table: pd.DataFrame, groups: Sequence[str]) -> None:
+    """Of several series, the mean of each last point, in the series' colour, none on another.
+
+    Numbers at every point would cover each other; the report's table has them all.
+    """
+    low, high = axes.get_ylim()
+    cells = table.dropna(subset=["mean"]).drop_duplicates("cell").sort_values("x")
+    above = -math.inf
+    for row in cells.groupby("group").tail(1).sort_values("mean").to_dict("records"):
+        above = max(row["mean"], above + LABEL_HEIGHT * (high - low))
+        axes.annotate(
+            f"{row['mean']:.1f}",
+            (row["x"], above),
+            (8, 0),
+            textcoords="offset points",
+            ha="left",
+            va="center",
+            fontsize=10,
+            fontweight="bold",
+            color=PALETTE[groups.index(row["group"]) % len(PALETTE)],
+        )
 
 
 def _legend(axes: Axes, table: pd.DataFrame, groups: Sequence[str], *, patches: bool) -> None:

@@ -22,6 +22,12 @@ from reports.theme import FAINT, FLOOR, INK, MAP, wrapped
 DARK, LIGHT = "#111111", "#ffffff"
 """Ink upon coloured squares: it does not turn with the page."""
 
+NOISE_SPAN = 10.0
+"""Standard deviations over seeds that the colour bar spans at least."""
+
+UNKNOWN_NOISE = 1.0
+"""In the metric's unit, where no cell has two seeds."""
+
 AVERAGE_AFTER = 0.2
 """Between the last column and that of averages, in widths of a square."""
 
@@ -48,7 +54,7 @@ def averages(table: pd.DataFrame) -> pd.DataFrame:
 def floor_of(table: pd.DataFrame) -> tuple[float, bool]:
     """The random encoder's mean over the arms drawn, and whether it lies on the colour bar."""
     floor = float(table["floor"].mean())
-    low, high = _limits(table["mean"].tolist())
+    low, high = limits(table)
     return floor, low <= floor <= high
 
 
@@ -63,7 +69,7 @@ def draw(figure: Heatmap, table: pd.DataFrame, axes: Axes, metric: str) -> None:
     cells = table.drop_duplicates(["row", "column"]).set_index(["row", "column"])
     means = cells.pivot_table(index="row", columns="column", values="mean", dropna=False)
     means = means.reindex(index=rows, columns=columns).astype(float)
-    low, high = _limits(means.to_numpy().ravel().tolist())
+    low, high = limits(table)
     sns.heatmap(
         means,
         ax=axes,
@@ -187,7 +193,25 @@ def _legible_on(place: float) -> str:
     return DARK if (luminance + 0.05) ** 2 > 1.05 * 0.0555 else LIGHT
 
 
-def _limits(means: Sequence[float]) -> tuple[float, float]:
-    known = [mean for mean in means if not math.isnan(mean)]
-    low, high = (min(known), max(known)) if known else (0.0, 1.0)
-    return (low, high) if high > low else (low - 0.5, high + 0.5)
+def noise(table: pd.DataFrame) -> float:
+    """The standard deviation over seeds, pooled over the cells; NaN where no cell has two seeds."""
+    each = table.dropna(subset=["value"]).groupby("cell")["value"]
+    degrees = float((each.count() - 1).sum())
+    squares = float((each.var(ddof=0) * each.count()).sum())
+    return math.sqrt(squares / degrees) if degrees else math.nan
+
+
+def limits(table: pd.DataFrame) -> tuple[float, float]:
+    """What the colour bar spans: the means, and never less than NOISE_SPAN of the noise.
+
+    Else colours would tell cells apart that no seed does. Where the noise is unknown, it takes
+    UNKNOWN_NOISE.
+    """
+    known = table["mean"].dropna()
+    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+    spread = noise(table)
+    least = NOISE_SPAN * (UNKNOWN_NOISE if math.isnan(spread) else spread)
+    if high - low >= least and high > low:
+        return low, high
+    middle, half = (low + high) / 2, max(least, 1e-6) / 2
+    return middle - half, middle + half

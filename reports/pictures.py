@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
 from reports import drawing, forest, heatmap
-from reports.figures import AnyFigure, Heatmap
+from reports.figures import AnyFigure, Bars, Heatmap, Lines
 from reports.theme import STYLE
 from reports.values import values
 from reports.verdicts import Verdict
@@ -110,7 +110,7 @@ def _caption(figure: AnyFigure, table: pd.DataFrame) -> str:
     own = (
         _heatmap_caption(figure, table)
         if isinstance(figure, Heatmap)
-        else "Our mean stands in bold, the paper's number small beside it; every dot is one seed."
+        else _series_caption(figure, table)
     )
     hatched = int(table.drop_duplicates("cell")["mean"].isna().sum())
     if not hatched:
@@ -123,6 +123,15 @@ def _caption(figure: AnyFigure, table: pd.DataFrame) -> str:
     return f"{own} {cells} hatched."
 
 
+def _series_caption(figure: Bars | Lines, table: pd.DataFrame) -> str:
+    if isinstance(figure, Lines) and len(set(table["group"])) > 1:
+        return (
+            "The number at the end of a line is our mean there; the table has all of them. "
+            "Every dot is one seed."
+        )
+    return "Our mean is in bold, the paper's number small next to it; every dot is one seed."
+
+
 def _heatmap_caption(figure: Heatmap, table: pd.DataFrame) -> str:
     texts = [
         (
@@ -133,6 +142,14 @@ def _heatmap_caption(figure: Heatmap, table: pd.DataFrame) -> str:
     if heatmap.has_averages(figure, table):
         texts.append(
             "The last column is the average over a row's squares, ours where all have a number."
+        )
+    low, high = heatmap.limits(table)
+    if high - low > float(table["mean"].max()) - float(table["mean"].min()):
+        spread = heatmap.noise(table)
+        told = "unknown" if math.isnan(spread) else f"{spread:.1f}"
+        texts.append(
+            f"The colour bar spans {heatmap.NOISE_SPAN:.0f} standard deviations over seeds "
+            f"({told}), more than the means do: the colours differ little because the cells do."
         )
     floor, drawn = heatmap.floor_of(table)
     if drawn:

@@ -1,0 +1,35 @@
+"""What reaches the terminal: no text of a study or a path can command it."""
+
+from pathlib import Path
+
+import pytest
+from commands import STUDY, called, written_study
+
+ESCAPE = "\x1b"
+
+
+def test_an_escape_in_a_study_or_a_path_is_shown_and_never_sent(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = STUDY.replace("question: Does colour help?", 'question: "\\e[2Jgone?"')
+    study = written_study(here, text)
+
+    plan = called(capsys, "plan", str(study))
+    wrong = called(capsys, "plan", f"{ESCAPE}]0;title{ESCAPE}.yaml")
+
+    assert (plan.code, wrong.code) == (0, 2)
+    assert "␛[2Jgone?" in plan.out
+    assert "title" in wrong.err
+    assert ESCAPE not in plan.out + plan.err + wrong.out + wrong.err
+
+
+def test_plan_says_which_letters_the_pdf_cannot_show(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = written_study(here, STUDY.replace("title: A study", "title: 日本 A study"))
+
+    said = called(capsys, "plan", str(study))
+
+    assert said.code == 0
+    assert "the fonts of report.pdf lack 日 本 and show □ there" in said.err
+    assert "report.pdf" not in called(capsys, "plan", str(written_study(here))).err
