@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 
+from sweeps.errors import StoreError
 from sweeps.files import read_json, write_json
 from sweeps.processes import mark_of, this_process
 
@@ -35,9 +36,17 @@ def new_session(store: str) -> Path:
 
     It is marked with the identity of the store and with this process.
     """
-    # Ray opens its own folder to everybody; this one above it stays closed.
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_place()))
-    write_json(folder / _MARK, {"store": store, "driver": this_process()._asdict()})
+    place: str | None = None
+    try:
+        place = _place()
+        # Ray opens its own folder to everybody; this one above it stays closed.
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
+        write_json(folder / _MARK, {"store": store, "driver": this_process()._asdict()})
+    except OSError as error:
+        raise StoreError(
+            f"no temporary folder can be made in {place or 'any usual place'} ({error.strerror});"
+            " free space there, or name another folder: TMPDIR=/path"
+        ) from error
     return folder
 
 

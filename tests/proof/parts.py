@@ -179,14 +179,17 @@ NAMED: dict[str, Part] = {
         },
     ),
     "engine": Part(
-        _of(
+        _of("proof", {"kill_anything": "a study that nobody disturbed, bit for bit"})
+        | _of(
             "sweeps",
             {
                 "axes": "itertools.product, examples by hand",
+                "foreign": "innocent processes and folders that must survive",
                 "imports": "sys.modules of a new process",
                 "keys": "laws",
                 "kills": "real processes under kill -9, SQL",
                 "launches": "real processes that fail and die, SQL",
+                "lost_ray": "real processes under kill -9, listening sockets",
                 "plan": "counts by hand, laws",
                 "progress": "times and counts by hand",
                 "readme": "the page's own blocks, executed",

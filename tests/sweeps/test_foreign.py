@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from toy_trials import toy_plan, toy_sweep
 
-from sweeps import RunSettings, Store, run_here
+from sweeps import RunSettings, Store, StoreError, run_here
 from sweeps.processes import ProcessMark, began, this_process
 from sweeps.session import new_session, own_session, remove_session
 
@@ -207,3 +207,15 @@ def test_a_session_folder_is_closed_to_others_and_is_not_taken_while_its_driver_
     finally:
         remove_session(folder)
     assert not folder.exists()
+
+
+def test_where_no_temporary_folder_can_be_made_one_message_names_place_and_fix(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/no/such/folder")
+
+    with pytest.raises(StoreError) as caught:
+        new_session(store.identity)
+
+    assert "/no/such/folder" in str(caught.value)
+    assert "TMPDIR=" in str(caught.value)
