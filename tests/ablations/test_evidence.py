@@ -31,7 +31,7 @@ def told_of(study: Path | str, **request: Any) -> Evidence:
 
 def controls_of(told: Evidence) -> tuple[Control, ...]:
     found = outcomes(told)
-    return controls(found, table(found), told)
+    return controls(found, table(found), told.unit)
 
 
 def test_deviations_are_derived_from_the_same_cell_at_paper_scale() -> None:
@@ -409,6 +409,20 @@ def test_what_was_not_asked_for_stays_in_the_family_of_claims() -> None:
     assert verdict.words == "0 seeds, next look at 5"
     verdict = next(v for v in verdicts(smoke) if v.claim.name == "rotation hurts")
     assert verdict.words == "not judged at this scale"
+
+
+def test_what_is_asked_for_moves_no_level_at_which_a_claim_is_judged(here: Path) -> None:
+    asked = {"only": ("crop", "crop+colour"), "seeds": (0, 1, 2, 3, 4)}
+    recorded(here / "runs", the_plan("quickstart", **asked))
+
+    some, everything = (
+        {verdict.claim.name: verdict.estimate for verdict in verdicts(told) if verdict.look}
+        for told in (told_of("quickstart", **asked), told_of("quickstart", seeds=asked["seeds"]))
+    )
+
+    assert len(some) >= 1
+    assert len([claim for claim in told_of("quickstart").claims if claim.primary]) >= 2
+    assert some == everything
 
 
 def test_a_cell_that_cannot_be_at_paper_scale_is_told_with_its_own_fields(here: Path) -> None:

@@ -1,4 +1,4 @@
-"""The proof's own parts: each fault can be planted, each test module is in a part."""
+"""The proof's own parts: each test module is in one of them, and pages claim no more than is there."""
 
 import ast
 import re
@@ -6,36 +6,11 @@ from pathlib import Path
 
 import pytest
 from proof.living import LIVING, Living
-from proof.mutate import planted
 from proof.parts import NAMED, NOT_NAMED, OUTSIDE, PARTS, modules, with_the_rest
 from proof.pitfalls import PITFALLS, Pitfall
-from proof.planted import MUTANTS, Mutant
+from proof.planted import MUTANTS
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.fault)
-def test_a_fault_has_its_place_and_its_tests(mutant: Mutant) -> None:
-    before = (ROOT / mutant.file).read_text("utf-8")
-
-    after = planted(before, mutant)
-
-    assert after != before
-    compile(after, mutant.file, "exec")
-    for test in mutant.tests:
-        file, _, name = test.partition("::")
-        assert (ROOT / file).is_file()
-        assert not name or name in functions_in(file.removeprefix("tests/")), test
-
-
-def test_a_fault_without_its_place_is_refused() -> None:
-    with pytest.raises(ValueError, match="occurs 0 times"):
-        planted("x = 1", MUTANTS[0])
-
-
-def test_no_fault_is_planted_twice() -> None:
-    assert len({(mutant.file, mutant.old, mutant.new) for mutant in MUTANTS}) == len(MUTANTS)
-    assert len({mutant.fault for mutant in MUTANTS}) == len(MUTANTS)
 
 
 def test_every_test_module_is_in_one_part_or_outside_with_a_reason() -> None:

@@ -14,9 +14,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from proof.parts import Part
+from proof.parts import PACKAGES, Part
 
-PACKAGES = ("simclr_core", "sweeps", "reports", "ablations")
 SET_UP = ("pyproject.toml", "requirements.lock", ".ci/*", "tests/SKIPS.md")
 TABLES = ("parts.py", "pitfalls.py", "living.py")
 """Of tests/proof, read by no test of another part."""

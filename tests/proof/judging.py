@@ -73,7 +73,7 @@ def run(
         notes, output = Path(folder) / "notes", Path(folder) / "output"
         path = os.pathsep.join(map(str, (root, root / "tests", TESTS)))
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
-        environment |= {"PROOF_NOTES": str(notes), "PYTHONDONTWRITEBYTECODE": "1"}
+        environment |= {"PROOF_NOTES": str(notes)}
         environment |= {"PROOF_ENOUGH": str(enough) if enough else ""}
         command = (sys.executable, "-m", "pytest", "-q", "-p", "proof.noting", *options, *tests)
         with output.open("wb") as written:

@@ -95,7 +95,15 @@ def copied(copy: Path, root: Path = ROOT) -> Path:
 def _options(tests: Sequence[str] | set[str]) -> tuple[str, ...]:
     # Of whole files the slow tests are left out; a test that is named is run.
     quick = "not proof" if all("::" in test for test in tests) else "not slow and not proof"
-    return ("-n", "0", "-m", quick, "-p", "no:cacheprovider")
+    unused = ("cacheprovider", "anyio", "hydra_pytest")
+    return ("-n", "0", "-m", quick, *(f"-pno:{plugin}" for plugin in unused))
+
+
+def _write(module: Path, text: str) -> None:
+    module.write_text(text, encoding="utf-8")
+    # Two texts of one second and size would share their bytecode.
+    for compiled in module.parent.glob(f"__pycache__/{module.stem}.*.pyc"):
+        compiled.unlink()
 
 
 def _judged(copy: Path, mutant: Mutant) -> Outcome:
@@ -106,12 +114,12 @@ def _judged(copy: Path, mutant: Mutant) -> Outcome:
         text = planted(before, mutant)
     except (OSError, ValueError) as error:
         return Outcome(mutant, (), str(error), 0)
-    module.write_text(text, encoding="utf-8")
+    _write(module, text)
     try:
         enough = max(ENOUGH, sum("::" in test for test in mutant.tests))
         ran = run(mutant.tests, _options(mutant.tests), root=copy, seconds=SECONDS, enough=enough)
     finally:
-        module.write_text(before, encoding="utf-8")
+        _write(module, before)
     caught = tuple(dict.fromkeys(note.function for note in ran.notes if note.state == RED))
     return Outcome(
         mutant, caught, _wrong(mutant, ran.status, ran.notes, ran.output), time.monotonic() - began

@@ -18,6 +18,7 @@ class Part(NamedTuple):
     """Folders whose test modules belong here where no part names them."""
 
 
+PACKAGES = ("simclr_core", "sweeps", "reports", "ablations")
 NOT_NAMED = "not named"
 
 OUTSIDE: dict[str, str] = {}
@@ -183,6 +184,7 @@ NAMED: dict[str, Part] = {
         | _of(
             "sweeps",
             {
+                "abandoned_runs": "MLflow's own client",
                 "axes": "itertools.product, examples by hand",
                 "foreign": "innocent processes and folders that must survive",
                 "imports": "sys.modules of a new process",
@@ -209,6 +211,7 @@ NAMED: dict[str, Part] = {
                 "calibration": "studies in which nothing is true",
                 "controls": "planted leaks",
                 "looks": "laws",
+                "rank_of_means": "scipy",
                 "statistics": "scipy, statsmodels",
                 "verdicts": "numbers by hand, scipy",
             },
@@ -264,15 +267,21 @@ NAMED: dict[str, Part] = {
             {
                 "tree": "the files themselves",
                 "proof": "the files themselves",
-                "proof_tells_the_truth": "parts made by hand that fail in known ways",
             },
         ),
         files=("*.md", "*/README.md", "Makefile", "LICENSE", "tests/**/*.py"),
         rest=("architecture",),
     ),
-    "paper": Part(
-        _of("proof", {"paper_step": "laws; a count by hand"}),
-        rest=("proof",),
+    "paper": Part(_of("proof", {"paper_step": "laws; a count by hand"}), rest=("proof",)),
+    "the proof": Part(
+        _of(
+            "proof",
+            {
+                "planted_faults": "the files themselves",
+                "results_tell_the_truth": "parts made by hand that fail in known ways",
+            },
+        ),
+        files=("tests/proof/**/*.py", *(f"{package}/*.py" for package in PACKAGES)),
     ),
 }
 

@@ -274,3 +274,20 @@ def test_a_trial_is_resolved_once_and_each_stage_hashed_once_however_many_there_
     assert counts == [
         Counter(cells=num, resolved=3 * num, hashed=3 * num * stages) for num in (10, 20, 40)
     ]
+
+
+def test_each_trial_has_the_configuration_and_the_key_of_its_own_seed() -> None:
+    made = toy_plan(toy_sweep([1, 2], seeds=(4, 0, 7)), EMPTY)
+    alone = {seed: toy_plan(toy_sweep([1, 2], seeds=(seed,)), EMPTY) for seed in (4, 0, 7)}
+
+    assert all(trial.config["seed"] == trial.seed for trial in made.trials)
+    keys_alone = {(t.cell, t.seed): t.key for plan in alone.values() for t in plan.trials}
+    assert {(t.cell, t.seed): t.key for t in made.trials} == keys_alone
+
+
+def test_an_encoder_at_hand_that_is_another_trials_is_not_taken() -> None:
+    other = toy_plan(toy_sweep([3]), EMPTY).trials[0].stages[0].key
+
+    made = toy_plan(toy_sweep([1]), Known((), {"encoder": frozenset([other])}))
+
+    assert set(reasons(made).values()) == {("missing", True)}

@@ -1,5 +1,6 @@
 """Progress and time left, from records and heartbeats."""
 
+import json
 import os
 from pathlib import Path
 
@@ -100,3 +101,14 @@ def test_trials_run_anew_count_when_their_new_record_is_there(store: Store) -> N
 )
 def test_an_unknown_name_is_answered_with_the_nearest(name: str, words: str) -> None:
     assert did_you_mean(name, ["crop", "colour"]) == words
+
+
+def test_a_heartbeat_that_a_killed_process_left_is_no_running_trial(
+    store: Store, small_plan: Plan
+) -> None:
+    with Heartbeat(store.running, small_plan.trials[0], study="toy", launch="l", driver=None):
+        [file] = store.running.glob("*.json")
+        note = json.loads(file.read_text("utf-8"))
+    file.write_text(json.dumps(note | {"began": "another moment"}), "utf-8")
+
+    assert progress(store, small_plan).running == ()

@@ -179,3 +179,16 @@ def test_nothing_is_left_of_a_run_but_its_record(store: Store, small_plan: Plan)
     assert list(store.running.iterdir()) == []
     launches = (store.study("toy@smoke") / "launches.jsonl").read_text().splitlines()
     assert [json.loads(line).get("finished") for line in launches] == [None, 1]
+
+
+def test_a_store_error_inside_a_trial_is_no_failure_of_the_trial(
+    store: Store, small_plan: Plan
+) -> None:
+    with pytest.raises(StoreError, match="closed in mid-run"):
+        run(store, small_plan, function="store_closed")
+
+    assert store.summaries() == ()
+
+
+def store_closed(_: TrialContext) -> Outcome:
+    raise StoreError("the store was closed in mid-run")

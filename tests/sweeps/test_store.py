@@ -16,6 +16,7 @@ from full_disk import files_of_at_most
 from made_records import commit, made_record
 
 from sweeps import Plan, Store, StoreError
+from sweeps.heartbeat import Heartbeat
 
 KEY = "0123456789abcdef"
 
@@ -279,3 +280,38 @@ def test_leftovers_of_dead_processes_go_and_what_is_whole_stays(half_done: Store
 
     assert files(half_done.path) == whole
     assert not list(half_done.path.rglob(".*"))
+
+
+def test_a_record_that_is_gone_is_known_no_longer(half_done: Store, small_plan: Plan) -> None:
+    assert len(half_done.summaries()) == 2
+
+    shutil.rmtree(half_done.trials / small_plan.trials[0].key)
+
+    for store in (half_done, Store(half_done.path)):
+        assert [one.key for one in store.summaries()] == [small_plan.trials[1].key]
+
+
+def test_who_held_the_lock_is_noted_no_longer_than_it_is_held(store: Store) -> None:
+    with store.locked() as lock:
+        store.note_lock(session="somewhere")
+        assert "somewhere" in lock.read_text("utf-8")
+
+    assert lock.read_text("utf-8") == ""
+
+
+def test_what_a_running_trial_notes_and_what_only_resembles_a_leftover_stay(
+    half_done: Store, small_plan: Plan
+) -> None:
+    mine = [
+        half_done.running / f"copy of .{KEY}.json.0123abcd",
+        half_done.running / f"my-{KEY}.json.old",
+        half_done.path / "about .index.jsonl.0123abcd",
+    ]
+    for file in mine:
+        file.write_text("{}")
+    trial = small_plan.trials[2]
+    with Heartbeat(half_done.running, trial, study="toy", launch="l", driver=None):
+        half_done.clear_leftovers()
+
+        assert (half_done.running / f"{trial.key}.json").exists()
+    assert all(file.exists() for file in mine)

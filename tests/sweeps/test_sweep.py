@@ -131,3 +131,13 @@ def test_applying_leaves_the_base_as_it_was(tree: dict, field: str, value: int) 
 
     assert tree == before
     assert result[field] == value
+
+
+def test_cells_share_nothing_with_the_base_or_with_each_other() -> None:
+    base = {"a": {"b": 1, "c": [1]}}
+
+    one, other = apply(base, {"a.b": 2}), apply(base, {"a.b": 3})
+    one["a"]["c"].append(2)
+
+    assert base == {"a": {"b": 1, "c": [1]}}
+    assert other == {"a": {"b": 3, "c": [1]}}

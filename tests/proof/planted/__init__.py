@@ -4,7 +4,7 @@ Faults that re-implementations of SimCLR had, and faults of kinds that engines a
 whose passage no longer occurs, or that no test notices, fails the proof.
 """
 
-from proof.planted import evaluation, losses, training, views
+from proof.planted import engine, evaluation, judge, losses, studies, training, views
 from proof.planted.mutant import Mutant as Mutant
 
 TABLES: dict[str, tuple[Mutant, ...]] = {
@@ -12,6 +12,9 @@ TABLES: dict[str, tuple[Mutant, ...]] = {
     "views": views.MUTANTS,
     "training": training.MUTANTS,
     "evaluation": evaluation.MUTANTS,
+    "engine": engine.MUTANTS,
+    "judge": judge.MUTANTS,
+    "studies": studies.MUTANTS,
 }
 
 MUTANTS = tuple(mutant for table in TABLES.values() for mutant in table)

@@ -264,3 +264,15 @@ def test_tests_that_are_red_without_a_fault_prove_nothing(tree: Path) -> None:
     mutant = Mutant("a fault", "simclr_core/toy.py", "2 * x", "3", ("tests/toy/test_toy.py",))
 
     assert "test_toy.py::test_it" in mutate.clean([mutant], tree)
+
+
+def test_faults_of_one_second_and_size_do_not_share_their_bytecode(tree: Path) -> None:
+    changes = ("3 * x", "x * 2", "4 * x", "x + x", "5 * x", "x*2.0")
+    mutants = [
+        Mutant(new, "simclr_core/toy.py", "2 * x", new, ("tests/toy/test_toy.py",))
+        for new in changes
+    ]
+
+    outcomes = {one.mutant.fault: one.wrong for one in mutate.outcomes(mutants, tree)}
+
+    assert [outcomes[new] for new in changes] == ["", "no test went red"] * 3

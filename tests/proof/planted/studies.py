@@ -1,0 +1,125 @@
+"""Faults between studies, engine and trainer: identities, evidence, deviations, companions."""
+
+from proof.planted.mutant import planter
+
+plant = planter("ablations")
+
+EVIDENCE, IDENTITY = "test_evidence.py::", "test_identity.py::"
+
+MUTANTS = (
+    plant(
+        "--only shrinks the family of claims",
+        "evidence.py",
+        "scale_arms=_scale_arms(composed),",
+        "scale_arms=tuple(cell.name for cell in cells),",
+        EVIDENCE + "test_what_was_not_asked_for_stays_in_the_family_of_claims",
+        EVIDENCE + "test_what_is_asked_for_moves_no_level_at_which_a_claim_is_judged",
+    ),
+    plant(
+        "--only leaves out what is on record of other cells",
+        "evidence.py",
+        "        if place not in here and trial.key in keys and trial.key not in once:",
+        "        if False:",
+        EVIDENCE + "test_seeds_and_cells_on_record_count_beside_those_asked_for",
+    ),
+    plant(
+        "a control that failed beside other cells is forgotten",
+        "evidence.py",
+        "    return tuple(found.values())\n\n\ndef _controlled",
+        "    return ()\n\n\ndef _controlled",
+        EVIDENCE + "test_a_control_that_failed_beside_other_seeds_or_cells_still_withholds",
+        EVIDENCE + "test_shuffled_positives_that_learnt_beside_other_seeds_or_cells_still_withhold",
+    ),
+    plant(
+        "shuffled positives of any training count",
+        "evidence.py",
+        "        if arm is not None and (one.cell",
+        "        arm = arm or next(iter(encoders.values()))\n        if arm is not None and (one.cell",
+        EVIDENCE + "test_shuffled_positives_of_another_training_do_not_count",
+    ),
+    plant(
+        "textures pass for real images",
+        "evidence.py",
+        'return "textures" in kinds',
+        "return False",
+        EVIDENCE + "test_textures_are_synthetic_data_and_real_images_are_not",
+    ),
+    plant(
+        "the images are in no key",
+        "chain.py",
+        'config.encoder_identity() | {"data": data, "trainer": TRAINER_VERSION}',
+        'config.encoder_identity() | {"trainer": TRAINER_VERSION}',
+        IDENTITY + "test_images_enter_by_their_bytes_and_not_by_their_place",
+    ),
+    plant(
+        "a raised version of the trainer makes no other key",
+        "chain.py",
+        '{"data": data, "trainer": TRAINER_VERSION}',
+        '{"data": data, "trainer": 1}',
+        IDENTITY + "test_a_raised_version_makes_other_keys",
+    ),
+    plant(
+        "read-outs are in no key",
+        "chain.py",
+        'config.readout_identity() | {"version": READOUT_VERSION}',
+        '{"version": READOUT_VERSION}',
+        IDENTITY + "test_a_read_out_makes_another_trial_of_the_same_encoder",
+    ),
+    plant(
+        "images that changed after planning are trained on",
+        "trial.py",
+        "    if found != planned:",
+        "    if False:",
+        IDENTITY + "test_images_that_change_after_planning_stop_the_trial",
+    ),
+    plant(
+        "the epoch's remainder is counted as trained on",
+        "compute.py",
+        "images // batch * batch * config",
+        "images * config",
+        "test_compute.py",
+    ),
+    plant(
+        "a study's cost counts two views, however many there are",
+        "compute.py",
+        'config["views"].get("num_views", 2),',
+        "2,",
+        "test_compute.py",
+    ),
+    plant(
+        "deviations from the paper are not looked for",
+        "deviations.py",
+        "        if one != other:",
+        "        if False:",
+        EVIDENCE + "test_deviations_are_derived_from_the_same_cell_at_paper_scale",
+    ),
+    plant(
+        "a validation value is not named as one",
+        "deviations.py",
+        '    if here["readouts"]["part"] == "validation":',
+        "    if False:",
+        EVIDENCE
+        + "test_a_study_that_chooses_settings_names_a_validation_value_and_says_that_it_deviates",
+    ),
+    plant(
+        "what a study declares of its scale is said of all cells",
+        "deviations.py",
+        "if one.cells is None or cell.name in one.cells",
+        "if True",
+        EVIDENCE + "test_a_deviation_that_a_study_declares_is_of_the_cells_that_it_names",
+    ),
+    plant(
+        "the random encoder is trained",
+        "companions.py",
+        'set={"epochs": 0})\n    if scale',
+        'set={"epochs": 1})\n    if scale',
+        IDENTITY + "test_the_random_encoder_is_one_for_all_cells_of_an_encoder",
+    ),
+    plant(
+        "shuffled positives are not shuffled",
+        "companions.py",
+        'wrong = {"shuffled_positives": True}',
+        'wrong = {"shuffled_positives": False}',
+        IDENTITY + "test_shuffled_positives_have_encoders_of_their_own",
+    ),
+)

@@ -1,0 +1,29 @@
+"""Runs that a dead tracker left open in MLflow, of whatever study, are closed by the next one."""
+
+import pytest
+
+from sweeps import Store
+from sweeps.mlflow_runs import Runs
+from sweeps.mlflow_store import open_client
+from sweeps.tracking import own_uri
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of MLflow's own parts
+]
+
+
+def test_what_a_dead_tracker_left_open_is_closed_and_what_is_foreign_stays(store: Store) -> None:
+    uri = own_uri(store)
+    client = open_client(uri, store)
+    experiment = client.create_experiment("another study")
+    ours, foreign = (
+        client.create_run(experiment, tags={"sweeps.store": name}).info.run_id
+        for name in (store.identity, "of another store")
+    )
+
+    about = {"label": "toy@smoke", "study": "toy", "scale": "smoke", "uri": uri, "reopen": False}
+    Runs(client, store, {**about, "trials": [], "cells": [], "interval": 0.95, "metric": "top1"})
+
+    assert client.get_run(ours).info.status == "KILLED"
+    assert client.get_run(foreign).info.status == "RUNNING"
