@@ -15,8 +15,11 @@ endif
 .PHONY: run test check bench proof lock remake
 .DEFAULT_GOAL := run
 
+# A shell does not know .venv: how to call ablate is the last thing said, whatever the run came to.
 run: $(READY)
-	@.venv/bin/ablate run quickstart
+	@.venv/bin/ablate run quickstart; code=$$?; \
+	printf '%s\n' 'go on with: .venv/bin/ablate list' 'or, for `ablate` alone: source .venv/bin/activate'; \
+	exit $$code
 
 test: $(READY)
 	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ablations.board import show_board
 from ablations.errors import UsageError
 from ablations.evidence import evidence
+from ablations.foresight import foreseen, left_out
 from ablations.own_files import own_texts
 from ablations.planning import compose, planned
 from ablations.recorded import nothing_recorded
@@ -139,9 +140,13 @@ def _execute(
     out = console()
     if not plan.todo:
         out.print(f"{plan.label}: nothing to run, {len(plan.trials)} trials are on record")
+        for note in left_out(composed):
+            out.print(f"note: {note}", soft_wrap=True)
         save_plan(store, plan)
         return None
     out.print(f"{plan.label}: {composed.study.question}")
+    for note in foreseen(composed, plan, store.known()):
+        out.print(f"note: {note}", soft_wrap=True)
     settings = _settings(composed, store, plan.todo, request, keep)
     out.print(
         f"{len(plan.todo)} of {len(plan.trials)} trials to run, {settings.slots} at a time with "

@@ -51,6 +51,7 @@ def show_file(name: str) -> None:
 
 def show_plan(request: Request, *, keep: Literal["none", "last"], as_json: bool) -> None:
     """The plan, for people by cell and for programs by trial."""
+    from ablations.foresight import foreseen, left_out
     from ablations.own_files import executed
     from ablations.planning import compose, cost, planned
     from ablations.timing import slots_at
@@ -59,15 +60,18 @@ def show_plan(request: Request, *, keep: Literal["none", "last"], as_json: bool)
     known = store.known()
     the_plan = planned(composed, known)
     price = cost(the_plan, known, keep=keep)
+    notes = [*foreseen(composed, the_plan, known), *left_out(composed)]
     files = executed(the_plan, known.artifacts)
     for sentence in (*store.sentences, *_without_glyph(composed.study, request)):
         say(sentence)
     if as_json:
-        print_json(_planned(the_plan, price, files))
+        print_json({**_planned(the_plan, price, files), "notes": notes})
         return
     out = console()
     out.print(f"{the_plan.label}: {composed.study.question}")
     out.print(plan_table(the_plan))
+    for note in notes:
+        out.print(f"note: {note}", soft_wrap=True)
     for line in plan_lines(the_plan, price, request, keep=keep, slots=slots_at(store.machine)):
         out.print(line, soft_wrap=True)  # a command that breaks in two runs something else
     for file in files:

@@ -51,6 +51,7 @@ def spare_the_timing(store: Path) -> None:
     import torch
 
     from ablations.timing import Machine, cpu_name, usable_cores
+    from sweeps.store import Store
 
     told = Machine(
         cpu=cpu_name(),
@@ -63,7 +64,7 @@ def spare_the_timing(store: Path) -> None:
         rates=(),
         timed="2026-01-01T00:00:00Z",
     )
-    store.mkdir()
+    Store(store).prepare()
     (store / "machine.json").write_text(told.model_dump_json(), encoding="utf-8")
 
 

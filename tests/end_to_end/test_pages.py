@@ -92,7 +92,7 @@ def test_the_commands_of_a_page_can_be_typed(
                 case "ablate", None:
                     ablate(words[1:])
                 case "ablate", _:
-                    parse(words[1:])
+                    parse(words[1 : words.index(">") if ">" in words else None])
                 case "make", _:
                     # Each prepares .venv and takes minutes: that make knows it is what is tried.
                     subprocess.run(

@@ -1,0 +1,141 @@
+"""What `plan` and `run` say before anything runs: claims out of reach, cells left out."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import STUDY, called, recorded, the_plan, written_study
+
+from ablations import running
+from ablations.evidence import evidence
+from ablations.planning import compose
+from ablations.request import Request
+from reports.verdicts import verdicts
+
+
+def waits(study: Path, seeds: tuple[int, ...], store: Path) -> bool:
+    """Whether the claim waits for its first look when all these trials are on record."""
+    recorded(store, the_plan(study, seeds=seeds))
+    composed, made = compose(Request(study=str(study), seeds=seeds, store=store))
+    (verdict,) = verdicts(evidence(composed, made))
+    return "next look" in verdict.words
+
+
+@pytest.mark.parametrize(
+    ("seeds", "message"),
+    [
+        ("3", "3 seeds: no claim is judged before 5; --seeds 5"),
+        ("1", "1 seed: no claim is judged before 5; --seeds 5"),
+        (
+            "7,8",
+            "seeds 7, 8: no claim is judged, the first look takes seeds 0 to 4 and 0, 1, 2",
+        ),
+        ("0,1,2,3,9", "the first look takes seeds 0 to 4 and 4 would be missing; --seeds 5"),
+        ("5", None),
+        ("7", None),
+    ],
+)
+def test_seeds_that_reach_no_look_are_named_before_anything_runs(
+    here: Path, capsys: pytest.CaptureFixture[str], seeds: str, message: str | None
+) -> None:
+    from ablations.request import parse_seeds
+
+    study = written_study(here)
+
+    out = called(capsys, "plan", study, "--seeds", seeds).out
+    notes = called(capsys, "plan", study, "--seeds", seeds, "--json").json["notes"]
+
+    assert ("no claim is judged" in out) == (message is not None)
+    assert len(notes) == (message is not None)
+    assert (message or "") in out
+    assert waits(study, parse_seeds(seeds), here / "runs") == (message is not None)
+
+
+def test_seeds_on_record_count_towards_a_look(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = written_study(here)
+    recorded(here / "runs", the_plan(study, seeds=(0, 1, 2, 3, 4)))
+
+    assert "no claim is judged" not in called(capsys, "plan", study, "--seeds", "7,8").out
+    other = called(capsys, "plan", study, "--seeds", "7,8", "--set", "loss.temperature=0.2").out
+    assert "no claim is judged" in other
+
+
+def test_a_study_without_primary_claims_has_no_look_to_miss(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = written_study(here, STUDY.replace("primary: true", "primary: false"))
+
+    assert called(capsys, "plan", study, "--json").json["notes"] == []
+
+
+def test_the_looks_are_those_of_the_study(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    looks = "looks: {seeds: [2, 4], shares: [0.5, 0.5]}\n"
+    study = written_study(here, STUDY + looks)
+
+    assert called(capsys, "plan", study, "--json").json["notes"] == []
+    (note,) = called(capsys, "plan", study, "--seeds", "1", "--json").json["notes"]
+    assert note == "1 seed: no claim is judged before 2; --seeds 2"
+
+
+def test_a_run_says_it_before_its_first_trial(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = written_study(here)
+    said: list[str] = []
+
+    def stopped(*_: Any) -> None:
+        said.append(capsys.readouterr().out)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(running, "_settings", stopped)
+
+    assert called(capsys, "run", study).code == 130
+    assert "note: 2 seeds: no claim is judged before 5; --seeds 5\n" in said[0]
+
+
+def test_smoke_refers_to_a_scale_that_is_judged(capsys: pytest.CaptureFixture[str]) -> None:
+    (note, *_) = called(capsys, "plan", "quickstart", "--scale", "smoke", "--json").json["notes"]
+
+    assert note.startswith("2 seeds: no claim is judged before 5; this scale only shows that")
+    assert note.endswith("--scale laptop is for verdicts")
+
+
+LEFT = """scales:
+  laptop:
+    only: [crop]
+"""
+
+
+def test_cells_that_the_scale_leaves_out_are_listed_with_what_runs_them(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = written_study(here, STUDY.replace("scales:\n  laptop:\n", LEFT))
+
+    out = called(capsys, "plan", study).out
+    chosen = called(capsys, "plan", study, "--only", "crop+colour")
+
+    place = STUDY.replace("scales:\n  laptop:\n", LEFT).splitlines().index("    only: [crop]") + 1
+    assert (
+        f"{study}:{place}: only leaves out 1 cell at this scale: crop+colour; --only runs them"
+    ) in out
+    assert "leaves out" not in chosen.out
+    assert "leaves out" not in called(capsys, "plan", written_study(here)).out
+
+
+def test_a_run_with_nothing_to_do_lists_them_too(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = written_study(here, STUDY.replace("scales:\n  laptop:\n", LEFT))
+    recorded(here / "runs", the_plan(study))
+
+    def stopped(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(running, "evidence", stopped)
+
+    said = called(capsys, "run", study)
+
+    assert "nothing to run" in said.out
+    assert "only leaves out 1 cell at this scale: crop+colour" in said.out

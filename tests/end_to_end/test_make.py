@@ -1,0 +1,79 @@
+"""From a clone to a shell: what `make` prints last, and the README's second block pasted into bash."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from driving import spare_the_timing
+
+ROOT = Path(__file__).parents[2]
+BLOCKS = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def shell() -> dict[str, str]:
+    """A user's shell that knows no virtual environment yet."""
+    own = str(Path(sys.prefix) / "bin")
+    path = os.pathsep.join(p for p in os.environ["PATH"].split(os.pathsep) if p != own)
+    dropped = ("VIRTUAL_ENV", "MLFLOW_TRACKING_URI", "PYTHONPATH", "RAY_ADDRESS", "MAKEFLAGS")
+    kept = {name: value for name, value in os.environ.items() if name not in dropped}
+    return {**kept, "PATH": path, "COLUMNS": "200", "NO_COLOR": "1"}
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_make_ends_with_the_line_that_goes_on_whatever_the_run_came_to(
+    tmp_path: Path, code: int
+) -> None:
+    for name in ("requirements.lock", "pyproject.toml", ".ci/uv.txt", ".venv/.ready"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    ablate = tmp_path / ".venv/bin/ablate"
+    ablate.parent.mkdir()
+    ablate.write_text(f'#!/bin/sh\necho "ran $@"\nexit {code}\n')
+    ablate.chmod(0o755)
+
+    done = subprocess.run(
+        ["make"], cwd=tmp_path, env=shell(), capture_output=True, text=True, check=False
+    )
+
+    first, *_, last, activate = done.stdout.splitlines()
+    assert first == "ran run quickstart"
+    assert (done.returncode != 0) == (code != 0)
+    assert last == "go on with: .venv/bin/ablate list"
+    assert activate == "or, for `ablate` alone: source .venv/bin/activate"
+    typed = subprocess.run(
+        ["bash", "-c", last.removeprefix("go on with: ")],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert typed.stdout == "ran list\n"
+
+
+@pytest.mark.slow
+def test_the_readmes_second_block_works_when_it_is_pasted_after_make(tmp_path: Path) -> None:
+    make, pasted, *_ = BLOCKS.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert make.startswith("make run")
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    spare_the_timing(tmp_path / "runs")
+
+    done = subprocess.run(
+        ["bash", "-e", "-c", pasted],
+        cwd=tmp_path,
+        env=shell(),
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "quickstart@smoke+loss.temperature=0.2: 7 of 7 trials" in done.stdout
+    place = tmp_path / "runs/studies/quickstart@smoke+loss.temperature=0.2"
+    assert (place / "report.html").is_file()
+    assert (tmp_path / "mine.yaml").is_file()
