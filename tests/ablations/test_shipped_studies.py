@@ -1,5 +1,6 @@
 """The studies that come with the package: what they ask for, at each scale, against the paper."""
 
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import get_args
@@ -9,9 +10,14 @@ from commands import called, the_plan
 from PIL import Image
 
 from ablations.catalogue import PUBLISHED, read_study, shipped
+from ablations.evidence import evidence
+from ablations.planning import compose
+from ablations.request import Request
 from ablations.resolve import all_mistakes
 from ablations.study import SCALES, PublishedTable, ScaleName
 from ablations.yaml_file import read_yaml
+from reports import Beats, RanksLike
+from reports.verdicts import Decision, verdicts
 
 CELLS = {
     "quickstart": (2, 3, 3, 3),
@@ -237,6 +243,51 @@ def test_small_images_are_learned_from_as_appendix_b_9_does(
         if study not in ABOUT_THE_LOSS:
             assert arm.config["loss"]["temperature"] == 0.5
         assert encoder["stem"] == ("cifar" if scale == "gpu" else "small")
+
+
+PRINTED = re.compile(r"(\d+(?:\.\d+)?) against (\d+(?:\.\d+)?)")
+SIZE = re.compile(r"by (?:about |more than )?(\d+(?:\.\d+)?) (?:points|%)")
+
+
+@pytest.mark.parametrize("study", sorted(CELLS))
+def test_a_statement_with_a_size_has_that_margin_and_numbers_are_those_of_its_cells(
+    study: str,
+) -> None:
+    written = read_study(study)
+    numbers = written.published.values if written.published else {}
+
+    for claim in written.study.claims:
+        if isinstance(claim, RanksLike):
+            continue
+        size = SIZE.search(claim.statement)
+        assert claim.margin == (float(size[1]) if size else 0), claim.name
+        if isinstance(claim, Beats) and (printed := PRINTED.search(claim.statement)):
+            roles = written.study.roles_at("paper")
+            pair = {numbers[str(roles[role])] for role in (claim.better, claim.worse)}
+            assert {float(printed[1]), float(printed[2])} == pair, claim.name
+
+
+def test_on_small_images_claims_are_of_the_cells_that_appendix_b_9_recommends() -> None:
+    colour, temperature = (read_study(name).study for name in ("colour-distortion", "temperature"))
+
+    for scale in ("laptop", "gpu"):
+        roles = colour.roles_at(scale)
+        assert roles["full strength"] == "strength 1/2"
+        assert roles["strengths"] == ("strength 1/8", "strength 1/4", "strength 1/2")
+        assert roles["with blur"] == ()
+        assert temperature.roles_at(scale)["best"] == "normalised 0.5"
+    assert colour.roles_at("paper")["full strength"] == "strength 1"
+    assert temperature.roles_at("paper")["best"] == "normalised 0.1"
+
+
+def test_a_claim_whose_role_is_empty_at_a_scale_is_not_judged_there() -> None:
+    composed, store = compose(Request(study="colour-distortion"))
+    found = {v.claim.name: v for v in verdicts(evidence(composed, store))}
+
+    assert found["blur helps"].decision is Decision.NOT_JUDGED
+    assert "with blur" in found["blur helps"].note
+    others = {v.decision for name, v in found.items() if name != "blur helps"}
+    assert Decision.NOT_JUDGED not in others
 
 
 def test_the_compositions_are_figure_5s_diagonal_and_ordered_pairs() -> None:
