@@ -186,6 +186,11 @@ NAMED: dict[str, Part] = {
             {
                 "abandoned_runs": "MLflow's own client",
                 "axes": "itertools.product, examples by hand",
+                "failures": "examples by hand",
+                "foreign_files": "trees of files, compared before and after",
+                "interrupts": "the signals of a real process",
+                "plain_text": "Unicode's own categories, examples by hand",
+                "ray_environment": "examples by hand",
                 "foreign": "innocent processes and folders that must survive",
                 "imports": "sys.modules of a new process",
                 "keys": "laws",
@@ -209,6 +214,7 @@ NAMED: dict[str, Part] = {
             "reports",
             {
                 "calibration": "studies in which nothing is true",
+                "citing": "examples by hand",
                 "controls": "planted leaks",
                 "looks": "laws",
                 "rank_of_means": "scipy",
@@ -222,6 +228,7 @@ NAMED: dict[str, Part] = {
             "reports",
             {
                 "browser": "chromium",
+                "legible": "matplotlib's own geometry",
                 "document": "made studies, counted by hand",
                 "figures": "values by hand, matplotlib's own geometry",
                 "models": "examples with their messages",
@@ -237,6 +244,13 @@ NAMED: dict[str, Part] = {
                 "compute": "torchvision's published counts",
                 "evidence": "made records, the paper's numbers",
                 "export": "a new process that loads the file",
+                "foresight": "studies made by hand, with their messages",
+                "paths": "folders made by hand",
+                "store_folder": "trees of files, compared before and after",
+                "terminal": "escape sequences in names made by hand",
+                "ui_ends": "real processes that are ended in each way",
+                "variations": "studies made by hand",
+                "yaml_file": "ruamel.yaml's own loader",
                 "head_layers": "counted trainings, layers by hand",
                 "identity": "laws of keys",
                 "imports": "sys.modules of a new process",
@@ -254,6 +268,7 @@ NAMED: dict[str, Part] = {
             "end_to_end",
             {
                 "pages": "the pages' own commands, executed",
+                "make": "a real clone and a real shell",
                 "users_study": "a real driver under kill -9",
                 "whole_chain": "a real run and its files",
             },
@@ -266,6 +281,7 @@ NAMED: dict[str, Part] = {
             "architecture",
             {
                 "tree": "the files themselves",
+                "suite": "sessions made by hand that leave something behind",
                 "proof": "the files themselves",
             },
         ),
