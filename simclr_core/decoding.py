@@ -5,6 +5,7 @@ Knows Pillow only; says what is wrong with a file in a phrase, the caller says w
 
 import hashlib
 import io
+import math
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -16,6 +17,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 DECODING_VERSION = 1
 """Raised by hand when the same file would give other bytes."""
+
+MOST_PIXELS = 178_956_970
+"""Of one image; twice what Pillow warns of, and what it refuses by itself."""
 
 _GREY_OF_16_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 _ALPHA = ("LA", "PA", "RGBA")  # in small letters where colours are stored times alpha
@@ -50,9 +54,12 @@ def decode(file: bytes, size: int) -> Picture:
     """
     try:
         with Image.open(io.BytesIO(file)) as image:
+            _refuse_size(image)
             upright = _rgb(_upright(image), image.format)
     except NotAnImage:
         raise
+    except Image.DecompressionBombError:
+        raise NotAnImage(_too_many("")) from None
     except UnidentifiedImageError:
         phrase = "empty file" if not file else "not an image in a known format"
         raise NotAnImage(phrase) from None
@@ -60,6 +67,16 @@ def decode(file: bytes, size: int) -> Picture:
         phrase = " ".join(str(error).split()) or type(error).__name__
         raise NotAnImage(f"truncated or damaged: {phrase[:100]}") from error
     return picture(upright, size)
+
+
+def _refuse_size(image: Image.Image) -> None:
+    if math.prod(image.size) > MOST_PIXELS:
+        raise NotAnImage(_too_many(f"{image.width:,} x {image.height:,}"))
+
+
+def _too_many(sides: str) -> str:
+    got = f": {sides}" if sides else ""
+    return f"more than {MOST_PIXELS:,} pixels{got}; save it smaller"
 
 
 def picture(image: Image.Image, size: int) -> Picture:

@@ -3,6 +3,7 @@
 import difflib
 import hashlib
 import unicodedata
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -12,9 +13,10 @@ from pydantic import Field, model_validator
 from simclr_core.counter import permutation
 from simclr_core.decoding import DECODING_VERSION, Picture, decode, num_bytes
 from simclr_core.errors import DataError, DataMissing
+from simclr_core.file_kinds import not_a_file
 from simclr_core.fingerprints import digest, remembered, stamp
 from simclr_core.gathering import Source
-from simclr_core.listing import Listing, sort_out
+from simclr_core.listing import Listing, skipped, sort_out
 from simclr_core.values import Frozen
 from simclr_core.walking import contents, is_tar, shown, walk
 
@@ -66,12 +68,15 @@ class Folder(Frozen):
     def fingerprint(self, cache: Path | None) -> str:
         """SHA-256 over every file's class, name and bytes and over what is drawn from them."""
         path = _at_hand(self.path, self.shown_name())
-        found = walk(path) if path.is_dir() else None
-        facts = remembered(cache, "pictures", path, stamp(path, found), lambda: self._facts(path))
+        facts = self._remembered(path, cache)
         self._no_idle_split(path, own_parts=facts["own_parts"])
         split = None if facts["own_parts"] else (self.test_fraction, self.split_seed)
         subset = None if self.num_images is None else (self.num_images, self.subset_seed)
         return digest("pictures", DECODING_VERSION, facts["content"], self.size, split, subset)
+
+    def skipped(self, cache: Path | None) -> str | None:
+        """Which files among the images are none and are skipped, in a sentence; None for none."""
+        return self._remembered(_at_hand(self.path, self.shown_name()), cache).get("skipped")
 
     def source(self) -> Source:
         """The files of train (or its subset) and test, ready to be decoded."""
@@ -111,6 +116,11 @@ class Folder(Frozen):
     def _listing(self, path: Path) -> Listing:
         return sort_out(walk(path), shown(str(path)), self.test_fraction, self.split_seed)
 
+    def _remembered(self, path: Path, cache: Path | None) -> Mapping[str, Any]:
+        found = walk(path) if path.is_dir() else None
+        mark = stamp(path, found)
+        return remembered(cache, "images", path, mark, lambda: self._facts(path))
+
     def _facts(self, path: Path) -> dict[str, Any]:
         listing = self._listing(path)
         rows: list[tuple[str, str, str, str]] = []
@@ -118,7 +128,11 @@ class Folder(Frozen):
             member = listing.members[i]
             part = member.part if listing.own_parts else ""
             rows.append((part, member.class_name, member.name, hashlib.sha256(file).hexdigest()))
-        return {"content": digest(sorted(rows)), "own_parts": listing.own_parts}
+        return {
+            "content": digest(sorted(rows)),
+            "own_parts": listing.own_parts,
+            "skipped": skipped(listing.strays),
+        }
 
     def _no_idle_split(self, path: Path, *, own_parts: bool) -> None:
         fields = type(self).model_fields
@@ -159,6 +173,14 @@ def existing(path: Path) -> Path:
         DataError: there is none.
     """
     path = _as_spelled(path)
+    try:
+        kind = not_a_file(path)
+    except (OSError, ValueError):
+        kind = None
+    if kind not in (None, "a folder"):
+        raise DataError(
+            f"{shown(str(path))} is {kind}, which is never opened; name a folder or a tar"
+        )
     if not path.exists():
         raise DataError(f"no folder or archive at {shown(str(path))}{_nearest(path)}")
     if not path.is_dir() and not is_tar(path):
@@ -206,6 +228,8 @@ def _notes(listing: Listing, fraction: float, seed: int) -> tuple[str, ...]:
             f"no train and test parts of its own: {fraction:.0%} of each class, drawn by name"
             f" (seed {seed}), are the test part"
         )
+    if (note := skipped(listing.strays)) is not None:
+        notes.append(note)
     if listing.unused:
         notes.append(f"not used: the folders {', '.join(map(shown, listing.unused))}")
     return tuple(notes)

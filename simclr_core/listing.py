@@ -42,6 +42,9 @@ class Listing(NamedTuple):
     unused: tuple[str, ...]
     """Folders beside train/ and test/ whose files nobody reads."""
 
+    strays: tuple[str, ...]
+    """Files in class folders that are no images by the ends of their names; they are skipped."""
+
 
 def sort_out(found: Found, where: str, test_fraction: float, split_seed: int) -> Listing:
     """The pictures among the files `found` in the folder or tar named `where`.
@@ -49,8 +52,9 @@ def sort_out(found: Found, where: str, test_fraction: float, split_seed: int) ->
     Single folders around everything are stepped into. With train/ beside test/ (or val/, valid/,
     validation/) their folders are the classes. Otherwise the folders are the classes and each
     class's pictures, in the order of SHA-256 over (split_seed, class, name), give their first
-    `test_fraction` (rounded; at least one, not all) to the test part. Whatever stands in a class
-    folder, at any depth, is taken for a picture: what is none is found when it is decoded.
+    `test_fraction` (rounded; at least one, not all) to the test part. In a class folder, at any
+    depth, a file is an image by the end of its name, as in torchvision's ImageFolder; others are
+    skipped and listed. Whether it can be read as one is found when it is decoded.
 
     Raises:
         DataError: everything that keeps the files from being such a data set, in one text.
@@ -60,9 +64,13 @@ def sort_out(found: Found, where: str, test_fraction: float, split_seed: int) ->
     level = depth + 1 if parts else depth
     members: list[Member] = []
     loose: list[str] = []
+    strays: list[str] = []
     for file in found.files:
         part = parts.get(file.name[depth]) if parts and len(file.name) > level else "train"
         if len(file.name) > level + 1 and part:
+            if _suffix(file) not in _PICTURES:
+                strays.append("/".join(file.name))
+                continue
             class_name, name = _plain(file.name[level]), _plain("/".join(file.name[level + 1 :]))
             members.append(Member(file, part, class_name, name))
         elif part and _suffix(file) in _PICTURES:
@@ -73,12 +81,26 @@ def sort_out(found: Found, where: str, test_fraction: float, split_seed: int) ->
         if len(name) > level and (not parts or name[depth] in parts)
     }
     empty = folders - {member.file.name[: level + 1] for member in members}
-    _check(members, loose, sorted("/".join(f) for f in empty), found, where, own=bool(parts))
+    _check(
+        members, loose, sorted("/".join(f) for f in empty), strays, found, where, own=bool(parts)
+    )
     if not parts:
         members = _split(members, test_fraction, split_seed)
     members.sort(key=lambda member: (member.part == "test", member.class_name, member.name))
     names = tuple(sorted({member.class_name for member in members}))
-    return Listing(tuple(members), names, bool(parts), unused)
+    return Listing(tuple(members), names, bool(parts), unused, tuple(sorted(strays)))
+
+
+def skipped(strays: Sequence[str]) -> str | None:
+    """What a reader should know of files that were skipped; None where none was."""
+    if not strays:
+        return None
+    verb = (
+        "file is no image by the end of its name and is"
+        if len(strays) == 1
+        else ("files are no images by the ends of their names and are")
+    )
+    return f"{len(strays):,} {verb} skipped: {_some(strays)}"
 
 
 def _plain(name: str) -> str:
@@ -115,6 +137,7 @@ def _check(
     members: Sequence[Member],
     loose: Sequence[str],
     empty: Sequence[str],
+    strays: Sequence[str],
     found: Found,
     where: str,
     *,
@@ -122,6 +145,9 @@ def _check(
 ) -> None:
     if not members:
         what = "holds no folders with images" if found.files or found.folders else "is empty"
+        if strays:
+            what += f" (none of its {len(strays):,} files, such as {shown(strays[0])}, ends in"
+            what += f" {', '.join(sorted(_PICTURES))})"
         raise DataError(f"{where} {what}; it should hold {_FORM}")
     mistakes: list[str] = []
     if empty:

@@ -6,10 +6,12 @@ import hashlib
 import symtable
 import warnings
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from types import CodeType
+
+from simclr_core.file_kinds import not_a_file
 
 _MARK = "\ufeff"
 
@@ -32,18 +34,23 @@ def read(path: str) -> str:
     Raises:
         Unusable: there is no such file, or it is no text.
     """
-    place = Path(path)
+    place, kind = Path(path), None
     if place.is_dir():
         raise Unusable(f"must name a Python file, got the folder {path}")
+    with suppress(OSError, ValueError):
+        kind = not_a_file(place)
+    if kind is not None:
+        raise Unusable(f"must name a Python file, and {path} is {kind}, which is never opened")
     try:
-        data = place.read_bytes()
+        with place.open("rb") as file:
+            data = file.read(LARGEST + 1)
     except FileNotFoundError as error:
         raise Unusable(f"must name a Python file, and there is no {path}{_near(place)}") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise Unusable(f"must name a readable file, and {path} is not: {reason.lower()}") from error
     if len(data) > LARGEST:
-        raise Unusable(f"must name a file of at most {LARGEST} bytes, and {path} has {len(data)}")
+        raise Unusable(f"must name a file of at most {LARGEST} bytes, and {path} has more")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:

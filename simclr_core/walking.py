@@ -9,6 +9,26 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Self
 
 from simclr_core.errors import DataError
+from simclr_core.file_kinds import not_a_file
+
+MOST_BYTES = 1_000_000_000
+"""Of one file of images; a larger one is none, and nothing of it is read."""
+
+UNPACKED_FREELY = 256_000_000
+UNPACKED_TIMES = 100
+"""An archive may unpack to so many bytes, or to so many times its own size if that is more; images
+are packed already and hardly shrink again."""
+
+_LONGEST_NAME = 1_000_000
+"""Bytes of a header that only holds names; Python's reader takes all of it into memory."""
+
+_NAME_TYPES = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
 
 _DROPPINGS = {"__macosx", "thumbs.db", "desktop.ini"}
 _TORN = (tarfile.TarError, EOFError, zlib.error, OSError, ValueError)
@@ -65,6 +85,8 @@ def contents(path: Path, wanted: Sequence[File]) -> Iterator[tuple[int, bytes]]:
     for position, file in enumerate(wanted):
         where = path.joinpath(*file.name)
         try:
+            _refuse_special(where)
+            _refuse_size(where, where.stat().st_size)
             content = where.read_bytes()
         except OSError as error:
             raise DataError(f"{shown(str(where))} cannot be read: {error.strerror}") from error
@@ -88,6 +110,8 @@ def shown(name: str) -> str:
 
 def is_tar(path: Path) -> bool:
     """Whether a file is a tar, packed or not; one that is torn later on still is."""
+    if not_a_file(path) is not None:
+        return False
     try:
         with tarfile.open(path, "r|*"):
             return True
@@ -120,11 +144,26 @@ def _walk_folder(
                     folders.append(name)
                     _walk_folder(folder / entry.name, name, inside, files, folders)
                 else:
+                    _refuse_special(folder / entry.name)
                     state = entry.stat()
                     files.append((name, state.st_size, state.st_mtime_ns))
     except OSError as error:
         where = shown(str(error.filename or folder))
         raise DataError(f"{where} cannot be read: {error.strerror}") from error
+
+
+def _refuse_special(path: Path) -> None:
+    kind = not_a_file(path)
+    if kind is not None:
+        raise DataError(f"{shown(str(path))} is {kind}, which is never opened; remove it")
+
+
+def _refuse_size(where: Path | str, size: int) -> None:
+    if size > MOST_BYTES:
+        raise DataError(
+            f"{shown(str(where))} has {size:,} bytes, and a file of images has at most"
+            f" {MOST_BYTES:,}; remove it"
+        )
 
 
 class _Entry(tarfile.TarInfo):
@@ -137,11 +176,14 @@ class _Entry(tarfile.TarInfo):
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         try:
-            return super().frombuf(buf, encoding, errors)
+            entry = super().frombuf(buf, encoding, errors)
         except tarfile.HeaderError as error:
             if len(buf) == tarfile.BLOCKSIZE and not any(buf):  # the end mark
                 raise
             raise tarfile.ReadError(str(error)) from error
+        if entry.type in _NAME_TYPES and entry.size > _LONGEST_NAME:
+            raise tarfile.ReadError(f"a name of {entry.size:,} bytes")
+        return entry
 
 
 class _Entries:
@@ -164,12 +206,26 @@ class _Entries:
     def __iter__(self) -> Iterator[tuple[int, tarfile.TarInfo]]:
         try:
             for place, entry in enumerate(self._archive):
+                # From its header, before a byte of it is unpacked.
+                self._refuse_growth(entry)
                 yield place, entry
                 self._last = entry.name
         except _TORN as error:
             raise self._torn(error) from error
 
+    def _refuse_growth(self, entry: tarfile.TarInfo) -> None:
+        packed = self._path.stat().st_size
+        end = entry.offset_data + entry.size
+        most = max(UNPACKED_FREELY, UNPACKED_TIMES * packed)
+        if end > most:
+            raise DataError(
+                f"{shown(str(self._path))}: {packed:,} bytes would unpack to {end:,} or more (entry"
+                f" {shown(entry.name)}), and an archive of this size to {most:,} at most; pack the"
+                " images without what does not belong to them"
+            )
+
     def read(self, entry: tarfile.TarInfo) -> bytes:
+        _refuse_size(f"{self._path}: {entry.name}", entry.size)
         try:
             file = self._archive.extractfile(entry)
             content = file.read() if file else b""

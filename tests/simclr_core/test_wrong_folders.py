@@ -125,7 +125,7 @@ def test_files_that_cannot_be_read_are_counted_and_named_with_the_way_out(tmp_pa
     class_folders(tmp_path, SIZES)
     jpeg = file_of(noise(9, 40, 40), "jpeg")
     (tmp_path / "train" / "cat" / "Bär 1.jpg").write_bytes(jpeg[:400])
-    (tmp_path / "test" / "dog" / "notes.txt").write_text("remember the milk")
+    (tmp_path / "test" / "dog" / "notes.png").write_text("remember the milk")
     (tmp_path / "train" / "dog" / "empty.png").write_bytes(b"")
 
     with pytest.raises(DataError) as caught:
@@ -135,16 +135,16 @@ def test_files_that_cannot_be_read_are_counted_and_named_with_the_way_out(tmp_pa
     assert text.startswith(f"{tmp_path}: 3 of 13 files cannot be read as images: ")
     assert "train/cat/Bär 1.jpg (truncated or damaged: " in text
     assert "train/dog/empty.png (empty file)" in text
-    assert "test/dog/notes.txt (not an image in a known format)" in text
+    assert "test/dog/notes.png (not an image in a known format)" in text
     assert text.endswith(". Repair or remove them, then start again")
 
 
 def test_of_many_bad_files_five_are_named(tmp_path: Path) -> None:
     class_folders(tmp_path, SIZES)
     for i in range(7):
-        (tmp_path / "train" / "cat" / f"x{i}.txt").write_text("no")
+        (tmp_path / "train" / "cat" / f"x{i}.png").write_text("no")
 
-    with pytest.raises(DataError, match=r"7 of 17 files .*x4\.txt [^;]*; and 2 more\. Repair"):
+    with pytest.raises(DataError, match=r"7 of 17 files .*x4\.png [^;]*; and 2 more\. Repair"):
         load(Folder(path=str(tmp_path)), cache=tmp_path / "cache")
 
     assert not [p for p in (tmp_path / "cache").iterdir() if p.is_dir()], "nothing half decoded"
