@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from ablations.beside import table_beside
 from ablations.errors import StudyError, UsageError
+from ablations.scale_axes import dropped, other_cells
 from ablations.sentences import shown, validation_sentences
 from ablations.study import (
     FLOOR,
@@ -112,6 +113,54 @@ def cells_at(
     return {arm.name: arm.levels for arm in sweep.arms()}
 
 
+def chosen_cells(study: Study, scale: ScaleName) -> tuple[str, ...] | None:
+    """The cells that a scale runs: those it names; at smoke a few of many; None for all.
+
+    The few are the cell of the controls and others at even distances, the first and last included.
+    """
+    only = study.scale(scale).only
+    cells = cell_names(study, scale) if only is None and scale == "smoke" else []
+    if len(cells) <= MOST_SMOKE_CELLS:
+        return only
+    steps = range(MOST_SMOKE_CELLS)
+    spread = [round(step * (len(cells) - 1) / (MOST_SMOKE_CELLS - 1)) for step in steps]
+    picked = [cells[place] for place in spread]
+    if study.control_arm in cells and study.control_arm not in picked:
+        picked[1] = study.control_arm
+    return tuple(cell for cell in cells if cell in picked)
+
+
+class LeftOut(NamedTuple):
+    """What a scale does not run of the study, and which line says so."""
+
+    names: tuple[str, ...]
+    message: str
+    """In one sentence with file and line, and how to run them."""
+
+
+def left_out(written: Written, scale: ScaleName) -> list[LeftOut]:
+    """The cells that `only` hides at a scale, and the study's levels that its own axes leave out."""
+    study, file = written.study, written.file
+    found: list[LeftOut] = []
+    cells, chosen = cell_names(study, scale), chosen_cells(study, scale)
+    if chosen is not None and (hidden := tuple(name for name in cells if name not in chosen)):
+        way = ("scales", scale, "only")
+        who = f"{file.place(way)}: scales.{scale}.only leaves"
+        if study.scale(scale).only is None:
+            who = f"{file.path}: the smoke scale runs {len(chosen)} of many cells and leaves"
+        named = ", ".join(map(repr, hidden[:5]))
+        named += f" and {len(hidden) - 5} more" if hidden[5:] else ""
+        text = f"{who} out {len(hidden)} of {len(cells)} cells: {named}; --only runs any of them"
+        found.append(LeftOut(hidden, text))
+    for way, axis, levels in dropped(study.layers(scale)):
+        named = ", ".join(map(repr, levels))
+        text = (
+            f"{file.place(way)}: axis {axis!r} has levels of its own at this scale, without {named}"
+        )
+        found.append(LeftOut(levels, text))
+    return found
+
+
 def _mistakes(  # noqa: C901, PLR0912 -- one rule after the other, each a few lines
     study: Study, file: YamlFile
 ) -> Iterator[tuple[int, str]]:
@@ -131,29 +180,22 @@ def _mistakes(  # noqa: C901, PLR0912 -- one rule after the other, each a few li
                 return
             known = levels.setdefault(scale, found)
             if list(known.items()) != list(found.items()):
-                apart = ", ".join(repr(n) for n in [*known, *found] if (n in known) != (n in found))
-                text = "must span the cells and axes that the scale has without --data, in order"
-                yield mistake(at, f"{text}; {f'not in both: {apart}' if apart else 'they differ'}")
+                below = study.axes_at(scale)
+                wrong = list(other_cells(below, study.layers(scale, with_data=True)[-1]))
+                text = "must span the cells that the scale has without --data; write its axes alike"
+                yield from (mistake(*one) for one in wrong or [(at, text)])
                 return
     cells = {scale: list(found) for scale, found in levels.items()}
     every = list(dict.fromkeys(name for names in cells.values() for name in names))
 
     for scale in SCALES:
         given = study.scale(scale)
-        chosen = given.only if given.only is not None else tuple(cells[scale])
         for index, name in enumerate(given.only or ()):
             if name not in cells[scale]:
                 text = f"no cell {name!r} at this scale{did_you_mean(name, cells[scale])}"
                 yield mistake(("scales", scale, "only", index), text)
         if given.only == ():
             yield mistake(("scales", scale, "only"), "names at least one cell, got none")
-        if scale == "smoke" and len(chosen) > MOST_SMOKE_CELLS:
-            text = (
-                f"the smoke scale has at most {MOST_SMOKE_CELLS} cells, got {len(chosen)}; "
-                f"choose with scales.smoke.only"
-            )
-            yield mistake(("scales", "smoke"), text)
-
         if study.control_arm is not None and study.control_arm not in cells[scale]:
             hint = did_you_mean(study.control_arm, cells[scale])
             yield mistake(("control_arm",), f"no cell {study.control_arm!r} at {scale} scale{hint}")

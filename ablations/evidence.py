@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Literal
 
+from ablations.catalogue import chosen_cells
 from ablations.chain import chain
 from ablations.companions import predicts
 from ablations.compute import num_images
@@ -142,7 +143,7 @@ def _with_recorded(composed: Composed, known: Known, asked: Plan) -> tuple[list[
 
 
 def _scale_arms(composed: Composed) -> tuple[str, ...]:
-    only = composed.study.scale(composed.scale).only
+    only = chosen_cells(composed.study, composed.scale)
     arms = composed.sweep(everything=True).arms()
     return tuple(arm.name for arm in arms if only is None or arm.name in only)
 

@@ -1,6 +1,7 @@
 """From a study and a request to a sweep, and from its cells to checked configurations and keys."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -8,11 +9,12 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from ablations.beside import axes_beside, beside
-from ablations.catalogue import Written
+from ablations.catalogue import Written, chosen_cells
 from ablations.chain import ENCODER, READ_OUT, chain
 from ablations.companions import companions, predicts, probe_of
 from ablations.errors import StudyError, UsageError
 from ablations.request import Request
+from ablations.scale_axes import place
 from ablations.settings import Setting, applied, origin, overlap, written
 from ablations.study import (
     SCALES,
@@ -24,6 +26,7 @@ from simclr_core.config import Config
 from simclr_core.data import AnyData, data_at, fingerprint
 from simclr_core.errors import DataError, DataMissing
 from simclr_core.execution import resolve_device
+from simclr_core.folders import Folder
 from simclr_core.losses import Labelled
 from simclr_core.settings import checked, default_settings, mistakes
 from sweeps.axes import AnyAxis
@@ -55,6 +58,7 @@ class Composed:
         self.base = applied(default_settings(), self.given)
         self.cache = cache
         self._fingerprints: dict[str, str | DataMissing] = {}
+        self._folders: dict[str, Folder] = {}
         _raise_all(self._mistakes())
 
     @cached_property
@@ -104,7 +108,7 @@ class Composed:
 
     def sweep(self, *, everything: bool = False, seeds: tuple[int, ...] = ()) -> Sweep:
         """The sweep as asked for, or over all cells; with other seeds where some are given."""
-        only = self.request.only or self.study.scale(self.scale).only
+        only = self.request.only or chosen_cells(self.study, self.scale)
         only = None if everything else only
         sweep = Sweep(
             study=self.study.name,
@@ -171,6 +175,8 @@ class Composed:
 
     def _fingerprint_of(self, data: AnyData) -> str:
         name = data.model_dump_json()
+        if isinstance(data, Folder):
+            self._folders[name] = data
         if name not in self._fingerprints:
             try:
                 self._fingerprints[name] = fingerprint(data, self.cache)
@@ -179,6 +185,15 @@ class Composed:
         found = self._fingerprints[name]
         if isinstance(found, DataMissing):
             raise found
+        return found
+
+    def skipped(self) -> list[str]:
+        """What is skipped among the images of the cells resolved so far, a sentence a data set."""
+        found: list[str] = []
+        for data in self._folders.values():
+            with suppress(DataMissing):
+                if (note := data.skipped(self.cache)) is not None:
+                    found.append(f"{data.shown_name()}: {note}")
         return found
 
     def _fingerprint(self, cell: Cell, config: Config) -> str:
@@ -309,16 +324,15 @@ def _level_mistakes(
     with_data: bool,
 ) -> Iterator[str]:
     """Each level by itself, the other axes at their first."""
-    at = study.study.axes_way(scale, with_data=with_data)
+    layers = study.study.layers(scale, with_data=with_data)
     axes = axes_of(study, scale, with_data=with_data)
     first = {f: v for axis in axes for f, v in next(iter(axis.points().values())).items()}
-    for index, axis in enumerate(axes):
-        items = "items" if axis.kind == "ordered_pairs" else "levels"
-        for place, (label, point) in enumerate(axis.points().items()):
+    for axis in axes:
+        for label, point in axis.points().items():
             if axis.kind == "ordered_pairs" and label not in axis.items:
                 continue
-            way = (*at, index, items, label)
-            where = study.file.place(way if way in study.file.lines else (*at, index, items, place))
+            ways = list(place(layers, axis.name, label))
+            where = study.file.place(next((w for w in ways if w in study.file.lines), ways[0]))
             try:
                 settings = apply(base, first | point)
             except PlanError as error:

@@ -5,7 +5,7 @@ import sys
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Literal
 
-from ablations.catalogue import cell_names, path_of, read_study, shipped
+from ablations.catalogue import cell_names, chosen_cells, left_out, path_of, read_study, shipped
 from ablations.request import Request
 from ablations.study import SCALES, Study
 from ablations.terminal import console, say
@@ -74,6 +74,11 @@ def show_plan(request: Request, *, keep: Literal["none", "last"], as_json: bool)
         out.print(f"note: {note}", soft_wrap=True)
     for line in plan_lines(the_plan, price, request, keep=keep, slots=slots_at(store.machine)):
         out.print(line, soft_wrap=True)  # a command that breaks in two runs something else
+    if request.only is None:
+        for one in left_out(composed.written, request.scale):
+            out.print(one.message, soft_wrap=True)
+    for note in composed.skipped():
+        out.print(note, soft_wrap=True)
     for file in files:
         out.print(f"a run executes {file}", soft_wrap=True)
 
@@ -198,7 +203,7 @@ def size(num_bytes: float) -> str:
 
 
 def _cells(study: Study) -> dict[str, int]:
-    return {scale: len(study.scale(scale).only or cell_names(study, scale)) for scale in SCALES}
+    return {scale: len(chosen_cells(study, scale) or cell_names(study, scale)) for scale in SCALES}
 
 
 def _listed(study: Study) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pydantic import (
     model_validator,
 )
 
+from ablations.scale_axes import Layer, merged
 from reports.claims import AnyClaim
 from reports.evidence import Deviation
 from reports.figures import AnyFigure
@@ -128,13 +129,14 @@ class Scale(Frozen):
     """As `set`, where `--data` brings images."""
 
     axes: tuple[AnyAxis, ...] | None = Field(default=None, min_length=1)
-    """Axes in the place of the study's own, where their values must differ at this scale."""
+    """Other values for levels of the study's axes, by name and label; what is not named stays. An
+    axis with a label of its own takes the place of the study's, and one of its own that of all."""
 
     axes_with_data: tuple[AnyAxis, ...] | None = Field(default=None, min_length=1)
-    """The same cells once more with other values, where `--data` brings images."""
+    """Other values for levels of this scale's axes, where `--data` brings images; the cells stay."""
 
     only: tuple[str, ...] | None = None
-    """The cells that are run at this scale; left out: all."""
+    """The cells that are run at this scale; left out: all, and at smoke at most four of them."""
 
     seeds: Seeds | None = None
     """Seeds in the place of the study's own."""
@@ -150,7 +152,7 @@ class Scales(Frozen):
     """The four costs of a study; left-out ones are the study's base."""
 
     smoke: Scale = Scale()
-    """At most 4 cells and seconds in all: shows that the machine runs."""
+    """A few cells and seconds in all: shows that the machine runs."""
 
     laptop: Scale = Scale()
     """Two cores and minutes to hours."""
@@ -220,18 +222,23 @@ class Study(Frozen):
         scale: Scale = getattr(self.scales, name)
         return scale
 
-    def axes_way(self, name: ScaleName, *, with_data: bool = False) -> tuple[str, ...]:
-        """Where in the file the axes of this scale stand, those for `--data` if there are any."""
+    def layers(self, name: ScaleName, *, with_data: bool = False) -> tuple[Layer, ...]:
+        """The lists of axes that this scale is made of: the study's, its own, that for `--data`."""
         scale = self.scale(name)
+        found = [Layer(("axes",), self.axes)]
+        if scale.axes:
+            found.append(Layer(("scales", name, "axes"), scale.axes))
         if with_data and scale.axes_with_data:
-            return ("scales", name, "axes_with_data")
-        return ("scales", name, "axes") if scale.axes else ("axes",)
+            found.append(Layer(("scales", name, "axes_with_data"), scale.axes_with_data))
+        return tuple(found)
+
+    def axes_way(self, name: ScaleName, *, with_data: bool = False) -> tuple[str, ...]:
+        """Where in the file the axes of this scale are, those for `--data` if there are any."""
+        return self.layers(name, with_data=with_data)[-1].way
 
     def axes_at(self, name: ScaleName, *, with_data: bool = False) -> tuple[AnyAxis, ...]:
         """The axes as this scale varies them."""
-        way = self.axes_way(name, with_data=with_data)
-        axes: tuple[AnyAxis, ...] = getattr(self if len(way) == 1 else self.scale(name), way[-1])
-        return axes
+        return merged(self.layers(name, with_data=with_data))
 
     def roles_at(self, name: ScaleName) -> Roles:
         """The roles as this scale fills them."""

@@ -76,7 +76,10 @@ class Folder(Frozen):
 
     def skipped(self, cache: Path | None) -> str | None:
         """Which files among the images are none and are skipped, in a sentence; None for none."""
-        return self._remembered(_at_hand(self.path, self.shown_name()), cache).get("skipped")
+        path = _at_hand(self.path, self.shown_name())
+        if cache is None:  # names are enough, and to find the rest every byte would be read again
+            return skipped(self._listing(path).strays)
+        return self._remembered(path, cache)["skipped"]
 
     def source(self) -> Source:
         """The files of train (or its subset) and test, ready to be decoded."""

@@ -273,8 +273,8 @@ def test_a_study_may_have_other_levels_for_images_that_are_brought(
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("crop+colour: [", "other: [", "must span the cells and axes that the scale has without --data"),
-        ("crop: [{kind: crop}]", "late: [{kind: crop}]", "not in both: 'crop', 'late'"),
+        ("crop+colour: [", "other: [", "axis 'views' has no level 'other' at this scale"),
+        ("crop: [{kind: crop}]", "corp: [{kind: crop}]", "no level 'corp' at this scale"),
         ("strength: 0.25", "strength: -1", "views.operations.1.strength: must be at least 0, got -1"),
         ("field: views", "fields: views", "did you mean 'field'?"),
     ],
@@ -320,7 +320,7 @@ def test_an_axis_for_brought_images_keeps_its_name(
 ) -> None:
     renamed = WITH_DATA.replace("name: views", "name: look")
     for text, words in (
-        (renamed, "must span the cells and axes that the scale has without --data"),
+        (renamed, "no axis 'look' at this scale; there are 'views'"),
         ("    axes_with_data: []\n", "axes_with_data"),
         ("    axes: []\n", "axes"),
     ):
