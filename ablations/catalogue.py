@@ -144,13 +144,12 @@ def left_out(written: Written, scale: ScaleName) -> list[LeftOut]:
     found: list[LeftOut] = []
     cells, chosen = cell_names(study, scale), chosen_cells(study, scale)
     if chosen is not None and (hidden := tuple(name for name in cells if name not in chosen)):
-        way = ("scales", scale, "only")
-        who = f"{file.place(way)}: scales.{scale}.only leaves"
+        who = f"{file.place(('scales', scale, 'only'))}: only leaves"
         if study.scale(scale).only is None:
-            who = f"{file.path}: the smoke scale runs {len(chosen)} of many cells and leaves"
-        named = ", ".join(map(repr, hidden[:5]))
-        named += f" and {len(hidden) - 5} more" if hidden[5:] else ""
-        text = f"{who} out {len(hidden)} of {len(cells)} cells: {named}; --only runs any of them"
+            who = f"{file.path}: without only the smoke scale runs {len(chosen)} cells and leaves"
+        number = "1 cell" if len(hidden) == 1 else f"{len(hidden)} cells"
+        named = ", ".join(hidden[:12]) + (f" and {len(hidden) - 12} more" if hidden[12:] else "")
+        text = f"{who} out {number} at this scale: {named}; --only runs them, or name them there"
         found.append(LeftOut(hidden, text))
     for way, axis, levels in dropped(study.layers(scale)):
         named = ", ".join(map(repr, levels))

@@ -211,7 +211,7 @@ def _data_facts(records: Iterable[TrialRecord]) -> tuple[Fact, ...]:
 
 
 def _methods(composed: Composed, config: dict[str, Any]) -> tuple[Fact, ...]:
-    from ablations.resolve import fields_of
+    from ablations.scale_axes import fields_of
 
     varied = {field: axis.name for axis in composed.axes for field in fields_of(axis)}
     facts: list[Fact] = []

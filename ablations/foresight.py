@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ablations import catalogue
 from ablations.resolve import Composed
 from sweeps.plan import Known, Plan
 
@@ -40,17 +41,10 @@ def foreseen(composed: Composed, plan: Plan, known: Known) -> list[str]:
 
 
 def left_out(composed: Composed) -> list[str]:
-    """Which cells the scale's `only` leaves out, and how they are run; empty where it leaves none."""
-    only = composed.study.scale(composed.scale).only
-    if only is None or composed.request.only is not None:
+    """What the scale does not run of the study, and how that is run; empty where it runs all."""
+    if composed.request.only is not None:
         return []
-    missing = [arm.name for arm in composed.sweep(everything=True).arms() if arm.name not in only]
-    if not missing:
-        return []
-    place = composed.written.file.place(("scales", composed.scale, "only"))
-    cells = "1 cell" if len(missing) == 1 else f"{len(missing)} cells"
-    text = f"{place}: only leaves out {cells} at this scale: {_some(missing)}"
-    return [f"{text}; --only runs them, or name them there"]
+    return [one.message for one in catalogue.left_out(composed.written, composed.scale)]
 
 
 def _some(names: Sequence[object]) -> str:

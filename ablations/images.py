@@ -1,11 +1,14 @@
 """The images of what is to run, decoded before anything trains: what is wrong with them stops it all."""
 
 from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
 
 from ablations.errors import UsageError
 from simclr_core.config import Config
 from simclr_core.data import load
-from simclr_core.errors import DataError
+from simclr_core.errors import DataError, DataMissing
+from simclr_core.folders import Folder
 from simclr_core.losses import Labelled
 from simclr_core.sgd_probe import SgdProbe
 from simclr_core.textures import Textures
@@ -31,6 +34,16 @@ def decode(trials: Iterable[Trial], store: Store) -> None:
         if new:
             store.unmake()
         raise
+
+
+def skipped(folders: Iterable[Folder], cache: Path | None) -> list[str]:
+    """What is skipped among the files of these folders of images, a sentence each."""
+    found: list[str] = []
+    for data in folders:
+        with suppress(DataMissing):
+            if (note := data.skipped(cache)) is not None:
+                found.append(f"{data.shown_name()}: {note}")
+    return found
 
 
 def _decode(configs: list[tuple[str, Config]], store: Store) -> None:

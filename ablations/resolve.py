@@ -1,7 +1,6 @@
 """From a study and a request to a sweep, and from its cells to checked configurations and keys."""
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +13,7 @@ from ablations.chain import ENCODER, READ_OUT, chain
 from ablations.companions import companions, predicts, probe_of
 from ablations.errors import StudyError, UsageError
 from ablations.request import Request
-from ablations.scale_axes import place
+from ablations.scale_axes import fields_of, place
 from ablations.settings import Setting, applied, origin, overlap, written
 from ablations.study import (
     SCALES,
@@ -58,7 +57,7 @@ class Composed:
         self.base = applied(default_settings(), self.given)
         self.cache = cache
         self._fingerprints: dict[str, str | DataMissing] = {}
-        self._folders: dict[str, Folder] = {}
+        self.folders: dict[str, Folder] = {}
         _raise_all(self._mistakes())
 
     @cached_property
@@ -176,7 +175,7 @@ class Composed:
     def _fingerprint_of(self, data: AnyData) -> str:
         name = data.model_dump_json()
         if isinstance(data, Folder):
-            self._folders[name] = data
+            self.folders[name] = data
         if name not in self._fingerprints:
             try:
                 self._fingerprints[name] = fingerprint(data, self.cache)
@@ -185,15 +184,6 @@ class Composed:
         found = self._fingerprints[name]
         if isinstance(found, DataMissing):
             raise found
-        return found
-
-    def skipped(self) -> list[str]:
-        """What is skipped among the images of the cells resolved so far, a sentence a data set."""
-        found: list[str] = []
-        for data in self._folders.values():
-            with suppress(DataMissing):
-                if (note := data.skipped(self.cache)) is not None:
-                    found.append(f"{data.shown_name()}: {note}")
         return found
 
     def _fingerprint(self, cell: Cell, config: Config) -> str:
@@ -376,11 +366,6 @@ def broken_mistakes(path: Path) -> list[str]:
             found += _checked([*base, *given], {})
             base = base or given
     return found
-
-
-def fields_of(axis: AnyAxis) -> set[str]:
-    """The fields that an axis sets."""
-    return {field for point in axis.points().values() for field in point}
 
 
 def _checked(given: list[Setting], texts: dict[str, str]) -> list[str]:

@@ -56,6 +56,11 @@ def members(axis: AnyAxis) -> dict[str, object]:
     return dict(axis.items if isinstance(axis, OrderedPairs) else axis.levels)
 
 
+def fields_of(axis: AnyAxis) -> set[str]:
+    """The fields that an axis sets."""
+    return {field for point in axis.points().values() for field in point}
+
+
 def place(layers: Sequence[Layer], axis: str, label: str) -> Iterator[Location]:
     """Where a level's value may be written: by its label, or by its number in a plain list."""
     for way, axes in reversed(layers):

@@ -5,7 +5,7 @@ import sys
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Literal
 
-from ablations.catalogue import cell_names, chosen_cells, left_out, path_of, read_study, shipped
+from ablations.catalogue import cell_names, chosen_cells, path_of, read_study, shipped
 from ablations.request import Request
 from ablations.study import SCALES, Study
 from ablations.terminal import console, say
@@ -52,6 +52,7 @@ def show_file(name: str) -> None:
 def show_plan(request: Request, *, keep: Literal["none", "last"], as_json: bool) -> None:
     """The plan, for people by cell and for programs by trial."""
     from ablations.foresight import foreseen, left_out
+    from ablations.images import skipped
     from ablations.own_files import executed
     from ablations.planning import compose, cost, planned
     from ablations.timing import slots_at
@@ -61,6 +62,7 @@ def show_plan(request: Request, *, keep: Literal["none", "last"], as_json: bool)
     the_plan = planned(composed, known)
     price = cost(the_plan, known, keep=keep)
     notes = [*foreseen(composed, the_plan, known), *left_out(composed)]
+    notes += skipped(composed.folders.values(), composed.cache)
     files = executed(the_plan, known.artifacts)
     for sentence in (*store.sentences, *_without_glyph(composed.study, request)):
         say(sentence)
@@ -74,11 +76,6 @@ def show_plan(request: Request, *, keep: Literal["none", "last"], as_json: bool)
         out.print(f"note: {note}", soft_wrap=True)
     for line in plan_lines(the_plan, price, request, keep=keep, slots=slots_at(store.machine)):
         out.print(line, soft_wrap=True)  # a command that breaks in two runs something else
-    if request.only is None:
-        for one in left_out(composed.written, request.scale):
-            out.print(one.message, soft_wrap=True)
-    for note in composed.skipped():
-        out.print(note, soft_wrap=True)
     for file in files:
         out.print(f"a run executes {file}", soft_wrap=True)
 

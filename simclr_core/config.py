@@ -66,7 +66,7 @@ class Config(Frozen):
     schedule: AnySchedule = WarmupCosine()
     """Moves the learning rate."""
 
-    batch_size: int = Field(default=4096, ge=2)
+    batch_size: int = Field(default=4096, ge=2, le=1_000_000)
     """N images: 2N views, 2(N - 1) negatives for each. An epoch's rest below N is left out."""
 
     gradient_cache: int | None = Field(default=None, ge=2)

@@ -58,7 +58,9 @@ class ResNet(Frozen):
     depth: Literal[10, 18, 34, 50, 101, 152] | None = 50
     """Layers with weights; None where `blocks` says it."""
 
-    blocks: tuple[int, ...] | None = Field(default=None, min_length=1, max_length=4)
+    blocks: tuple[Annotated[int, Field(le=200)], ...] | None = Field(
+        default=None, min_length=1, max_length=4
+    )
     """Basic blocks in each stage, in place of a depth: (1, 1, 1) is three stages of one block."""
 
     width: float = Field(default=1.0, gt=0, le=16)

@@ -35,7 +35,7 @@ class LinearHead(Frozen):
 
     kind: Literal["linear"] = "linear"
 
-    output: int = Field(default=128, ge=1)
+    output: int = Field(default=128, ge=1, le=100_000)
     """The length of z; the paper tried 32 to 2048."""
 
     batch_norm: bool = True
@@ -54,10 +54,10 @@ class MlpHead(Frozen):
     hidden_layers: int = Field(default=1, ge=1, le=3)
     """Layers before the last; each ends in a ReLU."""
 
-    hidden: int | None = Field(default=None, ge=1)
+    hidden: int | None = Field(default=None, ge=1, le=100_000)
     """Width of the hidden layers; None makes them as wide as h, as the paper does."""
 
-    output: int = Field(default=128, ge=1)
+    output: int = Field(default=128, ge=1, le=100_000)
     """The length of z."""
 
     batch_norm: bool = True

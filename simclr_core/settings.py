@@ -34,7 +34,7 @@ _WORDS = (
 )
 
 
-MOST_MISTAKES = 100
+MOST_MISTAKES = 30
 """Mistakes that are put in words; of more, the number."""
 
 
@@ -129,7 +129,12 @@ def _mistakes(
         errors = error.errors(include_url=False)
     more = len(errors) - MOST_MISTAKES
     errors = errors[:MOST_MISTAKES]
-    found = [_mistake(details, complete) for details in errors if not _miscounted(details, errors)]
+    accepted = _accepted_fields(complete)
+    found = [
+        _mistake(details, complete, accepted)
+        for details in errors
+        if not _miscounted(details, errors)
+    ]
     # Rules between fields are checked only once all fields are right by themselves: those of the
     # fields that are right are therefore looked at with the others at their defaults.
     broken = {str(details["loc"][0]) for details in errors if details["loc"]}
@@ -139,7 +144,7 @@ def _mistakes(
             checked(rest, texts)
         except ValidationError as error:
             found += [
-                _mistake(details, rest)
+                _mistake(details, rest, accepted)
                 for details in error.errors(include_url=False)
                 if not broken & set(details.get("ctx", {}).get("fields", ()))
             ]
@@ -187,7 +192,7 @@ def _put(here: Any, path: Sequence[str], value: Any) -> None:
         here[step] = deepcopy(value)
 
 
-def _mistake(details: ErrorDetails, settings: dict[str, Any]) -> Mistake:
+def _mistake(details: ErrorDetails, settings: dict[str, Any], accepted: Sequence[str]) -> Mistake:
     path = _cleaned(details["loc"], settings)
     field = ".".join(str(part) for part in path)
     kind, value, text = details["type"], details["input"], details["msg"]
@@ -197,7 +202,7 @@ def _mistake(details: ErrorDetails, settings: dict[str, Any]) -> Mistake:
     if kind == "disagreement" and not path:
         field, _, text = text.partition(" ")
     elif kind == "extra_forbidden":
-        text = f"no such field{_nearest_field(path, settings)}"
+        text = f"no such field{_nearest_field(path, settings, accepted)}"
     elif kind == "union_tag_invalid":
         kinds = re.findall(r"'([^']*)'", str(context["expected_tags"]))
         tag = str(context["tag"])
@@ -282,7 +287,9 @@ def _accepted_fields(settings: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(below(Config, "", settings)))
 
 
-def _nearest_field(path: Sequence[int | str], settings: dict[str, Any]) -> str:
+def _nearest_field(
+    path: Sequence[int | str], settings: dict[str, Any], accepted: Sequence[str]
+) -> str:
     """The nearest name next to the unknown one, else anywhere, in full: one that is accepted."""
     name, above = str(path[-1]), [str(part) for part in path[:-1]]
     beside = [field for model in _owners(path[:-1], settings) for field in model.model_fields]
@@ -290,7 +297,7 @@ def _nearest_field(path: Sequence[int | str], settings: dict[str, Any]) -> str:
     if close:
         return f"; did you mean {'.'.join([*above, close[0]])}?"
     here = ".".join([*above, name])
-    elsewhere = [field for field in reversed(_accepted_fields(settings)) if field != here]
+    elsewhere = [field for field in reversed(accepted) if field != here]
     ends = {field.rpartition(".")[2]: field for field in elsewhere}
     close = difflib.get_close_matches(name, ends, n=1, cutoff=0.8)
     if close:

@@ -40,10 +40,10 @@ class VisionTransformer(Frozen):
     patch: int = Field(default=16, ge=1)
     """The side of a patch in pixels; it divides the images' side (`data.size`)."""
 
-    dim: int = Field(default=192, ge=4)
+    dim: int = Field(default=192, ge=4, le=16_384)
     """The length of a token and of h; a multiple of the heads."""
 
-    depth: int = Field(default=12, ge=1)
+    depth: int = Field(default=12, ge=1, le=256)
     """Blocks."""
 
     heads: int = Field(default=3, ge=1)

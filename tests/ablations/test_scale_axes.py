@@ -89,13 +89,13 @@ def test_the_plan_says_which_cells_only_leaves_out_and_where(
 
     assert one.names == ("crop+colour",)
     assert one.message.endswith(
-        f"/mine.yaml:{line}: scales.smoke.only leaves out 1 of 2 cells: 'crop+colour'; --only runs"
-        " any of them"
+        f"/mine.yaml:{line}: only leaves out 1 cell at this scale: crop+colour; --only runs them, or"
+        " name them there"
     )
     assert left_out(read_study(str(study)), "laptop") == []
     assert "leaves out" not in called(capsys, "plan", study).out
     shown = called(capsys, "plan", "quickstart", "--scale", "smoke").out
-    assert "scales.smoke.only leaves out 1 of 3 cells: 'crop+colour+rotation'" in shown
+    assert "only leaves out 1 cell at this scale: crop+colour+rotation" in shown
 
 
 def test_the_smoke_scale_picks_a_few_of_many_cells_by_itself(here: Path) -> None:
