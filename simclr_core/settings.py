@@ -127,14 +127,9 @@ def _mistakes(
         return checked(complete, texts), []
     except ValidationError as error:
         errors = error.errors(include_url=False)
-    more = len(errors) - MOST_MISTAKES
-    errors = errors[:MOST_MISTAKES]
-    accepted = _accepted_fields(complete)
-    found = [
-        _mistake(details, complete, accepted)
-        for details in errors
-        if not _miscounted(details, errors)
-    ]
+    accepted, told = _accepted_fields(complete), errors[:MOST_MISTAKES]
+    more = len(errors) - len(told)
+    found = [_mistake(one, complete, accepted) for one in told if not _miscounted(one, errors)]
     # Rules between fields are checked only once all fields are right by themselves: those of the
     # fields that are right are therefore looked at with the others at their defaults.
     broken = {str(details["loc"][0]) for details in errors if details["loc"]}

@@ -306,3 +306,10 @@ def test_an_item_of_a_list_is_suggested_with_its_place() -> None:
     (line,) = lines({"views.operations.1.strengths": 0.5})
 
     assert suggested(line) == "views.operations.1.strength"
+
+
+def test_of_very_many_mistakes_some_are_put_in_words_and_the_rest_counted() -> None:
+    found = lines({f"k{i}": 1 for i in range(300)})
+
+    assert len(found) == 31
+    assert found[-1] == "configuration: has 270 more mistakes; mend these first"
