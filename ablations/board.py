@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from ablations.showing import plain_table
 from reports.board import BoardRow, board
 from reports.evidence import Evidence
-from reports.statistics import interval
 from reports.trials import outcomes, table
+from sweeps.intervals import interval
 
 if TYPE_CHECKING:
     from rich.console import Console

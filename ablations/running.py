@@ -19,6 +19,7 @@ from ablations.resolve import Composed
 from ablations.showing import DATA_MISSING
 from ablations.terminal import console, say
 from reports.evidence import Evidence
+from sweeps.attempts import by_key, counting
 from sweeps.nearest import did_you_mean
 from sweeps.plan import Plan, Trial
 from sweeps.store import Store
@@ -221,10 +222,10 @@ def _show_written(out: Any, written: Reports) -> int:
 def _failures(execution: "Execution | None", told: Evidence, store: Store, again: str) -> int:
     """Says each trial that ended without a number, and gives the exit code."""
     names = {trial.key: trial for trial in told.planned}
-    last = {record.key: record for record in told.records}
-    failed = [record for key, record in last.items() if key in names and record.state == "failed"]
-    finished = {record.key for record in told.records if record.state == "finished"}
-    failed = [record for record in failed if record.key not in finished]
+    counted = [
+        counting(of, told.metric) for key, of in by_key(told.records).items() if key in names
+    ]
+    failed = [record for record in counted if record is not None and record.state == "failed"]
     for record in failed:
         say(
             f"failed: {record.cell}, seed {record.seed}: {record.error}; log "

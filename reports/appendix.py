@@ -135,7 +135,7 @@ def trouble_section(findings: Findings) -> Section:
         times = "1 trial was" if len(repeated) == 1 else f"{len(repeated)} trials were"
         blocks.append(
             _listing(
-                f"{times} run more than once. The newest finished attempt counts; every attempt is "
+                f"{times} run more than once. The newest attempt with a number counts; every attempt is "
                 "listed.",
                 ("cell", "seed", "attempt", "state", evidence.metric, "started", "key"),
                 [

@@ -6,8 +6,9 @@ from typing import NamedTuple, assert_never
 
 from reports.claims import AnyClaim, Beats, Increases, RanksLike
 from reports.evidence import Evidence
-from reports.statistics import Interval, interval, rank_agreement, slope
+from reports.statistics import rank_agreement, slope
 from reports.trials import Table
+from sweeps.intervals import Interval, interval
 
 FEWEST_CELLS = 5
 """Below this even the perfect order of a rank claim has p > 0.05 (4 cells: 2/4! = 0.083)."""

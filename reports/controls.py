@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from reports.statistics import Allowance, allowance, interval
 from reports.trials import Outcome, Table
+from sweeps.intervals import interval
 
 PERMUTED_MEAN = "permuted/mean"
 PERMUTED_ERROR = "permuted/standard_error"

@@ -12,7 +12,7 @@ from typing import assert_never
 from reports.claims import AnyClaim, Beats, Increases, RanksLike
 from reports.contrasts import contrast
 from reports.evidence import Deviation, Evidence
-from reports.statistics import Interval
+from sweeps.intervals import Interval
 
 
 class Decision(StrEnum):

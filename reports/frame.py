@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from reports.evidence import Evidence
-from reports.statistics import interval
 from reports.trials import Outcome, outcomes
+from sweeps.intervals import interval
 
 AXIS = "axis:"
 """Goes before an axis's name, so that no axis can take a declared column's place."""

@@ -7,7 +7,8 @@ from reports.claims import AnyClaim, RanksLike
 from reports.contrasts import Subject, by_seed, tau_of
 from reports.evidence import Evidence
 from reports.looks import ERROR_RATE
-from reports.statistics import HolmTest, Interval, holm, interval, t_test
+from reports.statistics import HolmTest, holm, t_test
+from sweeps.intervals import Interval, interval
 
 
 class Look(NamedTuple):

@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
+from sweeps.intervals import no_spread
+
 POWER = 0.8
 """The chance of a decision for which `seeds_needed` plans."""
 
@@ -24,18 +26,6 @@ EXACT_UP_TO = 8
 
 MOST_SEEDS = 1000
 """Beyond this `seeds_needed` says None: no study here will run so many."""
-
-
-class Interval(NamedTuple):
-    """A mean with its two-sided Student-t interval; bounds are NaN where the spread is unknown."""
-
-    mean: float
-    low: float
-    high: float
-    deviation: float
-    """Sample standard deviation, n - 1 in the denominator."""
-    n: int
-    level: float
 
 
 class HolmTest(NamedTuple):
@@ -62,22 +52,6 @@ class RankAgreement(NamedTuple):
     tau: float
     p: float
     exact: bool
-
-
-def no_spread(values: Sequence[float]) -> bool:
-    """Whether all values are one number, up to rounding (1e-9 relative)."""
-    return max(values) - min(values) <= 1e-9 * max(1.0, *(abs(value) for value in values))
-
-
-def interval(values: Sequence[float], level: float = 0.95) -> Interval:
-    """Mean -+ t(1 - (1 - level)/2; n - 1) s / sqrt(n); NaN bounds for one value or no spread."""
-    n = len(values)
-    mean = math.fsum(values) / n if n else math.nan
-    if n < 2 or no_spread(values):
-        return Interval(mean, math.nan, math.nan, 0.0 if n > 1 else math.nan, n, level)
-    deviation = float(np.std(values, ddof=1))
-    half = float(special.stdtrit(n - 1, (1 + level) / 2)) * deviation / math.sqrt(n)
-    return Interval(mean, mean - half, mean + half, deviation, n, level)
 
 
 def t_test(values: Sequence[float], margin: float) -> float:

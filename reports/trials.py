@@ -1,7 +1,8 @@
 """What counts: which record stands for each planned trial, and why another one does not.
 
-The number of a trial is its newest finished attempt's; earlier ones are kept and listed. A record
-whose key is not planned belongs to another configuration and counts nowhere.
+The number of a trial is that of the attempt that counts (`sweeps.attempts`): the newest with a
+finite number of the study's metric. Earlier ones are kept and listed. A record whose key is not
+planned belongs to another configuration and counts nowhere.
 """
 
 import math
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from reports.evidence import CellInfo, Evidence, PlannedTrial
+from sweeps.attempts import counting, has_number, numbered
 from sweeps.record import TrialRecord
 
 
@@ -21,7 +23,7 @@ class Outcome(NamedTuple):
     state: Literal["finished", "no number", "failed", "missing"]
     """No number: it finished, but its metric is absent or not finite (controls need none)."""
     record: TrialRecord | None
-    """The one that counts: the newest with a number, else the newest that finished, else any."""
+    """The one that counts (`sweeps.attempts`)."""
     attempts: tuple[TrialRecord, ...]
     """All of them, oldest first."""
     values: tuple[float, ...]
@@ -101,28 +103,22 @@ def excluded(evidence: Evidence) -> tuple[TrialRecord, ...]:
 def _outcome(
     trial: PlannedTrial, cell: CellInfo, attempts: list[TrialRecord], metric: str
 ) -> Outcome:
-    finished = [record for record in attempts if record.state == "finished"]
-    numbered = [record for record in finished if _finite(record.values.get(metric))]
-    if numbered or (finished and cell.role == "control"):
-        state = "finished"
-    elif finished:
-        state = "no number"
+    record = counting(attempts, metric)
+    if record is None:
+        state = "missing"
+    elif record.state == "failed":
+        state = "failed"
     else:
-        state = "failed" if attempts else "missing"
-    candidates = numbered or finished or attempts
+        state = "finished" if has_number(record, metric) or cell.role == "control" else "no number"
     return Outcome(
         trial=trial,
         cell=cell,
         state=state,
-        record=candidates[-1] if candidates else None,
+        record=record,
         attempts=tuple(attempts),
-        values=tuple(float(record.values[metric] or 0.0) for record in numbered),
+        values=tuple(one.values[metric] or 0.0 for one in numbered(attempts, metric)),
     )
 
 
 def _decimals(value: object) -> str:
     return f"{value:.2f}" if isinstance(value, int | float) else "unknown"
-
-
-def _finite(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)

@@ -8,8 +8,9 @@ from reports.contrasts import Subject, by_seed
 from reports.evidence import Evidence
 from reports.judging import Look
 from reports.looks import ERROR_RATE
-from reports.statistics import no_spread, seeds_needed
+from reports.statistics import seeds_needed
 from reports.trials import Outcome
+from sweeps.intervals import no_spread
 
 NAMED = 6
 """Trials that a note names; the report's tables list all."""

@@ -18,9 +18,9 @@ from reports.controls import controls, withheld
 from reports.decisions import DECIDED, Decision, cites, decision, verdict_words
 from reports.evidence import Deviation, Evidence
 from reports.judging import Look, judged_looks
-from reports.statistics import Interval, interval
 from reports.trials import Outcome, Table, outcomes, table
 from reports.undecided import join, lacking, next_look, why_open
+from sweeps.intervals import Interval, interval
 
 
 class Verdict(NamedTuple):

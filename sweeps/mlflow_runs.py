@@ -7,7 +7,6 @@ completed. Only the study's own run is open while a launch goes on.
 
 import datetime as dt
 import math
-import statistics
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,7 +14,9 @@ from mlflow.entities import Experiment, Metric, Param, Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from sweeps.attempts import by_key, counting, has_number
 from sweeps.errors import TrackingError
+from sweeps.intervals import interval
 from sweeps.launches import launches
 from sweeps.mlflow_trial import OURS, add_metrics, level_params, name_of, write_trial
 from sweeps.nearest import did_you_mean
@@ -240,37 +241,32 @@ def find_trial(client: MlflowClient, store: Store, labels: list[str], key: str) 
 
 
 def _counted(summaries: Iterable[Summary], brief: Mapping[str, Any]) -> dict[str, Summary]:
-    """The attempt that counts for each trial of the study: the last finished, else the last."""
+    """Of each trial of the study the attempt that counts."""
     planned = {key for key, _ in brief["trials"]}
-    counted: dict[str, Summary] = {}
-    for one in summaries:
-        if one.key not in planned and one.label != brief["label"]:
-            continue
-        before = counted.get(one.key)
-        if before is None or (one.state == "finished", one.attempt) > (
-            before.state == "finished",
-            before.attempt,
-        ):
-            counted[one.key] = one
-    return counted
+    mine = (
+        one
+        for one in summaries
+        if one.key in planned or one.label == brief["label"]
+    )
+    return {
+        key: one
+        for key, attempts in by_key(mine).items()
+        if (one := counting(attempts, brief["metric"])) is not None
+    }
 
 
-def _cell_values(finished: list[Summary], interval: float) -> dict[str, float]:
-    """Mean, Student's t interval and number of seeds; one seed has no interval."""
-    from scipy.stats import t
-
+def _cell_values(finished: list[Summary], level: float) -> dict[str, float]:
+    """Mean, Student's t interval and number of seeds; an unknown interval is left out."""
     values: dict[str, float] = {"cell/n": float(len(finished))} if finished else {}
     for name in dict.fromkeys(name for one in finished for name in one.values):
-        known = [value for one in finished if (value := one.values.get(name)) is not None]
+        known = [one.values[name] or 0.0 for one in finished if has_number(one, name)]
         if not known:
             continue
-        mean = statistics.fmean(known)
-        values[f"cell/{name_of(name)}"] = mean
-        if len(known) > 1:
-            half = float(t.ppf((1 + interval) / 2, len(known) - 1))
-            half *= statistics.stdev(known) / math.sqrt(len(known))
-            values[f"cell/{name_of(name)}_low"] = mean - half
-            values[f"cell/{name_of(name)}_high"] = mean + half
+        found = interval(known, level)
+        values[f"cell/{name_of(name)}"] = found.mean
+        if not math.isnan(found.low):
+            values[f"cell/{name_of(name)}_low"] = found.low
+            values[f"cell/{name_of(name)}_high"] = found.high
     return values
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sweeps.attempts import by_key, counting
 from sweeps.errors import PlanError
 from sweeps.keys import chain_keys, key_of
 from sweeps.labels import label_of
@@ -260,13 +261,10 @@ class _Outlook:
     def __init__(self, sweep: Sweep, known: Known, *, failed: bool, again: bool) -> None:
         self.failed, self.again = failed, again
         self.artifacts = known.artifacts
-        self.by_key: dict[str, Summary] = {}
+        self.by_key = {key: counting(attempts) for key, attempts in by_key(known.summaries).items()}
         self.by_place: dict[tuple[str, int], Summary] = {}
         self.planned: dict[str, str] = {}
         for summary in known.summaries:
-            earlier = self.by_key.get(summary.key)
-            if earlier is None or _rank(summary) > _rank(earlier):
-                self.by_key[summary.key] = summary
             if summary.label == sweep.label:
                 place = (summary.cell, summary.seed)
                 latest = self.by_place.get(place)
@@ -318,10 +316,6 @@ class _Outlook:
         if earlier is not None:
             return f"configuration changed: {_changes(earlier, config, stages)}", True
         return "missing", True
-
-
-def _rank(summary: Summary) -> tuple[bool, int]:
-    return summary.state == "finished", summary.attempt
 
 
 def _changes(earlier: Summary, config: dict[str, Any], stages: tuple[Stage, ...]) -> str:

@@ -1,9 +1,10 @@
 """How far a study is and when it will be done, from records and heartbeats: small files only."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from sweeps.attempts import by_key, counting, has_number
 from sweeps.files import read_json
 from sweeps.plan import Plan, Trial
 from sweeps.processes import mark_of
@@ -44,13 +45,16 @@ class CellProgress:
     total: int
     """Trials of the plan in this cell."""
     finished: tuple[Summary, ...]
+    """Of each finished trial the attempt that counts where no metric is named."""
     failed: tuple[Summary, ...]
     running: tuple[Running, ...]
+    attempts: tuple[tuple[Summary, ...], ...]
+    """All attempts of each finished trial."""
 
     def values(self, metric: str) -> list[float]:
-        """The known final values of a metric, by finished trial."""
-        found = [summary.values.get(metric) for summary in self.finished]
-        return [value for value in found if value is not None]
+        """The final values of a metric, by finished trial, of the attempts that count for it."""
+        found = [counting(attempts, metric) for attempts in self.attempts]
+        return [one.values[metric] or 0.0 for one in found if one and has_number(one, metric)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,8 @@ def progress(store: Store, plan: Plan, *, slots: int = 1, since: str | None = No
     that took an artifact from the store only count for others that do. It divides by the slots and
     is never shorter than the longest trial that runs.
     """
-    chosen = _chosen(store.summaries(), plan, since)
+    attempts = by_key(_of_plan(store.summaries(), plan, since))
+    chosen = {key: one for key, of in attempts.items() if (one := counting(of)) is not None}
     running = _running(store, {trial.key for trial in plan.trials})
     cells = {cell.name: cell for cell in plan.cells}
     by_cell: dict[str, list[Trial]] = {name: [] for name in cells}
@@ -114,6 +119,9 @@ def progress(store: Store, plan: Plan, *, slots: int = 1, since: str | None = No
                     if record.state == "failed" and record.key not in running
                 ),
                 running=tuple(running[trial.key] for trial in trials if trial.key in running),
+                attempts=tuple(
+                    tuple(attempts[record.key]) for record in records if record.state == "finished"
+                ),
             )
         )
     left = [trial for trial in plan.trials if trial.todo and trial.key not in chosen]
@@ -123,24 +131,16 @@ def progress(store: Store, plan: Plan, *, slots: int = 1, since: str | None = No
     return Progress(tuple(rows), eta, basis)
 
 
-def _chosen(summaries: Iterable[Summary], plan: Plan, since: str | None) -> dict[str, Summary]:
-    """The record that counts for each trial of the plan: a finished one before a failed one."""
+def _of_plan(summaries: Iterable[Summary], plan: Plan, since: str | None) -> Iterator[Summary]:
+    """The attempts of the plan's trials, less those from before a launch that runs them anew."""
     trials = {trial.key: trial for trial in plan.trials}
-    chosen: dict[str, Summary] = {}
     for summary in summaries:
         trial = trials.get(summary.key)
         if trial is None:
             continue
         rerun = trial.anew or (trial.todo and trial.reason.startswith("failed"))
-        if since is not None and rerun and summary.launch != since:
-            continue
-        before = chosen.get(summary.key)
-        if before is None or (summary.state == "finished", summary.attempt) > (
-            before.state == "finished",
-            before.attempt,
-        ):
-            chosen[summary.key] = summary
-    return chosen
+        if since is None or not rerun or summary.launch == since:
+            yield summary
 
 
 def _running(store: Store, keys: set[str]) -> dict[str, Running]:

@@ -13,13 +13,12 @@ from statsmodels.stats.power import TTestPower
 
 from reports.statistics import (
     holm,
-    interval,
-    no_spread,
     rank_agreement,
     seeds_needed,
     slope,
     t_test,
 )
+from sweeps.intervals import interval, no_spread
 
 SEEDED = st.integers(0, 2**32 - 1).map(np.random.default_rng)
 ACCURACIES = st.lists(st.floats(0, 100), min_size=2, max_size=30).filter(lambda v: not no_spread(v))
