@@ -271,6 +271,7 @@ def _published(study: Study, file: YamlFile) -> PublishedTable | None:
             what="",
             precision=given.precision,
             unit=study.unit,
+            tie=given.tie,
             values=given.values,
         )
     assert given.from_ is not None

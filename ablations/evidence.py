@@ -55,6 +55,7 @@ def evidence(composed: Composed, store: Store) -> Evidence:
     records = tuple(store.records(keys))
     published = composed.written.published
     paper = Paper(composed)
+    arms = _scale_arms(composed)
     first = trials[0].config if trials else composed.base
     return Evidence(
         study=study.name,
@@ -82,7 +83,12 @@ def evidence(composed: Composed, store: Store) -> Evidence:
             )
             for cell in cells
         ),
-        scale_arms=_scale_arms(composed),
+        scale_arms=arms,
+        scale_published={
+            arm: published.values[arm] for arm in arms if published and arm in published.values
+        },
+        published_tie=published.tie if published else 0.0,
+        places=composed.sweep(everything=True).places(),
         planned=tuple(
             PlannedTrial(
                 key=trial.key,

@@ -94,6 +94,9 @@ class Published(Frozen):
     precision: str = ""
     """How exact they are."""
 
+    tie: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """With `values`: numbers closer than this are in no order; a table has its own."""
+
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if (self.from_ is None) == (self.values is None):
@@ -102,6 +105,8 @@ class Published(Frozen):
             )
         if self.values is not None and not self.source:
             raise ValueError("values: need source:, which says where in the paper they stand")
+        if self.from_ is not None and self.tie:
+            raise ValueError("tie: belongs to values:; a table of from: has its own")
         if self.values is not None and self.cells is not None:
             raise ValueError("cells: belongs to from:; values: names the cells itself")
         return self
@@ -259,4 +264,8 @@ class PublishedTable(Frozen):
     """How exact the numbers are, and how they were read."""
 
     unit: str
+
+    tie: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """Numbers closer than this, in the unit, are in no order: seeds alone can set them apart."""
+
     values: dict[str, float] = Field(min_length=1)

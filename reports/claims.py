@@ -85,18 +85,23 @@ class Increases(_Claim):
 
 
 class RanksLike(_Claim):
-    """The cells stand in the paper's order.
+    """The cells agree in rank with the published table.
 
-    Kendall's tau-b of the table of means with the published one, over at least 5 cells, by
-    permutation of the cells: agreement reproduced, reversal contradicted, else inconclusive. Seeds
-    enter by the means only: here the cell is the unit, hence more cells and not more seeds decide
-    it.
+    Kendall's tau-b of the table of means with the published one, over all cells of the scale that
+    have a published number and only once all are complete at the look. Judged by permuting whole
+    levels (`reports.ranks`): a table of ordered pairs by its operations, rows and columns together.
+    Agreement of at least `min_tau` is reproduced, reversal of at least as much contradicted, else
+    inconclusive. Seeds enter by the means only: here the level is the unit, hence more levels and
+    not more seeds decide it.
     """
 
     kind: Literal["ranks_like"] = "ranks_like"
 
     among: tuple[str, ...] | None = None
     """Roles of the cells to rank; None: every arm that has a published number."""
+
+    min_tau: float = Field(default=0.5, ge=0, le=1)
+    """The least |tau-b| of a verdict; 0.5 is three pairs in four in the published order."""
 
     def roles(self) -> tuple[str, ...]:
         """The roles that the claim speaks of; none when it ranks every published arm."""

@@ -6,12 +6,11 @@ from typing import NamedTuple, assert_never
 
 from reports.claims import AnyClaim, Beats, Increases, RanksLike
 from reports.evidence import Evidence
-from reports.statistics import rank_agreement, slope
+from reports.looks import ERROR_RATE
+from reports.ranks import Place, incomplete, num_orders, rank_agreement, smallest_p
+from reports.statistics import slope
 from reports.trials import Table
 from sweeps.intervals import Interval, interval
-
-FEWEST_CELLS = 5
-"""Below this even the perfect order of a rank claim has p > 0.05 (4 cells: 2/4! = 0.083)."""
 
 
 class Subject(NamedTuple):
@@ -21,6 +20,10 @@ class Subject(NamedTuple):
     cells: tuple[str, ...]
     published: tuple[float | None, ...]
     numbers: Table
+    places: tuple[Place, ...]
+    """Of rank claims: where each cell is in its table."""
+    tie: float
+    """Of rank claims: published numbers closer than this are in no order."""
     absent: str
     """Why it cannot be judged at this scale; empty when it can."""
 
@@ -32,40 +35,83 @@ class Subject(NamedTuple):
 
 
 def subject_of(claim: AnyClaim, evidence: Evidence, numbers: Table) -> Subject:
+    """The claim's cells at this scale, requested or not, with what is known of them."""
     known = {cell.name: cell for cell in evidence.cells}
-    there = known.keys() | set(evidence.scale_arms)
-    if isinstance(claim, RanksLike) and claim.among is None:
-        names = [c.name for c in evidence.cells if c.role == "arm" and c.published is not None]
-        lost = list[str]()
-    else:
-        names, lost = list[str](), list[str]()
-        for role in claim.roles():
-            stands_for = evidence.roles.get(role, ())
-            stands_for = (stands_for,) if isinstance(stands_for, str) else stands_for
-            names += stands_for
-            if not stands_for or any(name not in there for name in stands_for):
-                lost.append(role)
-    if lost:
-        absent = f"no cell for {', '.join(lost)}"
-    elif isinstance(claim, RanksLike):
-        published = [n for n in names if n in known and known[n].published is not None]
-        absent = (
-            f"{len(published)} cells have a published number, a rank claim needs {FEWEST_CELLS}"
-            if len(published) < FEWEST_CELLS
-            else ""
-        )
-        names = published
-    elif isinstance(claim, Increases) and len(names) < 2:
+    if isinstance(claim, RanksLike):
+        return _ranked(claim, evidence, numbers)
+    names, absent = _named(claim, evidence)
+    if not absent and isinstance(claim, Increases) and len(names) < 2:
         absent = "one cell has no slope"
-    else:
-        absent = ""
     return Subject(
         claim,
-        () if absent else tuple(names),
+        () if absent else names,
         () if absent else tuple(known[name].published if name in known else None for name in names),
         numbers,
+        (),
+        0.0,
         absent,
     )
+
+
+def _ranked(claim: RanksLike, evidence: Evidence, numbers: Table) -> Subject:
+    """Over all cells of the scale with a published number: what is run or shown chooses none."""
+    published = {
+        cell.name: cell.published
+        for cell in evidence.cells
+        if cell.role == "arm" and cell.published is not None
+    } | evidence.scale_published
+    if claim.among is None:
+        names, absent = evidence.scale_arms or tuple(published), ""
+    else:
+        names, absent = _named(claim, evidence)
+    cells = () if absent else tuple(name for name in names if name in published)
+    theirs = tuple(published[cell] for cell in cells)
+    places = tuple(evidence.places.get(cell, ((cell,),)) for cell in cells)
+    absent = absent or _no_table(theirs, places) or _undecidable(claim, theirs, places, evidence)
+    if absent:
+        return Subject(claim, (), (), numbers, (), 0.0, absent)
+    return Subject(claim, cells, theirs, numbers, places, evidence.published_tie, "")
+
+
+def _named(claim: AnyClaim, evidence: Evidence) -> tuple[tuple[str, ...], str]:
+    """The cells that stand for the claim's roles, and which roles have none at this scale."""
+    there = {cell.name for cell in evidence.cells} | set(evidence.scale_arms)
+    names, lost = list[str](), list[str]()
+    for role in claim.roles():
+        stands_for = evidence.roles.get(role, ())
+        stands_for = (stands_for,) if isinstance(stands_for, str) else stands_for
+        names += stands_for
+        if not stands_for or any(name not in there for name in stands_for):
+            lost.append(role)
+    return tuple(names), f"no cell for {', '.join(lost)}" if lost else ""
+
+
+def _no_table(theirs: tuple[float, ...], places: tuple[Place, ...]) -> str:
+    if len(theirs) < 2:
+        cells = f"{len(theirs)} cell{' has' if len(theirs) == 1 else 's have'}"
+        return f"{cells} a published number; a rank claim needs more"
+    lost = incomplete(places)
+    return f"the cells are no complete table: {lost}" if lost else ""
+
+
+def _undecidable(
+    claim: RanksLike, theirs: tuple[float, ...], places: tuple[Place, ...], evidence: Evidence
+) -> str:
+    """Why no table of ours could ever decide a primary rank claim; empty where one could."""
+    if not claim.primary:
+        return ""
+    least = smallest_p(theirs, places, evidence.published_tie)
+    most = max(evidence.looks.shares) * ERROR_RATE
+    if math.isnan(least):
+        return (
+            f"published numbers that differ by less than {evidence.published_tie:g} have no order"
+        )
+    if least > most:
+        return (
+            f"{len(theirs)} cells have {num_orders(places)} orders of their levels, so even full "
+            f"agreement would have p = {least:.2g}; a look allows at most {most:.2g}"
+        )
+    return ""
 
 
 def by_seed(subject: Subject, seeds: tuple[int, ...]) -> tuple[float, ...]:
@@ -94,7 +140,7 @@ def tau_of(subject: Subject, seeds: tuple[int, ...]) -> tuple[Interval, float]:
         for cell in subject.cells
     ]
     theirs = [value for value in subject.published if value is not None]
-    found = rank_agreement(ours, theirs)
+    found = rank_agreement(ours, theirs, subject.places, tie=subject.tie)
     nan = math.nan
     return Interval(found.tau, nan, nan, nan, len(seeds), nan), found.p
 

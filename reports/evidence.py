@@ -129,6 +129,17 @@ class Evidence(Frozen):
     """Names of all arms that the study has at this scale, asked for or not: a claim over them stays
     in the family of claims that share the 5 %, whatever was chosen to be run or shown."""
 
+    scale_published: dict[str, float] = Field(default_factory=dict)
+    """Published numbers of all arms that the study has at this scale, requested or not; those of
+    `cells` are added."""
+
+    published_tie: float = 0.0
+    """Published numbers closer than this are in no order: the table does not tell them apart."""
+
+    places: dict[str, tuple[tuple[str, ...], ...]] = Field(default_factory=dict)
+    """Arm -> where it is in the table of the axes: for each axis the items of its level, two for an
+    ordered pair. Cells that share items are not exchangeable; without a place, each cell is."""
+
     planned: tuple[PlannedTrial, ...] = ()
     records: tuple[TrialRecord, ...] = ()
     """All attempts, finished or failed."""

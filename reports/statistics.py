@@ -7,7 +7,6 @@ a "95 %" bootstrap interval covers 83 % (3,000 repetitions, normal data), Studen
 
 import math
 from collections.abc import Sequence
-from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
@@ -17,12 +16,6 @@ from sweeps.intervals import no_spread
 
 POWER = 0.8
 """The chance of a decision for which `seeds_needed` plans."""
-
-FOLDS = 100_000
-"""Permutations drawn where all of them would be more."""
-
-EXACT_UP_TO = 8
-"""Cells of which all orders are gone through: 8! = 40,320."""
 
 MOST_SEEDS = 1000
 """Beyond this `seeds_needed` says None: no study here will run so many."""
@@ -44,14 +37,6 @@ class Allowance(NamedTuple):
     """Pooled sample standard deviation."""
     degrees: int
     """Of freedom, as counted."""
-
-
-class RankAgreement(NamedTuple):
-    """Kendall's tau-b and its two-sided permutation p-value; both NaN when one side is constant."""
-
-    tau: float
-    p: float
-    exact: bool
 
 
 def t_test(values: Sequence[float], margin: float) -> float:
@@ -108,39 +93,6 @@ def slope(values: Sequence[float]) -> float:
     """The least-squares slope over the positions 0, 1, 2, ..., in the values' unit per step."""
     x = np.arange(len(values)) - (len(values) - 1) / 2
     return float(x @ np.asarray(values) / (x @ x))
-
-
-def rank_agreement(
-    ours: Sequence[float], theirs: Sequence[float], *, folds: int = FOLDS, seed: int = 0
-) -> RankAgreement:
-    """Kendall's tau-b between two tables of cells, judged by permuting the cells of one.
-
-    tau-b = sum of sign(dx) sign(dy) over pairs / sqrt(pairs untied in x * pairs untied in y). The
-    p-value is the share of orders with |tau| at least as large: over all orders up to 8 cells, else
-    over `folds` drawn ones with the observed order counted as one of them, (k + 1) / (folds + 1).
-    """
-    x, y = np.asarray(ours, float), np.asarray(theirs, float)
-    first, second = np.triu_indices(len(x), 1)
-    sign_x, sign_y = np.sign(x[first] - x[second]), np.sign(y[first] - y[second])
-    untied = math.sqrt(float(np.abs(sign_x).sum() * np.abs(sign_y).sum()))
-    if untied == 0:
-        return RankAgreement(math.nan, math.nan, exact=True)
-    observed = float(sign_x @ sign_y)
-    exact = len(x) <= EXACT_UP_TO
-    if exact:
-        orders = np.array(list(permutations(range(len(x)))))
-    else:
-        rng = np.random.default_rng(seed)
-        orders = rng.permuted(np.tile(np.arange(len(x)), (folds, 1)), axis=1)
-    # Dense ranks as int16 and blocks of orders: 49 cells and 100,000 folds pass in about a second.
-    ranks = np.unique(y, return_inverse=True)[1].astype(np.int16)
-    weights, extreme = sign_x.astype(np.float32), 0
-    for block in np.array_split(orders, max(1, len(orders) // 2000)):
-        permuted = ranks[block]
-        signs = np.sign(permuted[:, first] - permuted[:, second]).astype(np.float32)
-        extreme += int((np.abs(signs @ weights) >= abs(observed) - 0.5).sum())
-    p = extreme / len(orders) if exact else (extreme + 1) / (folds + 1)
-    return RankAgreement(observed / untied, p, exact)
 
 
 def seeds_needed(values: Sequence[float], margin: float, error_rate: float) -> int | None:

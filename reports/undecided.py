@@ -20,12 +20,19 @@ def why_open(subject: Subject, look: Look, evidence: Evidence, later: list[int])
     if isinstance(subject.claim, RanksLike):
         if math.isnan(look.numbers.mean):
             return "no spread at all: one of the two tables is constant"
+        if look.weak:
+            tau = look.numbers.mean
+            return (
+                f"{'agrees' if tau > 0 else 'disagrees'} in rank, but weakly: tau-b {tau:+.2f}, at "
+                f"least {look.least:g} was required"
+            )
         return "more cells, not more seeds, would decide it"
     values = by_seed(subject, tuple(range(look.seeds)))
     if no_spread(values):
         return f"no spread at all: {len(values)} seeds gave one number, {values[0]:+.2f}"
     share = dict(zip(evidence.looks.seeds, evidence.looks.shares, strict=True))
-    level = share[later[0]] * ERROR_RATE if later else look.test.level
+    # Holm's first step: the level that the claim has whatever becomes of the others.
+    level = share[later[0] if later else look.seeds] * ERROR_RATE / look.left
     needed = seeds_needed(values, look.margin, level)
     if needed is None:
         return "more than 1,000 seeds would be needed at this mean and spread"
@@ -43,6 +50,9 @@ def lacking(subject: Subject, count: int, found: Sequence[Outcome]) -> str:
     """What keeps the next look from being complete, beyond seeds that are yet to come."""
     have, usable = len(subject.seeds), sum(seed < count for seed in subject.seeds)
     texts: list[str] = []
+    planned = {outcome.cell.name for outcome in found}
+    if away := [cell for cell in subject.cells if cell not in planned]:
+        texts.append(f"not run, and the claim needs all its cells: {_some(away)}")
     if usable < have:
         texts.append(f"the look uses seeds 0 to {count - 1} only and has {usable} of them")
     for words, states in (("failed", {"failed", "no number"}), ("missing", {"missing"})):
@@ -53,10 +63,13 @@ def lacking(subject: Subject, count: int, found: Sequence[Outcome]) -> str:
             and outcome.trial.seed < count
             and outcome.state in states
         ]
-        if len(lost) > NAMED:
-            lost = [*lost[:NAMED], f"{len(lost) - NAMED} more"]
-        texts += [f"{words}: {', '.join(lost)}"] if lost else []
+        texts += [f"{words}: {_some(lost)}"] if lost else []
     return join(*texts)
+
+
+def _some(names: list[str]) -> str:
+    more = [f"{len(names) - NAMED} more"] if len(names) > NAMED else []
+    return ", ".join([*names[:NAMED], *more])
 
 
 def join(*parts: str) -> str:

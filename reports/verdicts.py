@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from reports.claims import AnyClaim, RanksLike
+from reports.collapses import mixed_collapses, whole_collapses
 from reports.contrasts import Subject, by_seed, published_of, subject_of, tau_of
 from reports.controls import controls, withheld
 from reports.decisions import DECIDED, Decision, cites, decision, verdict_words
@@ -131,15 +132,32 @@ def _decide(
     later = [n for n in evidence.looks.seeds if look is None or n > look.seeds]
     if look is None:
         return Decision.WAITING, lacking(subject, later[0], found)
-    if look.test.rejected:
+    if look.decided:
         # Synthetic data reproduce nothing, whatever a claim cites.
         cited = cites(subject.claim, subject.published, evidence.published_source)
         own = not cited or evidence.built_data
-        return decision(look.numbers, look.margin, cited=not own), ""
+        decided = decision(look.numbers, look.margin, cited=not own)
+        return _with_collapses(decided, subject, look, found)
     note = why_open(subject, look, evidence, later)
     if later:
         note = join(note, next_look(subject, later[0]), lacking(subject, later[0], found))
     return Decision.INCONCLUSIVE, note
+
+
+def _with_collapses(
+    decided: Decision, subject: Subject, look: Look, found: Sequence[Outcome]
+) -> tuple[Decision, str]:
+    """A rank claim is judged by permutation, which asks for no normal differences."""
+    mixed = mixed_collapses(subject.cells, look.seeds, found)
+    whole = whole_collapses(subject.cells, look.seeds, found)
+    told = f"collapsed in every seed of the look: {whole}" if whole else ""
+    if mixed and isinstance(subject.claim, RanksLike):
+        return decided, join(f"collapsed in some seeds: {mixed}", told)
+    if mixed:
+        why = f"collapsed in some seeds and not in others: {mixed}"
+        note = "the differences are then not roughly normal, which the level of the test rests on"
+        return Decision.WITHHELD, join(why, note, told)
+    return decided, told
 
 
 def _deviations(cells: tuple[str, ...], evidence: Evidence) -> tuple[Deviation, ...]:

@@ -77,6 +77,10 @@ class Levels(Frozen):
         """One point a level."""
         return {label: {self.field: value} for label, value in self.levels.items()}
 
+    def items_of(self) -> dict[str, tuple[str, ...]]:
+        """Label -> what the point is made of: itself."""
+        return {label: (label,) for label in self.levels}
+
 
 class Paired(Frozen):
     """Several fields that change together, such as a batch size and its learning rate."""
@@ -111,6 +115,10 @@ class Paired(Frozen):
     def points(self) -> Points:
         """One point a level."""
         return {label: dict(values) for label, values in self.levels.items()}
+
+    def items_of(self) -> dict[str, tuple[str, ...]]:
+        """Label -> what the point is made of: itself."""
+        return {label: (label,) for label in self.levels}
 
 
 class OrderedPairs(Frozen):
@@ -151,6 +159,14 @@ class OrderedPairs(Frozen):
             }
             for first, a in self.items.items()
             for second, b in self.items.items()
+        }
+
+    def items_of(self) -> dict[str, tuple[str, ...]]:
+        """Label -> its first and its second item; a single one is both."""
+        return {
+            (first if first == second else f"{first}+{second}"): (first, second)
+            for first in self.items
+            for second in self.items
         }
 
 

@@ -137,6 +137,20 @@ class Sweep(Frozen):
             raise PlanError(*(f"{double}; rename a level" for double in doubles))
         return arms
 
+    def places(self) -> dict[str, tuple[tuple[str, ...], ...]]:
+        """Arm -> where it is in the table of the axes: for each axis the items of its level.
+
+        One axis at a time is no table: each arm is a place of its own.
+        """
+        items = {axis.name: axis.items_of() for axis in self.axes}
+        table = self.design == "factorial" or len(self.axes) == 1
+        return {
+            name: tuple(items[axis][label] for axis, label in levels.items())
+            if table and levels
+            else ((name,),)
+            for name, levels, _ in self._combinations()
+        }
+
     def _num_cells(self) -> int:
         sizes = [axis.num_points() for axis in self.axes]
         return math.prod(sizes) if self.design == "factorial" else 1 + sum(n - 1 for n in sizes)

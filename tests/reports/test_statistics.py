@@ -1,7 +1,6 @@
 """The statistics against scipy, statsmodels and brute force."""
 
 import math
-from itertools import permutations
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ from statsmodels.stats.power import TTestPower
 
 from reports.statistics import (
     holm,
-    rank_agreement,
     seeds_needed,
     slope,
     t_test,
@@ -132,56 +130,6 @@ def test_an_unknown_p_counts_as_one(
     tests = holm(p, 0.05)
 
     assert tests == holm([1.0 if math.isnan(value) else value for value in p], 0.05)
-
-
-@given(SEEDED, st.integers(2, 20), st.integers(2, 20))
-def test_tau_is_scipys_tau_b_ties_and_all(rng: np.random.Generator, n: int, kinds: int) -> None:
-    ours, theirs = rng.integers(0, kinds, n).astype(float), rng.integers(0, kinds, n).astype(float)
-
-    found = rank_agreement(ours.tolist(), theirs.tolist(), folds=10)
-
-    expected = stats.kendalltau(ours, theirs).statistic
-    assert found.tau == pytest.approx(expected, nan_ok=True)
-    assert math.isnan(found.p) == math.isnan(expected)
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_the_permutation_p_of_few_cells_counts_all_orders(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    ours, theirs = rng.integers(0, 5, 5).astype(float), rng.integers(0, 4, 5).astype(float)
-
-    found = rank_agreement(ours.tolist(), theirs.tolist())
-
-    taus = [abs(stats.kendalltau(ours, order).statistic) for order in permutations(theirs)]
-    observed = abs(stats.kendalltau(ours, theirs).statistic)
-    assert found.exact
-    assert found.p == sum(tau >= observed - 1e-9 for tau in taus) / math.factorial(5)
-
-
-@pytest.mark.parametrize("n", [5, 7, 8])
-def test_the_permutation_p_without_ties_is_scipys_exact_one(n: int) -> None:
-    rng = np.random.default_rng(n)
-    ours = rng.normal(size=n)
-    theirs = ours + rng.normal(size=n)
-
-    found = rank_agreement(ours.tolist(), theirs.tolist())
-
-    assert found.p == pytest.approx(stats.kendalltau(ours, theirs, method="exact").pvalue)
-
-
-@pytest.mark.statistical
-def test_the_permutation_p_of_many_cells_is_near_the_exact_one() -> None:
-    # 100,000 folds, p near 0.03: standard error 0.0005. Five of them: false alarms below 1e-6.
-    rng = np.random.default_rng(1)
-    ours = rng.normal(size=12)
-    theirs = ours + 1.6 * rng.normal(size=12)
-
-    found = rank_agreement(ours.tolist(), theirs.tolist())
-
-    expected = stats.kendalltau(ours, theirs, method="exact").pvalue
-    assert not found.exact
-    assert found.p == pytest.approx(expected, abs=5 * math.sqrt(expected / 1e5))
-    assert found == rank_agreement(ours.tolist(), theirs.tolist())
 
 
 @pytest.mark.parametrize("effect", [0.5, 0.8, 1.0, 2.0, 3.0])

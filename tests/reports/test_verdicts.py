@@ -112,11 +112,143 @@ def test_a_ranking_left_open_asks_for_cells_and_not_for_seeds() -> None:
     assert "more cells, not more seeds" in one(ranked([3, 1, 6, 2, 5, 4])).note
 
 
-def test_a_ranking_of_fewer_than_five_published_cells_is_not_judged() -> None:
+def test_a_ranking_whose_perfect_order_could_not_decide_is_not_judged() -> None:
     verdict = one(ranked([1, 2, 3, 4]))
 
     assert verdict.words == "not judged at this scale"
-    assert verdict.note == "4 cells have a published number, a rank claim needs 5"
+    assert verdict.note == (  # 2 of 4! orders are as extreme
+        "4 cells have 24 orders of their levels, so even full agreement would have p = 0.083; a "
+        "look allows at most 0.025"
+    )
+
+
+def pairs_of(items: str, ours: Any, published: Any, **changes: Any) -> Evidence:
+    """A table of ordered pairs: cells `x` and `x+y`, with their places."""
+    names = {(x, y): x if x == y else f"{x}+{y}" for x in items for y in items}
+    cells = {
+        names[place]: [ours[place] + seed for seed in FLAT] for place in names if place in ours
+    }
+    numbers = {name: published[place] for place, name in names.items()}
+    claim = RanksLike(name="ranks", primary=True, **changes.pop("claim", {}))
+    return evidence(
+        cells,
+        **{
+            "cells": {name: {"published": numbers[name]} for name in cells},
+            "claims": (claim,),
+            "scale_arms": tuple(names.values()),
+            "scale_published": numbers,
+            "places": {name: (place,) for place, name in names.items()},
+        }
+        | changes,
+    )
+
+
+def additive(items: str, noise: float = 0.0, seed: int = 0) -> dict[tuple[str, str], float]:
+    """First and second operation add up, each by its place in the alphabet."""
+    rng = np.random.default_rng(seed)
+    return {
+        (x, y): 10.0 * ord(x) + 3.0 * ord(y) + noise * rng.normal() for x in items for y in items
+    }
+
+
+def test_a_table_of_five_operations_is_judged_by_its_120_orders() -> None:
+    verdict = one(pairs_of("abcde", additive("abcde"), additive("abcde")))
+
+    assert verdict.p == 2 / 120  # of an additive table the reversed alphabet is as extreme
+    assert verdict.decision is Decision.REPRODUCED
+
+
+def test_three_operations_are_never_judged() -> None:
+    verdict = one(pairs_of("abc", additive("abc"), additive("abc")))
+
+    assert verdict.decision is Decision.NOT_JUDGED
+    assert "9 cells have 6 orders of their levels" in verdict.note
+    assert "p = 0.33" in verdict.note  # an additive table reversed is an order of its own
+
+
+def test_a_ranking_waits_for_all_published_cells_of_the_scale() -> None:
+    table = additive("abcde")
+    few = {place: value for place, value in table.items() if "e" not in place}
+
+    verdict = one(pairs_of("abcde", few, table))
+
+    assert verdict.decision is Decision.WAITING
+    assert verdict.note.startswith(
+        "not run, and the claim needs all its cells: a+e, b+e, c+e, d+e, e+a, e+b, 3 more"
+    )
+
+
+def test_significant_but_weak_agreement_is_inconclusive_in_words() -> None:
+    table = additive("abcde")
+    shown = pairs_of("abcde", additive("abcde", 12.0, seed=1), table, claim={"min_tau": 0.9})
+    weak = one(shown)
+    assert weak.p <= 0.025
+    assert 0.3 < weak.so_far.mean < 0.9
+
+    assert weak.decision is Decision.INCONCLUSIVE
+    tau = f"tau-b {weak.so_far.mean:+.2f}"
+    assert weak.note.startswith(f"agrees in rank, but weakly: {tau}, at least 0.9 was required")
+    enough = shown.claims[0].model_copy(update={"min_tau": 0.3})
+    assert one(shown.model_copy(update={"claims": (enough,)})).decision is Decision.REPRODUCED
+
+
+def test_published_gaps_below_the_tie_are_no_order() -> None:
+    # The two best are swapped, 0.1 apart in print: with a tie of 0.5 that is no disagreement.
+    published = [1.0, 2.0, 3.0, 4.0, 5.1, 5.0]
+
+    assert one(ranked(published)).so_far.mean == pytest.approx(13 / 15)
+    assert one(ranked(published, published_tie=0.5)).so_far.mean == pytest.approx(
+        14 / np.sqrt(15 * 14)
+    )
+
+
+def collapsed(cell: str, *seeds: int) -> Evidence:
+    """`pair`, where some trials carry the mark of a collapse."""
+    made = pair()
+    facts = {"collapsed": True, "collapse": {"step": 3}}
+    records = tuple(
+        r.model_copy(update={"facts": {**r.facts, **facts}})
+        if (r.cell, r.seed) in {(cell, seed) for seed in seeds}
+        else r
+        for r in made.records
+    )
+    return made.model_copy(update={"records": records})
+
+
+def test_a_collapse_in_some_seeds_withholds_the_verdict_of_a_difference() -> None:
+    verdict = one(collapsed("b", 1, 4))
+
+    assert one(pair()).decision is Decision.REPRODUCED
+    assert verdict.decision is Decision.WITHHELD
+    assert verdict.note.startswith("collapsed in some seeds and not in others: b in seeds 1, 4")
+
+
+def test_a_collapse_in_every_seed_is_told_and_withholds_nothing() -> None:
+    verdict = one(collapsed("b", 0, 1, 2, 3, 4))
+
+    assert verdict.decision is Decision.REPRODUCED
+    assert verdict.note == "collapsed in every seed of the look: b"
+
+
+def test_the_seeds_still_needed_are_told_at_the_level_that_holm_would_give() -> None:
+    values = [3.0, -1.0, 2.0, 0.0, 1.5]
+    cells = {"a": values, "b": [0.0] * 5, "c": FLAT, "d": [-v for v in FLAT]}
+
+    alone, beside = (
+        verdicts(evidence(cells, claims=claims))[0].note
+        for claims in ((beats("a", "b"),), (beats("a", "b"), beats("c", "b"), beats("d", "b")))
+    )
+
+    mean, deviation = np.mean(values), np.std(values, ddof=1)
+    for note, level in ((alone, 0.025), (beside, 0.025 / 3)):
+        reach = [
+            n
+            for n in range(2, 1001)
+            if (stats.t.ppf(1 - level / 2, n - 1) + stats.t.ppf(0.8, n - 1)) * deviation / n**0.5
+            <= mean
+        ]
+        assert note.startswith(f"about {reach[0]} seeds would be needed")
+    assert alone != beside
 
 
 def test_a_claim_whose_role_this_scale_lacks_is_not_judged_at_this_scale() -> None:
