@@ -4,7 +4,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ablations.showing import plain_table
-from reports.board import BoardRow, board
+from reports.board import BoardRow, board, level_of
 from reports.evidence import Evidence
 from reports.trials import outcomes, table
 from sweeps.intervals import interval
@@ -58,14 +58,14 @@ def _means(told: Evidence) -> Any:
 def _table(rows: tuple[BoardRow, ...]) -> Any:
     table = plain_table("claim", "verdict", "estimate", "interval", "seeds", "paper")
     for row in rows:
-        interval = f"{row.interval} ({row.level})" if row.level else row.interval
+        interval = f"{row.interval} ({level_of(row)})" if row.level else row.interval
         words = f"{row.words}\n{row.note}" if row.note else row.words
         table.add_row(row.claim, words, row.estimate, interval, str(row.n), row.published)
     return table
 
 
 def _numbers(row: BoardRow) -> str:
-    interval = f"{row.interval} ({row.level})" if row.level else row.interval
+    interval = f"{row.interval} ({level_of(row)})" if row.level else row.interval
     seeds = "1 seed" if row.n == 1 else f"{row.n} seeds"
     parts = [
         row.estimate,

@@ -38,14 +38,20 @@ METHODS = (
         "Primary claims stand in the study file, at most three; this study has {primary}. They "
         "are judged at {levels}; a look at n uses seeds 0 to n-1 and no others, and its share "
         "of the 5 % goes through Holm's procedure over the claims not yet decided. The first "
-        "decision stands. So the chance of any verdict where nothing is true is at most 5 %. "
+        "decision stands. So the chance of any verdict where nothing is true is at most 5 %, if the "
+        "paired differences are roughly normal (rare collapses break it: a verdict whose cell "
+        "collapsed in some seeds only is withheld, one that no seed shows is not seen) and for this "
+        "training subset, validation split and these test images, which all seeds share. "
         "Seeds between looks move estimates, never a verdict. Other claims are estimates only."
     ),
     (
         "A claim that one cell beats another is a two-sided t-test of the paired differences "
         "against the margin; a rising one, of the slope over the ordered cells by seed; a "
-        "ranking, Kendall's tau-b with the paper's table, by all orders of the cells up to 8 "
-        "and 100,000 drawn ones beyond. Significantly above the margin, a claim that cites a "
+        "ranking, Kendall's tau-b with the published table over all its cells, by permuting whole "
+        "levels of the axes (of ordered pairs the operations, rows and columns together), in all "
+        "orders up to 40,320 and 100,000 drawn ones beyond; published numbers closer than the "
+        "table's tie are in no order, and a verdict needs the tau-b that the claim names. "
+        "Significantly above the margin, a claim that cites a "
         "publication is reproduced, any other is shown. Significantly below it, the claim is "
         "contradicted or not shown if the interval of the same level is below 0 too, and else "
         "smaller than claimed. Otherwise it is inconclusive. Where all seeds gave one number there "
@@ -53,7 +59,8 @@ METHODS = (
     ),
     (
         "Seeds still needed: the smallest N with (t(1 - a/2; N-1) + t(0.8; N-1)) s / sqrt(N) at "
-        "most |mean - margin|, where a is the next look's share of the 5 %, s the observed "
+        "most |mean - margin|, where a is the next look's share of the 5 % over the "
+        "number of undecided claims (Holm's first step), s the observed "
         "standard deviation: 80 % power if mean and spread stay as they are."
     ),
 )

@@ -9,6 +9,7 @@ from reports.decisions import CITES_NOTHING, Decision
 from reports.evidence import Evidence
 from reports.trials import Outcome, outcomes, table
 from reports.verdicts import Verdict, verdicts
+from sweeps.intervals import Interval
 from sweeps.values import Frozen
 
 
@@ -23,8 +24,10 @@ class BoardRow(Frozen):
     note: str
     estimate: str
     interval: str
-    """At the level that judged; before a look judged, the reason why there is none."""
+    """The claim's one interval: at the level that judged; before a look, 95 %."""
     level: str
+    descriptive: bool
+    """Whether no look judged by this interval."""
     n: int
     """Seeds behind the estimate."""
     published: str
@@ -113,33 +116,37 @@ def span(low: float, high: float) -> str:
     return "" if math.isnan(low) else f"[{low:+.1f}, {high:+.1f}]"
 
 
+def interval_of(shown: Interval) -> str:
+    """An interval as text, or why there is none; empty without any seed."""
+    if shown.n == 0:
+        return ""
+    if shown.n == 1:
+        return "one seed, no interval"
+    return span(shown.low, shown.high) or "no spread, no interval"
+
+
+def level_of(row: BoardRow) -> str:
+    """The level of a row's interval in words, such as "95 %, descriptive"; empty without one."""
+    return f"{row.level}, descriptive" if row.descriptive else row.level
+
+
 def _row(verdict: Verdict, evidence: Evidence) -> BoardRow:
     claim = verdict.claim
-    shown = verdict.estimate or verdict.so_far
+    shown = verdict.shown
     known = not math.isnan(shown.mean)
     if isinstance(claim, RanksLike):
         estimate = f"tau-b {shown.mean:+.2f}" if known else "none yet"
-        interval = "none: judged by permutation of the cells" if verdict.estimate else ""
+        interval = "none: judged by permutation" if verdict.estimate else ""
         published = ""
     else:
         unit = "points" if evidence.unit == "%" else evidence.unit
         unit = f"{unit} a step" if isinstance(claim, Increases) else unit
         estimate = f"{shown.mean:+.1f} {unit}" if known else "none yet"
-        interval = span(shown.low, shown.high) if verdict.estimate else ""
-        if verdict.estimate and not interval:
-            interval = "no spread, no interval"
+        interval = interval_of(shown)
         published = "" if verdict.published is None else f"{verdict.published:+.1f} {unit}"
-    if not verdict.estimate:
-        if verdict.decision is Decision.NOT_JUDGED:
-            estimate, interval = "", ""
-        elif verdict.decision is Decision.EXPLORATORY and not isinstance(claim, RanksLike):
-            interval = span(shown.low, shown.high) or (
-                "one seed, no interval" if shown.n == 1 else ""
-            )
-        else:
-            interval = "not judged yet" if claim.primary else ""
-    judged_at = 1 - _level(verdict)
-    bounded = not math.isnan(shown.low) and (verdict.estimate or not claim.primary)
+    if verdict.decision is Decision.NOT_JUDGED:
+        estimate, interval = "", ""
+    bounded = not math.isnan(shown.low)
     return BoardRow(
         claim=claim.name,
         statement=claim.statement,
@@ -148,7 +155,8 @@ def _row(verdict: Verdict, evidence: Evidence) -> BoardRow:
         note=verdict.note,
         estimate=estimate,
         interval=interval,
-        level=percent(judged_at) if bounded else "",
+        level=percent(shown.level) if bounded else "",
+        descriptive=bounded and verdict.estimate is None,
         n=shown.n,
         published=published,
         cites=verdict.cites or CITES_NOTHING,
@@ -158,8 +166,3 @@ def _row(verdict: Verdict, evidence: Evidence) -> BoardRow:
         p=None if math.isnan(verdict.p) else verdict.p,
         seeds=len(verdict.seeds),
     )
-
-
-def _level(verdict: Verdict) -> float:
-    shown = verdict.estimate or verdict.so_far
-    return math.nan if math.isnan(shown.level) else 1 - shown.level

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from reports.statistics import Allowance, allowance, interval
+from reports.statistics import Allowance, allowance
 from reports.trials import Outcome, Table
 from sweeps.intervals import interval
 

@@ -11,21 +11,35 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from reports.board import percent
 from reports.claims import Increases, RanksLike
 from reports.theme import FAINT, INK, PALETTE, PAPER
 from reports.verdicts import Verdict
 
-COLUMNS = ("claim", "seed", "value", "mean", "low", "high", "n", "margin", "published", "per_step")
+COLUMNS = (
+    "claim",
+    "seed",
+    "value",
+    "mean",
+    "low",
+    "high",
+    "n",
+    "level",
+    "margin",
+    "published",
+    "per_step",
+)
 
 
 def values(verdicts: Sequence[Verdict]) -> pd.DataFrame:
-    """One row a claim and paired seed; intervals are 95 %, over all paired seeds."""
+    """One row a claim and paired seed; the interval is the claim's one, at its level."""
     rows = [
         (
             verdict.claim.name,
             seed,
             value,
-            *(verdict.so_far.mean, verdict.so_far.low, verdict.so_far.high, verdict.so_far.n),
+            *(verdict.shown.mean, verdict.shown.low, verdict.shown.high, verdict.shown.n),
+            percent(verdict.shown.level),
             verdict.claim.margin,
             math.nan if verdict.published is None else verdict.published,
             isinstance(verdict.claim, Increases),
@@ -87,7 +101,9 @@ def draw(table: pd.DataFrame, axes: Axes, unit: str) -> None:
     reach = (high - low) or 1.0
     axes.set_xlim(low - 0.08 * reach, high + 0.08 * reach)
     axes.set_ylim(len(claims) - 0.5, -0.65)
-    axes.set_yticks(range(len(claims)), [fill(claim, 26) for claim in claims])
+    levels = [str(table.loc[table["claim"] == claim, "level"].iloc[0]) for claim in claims]
+    names = [f"{fill(claim, 26)}\n{level}" for claim, level in zip(claims, levels, strict=True)]
+    axes.set_yticks(range(len(claims)), names)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     step = " (slopes: per step)" if bool(table["per_step"].any()) else ""
@@ -95,7 +111,9 @@ def draw(table: pd.DataFrame, axes: Axes, unit: str) -> None:
     axes.set_xlabel(f"paired difference, {points}{step}")
     handles = [
         Line2D([], [], color=PALETTE[0], marker="o", linestyle="", markersize=4, label="one seed"),
-        Line2D([], [], color=INK, marker="s", linewidth=1.8, label="mean, 95 % interval"),
+        Line2D(
+            [], [], color=INK, marker="s", linewidth=1.8, label="mean, interval at the level named"
+        ),
         Line2D([], [], color=FAINT, marker="|", linestyle="", markersize=10, label="margin"),
     ]
     if bool(table["published"].notna().any()):

@@ -7,7 +7,9 @@ from pydantic import Field, model_validator
 from sweeps.values import Frozen
 
 ERROR_RATE = 0.05
-"""The chance of any verdict where nothing is true, over all looks and primary claims together."""
+"""The chance of any verdict where nothing is true, over all looks and primary claims together: if
+paired differences are roughly normal, and for the one training subset, validation split and set of
+test images that all seeds share."""
 
 MAX_PRIMARY = 3
 """A study may have at most this many primary claims: each costs the others power."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from reports.board import board_of
+from reports.board import board_of, level_of
 from reports.controls import State
 from reports.decisions import Decision
 from reports.document import (
@@ -70,14 +70,14 @@ def verdict_section(findings: Findings) -> Section:
         verdict = by_name[row.claim]
         facts = [
             ("estimate", row.estimate),
-            (f"{row.level} interval" if row.level else "interval", row.interval),
+            (f"{level_of(row)} interval" if row.level else "interval", row.interval),
             ("seeds", str(row.n) if row.estimate else ""),
             ("paper", row.published),
             ("cites", row.cites),
             ("p, two-sided", "" if row.p is None else _p(row.p)),
         ]
         if verdict.look and row.seeds != verdict.look:
-            facts.append(("all seeds so far", f"{signed(verdict)} from {row.seeds}"))
+            facts.append(("all seeds so far", f"{signed(verdict.so_far)} from {row.seeds}"))
         cards.append(
             VerdictCard(
                 claim=row.claim,

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 
+from reports.board import interval_of, percent
 from reports.claims import RanksLike
 from reports.controls import CLASSES
 from reports.decisions import CITES_NOTHING
@@ -16,10 +17,10 @@ from reports.document import (
 )
 from reports.evidence import CellInfo, Deviation
 from reports.findings import Findings
+from reports.sampling import sampling_error
 from reports.trials import Outcome
 from reports.verdicts import Verdict
 from reports.wording import (
-    bounds,
     common_to,
     interval_text,
     number,
@@ -129,14 +130,14 @@ def _references(findings: Findings) -> Iterator[str]:
 def claim_section(findings: Findings) -> Section:
     rows = []
     for verdict in findings.judged:
-        claim = verdict.claim
+        claim, shown = verdict.claim, verdict.shown
         if isinstance(claim, RanksLike):
-            margin, mean, reach = "", f"tau-b {verdict.so_far.mean:+.2f}", "none"
-            mean = mean if not math.isnan(verdict.so_far.mean) else "none yet"
+            margin, mean, reach = "", f"tau-b {shown.mean:+.2f}", "none"
+            mean = mean if not math.isnan(shown.mean) else "none yet"
         else:
             margin = f"{claim.margin:+.1f}"
-            mean = signed(verdict)
-            reach = bounds(verdict)
+            mean = signed(shown)
+            reach = interval_of(shown)
         rows.append(
             (
                 Cell(text=claim.name),
@@ -147,8 +148,10 @@ def claim_section(findings: Findings) -> Section:
                     else _many(verdict)
                 ),
                 Cell(text=margin),
-                Cell(text=mean, order=verdict.so_far.mean),
-                Cell(text=reach, order=verdict.so_far.low),
+                Cell(text=mean, order=shown.mean),
+                Cell(text=reach, order=shown.low),
+                Cell(text=_level_text(verdict)),
+                Cell(text=_sampling(verdict, findings)),
                 Cell(text=seed_list(verdict.seeds), order=len(verdict.seeds)),
                 Cell(text="" if verdict.look is None else f"at {verdict.look} seeds"),
                 Cell(text=verdict.words),
@@ -157,15 +160,21 @@ def claim_section(findings: Findings) -> Section:
         )
     if not rows:
         return Section(ident="claims", title="Claims", blocks=())
-    names = ("claim", "status", "cells", "margin", "all seeds", "95 % interval", "seeds")
-    numeric = {"margin", "all seeds", "95 % interval"}
+    names = (
+        *("claim", "status", "cells", "margin", "estimate", "interval", "level"),
+        *("test-set standard error", "all seeds"),
+    )
+    numeric = {"margin", "estimate", "interval"}
     return Section(
         ident="claims",
         title="Claims",
         blocks=(
             Table(
-                caption="Every claim, estimated from all paired seeds so far: a description; "
-                "verdicts are given at the looks only.",
+                caption="Every claim with its one interval: at the level and from the seeds that judged "
+                "it, or, before a look, 95 % from all paired seeds as a description. Intervals are over "
+                "seeds, which share one training subset, one validation split and one set of test "
+                "images; what other test images would change has the standard error beside it: that of "
+                "a binomial, an upper bound since the cells answer the same images.",
                 columns=(
                     *(Column(name=n, form="number" if n in numeric else "words") for n in names),
                     Column(name="judged"),
@@ -176,6 +185,17 @@ def claim_section(findings: Findings) -> Section:
             ),
         ),
     )
+
+
+def _level_text(verdict: Verdict) -> str:
+    if math.isnan(verdict.shown.low):
+        return ""
+    return percent(verdict.shown.level) + ("" if verdict.estimate else ", descriptive")
+
+
+def _sampling(verdict: Verdict, findings: Findings) -> str:
+    error = sampling_error(verdict, findings.evidence, findings.found)
+    return "" if math.isnan(error) else f"at most {error:.1f}"
 
 
 def seed_section(findings: Findings) -> Section:

@@ -4,7 +4,9 @@ Primary claims are judged at the study's looks. A look at n uses seeds 0 to n-1 
 needs all of them in every cell of a claim; its share of the 5 % goes through Holm over the claims
 not yet decided (one whose seeds are not complete counts with p = 1); the first decision stands. So
 the chance of any decision where nothing is true stays at or below 5 %: within a look by Holm, over
-the looks since the shares add up to at most one. A record that arrives later can complete a claim,
+the looks since the shares add up to at most one. Two conditions: paired differences are roughly
+normal (a rare collapse breaks it), and all is said of one training subset, one validation split and
+one set of test images, which the seeds share. A record that arrives later can complete a claim,
 and never takes a decision back.
 """
 
@@ -52,6 +54,11 @@ class Verdict(NamedTuple):
     cells: tuple[str, ...]
     deviations: tuple[Deviation, ...]
     """Of the claim's cells, each once."""
+
+    @property
+    def shown(self) -> Interval:
+        """The one interval of the claim, wherever it appears: as judged, before a look `so_far`."""
+        return self.estimate or self.so_far
 
 
 def verdicts(evidence: Evidence, found: Sequence[Outcome] | None = None) -> tuple[Verdict, ...]:

@@ -4,12 +4,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from reports.board import span
 from reports.document import (
     Cell,
 )
 from reports.evidence import Deviation, Evidence
-from reports.verdicts import Verdict
+from sweeps.intervals import Interval
 from sweeps.record import TrialRecord
 
 
@@ -29,17 +28,8 @@ def interval_text(row: Any) -> str:
     return f"[{row['low']:.1f}, {row['high']:.1f}]"
 
 
-def bounds(verdict: Verdict) -> str:
-    if not verdict.seeds:
-        return ""
-    if len(verdict.seeds) == 1:
-        return "one seed, no interval"
-    return span(verdict.so_far.low, verdict.so_far.high) or "no spread, no interval"
-
-
-def signed(verdict: Verdict) -> str:
-    mean = verdict.so_far.mean
-    return "none yet" if math.isnan(mean) else f"{mean:+.1f}"
+def signed(shown: Interval) -> str:
+    return "none yet" if math.isnan(shown.mean) else f"{shown.mean:+.1f}"
 
 
 def value_text(record: TrialRecord, evidence: Evidence) -> str:

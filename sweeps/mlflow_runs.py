@@ -243,11 +243,7 @@ def find_trial(client: MlflowClient, store: Store, labels: list[str], key: str) 
 def _counted(summaries: Iterable[Summary], brief: Mapping[str, Any]) -> dict[str, Summary]:
     """Of each trial of the study the attempt that counts."""
     planned = {key for key, _ in brief["trials"]}
-    mine = (
-        one
-        for one in summaries
-        if one.key in planned or one.label == brief["label"]
-    )
+    mine = (one for one in summaries if one.key in planned or one.label == brief["label"])
     return {
         key: one
         for key, attempts in by_key(mine).items()

@@ -10,8 +10,8 @@ MUTANTS = (
     plant(
         "--only shrinks the family of claims",
         "evidence.py",
-        "scale_arms=_scale_arms(composed),",
-        "scale_arms=tuple(cell.name for cell in cells),",
+        "arms = _scale_arms(composed)",
+        "arms = tuple(cell.name for cell in cells)",
         EVIDENCE + "test_what_was_not_asked_for_stays_in_the_family_of_claims",
         EVIDENCE + "test_what_is_asked_for_moves_no_level_at_which_a_claim_is_judged",
     ),
