@@ -14,8 +14,8 @@ import torch
 
 from ablations.chain import ENCODER
 from ablations.errors import UsageError
+from ablations.kept_encoder import UNREADABLE, WEIGHTS
 from ablations.terminal import console
-from ablations.trial import UNREADABLE, WEIGHTS
 from simclr_core.config import Config
 from simclr_core.encoders import AnyEncoder, ResNet
 from simclr_core.features import state_hash

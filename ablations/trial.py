@@ -1,37 +1,20 @@
 """One trial, from its configuration to its values: the only meeting of trainer and engine."""
 
-import io
-import json
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
-import torch
-
 from ablations.chain import ENCODER, chain
+from ablations.kept_encoder import keep_encoder, kept_encoder, training_facts
 from simclr_core.config import Config
 from simclr_core.data import Dataset, fingerprint, load
 from simclr_core.errors import DataError
 from simclr_core.evaluation import read_out
 from simclr_core.execution import Execution
 from simclr_core.own import FromFile, files_of, supply
-from simclr_core.pretrain import Pretrained, pretrain
+from simclr_core.pretrain import pretrain
 from sweeps.context import Outcome, TrialContext
-from sweeps.files import read_json
+from sweeps.errors import LaunchError
 from sweeps.keys import chain_keys
-
-WEIGHTS = "encoder.pt"
-"""In an encoder's folder: the state of f, and nothing of the head."""
-
-HEAD = "head.pt"
-"""Beside it: the state of g, where there was a training; earlier versions kept none."""
-
-UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, KeyError, UnpicklingError)
-"""What torch raises about a file of weights that is torn."""
-MARKS = "marks.json"
-"""Beside it: what every trial that uses the encoder tells of it, not only the one that trained it."""
-
-_MARKS = ("collapsed", "collapse")
 
 _datasets: dict[str, Dataset] = {}
 
@@ -43,30 +26,23 @@ def run_trial(context: TrialContext) -> Outcome:
     _put_files_beside_the_record(context)
     config = Config.model_validate(context.config)
     cache = context.store.cache
-    dataset = _dataset(config, cache)
-    _same_data(context, config, dataset)
+    dataset = _planned_data(context, config, cache)
     execution = Execution(cache=cache, **payload)
-    kept = _kept(context, with_head=config.epochs > 0 and config.readouts.layer != "h")
     facts: dict[str, Any] = {"data": _about(dataset), "train_test_overlap": dataset.overlap}
+    kept = kept_encoder(context, config)
     if kept is None:
         context.log(f"pre-training for {config.epochs} epochs on {dataset.name}")
         trained = pretrain(config, dataset, execution, context, context.checkpoint(ENCODER))
         if context.should_stop():
             return Outcome({})
         state, head = trained.state, trained.head
-        marks = {name: trained.facts[name] for name in _MARKS if name in trained.facts}
-        if marks.get("collapsed"):
-            context.log(f"the embeddings collapsed: {marks['collapse']}")
-        facts |= {
-            "optimiser_steps": trained.steps,
-            "pretraining_seconds": trained.seconds,
-            "num_parameters": trained.num_parameters,
-            **trained.facts,
-        }
-        context.keep(ENCODER, lambda folder: _save(trained, marks, folder))
+        if trained.facts.get("collapsed"):
+            context.log(f"the embeddings collapsed: {trained.facts['collapse']}")
+        facts |= training_facts(trained)
+        keep_encoder(context, config, trained)
     else:
-        state, head, marks = kept
-        facts |= {"optimiser_steps": 0, **marks}
+        state, head = kept.state, kept.head
+        facts |= kept.facts
     context.log("reading out")
     result = read_out(config, dataset, state, execution, context, head=head)
     return Outcome(dict(result.values), {**facts, **result.facts})
@@ -80,44 +56,20 @@ def _put_files_beside_the_record(context: TrialContext) -> None:
         context.attach(name, own.text().encode())
 
 
-_State = dict[str, torch.Tensor]
+def _planned_data(context: TrialContext, config: Config, cache: Path) -> Dataset:
+    """The images that were planned with. Others, or none, are the same trouble for every trial.
 
-
-def _kept(
-    context: TrialContext, *, with_head: bool
-) -> tuple[_State, _State | None, dict[str, Any]] | None:
-    """The encoder that the store holds, its head if that is needed, and its marks.
-
-    One that is torn, or lacks the head, is no reason to fail. Those of earlier versions have no
-    marks.
+    Raises:
+        LaunchError: they changed or went since the launch was planned.
     """
-    folder = context.artifact(ENCODER)
-    if folder is None:
-        return None
     try:
-        state: _State = torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True)
-        head: _State | None = None
-        if with_head and not (folder / HEAD).exists():
-            context.refuse(ENCODER, "was kept without its head, by an earlier version")
-            return None
-        if with_head:
-            head = torch.load(folder / HEAD, map_location="cpu", weights_only=True)
-    except UNREADABLE as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        context.refuse(ENCODER, f"cannot be read ({first[:120]})")
-        return None
-    context.log(f"the encoder is at hand: {folder}")
-    return state, head, read_json(folder / MARKS) or {}
-
-
-def _save(trained: Pretrained, marks: dict[str, Any], folder: Path) -> None:
-    for name, state in ((WEIGHTS, trained.state), (HEAD, trained.head)):
-        if state is not None:
-            # By way of memory: torch's own writer tells of a full disk in an error without its cause.
-            buffer = io.BytesIO()
-            torch.save(state, buffer)
-            (folder / name).write_bytes(buffer.getvalue())
-    (folder / MARKS).write_text(json.dumps(marks), encoding="utf-8")
+        dataset = _dataset(config, cache)
+        _same_data(context, config, dataset)
+    except DataError as error:
+        raise LaunchError(
+            f"the launch stopped, since the images changed while it ran: {error}"
+        ) from error
+    return dataset
 
 
 def _dataset(config: Config, cache: Path) -> Dataset:

@@ -3,17 +3,19 @@
 import errno
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sweeps import artifacts
 from sweeps.checkpoints import StageCheckpoint
 from sweeps.errors import StoreError
 from sweeps.files import sentence
 from sweeps.heartbeat import Heartbeat
 from sweeps.plain import number
 from sweeps.plan import Trial
+from sweeps.record import TrialRecord
 from sweeps.store import Store
 
 _STORE_TROUBLE = {
@@ -54,7 +56,10 @@ class TrialContext:
         self.reused: list[str] = []
         self.files: dict[str, bytes] = {}
         """What stands beside the record, name -> content; see `attach`."""
+        self.notes: list[str] = []
+        """What the user should hear of the store; it stands in the record."""
         self._kept: set[str] = set()
+        self._checked: set[str] = set()
         self._checkpoints: dict[str, StageCheckpoint] = {}
         self._began = time.perf_counter()
         self.stopped = False
@@ -101,22 +106,48 @@ class TrialContext:
     def artifact(self, stage: str) -> Path | None:
         """The folder that a stage left in the store, from which the trial may go on; else None.
 
-        A trial that runs anew takes only what this very launch made.
+        A trial that runs anew takes only what this very launch made. What changed since it was
+        kept, or was kept for another key, is set aside.
         """
         key = self._key(stage)
+        folder = self.store.artifact(stage, key)
         made = self.store.made(stage, key)
-        if made is None or (self.trial.anew and made.get("launch") != self._launch):
+        if made is not None and self.trial.anew and made.get("launch") != self._launch:
             return None
+        if stage not in self._kept | self._checked:
+            if not folder.is_dir() or not any(folder.iterdir()):
+                return None
+            if (why := artifacts.fault(folder, stage, key)) is not None:
+                self.refuse(stage, why)
+                return None
+            self._checked.add(stage)
         if stage not in self.reused and stage not in self._kept:
             self.reused.append(stage)
-        return self.store.artifact(stage, key)
+        return folder
+
+    def is_checked(self, stage: str) -> bool:
+        """Whether hashes that were kept with a stage's artifact confirm it; earlier versions kept none."""
+        return stage in self._kept or artifacts.can_be_checked(
+            self.store.artifact(stage, self._key(stage))
+        )
+
+    def records_of(self, stage: str) -> Iterator[TrialRecord]:
+        """The finished records of all trials that share a stage with this one."""
+        key = self._key(stage)
+        keys = [
+            one.key
+            for one in self.store.summaries()
+            if one.state == "finished" and any(s.name == stage and s.key == key for s in one.stages)
+        ]
+        return (one for one in self.store.records(keys) if one.state == "finished")
 
     def refuse(self, stage: str, why: str) -> None:
         """The artifact of a stage cannot be used: it is set aside, and the trial makes it anew."""
         told = len(self.store.sentences)
         self.store.set_aside(self.store.artifact(stage, self._key(stage)), why)
         for said in self.store.sentences[told:]:
-            self.log(f"{said}; it is made anew")
+            self.notes.append(f"{said}; it is made again")
+            self.log(self.notes[-1])
         del self.store.sentences[told:]
         self.reused = [name for name in self.reused if name != stage]
 

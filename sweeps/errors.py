@@ -23,5 +23,9 @@ class StoreError(SweepError):
     """The store cannot be read or written."""
 
 
+class LaunchError(SweepError):
+    """What stops every trial alike: a trial function that raises it ends the launch and fails nothing."""
+
+
 class TrackingError(SweepError):
     """The tracking server does not do what was asked of it."""

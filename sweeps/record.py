@@ -90,6 +90,9 @@ class TrialRecord(Summary):
     files: tuple[str, ...] = ()
     """What else the trial put beside its record, by name, in the folder `files`."""
 
+    notes: tuple[str, ...] = ()
+    """What the user should hear: a message for each artifact that was set aside."""
+
     provenance: dict[str, Any]
     """Code, packages, machine, load, threads, slots."""
 

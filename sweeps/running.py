@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, TextIO
 from pydantic import Field
 
 from sweeps.context import Outcome, TrialContext, TrialFunction
-from sweeps.errors import StoreError
+from sweeps.errors import LaunchError, StoreError
 from sweeps.files import in_words
 from sweeps.heartbeat import Heartbeat
 from sweeps.plain import number, plain
@@ -77,8 +77,9 @@ class Ran(NamedTuple):
 def run_trial(job: Job, trial: Trial, store: Store, *, aloud: bool = False) -> Ran:
     """Runs a trial of a job and leaves its record.
 
-    Its own error makes a failed record; trouble with the store is raised as StoreError and leaves
-    no record. Its prints go to its log, and with `aloud` to the terminal as well.
+    Its own error makes a failed record; trouble with the store or of the whole launch is raised as
+    StoreError or LaunchError and leaves no record. Its prints go to its log, and with `aloud` to the
+    terminal as well.
     """
     log = store.running / f"{trial.key}.log"
     driver = None if job.driver is None else ProcessMark(*job.driver)
@@ -139,7 +140,7 @@ def _call(name: str, context: TrialContext) -> tuple[Outcome, str | None]:
             raise TypeError(f"{name} must return an Outcome, got {type(outcome).__name__}")  # noqa: TRY301
         for value in outcome.values.values():
             number(value)
-    except StoreError:
+    except (StoreError, LaunchError):
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a trial raises is its failure
         traceback.print_exc()
@@ -186,6 +187,7 @@ def _record(
         curve=context.curve(),
         log="",
         provenance={},
+        notes=tuple(context.notes),
     )
 
 

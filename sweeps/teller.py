@@ -63,10 +63,12 @@ class Teller:
 
     def _tell(self) -> None:
         for key, ran in list(self._ran.items()):
-            if key not in self._told and self._on_record is not None:
+            if key not in self._told:
                 record = self._store.record(key, ran.attempt)
                 if record is not None:
-                    self._on_record(record)
+                    self._store.sentences += record.notes
+                    if self._on_record is not None:
+                        self._on_record(record)
             self._told.add(key)
         if self._on_progress is not None:
             self._on_progress(

@@ -13,7 +13,7 @@ import torch
 from commands import STUDY, called, record_of, the_plan, tree, written_study
 from torch import Tensor, nn
 
-from ablations.trial import WEIGHTS
+from ablations.kept_encoder import WEIGHTS
 from simclr_core.config import Config
 from simclr_core.encoders import AnyEncoder
 from simclr_core.features import state_hash

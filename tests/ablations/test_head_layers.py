@@ -49,7 +49,8 @@ def test_h_and_its_head_are_read_from_one_training(
     assert (first.code, second.code) == (0, 0), first.err + second.err
     assert "the encoder is at hand" in second.out
     one, other = record_at(here, at_h.key), record_at(here, at_z.key)
-    assert (one["facts"]["optimiser_steps"], other["facts"]["optimiser_steps"]) == (2, 0)
+    assert (one["facts"]["optimiser_steps"], other["facts"]["optimiser_steps"]) == (2, 2)
+    assert (one["reused"], other["reused"]) == ([], ["encoder"])
     assert one["facts"]["encoder_hash_after"] == other["facts"]["encoder_hash_after"]
     import torch
 
@@ -67,7 +68,10 @@ def test_an_encoder_kept_without_its_head_is_trained_anew_where_the_head_is_aske
     assert called(capsys, "trial", study, at_h.key).code == 0
     folder = Store(Path("runs")).artifact("encoder", at_h.stages[0].key)
     assert folder is not None
-    (folder / "head.pt").unlink()  # as versions did that kept none
+    (folder / "head.pt").unlink()  # as versions did that kept none, and no hashes
+    manifest = json.loads((folder / "made.json").read_text())
+    old = {name: manifest[name] for name in ("launch", "lasting", "moment")}
+    (folder / "made.json").write_text(json.dumps(old))
 
     few = ("--set", "readouts.neighbours.k=3")
     other = json.loads(called(capsys, "plan", study, *few, "--json").out)
@@ -77,7 +81,7 @@ def test_an_encoder_kept_without_its_head_is_trained_anew_where_the_head_is_aske
 
     assert (plain.code, deep.code) == (0, 0), plain.err + deep.err
     assert "the encoder is at hand" in plain.out
-    assert "it is made anew" in deep.out
+    assert "it is made again" in deep.out
     assert record_at(here, at_z.key)["facts"]["optimiser_steps"] == 2
     assert (folder / "head.pt").exists()
 
@@ -100,6 +104,7 @@ def test_an_own_head_is_named_where_it_is_executed_to_be_read(
     (here / "heads.py").write_text("def g(num_features, seed): pass\n")
     head = "head={kind: file, path: heads.py, name: g}"
     study = written_study(here, LAYERS)
+    Store(here / "runs").prepare()
     for trial in the_plan(study).trials:
         folder = here / "runs" / "encoders" / trial.stages[0].key
         folder.mkdir(parents=True, exist_ok=True)

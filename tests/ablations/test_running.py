@@ -499,7 +499,7 @@ def test_a_torn_encoder_is_set_aside_and_trained_anew(
     said = called(capsys, "trial", study, trial.key)
 
     assert said.code == 0, said.err
-    assert "it is made anew" in said.out
+    assert "it is made again" in said.out
     record = json.loads((here / f"runs/trials/{trial.key}/001/record.json").read_text())
     assert (record["facts"]["optimiser_steps"], record["reused"]) == (64 // 32, [])
     assert (store.artifact("encoder", encoder) / "encoder.pt").stat().st_size > 1000

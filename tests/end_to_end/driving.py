@@ -96,7 +96,11 @@ def records(store: Path) -> list[dict[str, Any]]:
 
 def steps(store: Path) -> int:
     """Optimiser steps that all trials on record took."""
-    return sum(record["facts"]["optimiser_steps"] for record in records(store))
+    return sum(
+        record["facts"]["optimiser_steps"]
+        for record in records(store)
+        if "encoder" not in record["reused"]
+    )
 
 
 def statuses(store: Path) -> dict[str, int]:
