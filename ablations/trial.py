@@ -83,7 +83,9 @@ def _dataset(config: Config, cache: Path) -> Dataset:
 
 def _same_data(context: TrialContext, config: Config, dataset: Dataset) -> None:
     planned = {stage.name: stage.key for stage in context.trial.stages}
-    found = dict(chain_keys(chain(config, dataset.fingerprint)))
+    stages = chain(config, dataset.fingerprint)
+    context.identify(stages)
+    found = dict(chain_keys(stages))
     if found != planned:
         now = fingerprint(config.data, None)
         raise DataError(

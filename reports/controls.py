@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from reports.one_encoder import one_hash
 from reports.statistics import Allowance, allowance
 from reports.trials import Outcome, Table
 from sweeps.intervals import interval
@@ -73,6 +74,7 @@ def controls(found: Sequence[Outcome], numbers: Table, unit: str) -> tuple[Contr
         *_shuffled([o for o in checks if o.cell.control == SHUFFLED], found, numbers, unit),
         _disjoint(scored),
         _frozen(scored),
+        *_one_encoder(read_out),
         *_learned(found, numbers, unit),
     )
 
@@ -275,6 +277,14 @@ def _learned(found: Sequence[Outcome], numbers: Table, unit: str) -> tuple[Contr
     named = ", ".join(below[:NAMED]) + (f" and {len(below) - NAMED} more" * (len(below) > NAMED))
     tail = f"; below it, which is a result: {named}" if below else ""
     return (Control(name, State.PASSED, f"{text}, the best of {len(gains)} arms{tail}."),)
+
+
+def _one_encoder(read_out: list[Outcome]) -> tuple[Control, ...]:
+    found = one_hash(read_out, HASH_BEFORE)
+    if found is None:
+        return ()
+    passed, detail = found
+    return (Control("one encoder, one hash", State.PASSED if passed else State.FAILED, detail),)
 
 
 def _fact(outcome: Outcome, key: str) -> Any:

@@ -14,8 +14,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from sweeps.files import sentence, sync_folder
+from sweeps.files import read_bytes, sentence, sync_folder
 from sweeps.record import Summary
+from sweeps.seals import SEAL, is_whole, sealed
 
 
 class StageCheckpoint:
@@ -64,6 +65,7 @@ class StageCheckpoint:
         A disk that has no room or is closed is told once, and what was saved before stays.
         """
         about = {
+            "of": self._file.name,
             "trial": self._trial,
             "launch": self._launch,
             "seconds": round(self._seconds(), 3),
@@ -71,7 +73,7 @@ class StageCheckpoint:
             "sha256": sha256(packed).hexdigest(),
         }
         try:
-            _write(self._file, about, packed)
+            _write(self._file, sealed(about), packed)
         except OSError as error:
             if not self._complained:
                 self._log(f"no checkpoint was saved: {sentence(error, self._file)}")
@@ -120,8 +122,15 @@ def _maker(file: Path) -> tuple[str, str] | None:
 
 
 def _read(file: Path) -> tuple[dict[str, Any], bytes]:
-    line, _, packed = file.read_bytes().partition(b"\n")
-    about: dict[str, Any] = json.loads(line)
+    line, _, packed = read_bytes(file).partition(b"\n")
+    about: Any = json.loads(line)
+    if not isinstance(about, dict):
+        raise TypeError("its first line is no mapping")
+    # Earlier versions sealed none and did not say whose it is.
+    if SEAL in about and not is_whole(about):
+        raise ValueError("its first line changed")
+    if about.get("of", file.name) != file.name:
+        raise ValueError(f"it is that of {about['of']}")
     if len(packed) != about["size"]:
         raise ValueError(f"{len(packed)} of {about['size']} bytes")
     if sha256(packed).hexdigest() != about["sha256"]:

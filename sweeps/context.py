@@ -3,7 +3,7 @@
 import errno
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from sweeps.checkpoints import StageCheckpoint
 from sweeps.errors import StoreError
 from sweeps.files import sentence
 from sweeps.heartbeat import Heartbeat
-from sweeps.plain import number
+from sweeps.plain import number, plain
 from sweeps.plan import Trial
 from sweeps.record import TrialRecord
 from sweeps.store import Store
@@ -58,6 +58,7 @@ class TrialContext:
         """What stands beside the record, name -> content; see `attach`."""
         self.notes: list[str] = []
         """What the user should hear of the store; it stands in the record."""
+        self.chain: tuple[tuple[str, dict[str, Any]], ...] = ()
         self._kept: set[str] = set()
         self._checked: set[str] = set()
         self._checkpoints: dict[str, StageCheckpoint] = {}
@@ -66,6 +67,10 @@ class TrialContext:
         self._launch, self._lasting, self._heartbeat = launch, lasting, heartbeat
         self._rows: dict[int, dict[str, float | None]] = {}
         self._lock = threading.Lock()
+
+    def identify(self, chain: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """Puts on record what its stages are, (stage, identity), from which its keys come."""
+        self.chain = tuple((name, plain(dict(identity))) for name, identity in chain)
 
     @property
     def config(self) -> dict[str, Any]:
@@ -79,10 +84,10 @@ class TrialContext:
 
     def metrics(self, step: int, values: Mapping[str, float | None]) -> None:
         """Adds numbers to the curve at a step; later numbers of one step join the earlier ones."""
-        plain = {name: number(value) for name, value in values.items()}
+        finite = {name: number(value) for name, value in values.items()}
         with self._lock:
-            self._rows.setdefault(int(step), {}).update(plain)
-        self._heartbeat.metrics = {**self._heartbeat.metrics, **plain}
+            self._rows.setdefault(int(step), {}).update(finite)
+        self._heartbeat.metrics = {**self._heartbeat.metrics, **finite}
 
     def progress(self, done: float, total: float) -> None:
         """Says how far the trial is, in any unit."""

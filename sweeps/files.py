@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,10 +59,24 @@ def write_json(path: Path, value: Any) -> None:
     write_whole(path, json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1) + "\n")
 
 
+def read_bytes(path: Path) -> bytes:
+    """A file's bytes. What is no file, such as a pipe that nobody fills, is an OSError and no wait."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        return file.read()
+
+
+def read_text(path: Path) -> str:
+    """The text of a file that holds UTF-8; see `read_bytes`."""
+    return read_bytes(path).decode("utf-8")
+
+
 def read_json(path: Path) -> Any | None:
     """A JSON file's value; None where there is none or it is torn."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_text(path))
     except (OSError, ValueError, RecursionError):
         return None
 

@@ -5,6 +5,7 @@ and as old as it was when the entry was made.
 """
 
 import contextlib
+import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,6 +27,8 @@ class Index:
     def load(self) -> None:
         """Reads the lines that were added since the last call; torn or foreign ones are skipped."""
         try:
+            if not self.file.is_file():
+                return
             with self.file.open("rb") as file:
                 if file.seek(0, 2) < self._read_to:
                     self._read_to = 0
@@ -37,7 +40,10 @@ class Index:
         self._read_to += len(whole) + 1 if whole else 0
         for line in whole.splitlines():
             with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
-                about = json.loads(line)
+                checksum, _, text = line.partition(b" ")
+                if checksum != _checksum(text):
+                    continue
+                about = json.loads(text)
                 stamp = about.pop("stamp", "")
                 summary = _summary(about)
                 self.entries[summary.key, summary.attempt] = summary
@@ -46,6 +52,8 @@ class Index:
     def append(self, summaries: Iterable[Summary]) -> None:
         """Adds lines; a disk that refuses them costs speed only."""
         text = "".join(self._line(summary) for summary in summaries)
+        if self.file.exists() and not self.file.is_file():
+            return
         with contextlib.suppress(OSError), self.file.open("a", encoding="utf-8") as file:
             # A line torn by a kill would swallow the next one: begin on a line of its own.
             file.write(f"\n{text}" if file.tell() else text)
@@ -64,7 +72,12 @@ class Index:
 
     def _line(self, summary: Summary) -> str:
         stamp = self.stamps.get((summary.key, summary.attempt), "")
-        return f"{json.dumps({'stamp': stamp, **summary.model_dump(mode='json')})}\n"
+        text = json.dumps({"stamp": stamp, **summary.model_dump(mode="json")})
+        return f"{_checksum(text.encode()).decode()} {text}\n"
+
+
+def _checksum(text: bytes) -> bytes:
+    return hashlib.sha256(text).hexdigest()[:16].encode()
 
 
 def stamp(file: Path) -> str:
@@ -73,7 +86,8 @@ def stamp(file: Path) -> str:
         about = file.stat()
     except OSError:
         return ""
-    return f"{about.st_mtime_ns} {about.st_size}"
+    # The time of change, unlike that of writing, cannot be put back.
+    return f"{about.st_mtime_ns} {about.st_ctime_ns} {about.st_size}"
 
 
 _FIELDS = set(Summary.model_fields)

@@ -7,8 +7,8 @@ from pydantic import Field
 from sweeps.labels import label_of
 from sweeps.values import Frozen
 
-FORMAT = 1
-"""Raised when a field changes its meaning; old formats stay readable."""
+FORMAT = 2
+"""Raised when a field changes its meaning; old formats stay readable. From 2 on records are sealed."""
 
 State = Literal["finished", "failed"]
 
@@ -73,7 +73,7 @@ class Summary(Frozen):
 class TrialRecord(Summary):
     """All that a trial left: `record.json` in its folder, with `log.txt` beside it."""
 
-    format: Literal[1] = FORMAT
+    format: Literal[1, 2] = FORMAT
 
     earlier_seconds: float = 0.0
     """Of `seconds`: those of launches that were broken off, up to the checkpoints it went on from."""
@@ -92,6 +92,12 @@ class TrialRecord(Summary):
 
     notes: tuple[str, ...] = ()
     """What the user should hear: a message for each artifact that was set aside."""
+
+    chain: tuple[tuple[str, dict[str, Any]], ...] = ()
+    """(stage, identity), from which the stages' keys come; empty where the trial did not say."""
+
+    seal: str | None = None
+    """The checksum of all other fields; None in records of format 1, which cannot be checked."""
 
     provenance: dict[str, Any]
     """Code, packages, machine, load, threads, slots."""

@@ -1,13 +1,21 @@
-"""Reading a record's file, and saying why one cannot be believed."""
+"""A record's file: sealed where it is written, and believed only if its seal, key and values fit."""
 
+import datetime as dt
 import errno
 import json
+import math
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from sweeps.errors import StoreError
+from sweeps.files import read_text, write_synced
+from sweeps.keys import chain_keys
 from sweeps.record import FORMAT, TrialRecord
+from sweeps.seals import SEAL, is_whole, sealed
+
+_UNSEALED = 1
+"""The last format without a seal."""
 
 _CLOSED = {errno.EACCES, errno.EPERM, errno.EIO}
 
@@ -16,20 +24,29 @@ class Unreadable(Exception):  # noqa: N818 -- a state of a file, handled where i
     """A record that is none; the text is the end of a sentence that begins with its folder."""
 
 
+def write_record(file: Path, record: TrialRecord) -> TrialRecord:
+    """Writes a record with its seal; gives it as it will be read."""
+    about = sealed(json.loads(record.model_dump_json(exclude={SEAL})))
+    write_synced(file, json.dumps(about, ensure_ascii=False, allow_nan=False, indent=1) + "\n")
+    return record.model_copy(update={SEAL: about[SEAL]})
+
+
 def read_record(file: Path, key: str, attempt: int) -> TrialRecord:
     """The record in a file, which stands under this key and attempt.
 
     Raises:
-        Unreadable: it is torn, no record, or that of another trial.
+        Unreadable: it is torn, changed, no record, or that of another trial.
         StoreError: it is of a newer version, or may not be read.
     """
     try:
-        about = json.loads(file.read_text(encoding="utf-8"))
+        about = json.loads(read_text(file))
         if isinstance(about, dict) and about.get("format", FORMAT) > FORMAT:
             raise StoreError(
                 f"{file} has format {about['format']}, and this program reads up to {FORMAT};"
                 " it was written by a newer version: update, or name another store"
             )
+        if isinstance(about, dict) and about.get("format") != _UNSEALED and not is_whole(about):
+            raise Unreadable("changed since it was written: its checksum does not fit")
         record = TrialRecord.model_validate(about)
     except ValidationError as error:
         first = error.errors()[0]
@@ -47,4 +64,28 @@ def read_record(file: Path, key: str, attempt: int) -> TrialRecord:
         raise Unreadable(f"cannot be read ({error.strerror})") from error
     if (record.key, record.attempt) != (key, attempt):
         raise Unreadable(f"holds the record of {record.key}, attempt {record.attempt}")
+    if (why := _impossible(record)) is not None:
+        raise Unreadable(f"is no record ({why})")
     return record
+
+
+def _impossible(record: TrialRecord) -> str | None:
+    """What no trial can have left."""
+    if record.chain:
+        found = chain_keys(record.chain)
+        if found != [(stage.name, stage.key) for stage in record.stages]:
+            return f"its key is {record.key}, and its configuration gives {found[-1][1]}"
+    for name, value in (*record.values.items(), ("seconds", record.seconds)):
+        if value is not None and not math.isfinite(value):
+            return f"{name}: {value} is not a finite number"
+    if record.seconds < 0:
+        return f"seconds: {record.seconds} is negative"
+    if not 0 <= record.earlier_seconds <= record.seconds:
+        return f"earlier_seconds: {record.earlier_seconds} is not from 0 to {record.seconds}"
+    if (record.error is None) != (record.state == "finished"):
+        return f"error: {record.error!r} of a trial that {record.state}"
+    try:
+        dt.datetime.fromisoformat(record.started)
+    except ValueError:
+        return f"started: {record.started!r} is no moment"
+    return None

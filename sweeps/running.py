@@ -188,6 +188,7 @@ def _record(
         log="",
         provenance={},
         notes=tuple(context.notes),
+        chain=context.chain,
     )
 
 

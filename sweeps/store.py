@@ -24,12 +24,12 @@ from typing import Any
 from sweeps import artifacts, leftovers
 from sweeps.checkpoints import drop_done
 from sweeps.errors import StoreError
-from sweeps.files import folder_whole, in_words, read_json, sentence, write_synced
+from sweeps.files import folder_whole, in_words, read_json, sentence
 from sweeps.index import Index, stamp
 from sweeps.plan import Known
 from sweeps.processes import now, this_process
-from sweeps.record import Summary, TrialRecord
-from sweeps.record_file import Unreadable, read_record
+from sweeps.record import FORMAT, Summary, TrialRecord
+from sweeps.record_file import Unreadable, read_record, write_record
 from sweeps.store_folder import (
     ATTEMPT,
     KEY,
@@ -242,6 +242,7 @@ class Store:
                     "attempt": attempt,
                     "log": f"trials/{record.key}/{name}/log.txt",
                     "files": tuple(files or ()),
+                    "format": FORMAT,
                 }
             )
             with folder_whole(home / name) as folder:
@@ -252,7 +253,7 @@ class Store:
                 for file, content in (files or {}).items():
                     (folder / "files").mkdir(exist_ok=True)
                     (folder / "files" / file).write_bytes(content)
-                write_synced(folder / "record.json", numbered.model_dump_json(indent=1) + "\n")
+                numbered = write_record(folder / "record.json", numbered)
             log.unlink(missing_ok=True)
             return numbered
 
@@ -341,5 +342,5 @@ def _attempts(home: Path) -> list[tuple[int, Path]]:
         (int(folder.name), folder)
         for folder in _folders(home)
         if ATTEMPT.fullmatch(folder.name)
-        and any((folder / name).exists() for name in ("record.json", "log.txt"))
+        and any(os.path.lexists(folder / name) for name in ("record.json", "log.txt"))
     ]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.errors import StoreError
-from sweeps.files import in_words, write_synced
+from sweeps.files import in_words, read_text, write_synced
 
 STORE_FORMAT = 1
 """Raised when folders get another meaning."""
@@ -30,7 +30,7 @@ _SHOWN = 4
 def about(path: Path) -> dict[str, Any] | None:
     """What the `store.json` of a folder says; None where there is none of ours."""
     try:
-        told = json.loads((path / "store.json").read_text(encoding="utf-8"))
+        told = json.loads(read_text(path / "store.json"))
     except (OSError, ValueError, RecursionError):
         return None
     return told if isinstance(told, dict) and isinstance(told.get("id"), str) else None
@@ -143,7 +143,7 @@ def _has_record(path: Path) -> bool:
 
 def _is_record(folder: Path, key: str) -> bool:
     try:
-        told = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+        told = json.loads(read_text(folder / "record.json"))
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(told, dict) and told.get("key") == key and "stages" in told

@@ -11,6 +11,7 @@ from reports import Evidence
 from reports.board import board
 from reports.controls import State
 from reports.verdicts import Decision, verdicts
+from sweeps.record import Stage
 
 UP = [9.0, 9.5, 8.5, 9.2, 8.8]
 FLAT = [0.1, -0.2, 0.3, -0.1, 0.2]
@@ -338,3 +339,31 @@ def test_an_arm_exactly_at_its_random_encoder_is_told_so() -> None:
     found = made(floor=UP, cells={"b": {"predicts": "noise"}})
 
     assert_withheld(found, "something learned", "a, stands exactly at its random encoder")
+
+
+def sharing_an_encoder(*hashes: str) -> Evidence:
+    """A claim whose first trials share one encoder's key, measured on weights with these hashes."""
+    made_ = made()
+    stages = (Stage(name="encoder", key="0" * 16), Stage(name="read-out", key="1" * 16))
+    changed = [
+        one.model_copy(
+            update={
+                "stages": stages,
+                "facts": {**one.facts, "encoder_hash_before": h, "encoder_hash_after": h},
+            }
+        )
+        for one, h in zip(made_.records, hashes, strict=False)
+    ]
+    return made_.model_copy(update={"records": (*changed, *made_.records[len(changed) :])})
+
+
+@pytest.mark.parametrize("hashes", [("a1", "a1"), ("a1", "b2"), ("a1", "a1", "a1", "b2")])
+def test_one_encoder_with_two_hashes_withholds_the_verdicts(hashes: tuple[str, ...]) -> None:
+    shared = sharing_an_encoder(*hashes)
+    [control] = [one for one in board(shared).controls if one.name == "one encoder, one hash"]
+
+    same = len(set(hashes)) == 1
+    assert control.state is (State.PASSED if same else State.FAILED)
+    assert ("1 of 1 encoders are on record with different weights" in control.detail) != same
+    [found] = verdicts(shared)
+    assert (found.decision is Decision.WITHHELD) != same

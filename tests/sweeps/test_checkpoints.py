@@ -13,6 +13,7 @@ from toy_trials import toy_plan, toy_sweep
 from sweeps import Outcome, Plan, Ran, RunSettings, Store, TrialContext, TrialRecord, run_here
 from sweeps.checkpoints import StageCheckpoint
 from sweeps.heartbeat import stop_file
+from sweeps.seals import sealed
 
 STEPS = 6
 
@@ -119,7 +120,7 @@ def test_a_heartbeat_tells_the_seconds_of_all_launches(store: Store, small_plan:
         context = TrialContext(trial, store, {}, launch="l", lasting=True, heartbeat=heartbeat)
         context.checkpoint("encoder").save(b"x")
         about, _, packed = file_of(store, small_plan).read_bytes().partition(b"\n")
-        told = json.loads(about) | {"seconds": 1000.0}
+        told = sealed(json.loads(about) | {"seconds": 1000.0})
         file_of(store, small_plan).write_bytes(json.dumps(told).encode() + b"\n" + packed)
 
         assert context.checkpoint("encoder").load() == b"x"
