@@ -113,7 +113,7 @@ def is_tar(path: Path) -> bool:
     if not_a_file(path) is not None:
         return False
     try:
-        with tarfile.open(path, "r|*"):
+        with tarfile.open(path, "r|*", tarinfo=_Entry):
             return True
     except _TORN:
         return False

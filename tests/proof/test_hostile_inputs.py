@@ -293,7 +293,7 @@ SPAWNED: dict[str, tuple[Callable[[Path], None], str]] = {
     "an image of 50 GiB": (_images(_huge), "a file of images has at most"),
     "a gzip bomb": (_images(_gzip_bomb, "set.tar.gz"), "would unpack to"),
     "an entry of 8 TB": (_images(_claim(8 * 10**12, tarfile.REGTYPE), "set.tar"), "would unpack to"),
-    "a name of 4 GB": (_images(_claim(4 * 10**9, tarfile.XHDTYPE), "set.tar"), "a name of"),
+    "a name of 4 GB": (_images(_claim(4 * 10**9, tarfile.XHDTYPE), "set.tar"), "nor a tar"),
     "a link out of a tar": (_images(_link_out, "set.tar"), "lead out of the archive"),
 }  # fmt: skip
 
