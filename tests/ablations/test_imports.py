@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from commands import STUDY, spawned, written_study
 
+from sweeps.store import Store
+
 HEAVY = {"torch", "ray", "mlflow", "pandas", "scipy", "matplotlib", "seaborn", "numpy", "typst"}
 
 
@@ -42,7 +44,7 @@ def test_help_list_and_show_import_nothing_heavy(words: tuple[str, ...], here: P
 
 
 def test_status_imports_nothing_heavy(here: Path) -> None:
-    (here / "runs/studies").mkdir(parents=True)
+    Store(here / "runs").prepare()
 
     assert imported(here, "status") & HEAVY == set()
 

@@ -86,6 +86,9 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         def record(self, _: Any) -> None:
             pass
 
+        def settle(self, **_: Any) -> None:
+            pass
+
     def execute(plan: Plan, store: Store, function: str, settings: RunSettings, **_: Any) -> Any:
         hooks.get("before", lambda: None)()
         texts = dict(own._texts)
@@ -227,6 +230,7 @@ def test_where_encoders_are_at_hand_or_nothing_is_trained_only_the_encoders_file
 
     both = succeeded(called(capsys, "plan", study, "--set", f"encoder={encoder}"))
     trained = the_plan(study)
+    Store(here / "runs").prepare()
     for trial in trained.trials:
         folder = here / "runs" / "encoders" / trial.stages[0].key
         folder.mkdir(parents=True, exist_ok=True)
