@@ -71,7 +71,7 @@ def control_section(findings: Findings) -> Section:
     evidence = findings.evidence
     board = board_of(evidence, findings.found, ())
     tones: dict[State, Tone] = {
-        State.PASSED: "good", State.FAILED: "bad", State.MISSING: "open"
+        State.PASSED: "good", State.FAILED: "bad", State.MISSING: "open", State.OPEN: "open"
     }  # fmt: skip
     blocks: list[AnyBlock] = [
         Table(

@@ -78,7 +78,7 @@ def board_of(evidence: Evidence, found: Sequence[Outcome], judged: Sequence[Verd
         rows=tuple(row for _, row in ordered),
         controls=tuple(
             BoardControl(name=c.name, state=c.state, detail=c.detail)
-            for c in controls(found, table(found), evidence.unit)
+            for c in controls(found, table(found), evidence)
         ),
         summary=tally(found),
     )

@@ -1,7 +1,7 @@
 """What must show nothing, or must not have happened, before any verdict is given.
 
-Each control says passed, failed or not run yet, with its numbers. One that has not passed withholds
-every verdict: a number that could be an artefact is no evidence.
+Each control says passed, failed, not run yet or not decided yet, with its numbers. One that has not
+passed withholds every verdict: a number that could be an artefact is no evidence.
 """
 
 import math
@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from reports.evidence import Evidence
+from reports.learned import CLASSES, learned
 from reports.one_encoder import one_hash
 from reports.statistics import Allowance, allowance
 from reports.trials import Outcome, Table
-from sweeps.intervals import interval
 
 PERMUTED_MEAN = "permuted/mean"
 PERMUTED_ERROR = "permuted/standard_error"
@@ -31,9 +32,6 @@ MEASURED_ON = "measured_on"
 OVERLAP = "train_test_overlap"
 """Keys in the facts of every trial that was read out; the head's only where a layer of it was."""
 
-CLASSES = "classes"
-"""What read-outs predict of whom controls speak that ask whether something was learned."""
-
 MOST_ERRORS = 4.0
 """Standard errors by which permuted labels may stand above the largest class's share."""
 
@@ -43,8 +41,8 @@ MOST_POINTS = 5.0
 ERROR_RATE = 0.001
 """At which a true excess of just that much would fail the control of shuffled positives."""
 
-NAMED = 8
-"""Arms that a sentence names; the tables name all."""
+LEARNED = "something learned"
+"""The control of `reports.learned`."""
 
 
 class State(StrEnum):
@@ -53,6 +51,7 @@ class State(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     MISSING = "not run yet"
+    OPEN = "not decided yet"
 
 
 class Control(NamedTuple):
@@ -64,8 +63,9 @@ class Control(NamedTuple):
     """The numbers behind the state, as a sentence."""
 
 
-def controls(found: Sequence[Outcome], numbers: Table, unit: str) -> tuple[Control, ...]:
+def controls(found: Sequence[Outcome], numbers: Table, evidence: Evidence) -> tuple[Control, ...]:
     """All controls, in the order in which they are shown."""
+    unit, result = evidence.unit, learned(evidence, numbers)
     read_out = [outcome for outcome in found if outcome.state == "finished"]
     checks = [outcome for outcome in found if outcome.cell.role == "control"]
     scored = [outcome for outcome in read_out if outcome.cell.role != "control"]
@@ -75,7 +75,7 @@ def controls(found: Sequence[Outcome], numbers: Table, unit: str) -> tuple[Contr
         _disjoint(scored),
         _frozen(scored),
         *_one_encoder(read_out),
-        *_learned(found, numbers, unit),
+        *([Control(LEARNED, State(result.state), result.detail)] if result else []),
     )
 
 
@@ -83,10 +83,11 @@ def withheld(found: Sequence[Control]) -> str:
     """Why no verdict may be given; empty when one may."""
     if failed := [control for control in found if control.state is State.FAILED]:
         return "; ".join(f"{control.name} failed: {control.detail}" for control in failed)
-    if missing := [control for control in found if control.state is State.MISSING]:
-        names = ", ".join(control.name for control in missing)
-        return f"controls not run yet: {names}"
-    return ""
+    waiting: list[str] = []
+    for state in (State.MISSING, State.OPEN):
+        names = ", ".join(control.name for control in found if control.state is state)
+        waiting += [f"controls {state}: {names}"] if names else []
+    return "; ".join(waiting)
 
 
 def _permuted(found: list[Outcome], unit: str) -> Control:
@@ -246,37 +247,6 @@ def _frozen(scored: list[Outcome]) -> Control:
         f"weights and BN statistics had the same hash before and after in all {len(scored)} "
         "trials.",
     )
-
-
-def _learned(found: Sequence[Outcome], numbers: Table, unit: str) -> tuple[Control, ...]:
-    """Whether any arm stands above its random encoder, in the mean over their common seeds.
-
-    Of arms whose read-outs predict classes; none where there is no such arm: pre-training is meant
-    to make an encoder forget transformations.
-    """
-    name = "something learned"
-    gains: dict[str, float] = {}
-    arms = {o.cell.name: o.cell for o in found if o.cell.role == "arm"}
-    if arms and all(cell.predicts != CLASSES for cell in arms.values()):
-        return ()
-    for cell in arms.values():
-        floor = numbers.get(cell.floor or "", {})
-        arm = numbers.get(cell.name, {})
-        if cell.predicts == CLASSES and (seeds := sorted(arm.keys() & floor.keys())):
-            gains[cell.name] = interval([arm[seed] - floor[seed] for seed in seeds]).mean
-    if not gains:
-        return (Control(name, State.MISSING, "no arm and its random encoder have a common seed."),)
-    best = max(gains, key=gains.__getitem__)
-    points = "points" if unit == "%" else unit
-    if gains[best] <= 0:
-        stands = f"{-gains[best]:.1f} {points} below" if gains[best] else "exactly at"
-        told = f"nothing was learned: the best of {len(gains)} arms, {best}, stands {stands}"
-        return (Control(name, State.FAILED, f"{told} its random encoder."),)
-    text = f"{best} stands {gains[best]:.1f} {points} above its random encoder"
-    below = [cell for cell, gain in gains.items() if gain < 0]
-    named = ", ".join(below[:NAMED]) + (f" and {len(below) - NAMED} more" * (len(below) > NAMED))
-    tail = f"; below it, which is a result: {named}" if below else ""
-    return (Control(name, State.PASSED, f"{text}, the best of {len(gains)} arms{tail}."),)
 
 
 def _one_encoder(read_out: list[Outcome]) -> tuple[Control, ...]:

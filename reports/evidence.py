@@ -37,7 +37,7 @@ class CellInfo(Frozen):
 
     role: Literal["arm", "floor", "reference", "control"] = "arm"
     """Arms answer the question; floors are random encoders; references, such as raw pixels, are
-    read out once and judge nothing; controls must show nothing."""
+    evaluated once, and an arm that learned something is above them; controls must show nothing."""
 
     control: Literal["permuted labels", "shuffled positives"] | None = None
     """For a control: what it does otherwise; None is permuted labels."""

@@ -53,15 +53,15 @@ def verdict_section(findings: Findings) -> Section:
             )
         )
     failed = [control for control in board.controls if control.state is State.FAILED]
-    missing = [control for control in board.controls if control.state is State.MISSING]
+    waiting = [c for c in board.controls if c.state in (State.MISSING, State.OPEN)]
     blocks += [
         Text(text=f"Control failed, verdicts are withheld: {c.name}: {c.detail}", tone="bad")
         for c in failed
     ]
-    if missing:
-        names = ", ".join(control.name for control in missing)
+    if waiting:
+        names = ", ".join(f"{control.name} ({control.state})" for control in waiting)
         blocks.append(
-            Text(text=f"Controls not run yet, so no verdict is given: {names}.", tone="open")
+            Text(text=f"Controls are open, so no verdict is given: {names}.", tone="open")
         )
     by_name = {verdict.claim.name: verdict for verdict in findings.judged}
     common = common_to([v.deviations for v in findings.judged if v.cells])

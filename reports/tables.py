@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 
 from reports.board import interval_of, percent
 from reports.claims import RanksLike
-from reports.controls import CLASSES
 from reports.decisions import CITES_NOTHING
 from reports.document import (
     AnyBlock,
@@ -17,6 +16,7 @@ from reports.document import (
 )
 from reports.evidence import CellInfo, Deviation
 from reports.findings import Findings
+from reports.learned import CLASSES
 from reports.sampling import sampling_error
 from reports.trials import Outcome
 from reports.verdicts import Verdict
@@ -122,8 +122,8 @@ def _references(findings: Findings) -> Iterator[str]:
             above = sum(mean > value for mean in arms)
             yield (
                 f"{info.name}: {value:.1f} {unit} by the same probe on the images themselves, without any "
-                f"network; {above} of {len(arms)} arms that predict the same stand above. It was run "
-                "once, so it has no interval, and nothing is judged by it."
+                f"network; {above} of {len(arms)} arms that predict the same have a mean above it. It "
+                "was run once, so it has no interval."
             )
 
 

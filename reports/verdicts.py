@@ -65,7 +65,7 @@ def verdicts(evidence: Evidence, found: Sequence[Outcome] | None = None) -> tupl
     """One verdict a claim, in the study's order."""
     found = outcomes(evidence) if found is None else found
     numbers = table(found)
-    reason = withheld(controls(found, numbers, evidence.unit))
+    reason = withheld(controls(found, numbers, evidence))
     newest = _judge(evidence, numbers, found, reason)
     if all(len(outcome.values) < 2 for outcome in found):
         return newest

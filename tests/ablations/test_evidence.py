@@ -31,7 +31,7 @@ def told_of(study: Path | str, **request: Any) -> Evidence:
 
 def controls_of(told: Evidence) -> tuple[Control, ...]:
     found = outcomes(told)
-    return controls(found, table(found), told.unit)
+    return controls(found, table(found), told)
 
 
 def test_deviations_are_derived_from_the_same_cell_at_paper_scale() -> None:

@@ -77,13 +77,14 @@ def evidence(
     extra: Sequence[TrialRecord] = (),
     control: Mapping[str, float | None] | None = PERMUTED,
     shuffled: Mapping[int, float | None] | None = None,
-    pixels: float | None = None,
+    pixels: Mapping[int, float] | float | None = -900.0,
     seeds: Sequence[int] = (),
     **changes: Any,
 ) -> Evidence:
     """Evidence with one arm a key of `values`; None there is a planned trial without a record.
 
-    A role is each cell's own name unless told otherwise; the floor stands far below all arms.
+    A role is each cell's own name unless told otherwise; the floor and raw pixels are far below all
+    arms.
     """
     tables = {
         cell: dict(v) if isinstance(v, Mapping) else dict(enumerate(v))
@@ -125,8 +126,9 @@ def evidence(
         planned += [(SHUFFLED, seed) for seed in shuffled]
     if pixels is not None:
         infos.append(CellInfo(name=PIXELS, role="reference"))
-        records.append(record(PIXELS, 0, pixels, role="reference"))
-        planned.append((PIXELS, 0))
+        column = pixels if isinstance(pixels, Mapping) else {0: pixels}
+        records += [record(PIXELS, seed, v, role="reference") for seed, v in column.items()]
+        planned += [(PIXELS, seed) for seed in column]
     fields: dict[str, Any] = {
         "study": "quickstart",
         "title": "Colour distortion makes cropping work",

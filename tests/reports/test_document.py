@@ -67,7 +67,8 @@ def test_a_report_has_every_section_in_its_order() -> None:
 
 
 def test_a_report_of_nothing_yet_can_be_written() -> None:
-    made = evidence({"a": [None] * 5, "b": [None] * 5}, floor=[], claims=(beats("a", "b"),))
+    told = {"floor": [], "pixels": None, "claims": (beats("a", "b"),)}
+    made = evidence({"a": [None] * 5, "b": [None] * 5}, **told)
 
     assert "0 seeds, next look at 5" in words(made, "verdicts")
     assert "1 of 11 trials finished, 10 missing." in words(made, "verdicts")
@@ -235,7 +236,10 @@ def test_methods_name_the_looks_and_what_they_spend() -> None:
 
 def test_the_cost_counts_every_attempt() -> None:
     made = evidence(
-        {"a": [41.0, 42.0]}, floor=[], extra=(record("a", 1, 44.0, attempt=2, seconds=100.0),)
+        {"a": [41.0, 42.0]},
+        floor=[],
+        pixels=None,
+        extra=(record("a", 1, 44.0, attempt=2, seconds=100.0),),
     )
 
     # Seeds 0 and 1 took 25 and 26 seconds, the control 25.
@@ -244,7 +248,7 @@ def test_the_cost_counts_every_attempt() -> None:
 
 
 def test_provenance_tells_few_values_and_counts_the_rest() -> None:
-    made = evidence({"a": [40.0] * 7}, floor=[], control=None)
+    made = evidence({"a": [40.0] * 7}, floor=[], control=None, pixels=None)
     records = tuple(
         r.model_copy(update={"provenance": {"load": r.seed, "machine": {"cpu": "two cores"}}})
         for r in made.records
@@ -275,8 +279,8 @@ def test_raw_pixels_are_compared_with_arms_that_predict_the_same() -> None:
     alike = texts_of_numbers()
     apart = texts_of_numbers(cells={"a": {"predicts": "noise"}})
 
-    assert "1 of 2 arms that predict the same stand above" in alike
-    assert "0 of 1 arms that predict the same stand above" in apart
+    assert "1 of 2 arms that predict the same have a mean above it" in alike
+    assert "0 of 1 arms that predict the same have a mean above it" in apart
     assert "always gives the commonest answer" not in alike
 
 

@@ -357,7 +357,8 @@ def test_one_seed_has_no_interval_in_words() -> None:
 
 
 def test_no_spread_has_no_interval_in_words() -> None:
-    (row,) = board(pair([9.0] * 5, [1.0] * 5)).rows
+    made = evidence({"a": [9.0] * 5, "b": [1.0] * 5, "c": UP}, claims=(beats("a", "b"),))
+    (row,) = board(made).rows
 
     assert (row.decision, row.interval) == (Decision.INCONCLUSIVE, "no spread, no interval")
 
