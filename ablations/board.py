@@ -26,12 +26,14 @@ def show_board(told: Evidence, out: "Console") -> None:
     out.print(_means(told))
     out.print()
     out.print(shown.title, style="bold")
+    for warning in shown.warnings:
+        out.print(f"changed or unknown: {warning}")
     if out.width >= WIDE:
         out.print(_table(shown.rows))
     else:
         for row in shown.rows:
             out.print(f"- {row.claim}: {row.words}")
-            for detail in filter(None, (_numbers(row), row.note)):
+            for detail in filter(None, (_numbers(row), row.note, *row.changes)):
                 out.print(f"  {detail}")
     for control in shown.controls:
         out.print(f"control {control.name}: {control.state}; {control.detail}")
@@ -56,11 +58,12 @@ def _means(told: Evidence) -> Any:
 
 
 def _table(rows: tuple[BoardRow, ...]) -> Any:
-    table = plain_table("claim", "verdict", "estimate", "interval", "seeds", "paper")
+    table = plain_table("claim", "verdict", "estimate", "margin", "interval", "seeds", "paper")
     for row in rows:
         interval = f"{row.interval} ({level_of(row)})" if row.level else row.interval
-        words = f"{row.words}\n{row.note}" if row.note else row.words
-        table.add_row(row.claim, words, row.estimate, interval, str(row.n), row.published)
+        words = "\n".join(filter(None, (row.words, row.note, *row.changes)))
+        cells = (row.estimate, row.margin, interval, str(row.n), row.published)
+        table.add_row(row.claim, words, *cells)
     return table
 
 
@@ -69,6 +72,7 @@ def _numbers(row: BoardRow) -> str:
     seeds = "1 seed" if row.n == 1 else f"{row.n} seeds"
     parts = [
         row.estimate,
+        row.margin and f"margin {row.margin}",
         interval,
         seeds if row.n else "",
         row.published and f"paper {row.published}",

@@ -11,6 +11,7 @@ from ablations.deviations import Paper, value_text
 from ablations.own_files import part_text
 from ablations.planning import planned
 from ablations.resolve import Composed
+from ablations.stamp import stamp_of
 from ablations.study import CONTROL, SHUFFLED, SHUFFLED_SEEDS, PublishedTable
 from reports.evidence import CellInfo, Evidence, Fact, PlannedTrial
 from simclr_core.config import Config
@@ -53,6 +54,7 @@ def evidence(composed: Composed, store: Store) -> Evidence:
     other_controls = _other_controls(composed, known, trials, cells, asked.label)
     keys = [trial.key for trial in (*trials, *other_controls)]
     records = tuple(store.records(keys))
+    arms = {trial.key for trial in trials if trial.role == "arm"}
     published = composed.written.published
     paper = Paper(composed)
     arms = _scale_arms(composed)
@@ -105,6 +107,12 @@ def evidence(composed: Composed, store: Store) -> Evidence:
         claims=study.claims,
         figures=study.figures,
         looks=study.looks,
+        stamp=stamp_of(
+            composed,
+            store,
+            asked.label,
+            on_record=bool({record.key for record in records} & arms),
+        ),
         published_source="" if published is None else published.source,
         published_about=_about(published),
         methods=_methods(composed, first),

@@ -1,5 +1,6 @@
 """What `run`, `report` and `trial` do: plan, execute, track, judge, write, show."""
 
+import contextlib
 import shlex
 from collections.abc import Iterable
 from dataclasses import replace
@@ -17,9 +18,11 @@ from ablations.reporting import Reports, write_each
 from ablations.request import Request
 from ablations.resolve import Composed
 from ablations.showing import DATA_MISSING
+from ablations.stamp import fix
 from ablations.terminal import console, say
 from reports.evidence import Evidence
 from sweeps.attempts import by_key, counting
+from sweeps.errors import StoreError
 from sweeps.nearest import did_you_mean
 from sweeps.plan import Plan, Trial
 from sweeps.store import Store
@@ -119,7 +122,9 @@ def run_one(request: Request, key: str, *, keep: Keep) -> int:
     settings = _settings(composed, store, [trial], request, keep)
     out = console()
     out.print(f"{plan.label}: {trial.cell}, seed {trial.seed}, key {trial.key}")
-    ran = run_here(trial, plan, store, FUNCTION, settings)
+    ran = run_here(
+        trial, plan, store, FUNCTION, settings, before=lambda: fix(composed, store, plan.label)
+    )
     record = store.record(ran.key, ran.attempt)
     if record is None or ran.state != "finished":
         say(f"{trial.cell}, seed {trial.seed} failed: {ran.error}")
@@ -143,6 +148,9 @@ def _execute(
         out.print(f"{plan.label}: nothing to run, {len(plan.trials)} trials are on record")
         for note in left_out(composed):
             out.print(f"note: {note}", soft_wrap=True)
+        # Where another driver holds the store, the next run adds to the history.
+        with contextlib.suppress(StoreError), store.locked():
+            fix(composed, store, plan.label)
         save_plan(store, plan)
         return None
     out.print(f"{plan.label}: {composed.study.question}")
@@ -164,6 +172,7 @@ def _execute(
             settings,
             on_progress=live.update,
             on_record=track.record,
+            before=lambda: fix(composed, store, plan.label),
         )
 
 

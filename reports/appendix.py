@@ -17,6 +17,7 @@ from reports.document import (
     Text,
     Tone,
 )
+from reports.evidence import Evidence
 from reports.findings import Findings
 from reports.looks import ERROR_RATE
 from reports.trials import excluded
@@ -176,9 +177,27 @@ def method_section(findings: Findings) -> Section:
     )
     texts = [text.format(primary=primary, levels=levels) for text in METHODS]
     blocks: list[AnyBlock] = [Text(text=text) for text in texts]
+    blocks += [Text(text=text) for text in _stamp_texts(evidence)]
+    if changes := evidence.stamp.changes:
+        rows = [(change.claim or "all", change.text) for change in changes]
+        blocks.append(_listing("Changed since the first run.", ("claim", "change"), rows))
     if facts := (*evidence.methods, *evidence.data_facts):
         blocks.append(Facts(facts=tuple((fact.name, fact.text) for fact in facts)))
     return Section(ident="methods", title="Methods", blocks=tuple(blocks))
+
+
+def _stamp_texts(evidence: Evidence) -> list[str]:
+    """When claims, margins and looks were fixed, or why that is not known."""
+    stamp = evidence.stamp
+    if stamp.unknown:
+        return [f"{stamp.unknown[0].upper()}{stamp.unknown[1:]}."]
+    if not stamp.fixed:
+        return []
+    changed = "" if stamp.changes else "; nothing has changed since"
+    what = (
+        "Claims, margins, looks, metric, roles and published numbers were stamped before the first"
+    )
+    return [f"{what} trial, {stamp.fixed} (sha256 {stamp.sha256[:16]}){changed}."]
 
 
 def cost_section(findings: Findings) -> Section:

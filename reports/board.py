@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from reports.claims import Increases, RanksLike
+from reports.claims import AnyClaim, Increases, RanksLike
 from reports.controls import State, controls
 from reports.decisions import CITES_NOTHING, Decision
 from reports.evidence import Evidence
@@ -22,6 +22,10 @@ class BoardRow(Frozen):
     words: str
     """The verdict in words, with its scale; the same in the terminal, HTML and PDF."""
     note: str
+    margin: str
+    """What the estimate was judged against; empty for rank claims."""
+    changes: tuple[str, ...]
+    """What concerns this claim and is not as it was before the first trial, with both values."""
     estimate: str
     interval: str
     """The claim's one interval: at the level that judged; before a look, 95 %."""
@@ -56,6 +60,8 @@ class Board(Frozen):
     rows: tuple[BoardRow, ...]
     """Primary claims first."""
     controls: tuple[BoardControl, ...]
+    warnings: tuple[str, ...]
+    """What concerns all claims: changes since the first run, and what is not known of it."""
     summary: str
     """Trials finished, failed, missing and marked, in one line."""
 
@@ -79,6 +85,12 @@ def board_of(evidence: Evidence, found: Sequence[Outcome], judged: Sequence[Verd
         controls=tuple(
             BoardControl(name=c.name, state=c.state, detail=c.detail)
             for c in controls(found, table(found), evidence)
+        ),
+        warnings=tuple(
+            filter(
+                None,
+                (evidence.stamp.unknown, *(c.text for c in evidence.stamp.changes if not c.claim)),
+            )
         ),
         summary=tally(found),
     )
@@ -130,6 +142,12 @@ def level_of(row: BoardRow) -> str:
     return f"{row.level}, descriptive" if row.descriptive else row.level
 
 
+def unit_of(claim: AnyClaim, evidence: Evidence) -> str:
+    """In which a claim's estimate and margin are."""
+    unit = "points" if evidence.unit == "%" else evidence.unit
+    return f"{unit} a step" if isinstance(claim, Increases) else unit
+
+
 def _row(verdict: Verdict, evidence: Evidence) -> BoardRow:
     claim = verdict.claim
     shown = verdict.shown
@@ -139,8 +157,7 @@ def _row(verdict: Verdict, evidence: Evidence) -> BoardRow:
         interval = "none: judged by permutation" if verdict.estimate else ""
         published = ""
     else:
-        unit = "points" if evidence.unit == "%" else evidence.unit
-        unit = f"{unit} a step" if isinstance(claim, Increases) else unit
+        unit = unit_of(claim, evidence)
         estimate = f"{shown.mean:+.1f} {unit}" if known else "none yet"
         interval = interval_of(shown)
         published = "" if verdict.published is None else f"{verdict.published:+.1f} {unit}"
@@ -153,6 +170,10 @@ def _row(verdict: Verdict, evidence: Evidence) -> BoardRow:
         decision=verdict.decision,
         words=verdict.words,
         note=verdict.note,
+        margin=""
+        if isinstance(claim, RanksLike)
+        else f"{claim.margin:+g} {unit_of(claim, evidence)}",
+        changes=tuple(c.text for c in evidence.stamp.changes if c.claim == claim.name),
         estimate=estimate,
         interval=interval,
         level=percent(shown.level) if bounded else "",

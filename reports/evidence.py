@@ -83,6 +83,29 @@ class Fact(Frozen):
     text: str
 
 
+class Change(Frozen):
+    """One term of the verdicts that is not as it was before the first trial."""
+
+    claim: str = ""
+    """The claim that it concerns; empty: all of them, or one that is gone."""
+
+    text: str
+    """With both values: "margin was -2 at the first run (2026-11-27), is -20 now"."""
+
+
+class Stamp(Frozen):
+    """What is known of claims, margins and looks before the first trial."""
+
+    fixed: str = ""
+    """When they were stamped; empty where no stamp can be read."""
+
+    sha256: str = ""
+    unknown: str = ""
+    """Why they are not known to have been fixed before the run; empty where they are."""
+
+    changes: tuple[Change, ...] = ()
+
+
 class Evidence(Frozen):
     """A study, its plan and its records; whoever builds it decides nothing about verdicts.
 
@@ -150,6 +173,9 @@ class Evidence(Frozen):
     claims: tuple[AnyClaim, ...] = ()
     figures: tuple[AnyFigure, ...] = ()
     looks: Looks = Looks()
+
+    stamp: Stamp = Stamp()
+    """Whether claims, margins and looks are those of before the first trial."""
 
     published_source: str = ""
     """The table of the paper's numbers, by name; without one they are no citation."""

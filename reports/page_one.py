@@ -63,6 +63,7 @@ def verdict_section(findings: Findings) -> Section:
         blocks.append(
             Text(text=f"Controls are open, so no verdict is given: {names}.", tone="open")
         )
+    blocks += [Text(text=_sentence(text), tone="bad") for text in board.warnings]
     by_name = {verdict.claim.name: verdict for verdict in findings.judged}
     common = common_to([v.deviations for v in findings.judged if v.cells])
     cards = []
@@ -70,10 +71,12 @@ def verdict_section(findings: Findings) -> Section:
         verdict = by_name[row.claim]
         facts = [
             ("estimate", row.estimate),
+            ("margin", row.margin),
             (f"{level_of(row)} interval" if row.level else "interval", row.interval),
             ("seeds", str(row.n) if row.estimate else ""),
             ("paper", row.published),
             ("cites", row.cites),
+            ("changed", "; ".join(row.changes)),
             ("p, two-sided", "" if row.p is None else _p(row.p)),
         ]
         if verdict.look and row.seeds != verdict.look:
@@ -117,6 +120,10 @@ def figure_section(findings: Findings) -> Section:
     if drawn := forest_picture(findings.judged, "differences", evidence.unit):
         blocks.append(_drawing(drawn))
     return Section(ident="figures", title="Figures", blocks=tuple(blocks))
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _drawing(drawn: Picture) -> Drawing:

@@ -1,6 +1,7 @@
 """Executing a plan: Ray Tune runs what is to do, or one trial runs here."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from sweeps.execution import Execution
@@ -24,11 +25,13 @@ def execute(
     *,
     on_progress: OnProgress | None = None,
     on_record: OnRecord | None = None,
+    before: Callable[[], None] | None = None,
 ) -> Execution:
     """Runs what is to do in a plan, in its order, `settings.slots` trials at a time.
 
     `function` names the trial function as `module:name`. The callbacks come from one other thread:
-    a progress about every second, and each record once it is in place. Raises StoreError if the
+    a progress about every second, and each record once it is in place. `before` is called under the
+    store's lock, before any trial starts. Raises StoreError if the
     store cannot be had; trouble with it later stops the launch and is told in the result.
     """
     clock = time.perf_counter()
@@ -37,6 +40,8 @@ def execute(
         done = {one.key for one in store.summaries() if one.state == "finished"}
         todo = [trial for trial in plan.todo if trial.anew or trial.key not in done]
         save_plan(store, plan)
+        if before is not None:
+            before()
         if not todo:
             return Execution(
                 launch=None,
@@ -60,14 +65,24 @@ def execute(
         return launch.run(new_session(store.identity))
 
 
-def run_here(trial: Trial, plan: Plan, store: Store, function: str, settings: RunSettings) -> Ran:
+def run_here(
+    trial: Trial,
+    plan: Plan,
+    store: Store,
+    function: str,
+    settings: RunSettings,
+    *,
+    before: Callable[[], None] | None = None,
+) -> Ran:
     """Runs one trial of a plan in this process, whether or not it is to do, with full output.
 
-    Ctrl-C leaves no record and is raised on.
+    `before` is called as in `execute`. Ctrl-C leaves no record and is raised on.
     """
     with store.locked():
         _clear_after_predecessor(store)
         store.note_lock()
+        if before is not None:
+            before()
         launch = new_launch()
         job = Job(
             study=plan.study,

@@ -1,0 +1,213 @@
+"""The stamp: claims, margins and looks as they were before the first trial of a study on a store.
+
+`run` and `trial` write it under the store's lock, before a trial starts, and add to its history when
+a later run finds other terms, so that changing back is visible as well. `report` only reads it. Its
+hashes are against damage, not against forgery.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from importlib.metadata import version
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ablations.resolve import Composed
+from reports.claims import AnyClaim, RanksLike
+from reports.evidence import Change, Stamp
+from sweeps.files import in_words, read_json, write_json
+from sweeps.plan import Known, plan
+from sweeps.processes import now
+from sweeps.store import Store
+
+ABSENT = object()
+LONGEST = 60
+"""Characters of a value that a message quotes."""
+
+Way = tuple[str, ...]
+
+
+class Entry(NamedTuple):
+    """The terms of a study at one run."""
+
+    date: str
+    trials: int
+    """Arms' trials on record at that moment."""
+    terms: dict[str, Any]
+    version: str
+
+    @property
+    def sha256(self) -> str:
+        """Of the canonical JSON of all the rest."""
+        text = json.dumps(self._asdict(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def stamp_file(store: Store, label: str) -> Path:
+    """Where the stamp of a study at a scale is."""
+    return store.study(label) / "stamp.json"
+
+
+def fix(composed: Composed, store: Store, label: str) -> None:
+    """Writes the stamp, or adds to its history; only for the holder of the lock."""
+    file = stamp_file(store, label)
+    entries, terms = _read(file), terms_of(composed)
+    if entries and entries[-1].terms == terms:
+        return
+    if entries is None:
+        store.set_aside(file, "is damaged")
+    entry = Entry(now(), _on_record(composed, store.known()), terms, version("simclr-ablations"))
+    told = [{**e._asdict(), "sha256": e.sha256} for e in (*(entries or ()), entry)]
+    with in_words(file):
+        write_json(file, {"entries": told})
+
+
+def stamp_of(composed: Composed, store: Store, label: str, *, on_record: bool) -> Stamp:
+    """What the stamp says of the study as it is now; `on_record`: whether an arm has a record."""
+    entries = _read(stamp_file(store, label))
+    if entries is None or not entries:
+        which = "is damaged" if entries is None else "is missing"
+        unknown = f"the stamp of the first run {which}: claims, margins and looks are"
+        return Stamp(unknown=f"{unknown} not known to be fixed before the run" if on_record else "")
+    before = [at for at, entry in enumerate(entries) if entry.trials == 0]
+    base = entries[before[-1] if before else 0 :]
+    if before:
+        unknown, when = "", f"at the first run ({_day(base[0])})"
+    else:
+        unknown = (
+            f"the stamp is of {_day(base[0])}, when {base[0].trials} trials were on record: claims, "
+            "margins and looks are not known to be fixed before the run"
+        )
+        when = f"when they were first stamped ({_day(base[0])})"
+    changes = tuple(_changes(base, terms_of(composed), composed, when)) if on_record else ()
+    return Stamp(fixed=base[0].date, sha256=base[0].sha256, unknown=unknown, changes=changes)
+
+
+def terms_of(composed: Composed) -> dict[str, Any]:
+    """What the verdicts are judged by, as JSON has it."""
+    study, published = composed.study, composed.written.published
+    named = {role for claim in study.claims for role in claim.roles()}
+    roles = study.roles_at(composed.scale)
+    terms = {
+        "claims": {
+            claim.name: claim.model_dump(mode="json", exclude={"name"}) for claim in study.claims
+        },
+        "looks": study.looks.model_dump(mode="json"),
+        "metric": study.metric,
+        "control_arm": study.control_arm,
+        "roles": {role: roles[role] for role in sorted(named & roles.keys())},
+        "published": {} if published is None else published.values,
+        "published source": "" if published is None else published.source,
+    }
+    found: dict[str, Any] = json.loads(json.dumps(terms))
+    return found
+
+
+def _read(file: Path) -> list[Entry] | None:
+    """The entries, oldest first; none where there is no file, None where it is damaged."""
+    if not file.exists():
+        return []
+    try:
+        told = (read_json(file) or {})["entries"]
+        entries = [Entry(e["date"], e["trials"], e["terms"], e["version"]) for e in told]
+        whole = all(e.sha256 == one["sha256"] for e, one in zip(entries, told, strict=True))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+    return entries if entries and whole else None
+
+
+def _on_record(composed: Composed, known: Known) -> int:
+    """How many trials of arms, of any seed, are on record as the study is now."""
+    keys = {summary.key for summary in known.summaries}
+    seeds = {*composed.seeds, *(summary.seed for summary in known.summaries)}
+    if not keys:
+        return 0
+    sweep = composed.sweep(everything=True, seeds=tuple(sorted(seeds)))
+    trials = plan(sweep, composed.resolve, known).trials
+    return len({trial.key for trial in trials if trial.role == "arm" and trial.key in keys})
+
+
+def _changes(
+    entries: list[Entry], terms: dict[str, Any], composed: Composed, when: str
+) -> Iterator[Change]:
+    """All that is or was otherwise than in the first of the entries."""
+    history = [(_day(entry), entry.terms) for entry in entries] + [("now", terms)]
+    claims = {claim.name: claim for claim in composed.study.claims}
+    names = dict.fromkeys(name for _, one in history for name in one["claims"])
+    fresh = {name for name in names if name not in history[0][1]["claims"]}
+    for name in names:
+        there = [name in one["claims"] for _, one in history]
+        if name in fresh and there[-1]:
+            yield Change(claim=name, text=f"this claim was not there {when}; it was added later")
+        elif not there[-1]:
+            was = f"was there {when}" if there[0] else "was added later"
+            yield Change(text=f"claim {name!r} {was}, is removed now")
+        elif not all(there):
+            yield Change(claim=name, text=f"this claim was there {when}, was removed, is back now")
+    for way in dict.fromkeys(way for _, one in history for way in _ways(one)):
+        if way[0] == "claims" and (way[1] in fresh or way[1] not in claims):
+            continue
+        values = [(day, _at(one, way)) for day, one in history]
+        if way[0] == "claims":
+            values = [(d, v) for (d, v), (_, one) in zip(values, history, strict=True)
+                      if way[1] in one["claims"]]  # fmt: skip
+        steps = [values[0]]
+        steps += [b for a, b in pairwise(values) if a[1] != b[1]]
+        if len(steps) > 1:
+            between = "".join(f", {_text(value)} from {day}" for day, value in steps[1:-1])
+            what = " ".join(way[2:] if way[0] == "claims" else way)
+            text = f"{what} was {_text(steps[0][1])} {when}{between}, is {_text(steps[-1][1])} now"
+            for claim in _concerned(way, claims, composed):
+                yield Change(claim=claim, text=text)
+
+
+def _concerned(way: Way, claims: dict[str, AnyClaim], composed: Composed) -> list[str]:
+    """The claims that a change is told next to; "" is all of them."""
+    if way[0] == "claims":
+        return [way[1]]
+    if way[0] == "roles":
+        return [name for name, claim in claims.items() if way[1] in claim.roles()] or [""]
+    if way[0] != "published":
+        return [""]
+    roles = composed.study.roles_at(composed.scale)
+    found: list[str] = []
+    for name, claim in claims.items():
+        cells: list[str] = []
+        for role in claim.roles():
+            told = roles.get(role, ())
+            cells += [told] if isinstance(told, str) else told
+        if way[1] in cells or (isinstance(claim, RanksLike) and claim.among is None):
+            found.append(name)
+    return found or [""]
+
+
+def _ways(terms: dict[str, Any]) -> Iterator[Way]:
+    for name, value in terms.items():
+        if name == "claims":
+            yield from ((name, claim, field) for claim, told in value.items() for field in told)
+        elif isinstance(value, dict):
+            yield from ((name, key) for key in value)
+        else:
+            yield (name,)
+
+
+def _at(terms: Any, way: Way) -> Any:
+    for step in way:
+        if step not in terms:
+            return ABSENT
+        terms = terms[step]
+    return terms
+
+
+def _text(value: Any) -> str:
+    if value is ABSENT:
+        return "not there"
+    if isinstance(value, float):
+        return f"{value:g}"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+
+
+def _day(entry: Entry) -> str:
+    return entry.date[:10]

@@ -1,0 +1,231 @@
+"""Claims, margins and looks are stamped before the first trial, and every later change is told."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import STUDY, called, recorded, the_plan, written_study
+
+from ablations import stamp as stamping
+from ablations.board import show_board
+from ablations.evidence import evidence
+from ablations.planning import compose
+from ablations.request import Request
+from ablations.stamp import fix, stamp_file
+from reports.board import board
+from reports.evidence import Evidence
+from reports.sections import document
+from sweeps import executors
+from sweeps.running import Ran, RunSettings
+from sweeps.store import Store
+
+LABEL = "mine@laptop"
+
+
+def stamped(study: Path, day: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a run on that day would."""
+    composed, store = compose(Request(study=str(study)))
+    monkeypatch.setattr(stamping, "now", lambda: f"{day}T10:00:00.000Z")
+    store.prepare()
+    fix(composed, store, LABEL)
+
+
+def told(study: Path) -> Evidence:
+    composed, store = compose(Request(study=str(study)))
+    return evidence(composed, store)
+
+
+def changes(study: Path) -> list[tuple[str, str]]:
+    return [(change.claim, change.text) for change in told(study).stamp.changes]
+
+
+@pytest.fixture
+def study(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A study with a margin of -2 whose first run was on the 27th, with records since."""
+    path = written_study(here, STUDY.replace("margin: 0", "margin: -2"))
+    stamped(path, "2026-11-27", monkeypatch)
+    recorded(Path("runs"), the_plan(path))
+    return path
+
+
+def edited(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_what_has_not_changed_is_told_with_the_day_and_nothing_else(study: Path) -> None:
+    found = told(study).stamp
+
+    assert (found.fixed[:10], found.unknown, found.changes) == ("2026-11-27", "", ())
+    assert len(found.sha256) == 64
+    assert "nothing has changed since" in document(told(study)).model_dump_json()
+
+
+def test_a_margin_edited_after_the_trials_is_told_next_to_its_verdict_with_both_values(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edited(study, "margin: -2", "margin: -20")
+
+    text = "margin was -2 at the first run (2026-11-27), is -20 now"
+    assert changes(study) == [("colour helps", text)]
+    (row,) = board(told(study)).rows
+    assert (row.margin, row.changes) == ("-20 points", (text,))
+    (cards,) = [b.cards for b in document(told(study)).sections[0].blocks if b.kind == "board"]
+    assert dict(cards[0].facts)["margin"] == "-20 points"
+    assert dict(cards[0].facts)["changed"] == text
+    appendix = [s for s in document(told(study)).sections if s.ident == "methods"]
+    assert text in str(appendix)
+    from ablations.showing import console
+
+    show_board(told(study), console())
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "-20 points" in shown
+    assert "margin was -2 at the first run" in shown
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "claim", "text"),
+    [
+        ("primary: true", "primary: false", "colour helps", "primary was true"),
+        ("better: with, worse: without", "better: without, worse: with", "colour helps",
+         'better was "with"'),
+        ("{with: crop+colour, without: crop}", "{with: crop, without: crop+colour}",
+         "colour helps", 'roles with was "crop+colour"'),
+        ("seeds: 2", "looks: {seeds: [2, 4], shares: [0.5, 0.5]}\nseeds: 2", "",
+         "looks seeds was [5, 10]"),
+        ("seeds: 2", "metric: knn_top1\nseeds: 2", "", 'metric was "top1"'),
+        ("seeds: 2", "control_arm: crop+colour\nseeds: 2", "", "control_arm was null"),
+        ("figures:", "published: {values: {crop: 5}, source: table 1}\nfigures:", "colour helps",
+         "published crop was not there"),
+        ("name: colour helps", "name: another", "another", "it was added later"),
+        ("name: colour helps", "name: another", "", "claim 'colour helps' was there"),
+    ],
+)  # fmt: skip
+def test_every_term_that_a_verdict_hangs_on_is_compared(
+    study: Path, old: str, new: str, claim: str, text: str
+) -> None:
+    edited(study, old, new)
+
+    found = changes(study)
+
+    assert any(told[0] == claim and text in told[1] for told in found), found
+    if not claim:
+        assert any(text in warning for warning in board(told(study)).warnings)
+
+
+def test_changing_back_stays_visible_once_a_run_has_seen_it(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edited(study, "margin: -2", "margin: -20")
+    stamped(study, "2026-11-28", monkeypatch)
+    edited(study, "margin: -20", "margin: -2")
+    stamped(study, "2026-11-29", monkeypatch)
+
+    text = "margin was -2 at the first run (2026-11-27), -20 from 2026-11-28, is -2 now"
+    assert changes(study) == [("colour helps", text)]
+
+
+def test_a_run_without_a_change_adds_nothing(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = stamp_file(Store("runs"), LABEL)
+    before = file.read_bytes()
+
+    stamped(study, "2026-11-28", monkeypatch)
+
+    assert file.read_bytes() == before
+
+
+def test_without_a_stamp_where_records_are_it_is_not_known(study: Path) -> None:
+    stamp_file(Store("runs"), LABEL).unlink()
+
+    text = "the stamp of the first run is missing"
+    assert text in told(study).stamp.unknown
+    assert any(text in warning for warning in board(told(study)).warnings)
+    assert "not known to be fixed before the run" in document(told(study)).model_dump_json()
+
+
+@pytest.mark.parametrize("damage", ["torn", "edited", "of another form", "empty", "a list"])
+def test_a_damaged_stamp_is_never_ignored(
+    study: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    file = stamp_file(Store("runs"), LABEL)
+    text = file.read_text()
+    assert '"margin": -2.0' in text
+    file.write_text(
+        {
+            "torn": text[:100],
+            "edited": text.replace('"margin": -2.0', '"margin": -20.0'),
+            "of another form": '{"entries": [3]}',
+            "empty": "",
+            "a list": "[]",
+        }[damage]
+    )
+
+    assert "is damaged" in told(study).stamp.unknown
+    stamped(study, "2026-11-28", monkeypatch)
+    found = told(study).stamp.unknown
+    assert found.startswith("the stamp is of 2026-11-28, when 4 trials were on record")
+
+
+def test_before_any_trial_a_change_is_none(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As after kill -9 between the stamp and the trials.
+    path = written_study(here)
+    stamped(path, "2026-11-27", monkeypatch)
+    edited(path, "margin: 0", "margin: 3")
+    assert told(path).stamp.changes == ()
+    stamped(path, "2026-11-28", monkeypatch)
+    recorded(Path("runs"), the_plan(path))
+
+    found = told(path).stamp
+    assert (found.fixed[:10], found.unknown, found.changes) == ("2026-11-28", "", ())
+
+
+def test_a_report_writes_no_stamp(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = stamp_file(Store("runs"), LABEL)
+    before = file.read_bytes()
+    edited(study, "margin: -2", "margin: -20")
+
+    assert called(capsys, "report", study).code == 0
+    assert file.read_bytes() == before
+    file.unlink()
+    assert called(capsys, "report", study).code == 0
+    assert not file.exists()
+
+
+def test_the_stamp_is_written_under_the_lock_before_any_trial_starts(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = written_study(here)
+    seen: list[bool] = []
+
+    def run_trial(_: Any, trial: Any, store: Store, **__: Any) -> Ran:
+        seen.append(stamp_file(store, LABEL).exists())
+        return Ran(trial.key, "failed", "not run here", 1)
+
+    monkeypatch.setattr(executors, "run_trial", run_trial)
+    key = the_plan(study).trials[0].key
+    assert called(capsys, "trial", study, key).code == 1
+    assert seen == [True]
+
+    # The launch of many trials calls `before` at the same place.
+    class Launch:
+        def __init__(self, **_: Any) -> None: ...
+
+        def run(self, _: Path) -> None:
+            seen.append(bool(order))
+
+    order: list[bool] = []
+
+    def before() -> None:
+        with pytest.raises(Exception, match="in use"), Store("runs").locked():
+            pass
+        order.append(True)
+
+    monkeypatch.setattr(executors, "Launch", Launch)
+    store = Store("runs")
+    executors.execute(
+        the_plan(study), store, "x:y", RunSettings(slots=1, threads=1, gpus=0.0), before=before
+    )
+    assert seen == [True, True]
+    assert json.loads(stamp_file(store, LABEL).read_text())["entries"][0]["trials"] == 0
