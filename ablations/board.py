@@ -26,6 +26,8 @@ def show_board(told: Evidence, out: "Console") -> None:
     out.print(_means(told))
     out.print()
     out.print(shown.title, style="bold")
+    if shown.remark:
+        out.print(shown.remark)
     for warning in shown.warnings:
         out.print(f"changed or unknown: {warning}")
     if out.width >= WIDE:
@@ -43,7 +45,8 @@ def show_board(told: Evidence, out: "Console") -> None:
 def _means(told: Evidence) -> Any:
     numbers = table(outcomes(told))
     unit = f"mean {told.unit}"
-    shown = plain_table("cell", unit, "95 %", "n", "paper", right=(unit, "n", "paper"))
+    paper = ("paper",) if told.comparable else ()
+    shown = plain_table("cell", unit, "95 %", "n", *paper, right=(unit, "n", "paper"))
     for cell in told.cells:
         values = [numbers[cell.name][seed] for seed in sorted(numbers.get(cell.name, {}))]
         if cell.role != "control":
@@ -53,7 +56,8 @@ def _means(told: Evidence) -> Any:
             if cell.role == "reference" and values:
                 bounds = "run once"
             paper = "" if cell.published is None else f"{cell.published:.1f}"
-            shown.add_row(cell.name, mean, bounds, str(found.n), paper)
+            row = (cell.name, mean, bounds, str(found.n))
+            shown.add_row(*row, *([paper] if told.comparable else []))
     return shown
 
 

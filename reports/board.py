@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from reports.claims import AnyClaim, Increases, RanksLike
 from reports.controls import State, controls
 from reports.decisions import CITES_NOTHING, Decision
-from reports.evidence import Evidence
+from reports.evidence import SMOKE_JUDGES_NOTHING, Evidence
 from reports.trials import Outcome, outcomes, table
 from reports.verdicts import Verdict, verdicts
 from sweeps.intervals import Interval
@@ -62,6 +62,8 @@ class Board(Frozen):
     controls: tuple[BoardControl, ...]
     warnings: tuple[str, ...]
     """What concerns all claims: changes since the first run, and what is not known of it."""
+    remark: str
+    """Said once of all claims: that this scale judges nothing; else empty."""
     summary: str
     """Trials finished, failed, missing and marked, in one line."""
 
@@ -79,7 +81,7 @@ def board_of(evidence: Evidence, found: Sequence[Outcome], judged: Sequence[Verd
     ordered = sorted(zip(primary, rows, strict=True), key=lambda pair: not pair[0])
     return Board(
         title="Verdicts on synthetic data"
-        if evidence.built_data
+        if evidence.built_data and evidence.judges
         else f"Verdicts, {evidence.scale} scale",
         rows=tuple(row for _, row in ordered),
         controls=tuple(
@@ -92,6 +94,7 @@ def board_of(evidence: Evidence, found: Sequence[Outcome], judged: Sequence[Verd
                 (evidence.stamp.unknown, *(c.text for c in evidence.stamp.changes if not c.claim)),
             )
         ),
+        remark="" if evidence.judges else SMOKE_JUDGES_NOTHING,
         summary=tally(found),
     )
 

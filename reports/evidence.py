@@ -15,6 +15,11 @@ from sweeps.labels import label_of
 from sweeps.record import TrialRecord
 from sweeps.values import Frozen
 
+SMOKE = "smoke"
+"""The scale that judges nothing: two epochs of a small network learn nothing that a test can see."""
+
+SMOKE_JUDGES_NOTHING = "smoke scale checks that everything runs; it judges nothing"
+
 
 class Deviation(Frozen):
     """One field of a resolved configuration that differs from the same cell's at paper scale."""
@@ -193,6 +198,16 @@ class Evidence(Frozen):
     def label(self) -> str:
         """As the folder of its reports is called."""
         return label_of(self.study, self.scale, self.variation)
+
+    @property
+    def judges(self) -> bool:
+        """Whether claims are judged at this scale: smoke only checks that everything runs."""
+        return self.scale != SMOKE
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the paper's numbers are meant to be compared with these."""
+        return self.judges and not self.built_data
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

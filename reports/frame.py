@@ -1,7 +1,7 @@
 """Evidence as a tidy frame: one row a planned trial, one column a thing.
 
-Declared columns: cell, role, floor, published, seed, key, state, value (NaN without a number), and
-one column `axis:NAME` for each axis of the study.
+Declared columns: cell, role, floor, published (NaN where it is not to be compared), seed, key, state,
+value (NaN without a number), and one column `axis:NAME` for each axis of the study.
 """
 
 # Types of pandas follow the values of its arguments, which the checker cannot see.
@@ -29,7 +29,7 @@ def tidy(evidence: Evidence, found: Sequence[Outcome] | None = None) -> pd.DataF
             outcome.cell.name,
             outcome.cell.role,
             outcome.cell.floor,
-            outcome.cell.published,
+            outcome.cell.published if evidence.comparable else None,
             outcome.trial.seed,
             outcome.trial.key,
             outcome.state,

@@ -18,9 +18,6 @@ from reports.trials import Table
 CLASSES = "classes"
 """What an evaluation predicts of which this is asked: an encoder is meant to forget transformations."""
 
-SMOKE = "smoke"
-"""The scale that judges nothing: two epochs of a small network learn nothing that a test can see."""
-
 
 class Learned(NamedTuple):
     """What was found, in one sentence."""
@@ -50,7 +47,7 @@ def learned(evidence: Evidence, numbers: Table) -> Learned | None:
     """The control's result; None where no arm predicts classes, and at smoke scale."""
     arms = [cell for cell in evidence.cells if cell.role == "arm"]
     asked = [cell for cell in arms if cell.predicts == CLASSES]
-    if evidence.scale == SMOKE or (arms and not asked):
+    if not evidence.judges or (arms and not asked):
         return None
     references = [
         numbers[cell.name]

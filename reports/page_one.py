@@ -43,7 +43,9 @@ def verdict_section(findings: Findings) -> Section:
     evidence = findings.evidence
     board = board_of(evidence, findings.found, findings.judged)
     blocks: list[AnyBlock] = []
-    if evidence.built_data:
+    if board.remark:
+        blocks.append(Text(text=_sentence(board.remark), tone="open"))
+    elif evidence.built_data:
         blocks.append(
             Text(
                 text=f"The data set {evidence.data_name} is synthetic, made to show the mechanism. "
@@ -58,7 +60,7 @@ def verdict_section(findings: Findings) -> Section:
         Text(text=f"Control failed, verdicts are withheld: {c.name}: {c.detail}", tone="bad")
         for c in failed
     ]
-    if waiting:
+    if waiting and evidence.judges:
         names = ", ".join(f"{control.name} ({control.state})" for control in waiting)
         blocks.append(
             Text(text=f"Controls are open, so no verdict is given: {names}.", tone="open")

@@ -129,13 +129,19 @@ def _series_caption(figure: Bars | Lines, table: pd.DataFrame) -> str:
             "The number at the end of a line is our mean there; the table has all of them. "
             "Every dot is one seed."
         )
-    return "Our mean is in bold, the paper's number small next to it; every dot is one seed."
+    return f"Our mean is in bold{_paper(table, 'next to')}; every dot is one seed."
+
+
+def _paper(table: pd.DataFrame, where: str) -> str:
+    return (
+        f", the paper's number small {where} it" if bool(table["published"].notna().any()) else ""
+    )
 
 
 def _heatmap_caption(figure: Heatmap, table: pd.DataFrame) -> str:
     texts = [
         (
-            "Our mean stands large, the paper's number small under it; the dots along the bottom "
+            f"Our mean is large{_paper(table, 'under')}; the dots along the bottom "
             "of a square are its seeds on the colour bar's scale, left low and right high."
         )
     ]

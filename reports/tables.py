@@ -14,7 +14,7 @@ from reports.document import (
     Table,
     Text,
 )
-from reports.evidence import CellInfo, Deviation
+from reports.evidence import CellInfo, Deviation, Evidence
 from reports.findings import Findings
 from reports.learned import CLASSES
 from reports.sampling import sampling_error
@@ -42,7 +42,7 @@ def number_section(findings: Findings) -> Section:
         f"mean, {unit}",
         "95 % interval",
         "n",
-        f"paper, {unit}",
+        f"paper, {unit}" if evidence.comparable else f"paper, {unit}, for reference only",
         "difference",
         "floor",
     )
@@ -63,8 +63,15 @@ def number_section(findings: Findings) -> Section:
                     order=math.nan if row is None else row["low"],
                 ),
                 Cell(text=str(n), order=n),
-                number(info.published),
-                number(None if info.published is None else mean - info.published, sign=True),
+                number(info.published)
+                if evidence.comparable
+                else number(info.published).model_copy(update={"tone": "quiet"}),
+                number(
+                    mean - info.published
+                    if evidence.comparable and info.published is not None
+                    else None,
+                    sign=True,
+                ),
                 _above_floor(info, mean, None if floor is None else floor["mean"]),
             )
         )
@@ -73,8 +80,7 @@ def number_section(findings: Findings) -> Section:
         blocks.append(
             Table(
                 caption=f"{evidence.metric_name} by cell: mean over seeds with its 95 % Student-t "
-                "interval, the paper's number, ours minus the paper's, and ours minus the random "
-                "encoder's.",
+                f"interval, {_paper(evidence)}, and ours minus the random encoder's.",
                 columns=(
                     Column(name=columns[0]),
                     *(Column(name=name, form="number") for name in columns[1:6]),
@@ -88,6 +94,14 @@ def number_section(findings: Findings) -> Section:
         parts = filter(None, (evidence.published_source, evidence.published_about))
         blocks.append(Text(text=f"The paper's numbers: {'; '.join(parts)}."))
     return Section(ident="numbers", title="Numbers by cell", blocks=tuple(blocks))
+
+
+def _paper(evidence: Evidence) -> str:
+    if evidence.comparable:
+        return "the paper's number, ours minus the paper's"
+    why = "synthetic images" if evidence.built_data else "this scale"
+    about = evidence.published_about.partition(";")[0] or "the paper's own images and network"
+    return f"the paper's number ({about}: for reference only, not to be compared with {why})"
 
 
 def _commonest(findings: Findings) -> Iterator[str]:

@@ -84,7 +84,8 @@ def _judge(
     evidence: Evidence, numbers: Table, found: Sequence[Outcome], reason: str
 ) -> tuple[Verdict, ...]:
     subjects = [subject_of(claim, evidence, numbers) for claim in evidence.claims]
-    judged = judged_looks([s for s in subjects if s.claim.primary and not s.absent], evidence)
+    asked = [s for s in subjects if s.claim.primary and not s.absent and evidence.judges]
+    judged = judged_looks(asked, evidence)
     return tuple(
         _verdict(subject, judged.get(subject.claim.name), evidence, found, reason)
         for subject in subjects
@@ -122,7 +123,7 @@ def _verdict(
         so_far=so_far,
         seeds=seeds,
         per_seed=per_seed,
-        published=published_of(subject),
+        published=published_of(subject) if evidence.comparable else None,
         cites=cited,
         cells=subject.cells,
         deviations=deviations,
@@ -132,7 +133,7 @@ def _verdict(
 def _decide(
     subject: Subject, look: Look | None, evidence: Evidence, found: Sequence[Outcome]
 ) -> tuple[Decision, str]:
-    if subject.absent:
+    if subject.absent or not evidence.judges:
         return Decision.NOT_JUDGED, subject.absent
     if not subject.claim.primary:
         return Decision.EXPLORATORY, ""

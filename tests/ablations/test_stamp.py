@@ -77,7 +77,7 @@ def test_a_margin_edited_after_the_trials_is_told_next_to_its_verdict_with_both_
     assert dict(cards[0].facts)["changed"] == text
     appendix = [s for s in document(told(study)).sections if s.ident == "methods"]
     assert text in str(appendix)
-    from ablations.showing import console
+    from ablations.terminal import console
 
     show_board(told(study), console())
     shown = " ".join(capsys.readouterr().out.split())

@@ -1,0 +1,78 @@
+"""The paper's number is next to ours only where it is meant to be compared; smoke judges nothing."""
+
+import pytest
+from made_studies import compositions, quickstart
+
+from ablations.board import show_board
+from ablations.terminal import console
+from reports import Evidence
+from reports.board import board
+from reports.controls import State
+from reports.evidence import SMOKE_JUDGES_NOTHING
+from reports.html import html
+from reports.sections import document
+from reports.verdicts import Decision, verdicts
+
+
+def smoke(made: Evidence) -> Evidence:
+    return made.model_copy(update={"scale": "smoke"})
+
+
+def real(made: Evidence) -> Evidence:
+    """With real images and the numbers of both cells of its first claim."""
+    return made.model_copy(update={"built_data": False})
+
+
+@pytest.mark.parametrize(
+    ("made", "compared"),
+    [(real(quickstart()), True), (quickstart(), False), (smoke(real(quickstart())), False)],
+)
+def test_the_papers_number_is_compared_with_real_images_beyond_smoke_only(
+    made: Evidence,
+    compared: bool,  # noqa: FBT001 - a parameter of the test
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert (board(made).rows[0].published == "+23.2 points") is compared
+    sections = {section.ident: section for section in document(made).sections}
+    figures = sections["figures"].model_dump_json(exclude={"blocks": {"__all__": {"svg"}}})
+    assert ("paper" in figures) is compared
+    (table,) = [block for block in sections["numbers"].blocks if block.kind == "table"]
+    row = next(row for row in table.rows if row[0].text == "crop+colour")
+    assert row[4].text == "56.3"
+    assert (row[4].tone == "plain") is compared
+    assert (row[5].text != "") is compared
+    assert ("for reference only" in table.caption) is not compared
+    assert ("for reference only" in table.columns[4].name) is not compared
+    monkeypatch.setenv("COLUMNS", "200")
+    show_board(made, console())
+    assert ("56.3" in capsys.readouterr().out) is compared
+
+
+def test_a_heat_map_of_smoke_has_no_number_of_the_paper() -> None:
+    shown = html(document(smoke(compositions())))
+
+    figure = shown[shown.index("<figure") : shown.index("</figure>")]
+    assert "paper" not in figure
+    assert "number small under it" in html(document(compositions()))
+
+
+def test_smoke_judges_nothing_and_says_so_once(capsys: pytest.CaptureFixture[str]) -> None:
+    made = smoke(real(quickstart()))
+
+    assert {verdict.decision for verdict in verdicts(made)} == {Decision.NOT_JUDGED}
+    assert {verdict.look for verdict in verdicts(made)} == {None}
+    assert board(made).remark == SMOKE_JUDGES_NOTHING
+    assert board(real(quickstart())).remark == ""
+    page = html(document(made))
+    assert page.lower().count(SMOKE_JUDGES_NOTHING) == 1
+    show_board(made, console())
+    assert " ".join(capsys.readouterr().out.split()).count(SMOKE_JUDGES_NOTHING) == 1
+
+
+def test_at_smoke_it_is_not_asked_whether_something_was_learned() -> None:
+    names = {control.name: control.state for control in board(smoke(quickstart())).controls}
+
+    assert "something learned" not in names
+    assert names["encoder frozen"] is State.PASSED
+    assert "something learned" in {control.name for control in board(quickstart()).controls}
