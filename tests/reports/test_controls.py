@@ -171,7 +171,8 @@ def test_a_control_that_passed_later_makes_up_for_none_that_failed() -> None:
     second = record(
         CONTROL, 1, None, role="control", values=PERMUTED | {"permuted/mean": 10.2}, facts=FACTS
     )
-    planned = found.planned[-1].model_copy(update={"seed": 1, "key": second.key})
+    (first,) = [trial for trial in found.planned if trial.cell == CONTROL]
+    planned = first.model_copy(update={"seed": 1, "key": second.key})
     both = found.model_copy(
         update={"planned": (*found.planned, planned), "records": (*found.records, second)}
     )
