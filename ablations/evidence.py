@@ -54,7 +54,7 @@ def evidence(composed: Composed, store: Store) -> Evidence:
     other_controls = _other_controls(composed, known, trials, cells, asked.label)
     keys = [trial.key for trial in (*trials, *other_controls)]
     records = tuple(store.records(keys))
-    arms = {trial.key for trial in trials if trial.role == "arm"}
+    keys_of_arms = {trial.key for trial in trials if trial.role == "arm"}
     published = composed.written.published
     paper = Paper(composed)
     arms = _scale_arms(composed)
@@ -111,7 +111,7 @@ def evidence(composed: Composed, store: Store) -> Evidence:
             composed,
             store,
             asked.label,
-            on_record=bool({record.key for record in records} & arms),
+            on_record=any(record.key in keys_of_arms for record in records),
         ),
         published_source="" if published is None else published.source,
         published_about=_about(published),
