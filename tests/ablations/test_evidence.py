@@ -273,7 +273,7 @@ def test_the_command_behind_a_number_runs_that_very_trial(
     told = told_of(study, store=Path("my runs"), **request_)
     chosen: list[str] = []
 
-    def run_here(trial: Trial, *_: Any) -> Ran:
+    def run_here(trial: Trial, *_: Any, **__: Any) -> Ran:
         chosen.append(trial.key)
         return Ran(trial.key, "failed", "not run here", 1)
 
