@@ -17,7 +17,11 @@ _REPAIRABLE = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command and leaves with its exit code."""
-    sys.exit(run(arguments))
+    from ablations.standard_streams import Output
+
+    output = Output()
+    code = run(arguments)
+    sys.exit(max(code, FAILED) if output.refused() else code)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
