@@ -25,9 +25,9 @@ app = typer.Typer(
 
 def _say_version(wanted: bool) -> None:  # noqa: FBT001 -- typer's callbacks take the value alone
     if wanted:
-        from importlib.metadata import version
+        from sweeps.provenance import version_of
 
-        typer.echo(f"ablate {version('simclr-ablations')}")
+        typer.echo(f"ablate {version_of('simclr-ablations') or '(not installed)'}")
         raise typer.Exit
 
 

@@ -8,7 +8,6 @@ hashes are against damage, not against forgery.
 import hashlib
 import json
 from collections.abc import Iterator
-from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ from reports.evidence import Change, Stamp
 from sweeps.files import in_words, read_json, write_json
 from sweeps.plan import Known, plan
 from sweeps.processes import now
+from sweeps.provenance import version_of
 from sweeps.store import Store
 
 ABSENT = object()
@@ -57,10 +57,14 @@ def fix(composed: Composed, store: Store, label: str) -> None:
         return
     if entries is None:
         store.set_aside(file, "is damaged")
-    entry = Entry(now(), _on_record(composed, store.known()), terms, version("simclr-ablations"))
+    entry = Entry(now(), _on_record(composed, store.known()), terms, _program())
     told = [{**e._asdict(), "sha256": e.sha256} for e in (*(entries or ()), entry)]
     with in_words(file):
         write_json(file, {"entries": told})
+
+
+def _program() -> str:
+    return version_of("simclr-ablations") or "not installed"
 
 
 def stamp_of(composed: Composed, store: Store, label: str, *, on_record: bool) -> Stamp:

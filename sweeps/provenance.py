@@ -17,7 +17,7 @@ def collect(*, code: Path | None = None, packages: Iterable[str] = ()) -> dict[s
     """
     return {
         "code": _commit(code),
-        "packages": {name: _version(name) for name in packages},
+        "packages": {name: version_of(name) for name in packages},
         "python": platform.python_version(),
         "machine": machine(),
         "load_average": [round(value, 2) for value in os.getloadavg()],
@@ -59,7 +59,8 @@ def _git(folder: Path, *words: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def _version(package: str) -> str | None:
+def version_of(package: str) -> str | None:
+    """A package's version; None where it runs without being installed, as from a checkout."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

@@ -1,5 +1,6 @@
 """Claims, margins and looks are stamped before the first trial, and every later change is told."""
 
+import importlib.metadata
 import json
 from pathlib import Path
 from typing import Any
@@ -179,6 +180,19 @@ def test_before_any_trial_a_change_is_none(here: Path, monkeypatch: pytest.Monke
 
     found = told(path).stamp
     assert (found.fixed[:10], found.unknown, found.changes) == ("2026-11-28", "", ())
+
+
+def test_a_checkout_that_is_not_installed_is_stamped_too(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", gone)
+    stamped(written_study(here), "2026-01-01", monkeypatch)
+
+    [entry] = json.loads(stamp_file(Store("runs"), LABEL).read_text())["entries"]
+    assert entry["version"] == "not installed"
 
 
 def test_a_report_writes_no_stamp(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
