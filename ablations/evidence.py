@@ -111,7 +111,7 @@ def evidence(composed: Composed, store: Store) -> Evidence:
             composed,
             store,
             asked.label,
-            on_record=any(record.key in keys_of_arms for record in records),
+            first=min((r.started for r in records if r.key in keys_of_arms), default=None),
         ),
         published_source="" if published is None else published.source,
         published_about=_about(published),

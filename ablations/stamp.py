@@ -2,9 +2,11 @@
 
 `run` and `trial` write it under the store's lock, before a trial starts, and add to its history when
 a later run finds other terms, so that changing back is visible as well. `report` only reads it. Its
-hashes are against damage, not against forgery.
+hashes are against damage, not against forgery. An entry speaks of the encoders that it names: one
+that was written for other encoders, or is younger than the trials, fixes nothing.
 """
 
+import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ablations.catalogue import chosen_cells
 from ablations.resolve import Composed
 from reports.claims import AnyClaim, RanksLike
 from reports.evidence import Change, Stamp
@@ -24,6 +27,9 @@ from sweeps.store import Store
 ABSENT = object()
 LONGEST = 60
 """Characters of a value that a message quotes."""
+
+NAMED = 6
+"""Cells that a message names."""
 
 Way = tuple[str, ...]
 
@@ -57,7 +63,7 @@ def fix(composed: Composed, store: Store, label: str) -> None:
         return
     if entries is None:
         store.set_aside(file, "is damaged")
-    entry = Entry(now(), _on_record(composed, store.known()), terms, _program())
+    entry = Entry(now(), _on_record(composed, store.known(), label), terms, _program())
     told = [{**e._asdict(), "sha256": e.sha256} for e in (*(entries or ()), entry)]
     with in_words(file):
         write_json(file, {"entries": told})
@@ -67,24 +73,36 @@ def _program() -> str:
     return version_of("simclr-ablations") or "not installed"
 
 
-def stamp_of(composed: Composed, store: Store, label: str, *, on_record: bool) -> Stamp:
-    """What the stamp says of the study as it is now; `on_record`: whether an arm has a record."""
-    entries = _read(stamp_file(store, label))
-    if entries is None or not entries:
+def stamp_of(composed: Composed, store: Store, label: str, *, first: str | None) -> Stamp:
+    """What the stamp says of the study as it is now.
+
+    `first` is when the earliest trial of an arm that is on record began; None where none is.
+    """
+    entries, terms = _read(stamp_file(store, label)), terms_of(composed)
+    encoders = _encoders(terms)
+    own = [entry for entry in entries or () if encoders & _encoders(entry.terms)]
+    if not own:
         which = "is damaged" if entries is None else "is missing"
+        which = "is of other encoders" if entries else which
         unknown = f"the stamp of the first run {which}: claims, margins and looks are"
-        return Stamp(unknown=f"{unknown} not known to be fixed before the run" if on_record else "")
-    before = [at for at, entry in enumerate(entries) if entry.trials == 0]
-    base = entries[before[-1] if before else 0 :]
+        return Stamp(unknown=f"{unknown} not known to be fixed before the run" if first else "")
+    before = [
+        at
+        for at, entry in enumerate(own)
+        if entry.trials == 0 and (first is None or _moment(entry.date) <= _moment(first))
+    ]
+    base = own[before[-1] if before else 0 :]
     if before:
         unknown, when = "", f"at the first run ({_day(base[0])})"
     else:
+        count = base[0].trials
+        why = f"when {count} trials were on record" if count else "and trials on record are older"
         unknown = (
-            f"the stamp is of {_day(base[0])}, when {base[0].trials} trials were on record: claims, "
-            "margins and looks are not known to be fixed before the run"
+            f"the stamp is of {_day(base[0])}, {why}: claims, margins and looks are not known to be "
+            "fixed before the run"
         )
         when = f"when they were first stamped ({_day(base[0])})"
-    changes = tuple(_changes(base, terms_of(composed), composed, when)) if on_record else ()
+    changes = tuple(_changes(base, terms, composed, when)) if first else ()
     return Stamp(fixed=base[0].date, sha256=base[0].sha256, unknown=unknown, changes=changes)
 
 
@@ -103,9 +121,26 @@ def terms_of(composed: Composed) -> dict[str, Any]:
         "roles": {role: roles[role] for role in sorted(named & roles.keys())},
         "published": {} if published is None else published.values,
         "published source": "" if published is None else published.source,
+        "published tie": 0.0 if published is None else published.tie,
+        "cells": _cells(composed),
     }
     found: dict[str, Any] = json.loads(json.dumps(terms))
     return found
+
+
+def _cells(composed: Composed) -> dict[str, list[str]]:
+    """The arms of the scale, requested or not, with the keys of their stages at seed 0."""
+    only = chosen_cells(composed.study, composed.scale)
+    trials = plan(composed.sweep(everything=True, seeds=(0,)), composed.resolve, Known()).trials
+    return {
+        trial.cell: [stage.key for stage in trial.stages]
+        for trial in trials
+        if trial.role == "arm" and (only is None or trial.cell in only)
+    }
+
+
+def _encoders(terms: dict[str, Any]) -> set[str]:
+    return {keys[0] for keys in terms["cells"].values() if keys}
 
 
 def _read(file: Path) -> list[Entry] | None:
@@ -116,20 +151,27 @@ def _read(file: Path) -> list[Entry] | None:
         told = (read_json(file) or {})["entries"]
         entries = [Entry(e["date"], e["trials"], e["terms"], e["version"]) for e in told]
         whole = all(e.sha256 == one["sha256"] for e, one in zip(entries, told, strict=True))
+        whole = whole and all("cells" in e.terms for e in entries)
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
     return entries if entries and whole else None
 
 
-def _on_record(composed: Composed, known: Known) -> int:
-    """How many trials of arms, of any seed, are on record as the study is now."""
+def _on_record(composed: Composed, known: Known, label: str) -> int:
+    """How many trials of arms, of any seed, are on record as the study is now.
+
+    Of this study's own records it is enough that their encoder is the same: a read-out added gives
+    a trial another key, and its numbers are no longer unknown.
+    """
     keys = {summary.key for summary in known.summaries}
     seeds = {*composed.seeds, *(summary.seed for summary in known.summaries)}
     if not keys:
         return 0
+    read_out = {one.stages[0].key for one in known.summaries if one.label == label and one.stages}
     sweep = composed.sweep(everything=True, seeds=tuple(sorted(seeds)))
-    trials = plan(sweep, composed.resolve, known).trials
-    return len({trial.key for trial in trials if trial.role == "arm" and trial.key in keys})
+    arms = [t for t in plan(sweep, composed.resolve, known).trials if t.role == "arm"]
+    there = {t.key for t in arms if t.key in keys or (t.stages and t.stages[0].key in read_out)}
+    return len(there)
 
 
 def _changes(
@@ -149,6 +191,7 @@ def _changes(
             yield Change(text=f"claim {name!r} {was}, is removed now")
         elif not all(there):
             yield Change(claim=name, text=f"this claim was there {when}, was removed, is back now")
+    yield from _changed_cells([one["cells"] for _, one in history], claims, when)
     for way in dict.fromkeys(way for _, one in history for way in _ways(one)):
         if way[0] == "claims" and (way[1] in fresh or way[1] not in claims):
             continue
@@ -166,12 +209,36 @@ def _changes(
                 yield Change(claim=claim, text=text)
 
 
+def _changed_cells(
+    history: list[dict[str, list[str]]], claims: dict[str, AnyClaim], when: str
+) -> Iterator[Change]:
+    """Arms added, left out or configured otherwise: told next to the claims that rank all arms."""
+    first, *later = history
+    ranks = [n for n, c in claims.items() if isinstance(c, RanksLike) and c.among is None]
+    differ: dict[str, list[list[str]]] = {
+        "added": [[name for name in one if name not in first] for one in later],
+        "left out": [[name for name in first if name not in one] for one in later],
+        "configured otherwise": [
+            [name for name in first if one.get(name, first[name]) != first[name]] for one in later
+        ],
+    }
+    for what, names in differ.items():
+        ever = list(dict.fromkeys(name for some in names for name in some))
+        if ever:
+            more = [f"{len(ever) - NAMED} more"] if len(ever) > NAMED else []
+            back = "" if names[-1] else ", not now"
+            text = f"cells {what}{back}, against those {when}: {', '.join([*ever[:NAMED], *more])}"
+            yield from (Change(claim=claim, text=text) for claim in ranks or [""])
+
+
 def _concerned(way: Way, claims: dict[str, AnyClaim], composed: Composed) -> list[str]:
     """The claims that a change is told next to; "" is all of them."""
     if way[0] == "claims":
         return [way[1]]
     if way[0] == "roles":
         return [name for name, claim in claims.items() if way[1] in claim.roles()] or [""]
+    if way[0] == "published tie":
+        return [name for name, claim in claims.items() if isinstance(claim, RanksLike)] or [""]
     if way[0] != "published":
         return [""]
     roles = composed.study.roles_at(composed.scale)
@@ -188,6 +255,8 @@ def _concerned(way: Way, claims: dict[str, AnyClaim], composed: Composed) -> lis
 
 def _ways(terms: dict[str, Any]) -> Iterator[Way]:
     for name, value in terms.items():
+        if name == "cells":
+            continue  # told by `_changed_cells`
         if name == "claims":
             yield from ((name, claim, field) for claim, told in value.items() for field in told)
         elif isinstance(value, dict):
@@ -211,6 +280,11 @@ def _text(value: Any) -> str:
         return f"{value:g}"
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+
+
+def _moment(text: str) -> dt.datetime:
+    moment = dt.datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
 
 
 def _day(entry: Entry) -> str:

@@ -41,12 +41,19 @@ def changes(study: Path) -> list[tuple[str, str]]:
     return [(change.claim, change.text) for change in told(study).stamp.changes]
 
 
+def measured(study: Path, day: str, **request: Any) -> None:
+    """As trials of that day would."""
+    began = {"started": f"{day}T11:00:00.000Z"}
+    plan = the_plan(study, **request)
+    recorded(Path("runs"), plan, **{trial.cell: began for trial in plan.trials})
+
+
 @pytest.fixture
 def study(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A study with a margin of -2 whose first run was on the 27th, with records since."""
     path = written_study(here, STUDY.replace("margin: 0", "margin: -2"))
     stamped(path, "2026-11-27", monkeypatch)
-    recorded(Path("runs"), the_plan(path))
+    measured(path, "2026-11-27")
     return path
 
 
@@ -100,6 +107,11 @@ def test_a_margin_edited_after_the_trials_is_told_next_to_its_verdict_with_both_
         ("seeds: 2", "control_arm: crop+colour\nseeds: 2", "", "control_arm was null"),
         ("figures:", "published: {values: {crop: 5}, source: table 1}\nfigures:", "colour helps",
          "published crop was not there"),
+        ("figures:", "published: {values: {crop: 5}, source: table 1, tie: 2}\nfigures:", "",
+         "published tie was 0 at the first run (2026-11-27), is 2 now"),
+        ("    set:\n", "    only: [crop]\n    set:\n", "", "cells left out, against those at"),
+        ("      crop: [", "      turned: [{kind: rotation}]\n      crop: [", "",
+         "cells added, against those at the first run (2026-11-27): turned"),
         ("name: colour helps", "name: another", "another", "it was added later"),
         ("name: colour helps", "name: another", "", "claim 'colour helps' was there"),
     ],
@@ -126,6 +138,97 @@ def test_changing_back_stays_visible_once_a_run_has_seen_it(
 
     text = "margin was -2 at the first run (2026-11-27), -20 from 2026-11-28, is -2 now"
     assert changes(study) == [("colour helps", text)]
+
+
+RANKED = """\
+  - {kind: ranks_like, name: as published}
+published: {values: {crop: 50, crop+colour: 60}, source: table 1}
+figures:
+"""
+
+
+def test_cells_left_out_after_the_trials_are_told_next_to_the_ranking(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written_study(here, STUDY.replace("figures:\n", RANKED))
+    stamped(path, "2026-11-27", monkeypatch)
+    measured(path, "2026-11-27")
+    edited(path, "    set:\n", "    only: [crop]\n    set:\n")
+
+    text = "cells left out, against those at the first run (2026-11-27): crop+colour"
+    assert ("as published", text) in changes(path)
+    edited(path, "    only: [crop]\n", "")
+    assert changes(path) == []
+
+
+def test_an_arm_that_was_redefined_after_the_trials_is_told(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edited(study, "crop: [{kind: crop}]", "crop: [{kind: rotation}]")
+    stamped(study, "2026-11-28", monkeypatch)
+
+    text = "cells configured otherwise, against those at the first run (2026-11-27): crop"
+    assert changes(study) == [("", text)]
+    edited(study, "crop: [{kind: rotation}]", "crop: [{kind: crop}]")
+    assert changes(study) == [("", text.replace("otherwise", "otherwise, not now"))]
+
+
+def test_a_run_of_other_encoders_between_fixes_no_other_margin(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Margin and epochs are changed, a run stamps them, and the epochs are changed back."""
+    edited(study, "margin: -2", "margin: -20")
+    edited(study, "epochs: 1", "epochs: 2")
+    stamped(study, "2026-11-28", monkeypatch)
+    assert told(study).stamp.changes == ()
+    edited(study, "epochs: 2", "epochs: 1")
+
+    text = "margin was -2 at the first run (2026-11-27), is -20 now"
+    assert changes(study) == [("colour helps", text)]
+
+
+def test_a_read_out_added_after_the_trials_fixes_no_other_margin(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Other keys of trials, but of encoders whose numbers are known.
+    edited(study, "margin: -2", "margin: -20")
+    edited(study, "  views: {kind", "  readouts: {label_fractions: [0.5]}\n  views: {kind")
+    stamped(study, "2026-11-28", monkeypatch)
+    measured(study, "2026-11-28")
+
+    assert ("colour helps", "margin was -2 at the first run (2026-11-27), is -20 now") in changes(
+        study
+    )
+
+
+def test_a_stamp_of_another_study_fixes_nothing(study: Path, here: Path) -> None:
+    """A cheap study with the margin that would please is stamped, and its stamp is copied."""
+    text = study.read_text().replace("margin: -2", "margin: -20")
+    cheap = text.replace("name: mine", "name: cheap").replace("batch_size: 32", "batch_size: 16")
+    other = written_study(here, cheap, "cheap.yaml")
+    composed, store = compose(Request(study=str(other)))
+    fix(composed, store, "cheap@laptop")
+    edited(study, "margin: -2", "margin: -20")
+    stamp_file(store, LABEL).write_bytes(stamp_file(store, "cheap@laptop").read_bytes())
+
+    assert "the stamp of the first run is of other encoders" in told(study).stamp.unknown
+
+
+def test_a_stamp_younger_than_the_trials_fixes_nothing(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The records are put away, the study is stamped, and the records are put back."""
+    stamp_file(Store("runs"), LABEL).unlink()
+    Path("runs/trials").rename("away")
+    edited(study, "margin: -2", "margin: -20")
+    stamped(study, "2026-11-28", monkeypatch)
+    for path in Path("runs/trials").glob("*"):
+        path.rmdir()
+    Path("runs/trials").rmdir()
+    Path("away").rename("runs/trials")
+
+    found = told(study).stamp.unknown
+    assert found.startswith("the stamp is of 2026-11-28, and trials on record are older")
 
 
 def test_a_run_without_a_change_adds_nothing(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +279,7 @@ def test_before_any_trial_a_change_is_none(here: Path, monkeypatch: pytest.Monke
     edited(path, "margin: 0", "margin: 3")
     assert told(path).stamp.changes == ()
     stamped(path, "2026-11-28", monkeypatch)
-    recorded(Path("runs"), the_plan(path))
+    measured(path, "2026-11-28")
 
     found = told(path).stamp
     assert (found.fixed[:10], found.unknown, found.changes) == ("2026-11-28", "", ())

@@ -100,3 +100,12 @@ def test_every_row_of_skips_names_a_test_that_exists() -> None:
 
     missing = [row for row in rows if not (ROOT / row.split("::")[0]).exists()]
     assert missing == []
+
+
+def test_each_decision_has_a_number_of_its_own_newest_first() -> None:
+    headings = [
+        line for line in (ROOT / "DECISIONS.md").read_text().splitlines() if line.startswith("## ")
+    ]
+    numbers = [int(line.split()[1].removesuffix(".")) for line in headings]
+
+    assert numbers == list(range(len(numbers), 0, -1))

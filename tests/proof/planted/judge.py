@@ -280,6 +280,13 @@ MUTANTS = (
         "test_controls.py",
     ),
     plant(
+        "one encoder may have several hashes",
+        "one_encoder.py",
+        "if len(seen) > 1}",
+        "if len(seen) > 9}",
+        "test_controls.py",
+    ),
+    plant(
         "whatever was decided is in the claim's favour",
         "decisions.py",
         "    if numbers.mean > margin:",

@@ -4,9 +4,40 @@ from proof.planted.mutant import planter
 
 plant = planter("ablations")
 
-EVIDENCE, IDENTITY = "test_evidence.py::", "test_identity.py::"
+EVIDENCE, IDENTITY, STAMP = "test_evidence.py::", "test_identity.py::", "test_stamp.py::"
 
 MUTANTS = (
+    plant(
+        "the stamp is not compared with the study as it is now",
+        "stamp.py",
+        '+ [("now", terms)]',
+        '+ [("now", entries[0].terms)]',
+        STAMP
+        + "test_a_margin_edited_after_the_trials_is_told_next_to_its_verdict_with_both_values",
+        STAMP + "test_an_arm_that_was_redefined_after_the_trials_is_told",
+    ),
+    plant(
+        "a stamp of any encoders fixes the terms",
+        "stamp.py",
+        "if encoders & _encoders(entry.terms)]",
+        "]",
+        STAMP + "test_a_run_of_other_encoders_between_fixes_no_other_margin",
+        STAMP + "test_a_stamp_of_another_study_fixes_nothing",
+    ),
+    plant(
+        "a stamp younger than the trials fixes the terms",
+        "stamp.py",
+        "if entry.trials == 0 and (first is None or _moment(entry.date) <= _moment(first))",
+        "if entry.trials == 0",
+        STAMP + "test_a_stamp_younger_than_the_trials_fixes_nothing",
+    ),
+    plant(
+        "a read-out added makes the numbers of an encoder unknown again",
+        "stamp.py",
+        "if t.key in keys or (t.stages and t.stages[0].key in read_out)}",
+        "if t.key in keys}",
+        STAMP + "test_a_read_out_added_after_the_trials_fixes_no_other_margin",
+    ),
     plant(
         "--only shrinks the family of claims",
         "evidence.py",
