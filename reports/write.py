@@ -40,11 +40,18 @@ def write_report(document: Document, name: ReportName, folder: Path) -> Path:
     Raises:
         ReportError: It cannot be made, or the folder cannot be written.
     """
-    from reports.html import html
+    return _write(folder / name, _content(document, name))
+
+
+def _content(document: Document, name: ReportName) -> bytes:
+    # Each by its own import: the page is written where the PDF's compiler is not installed.
+    if name == "report.html":
+        from reports.html import html
+
+        return html(document).encode()
     from reports.pdf import pdf
 
-    content = html(document).encode() if name == "report.html" else pdf(document)
-    return _write(folder / name, content)
+    return pdf(document)
 
 
 def _write(path: Path, content: bytes) -> Path:

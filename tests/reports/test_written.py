@@ -20,7 +20,7 @@ from reports import Evidence, ReportError
 from reports.board import board
 from reports.document import BoardBlock, Document, Drawing, Facts, Table, Text
 from reports.sections import document
-from reports.write import write_reports
+from reports.write import write_report, write_reports
 
 HERE = Path(__file__).parent
 PROGRAM = """
@@ -28,7 +28,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from made_studies import compositions, quickstart
-from reports.write import write_reports
+from reports.write import write_report, write_reports
 for study in (quickstart, compositions):
     write_reports(study(), Path(sys.argv[2]) / study.__name__)
 """
@@ -241,3 +241,16 @@ def test_a_full_disk_leaves_the_old_report_whole(
     with pytest.raises(ReportError, match="No space left on device"):
         write._write(tmp_path / "report.html", b"new")
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("report.html", "old")]
+
+
+def test_the_page_is_written_without_the_pdfs_compiler(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "reports.pdf", raising=False)
+    monkeypatch.setitem(sys.modules, "typst", None)
+
+    page = write_report(document(quickstart()), "report.html", tmp_path)
+
+    assert page.read_text("utf-8").startswith("<!DOCTYPE html>")
+    with pytest.raises(ImportError):
+        write_report(document(quickstart()), "report.pdf", tmp_path)
