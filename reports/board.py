@@ -167,6 +167,7 @@ def _row(verdict: Verdict, evidence: Evidence) -> BoardRow:
     if verdict.decision is Decision.NOT_JUDGED:
         estimate, interval = "", ""
     bounded = not math.isnan(shown.low)
+    described = bounded and verdict.decision is not Decision.NOT_JUDGED
     return BoardRow(
         claim=claim.name,
         statement=claim.statement,
@@ -179,8 +180,8 @@ def _row(verdict: Verdict, evidence: Evidence) -> BoardRow:
         changes=tuple(c.text for c in evidence.stamp.changes if c.claim == claim.name),
         estimate=estimate,
         interval=interval,
-        level=percent(shown.level) if bounded else "",
-        descriptive=bounded and verdict.estimate is None,
+        level=percent(shown.level) if described else "",
+        descriptive=described and verdict.estimate is None,
         n=shown.n,
         published=published,
         cites=verdict.cites or CITES_NOTHING,

@@ -83,7 +83,7 @@ def _named(claim: AnyClaim, evidence: Evidence) -> tuple[tuple[str, ...], str]:
         names += stands_for
         if not stands_for or any(name not in there for name in stands_for):
             lost.append(role)
-    return tuple(names), f"no cell for {', '.join(lost)}" if lost else ""
+    return tuple(names), f"this scale has no cell for {', '.join(map(repr, lost))}" if lost else ""
 
 
 def _no_table(theirs: tuple[float, ...], places: tuple[Place, ...]) -> str:

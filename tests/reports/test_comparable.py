@@ -70,6 +70,20 @@ def test_smoke_judges_nothing_and_says_so_once(capsys: pytest.CaptureFixture[str
     assert " ".join(capsys.readouterr().out.split()).count(SMOKE_JUDGES_NOTHING) == 1
 
 
+def test_a_claim_that_is_not_judged_has_no_level_without_an_interval(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    made = smoke(real(quickstart()))
+
+    assert {(row.interval, row.level, row.descriptive) for row in board(made).rows} == {
+        ("", "", False)
+    }
+    show_board(made, console())
+    shown = capsys.readouterr().out
+    assert "descriptive" not in shown
+    assert ",  " not in shown
+
+
 def test_at_smoke_it_is_not_asked_whether_something_was_learned() -> None:
     names = {control.name: control.state for control in board(smoke(quickstart())).controls}
 

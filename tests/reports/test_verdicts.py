@@ -261,7 +261,7 @@ def test_a_claim_whose_role_this_scale_lacks_is_not_judged_at_this_scale() -> No
     lacking, other = verdicts(made)
 
     assert (lacking.decision, lacking.words) == (Decision.NOT_JUDGED, "not judged at this scale")
-    assert lacking.note == "no cell for with rotation"
+    assert lacking.note == "this scale has no cell for 'with rotation'"
     assert other.decision is Decision.REPRODUCED
 
 
