@@ -248,6 +248,12 @@ def provenance_section(findings: Findings) -> Section:
             facts.setdefault(name, Counter())[value] += 1
     started = sorted(record.started for record in counting.values() if record.started)
     rows = [(name, _tallied(values)) for name, values in sorted(facts.items())]
+    if unsealed := sum(record.seal is None for record in counting.values()):
+        told = (
+            f"{unsealed} of {len(counting)}, written by an earlier version: whether they changed since "
+            "cannot be checked"
+        )
+        rows.insert(0, ("records without a seal", told))
     if started:
         rows.insert(0, ("first and last start", f"{started[0]} to {started[-1]}"))
     if evidence.command:

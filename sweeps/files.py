@@ -59,25 +59,31 @@ def write_json(path: Path, value: Any) -> None:
     write_whole(path, json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1) + "\n")
 
 
-def read_bytes(path: Path) -> bytes:
-    """A file's bytes. What is no file, such as a pipe that nobody fills, is an OSError and no wait."""
+def read_bytes(path: Path, most: int | None = None) -> bytes:
+    """A file's bytes, at most so many.
+
+    What is no file, such as a pipe that nobody fills, is an OSError and no wait; so is a larger one,
+    of which no byte is read.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "not a regular file", str(path))
-        return file.read()
+        if most is not None and os.fstat(descriptor).st_size > most:
+            raise OSError(errno.EFBIG, f"larger than {most // 10**6} MB", str(path))
+        return file.read() if most is None else file.read(most)
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, most: int | None = None) -> str:
     """The text of a file that holds UTF-8; see `read_bytes`."""
-    return read_bytes(path).decode("utf-8")
+    return read_bytes(path, most).decode("utf-8")
 
 
-def read_json(path: Path) -> Any | None:
-    """A JSON file's value; None where there is none or it is torn."""
+def read_json(path: Path, most: int | None = None) -> Any | None:
+    """A JSON file's value; None where there is none, it is torn or larger than `most`."""
     try:
-        return json.loads(read_text(path))
-    except (OSError, ValueError, RecursionError):
+        return json.loads(read_text(path, most))
+    except (OSError, ValueError, RecursionError, MemoryError):
         return None
 
 

@@ -23,7 +23,7 @@ from sweeps.ray_refusals import why_ray_refused
 from sweeps.ray_rounds import RayLostError, RayRefusedError, RayRounds, ray_log
 from sweeps.record import TrialRecord
 from sweeps.running import Job, Ran, RunSettings, drop_passing_artifacts
-from sweeps.session import end_processes, remove_session
+from sweeps.session import end_processes, remove_session, removed_on_error
 from sweeps.store import Store
 from sweeps.teller import OnProgress, OnRecord, Teller
 
@@ -77,6 +77,10 @@ class Launch:
 
     def run(self, session: Path) -> Execution:
         """Runs all jobs in a session folder, which is removed at the end."""
+        with removed_on_error(session):
+            return self._run(session)
+
+    def _run(self, session: Path) -> Execution:
         clock = time.perf_counter()
         self.store.note_lock(session=str(session))
         note_launch(

@@ -4,7 +4,9 @@ import datetime as dt
 import errno
 import json
 import math
+import re
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -13,6 +15,15 @@ from sweeps.files import read_text, write_synced
 from sweeps.keys import chain_keys
 from sweeps.record import FORMAT, TrialRecord
 from sweeps.seals import SEAL, is_whole, sealed
+
+MOST_BYTES = 32_000_000
+"""Of a record's file; 50,000 logged steps of four metrics take 5 MB."""
+
+_MOST_DEPTH = 64
+"""Of what a trial may tell in its own form: all who write it anew go down as deep."""
+
+_ACCURACY = re.compile(r"(^|[/_])top[1-9][0-9]*$")
+"""The names of values that are shares in per cent, such as `top1` and `knn_top5`."""
 
 _UNSEALED = 1
 """The last format without a seal."""
@@ -39,7 +50,7 @@ def read_record(file: Path, key: str, attempt: int) -> TrialRecord:
         StoreError: it is of a newer version, or may not be read.
     """
     try:
-        about = json.loads(read_text(file))
+        about = json.loads(read_text(file, MOST_BYTES))
         if isinstance(about, dict) and about.get("format", FORMAT) > FORMAT:
             raise StoreError(
                 f"{file} has format {about['format']}, and this program reads up to {FORMAT};"
@@ -52,7 +63,7 @@ def read_record(file: Path, key: str, attempt: int) -> TrialRecord:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "record"
         raise Unreadable(f"is no record ({place}: {first['msg']})") from error
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError, RecursionError, MemoryError) as error:
         raise Unreadable(f"cannot be read ({error})") from error
     except FileNotFoundError as error:
         raise Unreadable("holds no record.json") from error
@@ -75,9 +86,8 @@ def _impossible(record: TrialRecord) -> str | None:
         found = chain_keys(record.chain)
         if found != [(stage.name, stage.key) for stage in record.stages]:
             return f"its key is {record.key}, and its configuration gives {found[-1][1]}"
-    for name, value in (*record.values.items(), ("seconds", record.seconds)):
-        if value is not None and not math.isfinite(value):
-            return f"{name}: {value} is not a finite number"
+    if (why := _impossible_values(record)) is not None:
+        return why
     if record.seconds < 0:
         return f"seconds: {record.seconds} is negative"
     if not 0 <= record.earlier_seconds <= record.seconds:
@@ -89,3 +99,28 @@ def _impossible(record: TrialRecord) -> str | None:
     except ValueError:
         return f"started: {record.started!r} is no moment"
     return None
+
+
+def _impossible_values(record: TrialRecord) -> str | None:
+    free = {"config": record.config, "facts": record.facts, "provenance": record.provenance}
+    for name, value in free.items():
+        if _is_deep(value):
+            return f"{name}: is nested more than {_MOST_DEPTH} deep"
+    for name, value in (*record.values.items(), ("seconds", record.seconds)):
+        if value is not None and not math.isfinite(value):
+            return f"{name}: {value} is not a finite number"
+        # What is sealed is what was measured.
+        bounded = record.seal is None and _ACCURACY.search(name) is not None
+        if value is not None and bounded and not 0 <= value <= 100:
+            return f"{name}: {value} is out of bounds, a percentage is 0 to 100"
+    return None
+
+
+def _is_deep(value: Any) -> bool:
+    level: list[Any] = [value]
+    for _ in range(_MOST_DEPTH):
+        inner = [one for one in level if isinstance(one, dict | list)]
+        level = [v for one in inner for v in (one.values() if isinstance(one, dict) else one)]
+        if not level:
+            return False
+    return True

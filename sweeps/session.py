@@ -10,6 +10,7 @@ import os
 import shutil
 import stat
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,8 @@ def new_session(store: str) -> Path:
         place = _place()
         # Ray opens its own folder to everybody; this one above it stays closed.
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
-        write_json(folder / _MARK, {"store": store, "driver": this_process()._asdict()})
+        with removed_on_error(folder):
+            write_json(folder / _MARK, {"store": store, "driver": this_process()._asdict()})
     except OSError as error:
         raise StoreError(
             f"no temporary folder can be made in {place or 'any usual place'} ({error.strerror});"
@@ -77,6 +79,16 @@ def own_session(path: object, store: str) -> Path | None:
 def remove_session(folder: Path) -> None:
     """Removes the folder of a session that is this process's own or `own_session` gave."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def removed_on_error(folder: Path) -> Generator[None]:
+    """Removes the folder of a session of this process if the block ends with an error."""
+    try:
+        yield
+    except BaseException:
+        remove_session(folder)
+        raise
 
 
 def end_processes(session: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sweeps.errors import StoreError
 from sweeps.files import in_words, read_text, write_synced
+from sweeps.record_file import MOST_BYTES
 
 STORE_FORMAT = 1
 """Raised when folders get another meaning."""
@@ -30,8 +31,8 @@ _SHOWN = 4
 def about(path: Path) -> dict[str, Any] | None:
     """What the `store.json` of a folder says; None where there is none of ours."""
     try:
-        told = json.loads(read_text(path / "store.json"))
-    except (OSError, ValueError, RecursionError):
+        told = json.loads(read_text(path / "store.json", MOST_BYTES))
+    except (OSError, ValueError, RecursionError, MemoryError):
         return None
     return told if isinstance(told, dict) and isinstance(told.get("id"), str) else None
 
@@ -143,7 +144,7 @@ def _has_record(path: Path) -> bool:
 
 def _is_record(folder: Path, key: str) -> bool:
     try:
-        told = json.loads(read_text(folder / "record.json"))
-    except (OSError, ValueError, RecursionError):
+        told = json.loads(read_text(folder / "record.json", MOST_BYTES))
+    except (OSError, ValueError, RecursionError, MemoryError):
         return False
     return isinstance(told, dict) and told.get("key") == key and "stages" in told

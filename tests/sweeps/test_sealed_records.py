@@ -2,6 +2,7 @@
 
 import json
 import os
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -125,12 +126,99 @@ def test_what_no_trial_can_leave_is_no_record_even_without_a_seal(
     assert words in told
 
 
+@pytest.mark.parametrize("value", [1e308, -3.0, 250.0, 100.5])
+@pytest.mark.parametrize("name", ["top1", "head/top5", "knn_top1", "validation_top1"])
+def test_an_accuracy_out_of_bounds_is_no_record_where_no_seal_tells_that_it_was_measured(
+    half_done: Store, small_plan: Plan, name: str, value: float
+) -> None:
+    file = file_of(half_done, small_plan)
+    about = json.loads(file.read_text()) | {"format": 1}
+    del about["seal"]
+    about["values"][name] = value
+    file.write_text(json.dumps(about))
+    store = Store(half_done.path)
+
+    assert [one.state for one in store.summaries()] == ["failed"]
+    [told] = store.sentences
+    assert f"{name}: {value} is out of bounds" in told
+    assert "0 to 100" in told
+
+
+@pytest.mark.parametrize("values", [{"top1": 0.0, "top5": 100.0}, {"uniformity": -3.5}])
+def test_bounds_are_those_of_accuracies_alone(
+    half_done: Store, small_plan: Plan, values: dict[str, float]
+) -> None:
+    file = file_of(half_done, small_plan)
+    about = json.loads(file.read_text()) | {"format": 1, "values": values}
+    del about["seal"]
+    file.write_text(json.dumps(about))
+    store = Store(half_done.path)
+
+    assert [one.values for one in store.records([small_plan.trials[0].key])] == [values]
+    assert store.sentences == []
+
+
+def deep(number: int) -> str:
+    return '{"a":' * number + "1" + "}" * number
+
+
+@pytest.mark.parametrize("field", ["facts", "config", "provenance"])
+@pytest.mark.parametrize("number", [100, 900, 100_000])
+def test_a_record_that_is_nested_too_deep_is_set_aside_with_one_message(
+    half_done: Store, small_plan: Plan, field: str, number: int
+) -> None:
+    file = file_of(half_done, small_plan)
+    about = json.loads(file.read_text()) | {"format": 1, field: "HERE"}
+    del about["seal"]
+    file.write_text(json.dumps(about).replace('"HERE"', deep(number)))
+    store = Store(half_done.path)
+
+    assert [one.state for one in store.summaries()] == ["failed"]
+    [told] = store.sentences
+    assert "it was moved to" in told
+
+
+def test_a_record_of_a_gigabyte_is_set_aside_unread_with_one_message(
+    half_done: Store, small_plan: Plan
+) -> None:
+    file = file_of(half_done, small_plan)
+    os.truncate(file, 10**9)
+    store = Store(half_done.path)
+
+    tracemalloc.start()
+    try:
+        assert [one.state for one in store.summaries()] == ["failed"]
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert most < 10**8
+    [told] = store.sentences
+    assert f"{file.parent} cannot be read (larger than 32 MB)" in told
+
+
+def test_a_store_without_its_mark_is_known_by_records_of_any_size(
+    half_done: Store, small_plan: Plan
+) -> None:
+    os.truncate(file_of(half_done, small_plan), 10**9)
+    (half_done.path / "store.json").unlink()
+
+    tracemalloc.start()
+    try:
+        Store(half_done.path).refuse_foreign()
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert most < 10**8
+
+
 def test_a_record_of_an_earlier_version_is_read_and_has_no_seal(
     half_done: Store, small_plan: Plan
 ) -> None:
     file = file_of(half_done, small_plan)
     about = json.loads(file.read_text()) | {"format": 1}
-    for name in ("seal", "chain", "notes"):
+    for name in ("seal", "chain", "notes", "variation"):
         del about[name]
     file.write_text(json.dumps(about))
     store = Store(half_done.path)
