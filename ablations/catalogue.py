@@ -238,8 +238,11 @@ def _claims(study: Study, every: list[str]) -> Iterator[tuple[Location, str]]:
         for role in claim.roles():
             if role not in roles:
                 hint = did_you_mean(role, roles) or "; name it under roles:"
-                if role in every:
-                    hint = f"; a claim names roles, write one that stands for cell {role!r}"
+                own = next((name for name, cell in study.roles.items() if cell == role), None)
+                if own is not None:
+                    hint = f"; a claim names roles, and that of this cell is {own!r}"
+                elif role in every:
+                    hint = f"; a claim names roles: write {{NAME: {role!r}}} under roles:, and NAME here"
                 field = next(
                     (f for f in ("better", "worse") if getattr(claim, f, None) == role),
                     "along" if claim.kind == "increases" else "among",

@@ -93,7 +93,8 @@ def _without_glyph(study: Study, request: Request) -> list[str]:
     if not lacking:
         return []
     shown = " ".join(lacking[:10]) + (" ..." if len(lacking) > 10 else "")
-    return [f"the fonts of report.pdf lack {shown} and show □ there; report.html shows them"]
+    fonts = f"the fonts of report.pdf and of the figures lack {shown} and show □ there"
+    return [f"{fonts}; report.html shows them in its text"]
 
 
 def plan_table(the_plan: "Plan") -> Any:

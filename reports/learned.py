@@ -79,13 +79,20 @@ def learned(evidence: Evidence, numbers: Table) -> Learned | None:
             return Learned("passed", f"{told}, significant in a one-sided test among {of}.")
     nearest, seeds = _nearest(compared, reached or None)
     told = _told(nearest, seeds, unit)
+    first = evidence.looks.seeds[0]
+    untested = family - sum(set(range(first)) <= one.encoder.keys() for one in compared)
+    if reached and untested:
+        have = "has" if untested == 1 else "have"
+        return Learned(
+            "not decided yet",
+            f"{untested} of {of} {have} no number yet at seeds 0 to {first - 1}; so far {told}.",
+        )
     if reached:
         return Learned(
             "failed",
             "no arm is significantly above both its random encoder and raw pixels; the nearest of "
             f"{of}: {told}.",
         )
-    first = evidence.looks.seeds[0]
     why = f"it takes seeds 0 to {first - 1} of an arm, its random encoder and raw pixels"
     if set(range(first)) <= nearest.encoder.keys():
         why = "its seeds all gave one number, which has no spread to judge by"

@@ -77,8 +77,9 @@ def forest_picture(verdicts: Sequence[Verdict], ident: str, unit: str) -> Pictur
     return Picture(
         ident,
         "Paired differences",
-        "Every dot is one seed: both cells of a difference have that seed. Whiskers are 95 % "
-        "intervals over all paired seeds; verdicts are judged at the looks, at their own level.",
+        "Every dot is one seed: both cells of a difference have that seed. A whisker is the "
+        "interval at the level under its claim's name: of the seeds of the look that judged it, or, "
+        "before a look and for exploratory claims, 95 % over all paired seeds.",
         f"Paired differences by claim. {told}.",
         svg,
     )

@@ -88,6 +88,29 @@ def test_a_wrong_study_is_told_in_sentences_with_the_place(
     assert tree(here) == before
 
 
+def test_a_claim_that_names_a_cell_learns_of_the_role_that_the_cell_has(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = written_study(here, replaced("worse: without", "worse: crop"))
+
+    said = called(capsys, "plan", str(study))
+
+    assert said.code == 2
+    assert "no role 'crop'; a claim names roles, and that of this cell is 'without'" in said.err
+
+
+def test_a_claim_that_names_a_cell_without_a_role_is_given_the_line_to_write(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unnamed = replaced("worse: without", "worse: crop").replace("without: crop}", "x: crop+colour}")
+
+    said = called(capsys, "plan", str(written_study(here, unnamed)))
+
+    assert said.code == 2
+    assert "no role 'crop'; a claim names roles: write {NAME: 'crop'} under roles:" in said.err
+    assert "and NAME here" in said.err
+
+
 def test_two_mistakes_of_one_file_are_told_at_once_each_with_its_line(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

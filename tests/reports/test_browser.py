@@ -229,6 +229,21 @@ def test_the_page_never_scrolls_sideways(opened: Opened, width: int) -> None:
     assert opened.page.evaluate("document.documentElement.scrollWidth") == width
 
 
+@pytest.mark.parametrize("width", [390, 1200])
+def test_the_names_on_a_card_leave_its_values_half_of_the_width(opened: Opened, width: int) -> None:
+    opened.page.set_viewport_size({"width": width, "height": 800})
+    names = "[...document.querySelectorAll('.card dl')].map(d => [...d.querySelectorAll('dt')]"
+    widest = f"{names}.map(e => e.getBoundingClientRect().width / d.clientWidth)).flat()"
+    opened.page.evaluate(
+        "document.querySelector('.card dt').textContent = '97.5 %, descriptive interval'"
+    )
+
+    shares = opened.page.evaluate(widest)
+
+    assert shares
+    assert max(shares) < 0.5
+
+
 def test_a_screen_reader_finds_headings_figures_and_tables(opened: Opened) -> None:
     page = opened.page
 

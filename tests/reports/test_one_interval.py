@@ -12,6 +12,7 @@ from reports.board import board
 from reports.findings import findings_of
 from reports.forest import values
 from reports.page_one import verdict_section
+from reports.pictures import forest_picture
 from reports.sampling import sampling_error
 from reports.tables import claim_section
 from reports.trials import outcomes
@@ -33,6 +34,19 @@ def shown(made: Evidence) -> tuple[str, str, str, tuple[str, str]]:
     drawn = values(found.judged).iloc[0]
     figure = (f"[{drawn['low']:+.1f}, {drawn['high']:+.1f}]", drawn["level"])
     return f"{row.level}: {row.interval}", on_card, ": ".join(in_table), figure
+
+
+def test_the_caption_of_the_differences_states_no_level_that_a_whisker_has_not() -> None:
+    made = evidence({"a": UP, "b": FLAT}, claims=(beats("a", "b"),))
+    judged = findings_of(made).judged
+
+    (level,) = set(values(judged)["level"])
+    picture = forest_picture(judged, "figure1", "%")
+
+    assert picture is not None
+    assert level == "97.5 %"
+    assert "at the level under its claim's name" in picture.caption
+    assert "Whiskers are 95 %" not in picture.caption
 
 
 def test_a_judged_claim_has_the_interval_that_judged_everywhere() -> None:
