@@ -62,7 +62,7 @@ def remembered(
 def _read(book: Path) -> dict[str, Any]:
     try:
         kept = json.loads(book.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return kept if isinstance(kept, dict) else {}
 

@@ -15,9 +15,10 @@ from made_folders import class_folders, noise
 from torch import Tensor
 
 from simclr_core.data import Dataset, data_at, fingerprint, load
-from simclr_core.decoding import decode
+from simclr_core.decoding import decode, picture_of
 from simclr_core.errors import DataError
 from simclr_core.folders import Folder
+from simclr_core.gathering import Source, gather
 from simclr_core.images import Images
 from simclr_core.textures import Textures
 
@@ -238,7 +239,7 @@ def test_a_file_only_touched_keeps_its_fingerprint(tmp_path: Path) -> None:
     assert fingerprint(data, tmp_path / "cache") == before
 
 
-@pytest.mark.parametrize("torn", ["", "{", "[1]", '{"x": 3}'])
+@pytest.mark.parametrize("torn", ["", "{", "[1]", '{"x": 3}', "[" * 100_000])
 def test_a_torn_book_of_fingerprints_costs_time_only(tmp_path: Path, torn: str) -> None:
     root, cache = class_folders(tmp_path / "set", SIZES), tmp_path / "cache"
     data = Folder(path=str(root))
@@ -246,7 +247,7 @@ def test_a_torn_book_of_fingerprints_costs_time_only(tmp_path: Path, torn: str) 
     (cache / "fingerprints.json").write_text(torn)
 
     assert fingerprint(data, cache) == before
-    assert f"pictures {root}" in json.loads((cache / "fingerprints.json").read_text())
+    assert f"images {root}" in json.loads((cache / "fingerprints.json").read_text())
 
 
 # --------------------------------------------------------------------------------------- the cache
@@ -321,6 +322,40 @@ def test_a_torn_cache_is_decoded_anew(
 
     assert _same(load(data, cache=cache), plain)
     assert _same(load(data, cache=cache), plain)
+
+
+@pytest.mark.parametrize("place", [1, 2, 601, 1499])
+def test_one_flipped_bit_of_any_cached_image_is_noticed(tmp_path: Path, place: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (1500, 3, 4, 4), np.uint8)
+    decoded: list[int] = []
+
+    def source() -> Source:
+        decoded.append(1)
+        return Source(
+            where="made",
+            class_names=("a",),
+            labels=[0] * 1500,
+            num_train=1000,
+            size=4,
+            notes=(),
+            name=str,
+            items=lambda: iter(enumerate(pixels)),
+            decode=lambda item: picture_of(item, 4),
+            estimate=lambda: pixels.nbytes,
+        )
+
+    gather(source, tmp_path, "key", 1)
+    file = tmp_path / "key" / "pixels"
+    content = bytearray(file.read_bytes())
+    content[48 * place + 5] ^= 4
+    file.write_bytes(content)
+
+    again = gather(source, tmp_path, "key", 1)
+
+    assert len(decoded) == 2
+    assert np.array_equal(again.buffer.reshape(pixels.shape), pixels)
+    assert len(gather(source, tmp_path, "key", 1).starts) == 1500
+    assert len(decoded) == 2
 
 
 def test_several_who_ask_at_once_decode_once(
