@@ -20,6 +20,7 @@ from ablations.study import (
     Study,
 )
 from ablations.yaml_file import Location, YamlFile, read_yaml
+from reports.claims import Beats
 from reports.looks import MAX_PRIMARY
 from sweeps.errors import PlanError
 from sweeps.nearest import did_you_mean
@@ -209,7 +210,7 @@ def _mistakes(  # noqa: C901, PLR0912 -- one rule after the other, each a few li
                     text = f"no cell {name!r}{did_you_mean(name, [*known, FLOOR])}"
                     yield mistake((*at, role), text)
 
-    yield from (mistake(*found) for found in _claims(study, every))
+    yield from (mistake(*found) for found in (*_claims(study, every), *_differences(study)))
 
     if study.published is not None:
         where = "values" if study.published.values is not None else "cells"
@@ -225,6 +226,20 @@ def _mistakes(  # noqa: C901, PLR0912 -- one rule after the other, each a few li
             if named is not None and named not in axes:
                 text = f"no axis {named!r}{did_you_mean(named, axes)}"
                 yield mistake(("figures", index, field), text)
+
+
+def _differences(study: Study) -> Iterator[tuple[Location, str]]:
+    """Roles of a difference that stand for several cells; one that stands for none is not judged."""
+    for index, claim in enumerate(study.claims):
+        sides = (
+            (("better", claim.better), ("worse", claim.worse)) if isinstance(claim, Beats) else ()
+        )
+        for field, role in sides:
+            filled = [(scale, study.roles_at(scale).get(role, "")) for scale in SCALES]
+            many = [(s, len(c)) for s, c in filled if not isinstance(c, str) and len(c) > 1]
+            if many:
+                text = f"compares single cells, role {role!r} stands for {many[0][1]}"
+                yield ("claims", index, field), f"{text} at {many[0][0]} scale; name one of them"
 
 
 def _claims(study: Study, every: list[str]) -> Iterator[tuple[Location, str]]:

@@ -55,7 +55,8 @@ METHODS = (
         "Significantly above the margin, a claim that cites a "
         "publication is reproduced, any other is shown. Significantly below it, the claim is "
         "contradicted or not shown if the interval of the same level is below 0 too, and else "
-        "smaller than claimed. Otherwise it is inconclusive. Where all seeds gave one number there "
+        "smaller than claimed. Above a margin below 0 with an interval that is not above 0, it is no "
+        "worse than its margin. Otherwise it is inconclusive. Where all seeds gave one number there "
         "is no spread to judge by, and the claim is inconclusive."
     ),
     (

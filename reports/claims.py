@@ -44,7 +44,8 @@ class Beats(_Claim):
 
     Judged on one number a seed: d = better - worse, both of the same seed. Two-sided Student-t of
     the differences against the margin: above it reproduced or shown; below it smaller than claimed,
-    and contradicted or not shown where the interval is below 0 as well; else inconclusive.
+    and contradicted or not shown where the interval is below 0 as well; else inconclusive. Above a
+    margin below 0, with an interval that is not above 0, it is no worse than its margin.
     """
 
     kind: Literal["beats"] = "beats"

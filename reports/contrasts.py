@@ -42,6 +42,8 @@ def subject_of(claim: AnyClaim, evidence: Evidence, numbers: Table) -> Subject:
     names, absent = _named(claim, evidence)
     if not absent and isinstance(claim, Increases) and len(names) < 2:
         absent = "one cell has no slope"
+    if not absent and isinstance(claim, Beats) and len(names) != 2:
+        absent = f"it compares two cells, and its roles stand for {len(names)}"
     return Subject(
         claim,
         () if absent else names,

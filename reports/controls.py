@@ -262,4 +262,5 @@ def _fact(outcome: Outcome, key: str) -> Any:
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else math.nan
+    known = isinstance(value, int | float) and math.isfinite(value)
+    return float(value) if known else math.nan

@@ -23,6 +23,7 @@ class Decision(StrEnum):
     SHOWN = "shown"
     NOT_SHOWN = "not shown"
     SMALLER = "smaller than claimed"
+    NO_WORSE = "no worse than its margin"
     INCONCLUSIVE = "inconclusive"
     WAITING = "waiting for its look"
     WITHHELD = "withheld"
@@ -37,6 +38,7 @@ DECIDED = frozenset(
         Decision.SHOWN,
         Decision.NOT_SHOWN,
         Decision.SMALLER,
+        Decision.NO_WORSE,
     }
 )
 """What a look can decide; the first such decision stands."""
@@ -68,8 +70,11 @@ def decision(numbers: Interval, margin: float, *, cited: bool) -> Decision:
     """Of a claim whose test against the margin has rejected, by the interval that agrees with it.
 
     Below the margin is not yet the opposite: that takes an interval below 0 as well. Where the true
-    value is 0 or more, the interval lies below 0 in at most half of the test's error rate.
+    value is 0 or more, the interval lies below 0 in at most half of the test's error rate. Nor is
+    above a margin below 0 yet the claim's direction: that takes an interval above 0.
     """
+    if margin < 0 and margin < numbers.mean and not numbers.low > 0:
+        return Decision.NO_WORSE
     if numbers.mean > margin:
         return Decision.REPRODUCED if cited else Decision.SHOWN
     # Rank claims have no bounds, and no margin: a reversal is the opposite.

@@ -39,7 +39,8 @@ class Looks(Frozen):
             b <= a for a, b in zip(self.seeds, self.seeds[1:], strict=False)
         ):
             raise ValueError(f"looks must rise from at least 2 seeds, got {list(self.seeds)}")
-        if min(self.shares) <= 0 or sum(self.shares) > 1 + 1e-9:
+        # Written so that NaN is refused.
+        if not (min(self.shares) > 0 and sum(self.shares) <= 1 + 1e-9):
             raise ValueError(
                 f"shares must be above 0 and together at most 1, got {list(self.shares)}"
             )

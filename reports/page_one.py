@@ -30,6 +30,7 @@ TONES: dict[Decision, Tone] = {
     Decision.SHOWN: "good",
     Decision.NOT_SHOWN: "bad",
     Decision.SMALLER: "open",
+    Decision.NO_WORSE: "open",
     Decision.WITHHELD: "bad",
     Decision.INCONCLUSIVE: "open",
     Decision.WAITING: "open",

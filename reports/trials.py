@@ -83,15 +83,29 @@ def outcomes(evidence: Evidence) -> tuple[Outcome, ...]:
     )
 
 
-def table(found: Sequence[Outcome], *, attempt: Literal["newest", "first"] = "newest") -> Table:
-    """The numbers by cell and seed, of each trial's newest or first attempt that gave one."""
+def table(found: Sequence[Outcome]) -> Table:
+    """The numbers that count, by cell and seed."""
     numbers: Table = defaultdict(dict)
     for outcome in found:
         if outcome.values:
-            numbers[outcome.cell.name][outcome.trial.seed] = outcome.values[
-                0 if attempt == "first" else -1
-            ]
+            numbers[outcome.cell.name][outcome.trial.seed] = outcome.value
     return dict(numbers)
+
+
+def first_attempts(found: Sequence[Outcome], metric: str) -> tuple[Outcome, ...]:
+    """The same trials without what was repeated after an attempt that could count."""
+    once: list[Outcome] = []
+    for outcome in found:
+        could = [
+            place
+            for place, one in enumerate(outcome.attempts)
+            if has_number(one, metric) or (outcome.cell.role, one.state) == ("control", "finished")
+        ]
+        kept = list(outcome.attempts[: could[0] + 1]) if len(could) > 1 else None
+        once.append(
+            outcome if kept is None else _outcome(outcome.trial, outcome.cell, kept, metric)
+        )
+    return tuple(once)
 
 
 def excluded(evidence: Evidence) -> tuple[TrialRecord, ...]:

@@ -21,7 +21,7 @@ from reports.controls import controls, withheld
 from reports.decisions import DECIDED, Decision, cites, decision, verdict_words
 from reports.evidence import Deviation, Evidence
 from reports.judging import Look, judged_looks
-from reports.trials import Outcome, Table, outcomes, table
+from reports.trials import Outcome, Table, first_attempts, outcomes, table
 from reports.undecided import join, lacking, next_look, why_open
 from sweeps.intervals import Interval, interval
 
@@ -67,9 +67,12 @@ def verdicts(evidence: Evidence, found: Sequence[Outcome] | None = None) -> tupl
     numbers = table(found)
     reason = withheld(controls(found, numbers, evidence))
     newest = _judge(evidence, numbers, found, reason)
-    if all(len(outcome.values) < 2 for outcome in found):
+    once = first_attempts(found, evidence.metric)
+    if once == tuple(found):
         return newest
-    first = _judge(evidence, table(found, attempt="first"), found, reason)
+    numbers = table(once)
+    # Controls are repeated as well: one that failed first and passed later is told.
+    first = _judge(evidence, numbers, once, withheld(controls(once, numbers, evidence)))
     return tuple(
         now
         if now.decision is before.decision

@@ -61,6 +61,10 @@ STUDIES: dict[str, tuple[str | bytes, str]] = {
         replaced("     statement: It does.", "     source: figure 8"),
         "source: 'figure 8' needs statement:",
     ),
+    "a difference of several cells": (
+        replaced("with: crop+colour,", "with: [crop, crop+colour],"),
+        "claims.0.better: compares single cells, role 'with' stands for 2 at smoke scale",
+    ),
     "numbers without a source": (
         STUDY + 'published: {values: {crop: 1}, source: "  "}\n',
         "values: need source:",

@@ -145,6 +145,22 @@ def test_below_a_negative_margin_is_the_opposite_direction() -> None:
     assert found.decision is Decision.NOT_SHOWN
 
 
+@pytest.mark.parametrize("source", ["", "figure 8"])
+@pytest.mark.parametrize("mean", [-5.0, 0.0, 0.1, 5.0])
+def test_above_a_negative_margin_is_not_yet_the_direction_that_is_claimed(
+    source: str, mean: float
+) -> None:
+    """A loss of 5 points within a margin of -20 is no "a beats b"."""
+    values = mean + np.array([0.3, -0.2, 0.1, -0.3, 0.1])
+    low, _ = stats.t.interval(0.975, 4, values.mean(), stats.sem(values))
+    one = claim(margin=-20.0, source=source, statement="A is better." if source else "")
+
+    found = judged(one, {"a": values.tolist(), "b": [0.0] * 5}).words
+
+    positive = "reproduced" if source else "shown"
+    assert found == f"{positive if low > 0 else 'no worse than its margin'} at laptop scale"
+
+
 def test_on_synthetic_data_nothing_is_reproduced_whatever_is_cited() -> None:
     cited = claim(source="section 4.2, figure 8", statement="A is better than B.")
 

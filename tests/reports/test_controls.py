@@ -1,5 +1,6 @@
 """What must show nothing withholds the verdicts when it shows something, with its numbers."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -76,6 +77,25 @@ def test_permuted_labels_may_stand_four_standard_errors_above_the_largest_class(
 @pytest.mark.parametrize("key", PERMUTED)
 def test_permuted_labels_without_a_number_have_not_passed(key: str) -> None:
     assert_withheld(made(control=PERMUTED | {key: None}), "permuted labels", "nan")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("permuted/mean", -math.inf), ("permuted/standard_error", math.inf)]
+)
+def test_permuted_labels_of_an_infinite_number_have_not_passed(key: str, value: float) -> None:
+    assert states(made(control=PERMUTED | {key: value}))["permuted labels"] is State.FAILED
+
+
+def test_a_control_that_failed_before_it_was_repeated_is_told_next_to_the_verdict() -> None:
+    leaking = PERMUTED | {"permuted/mean": 50.0}
+    passed = record(CONTROL, 0, None, role="control", values=dict(PERMUTED), attempt=2)
+
+    (verdict,) = verdicts(made(control=leaking, extra=(passed,)))
+
+    assert verdict.decision is Decision.REPRODUCED
+    assert verdict.note == "with the first attempts of repeated trials: withheld"
+    (verdict,) = verdicts(made(extra=(passed,)))
+    assert verdict.note == ""
 
 
 def test_permuted_labels_not_run_yet_withhold_the_verdicts() -> None:

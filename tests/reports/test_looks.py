@@ -266,6 +266,8 @@ def test_the_order_of_the_records_changes_nothing(order: list[int]) -> None:
         ({"seeds": (1, 5)}, "at least 2 seeds"),
         ({"shares": (0.6, 0.6)}, r"together at most 1, got \[0.6, 0.6\]"),
         ({"shares": (0.0, 0.5)}, "above 0"),
+        ({"shares": (0.5, math.nan)}, "together at most 1"),
+        ({"shares": (math.nan, 0.5)}, "above 0"),
         ({"seeds": (5, 10, 20)}, r"each look needs one share: 3 seed counts .* 2 shares"),
     ],
 )

@@ -417,6 +417,16 @@ def test_a_floor_can_be_what_an_arm_must_beat() -> None:
     assert verdict.decision is Decision.WITHHELD
 
 
+def test_a_difference_of_more_than_two_cells_is_not_judged_over_the_first_two() -> None:
+    far = [50.0 + value for value in FLAT]
+    made = evidence(
+        {"a": UP, "b": FLAT, "c": far}, roles={"both": ("a", "b")}, claims=(beats("both", "c"),)
+    )
+
+    assert one(made).decision is Decision.NOT_JUDGED
+    assert one(made).note == "it compares two cells, and its roles stand for 3"
+
+
 def test_the_newest_attempt_counts_and_a_verdict_that_hangs_on_it_says_so() -> None:
     again = [record("a", seed, -value, attempt=2) for seed, value in enumerate(UP)]
 

@@ -169,11 +169,32 @@ MUTANTS = (
     plant(
         "the first attempt of a trial counts",
         "trials.py",
-        '0 if attempt == "first" else -1',
-        "0",
+        "return self.values[-1] if self.values else math.nan",
+        "return self.values[0] if self.values else math.nan",
         "test_verdicts.py",
     ),
     # Controls and verdicts.
+    plant(
+        "a control that failed before it passed is not told",
+        "trials.py",
+        '("control", "finished")',
+        '("control", "failed")',
+        "test_controls.py",
+    ),
+    plant(
+        "above a margin below 0 is the direction that was claimed",
+        "decisions.py",
+        "    if margin < 0 and margin < numbers.mean and not numbers.low > 0:",
+        "    if False:",
+        "test_citing.py",
+    ),
+    plant(
+        "a claim that cites a place needs none",
+        "decisions.py",
+        "    if claim.source:\n        return claim.source\n",
+        '    if claim.statement:\n        return claim.source or "the paper"\n',
+        "test_citing.py",
+    ),
     plant(
         "a control that cannot be read has passed",
         "controls.py",
