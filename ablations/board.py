@@ -45,7 +45,8 @@ def show_board(told: Evidence, out: "Console") -> None:
 def _means(told: Evidence) -> Any:
     numbers = table(outcomes(told))
     unit = f"mean {told.unit}"
-    paper = ("paper",) if told.comparable else ()
+    compared = told.comparable and told.publishes
+    paper = ("paper",) if compared else ()
     shown = plain_table("cell", unit, "95 %", "n", *paper, right=(unit, "n", "paper"))
     for cell in told.cells:
         values = [numbers[cell.name][seed] for seed in sorted(numbers.get(cell.name, {}))]
@@ -57,7 +58,7 @@ def _means(told: Evidence) -> Any:
                 bounds = "run once"
             paper = "" if cell.published is None else f"{cell.published:.1f}"
             row = (cell.name, mean, bounds, str(found.n))
-            shown.add_row(*row, *([paper] if told.comparable else []))
+            shown.add_row(*row, *([paper] if compared else []))
     return shown
 
 

@@ -95,7 +95,7 @@ def board_of(evidence: Evidence, found: Sequence[Outcome], judged: Sequence[Verd
             )
         ),
         remark="" if evidence.judges else SMOKE_JUDGES_NOTHING,
-        summary=tally(found),
+        summary=tally(found) + _left_out(evidence),
     )
 
 
@@ -119,6 +119,16 @@ def tally(found: Sequence[Outcome]) -> str:
     if collapsed:
         parts.append(f"{collapsed} marked as collapsed")
     return ", ".join(parts)
+
+
+def _left_out(evidence: Evidence) -> str:
+    """The scale's arms that this report has nothing of, since --only named others; empty for none."""
+    absent = [a for a in evidence.scale_arms if a not in {cell.name for cell in evidence.cells}]
+    if not absent:
+        return ""
+    names = ", ".join(absent[:6]) + (f" and {len(absent) - 6} more" if len(absent) > 6 else "")
+    arms = f"{len(absent)} of {len(evidence.scale_arms)} arms of the scale"
+    return f"; {arms} {'has' if len(absent) == 1 else 'have'} no trial in this report: {names}"
 
 
 def percent(level: float) -> str:

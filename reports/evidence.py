@@ -209,6 +209,11 @@ class Evidence(Frozen):
         """Whether the paper's numbers are meant to be compared with these."""
         return self.judges and not self.built_data
 
+    @property
+    def publishes(self) -> bool:
+        """Whether any cell has a published number."""
+        return any(cell.published is not None for cell in self.cells)
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         names = [cell.name for cell in self.cells]

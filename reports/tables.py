@@ -44,8 +44,9 @@ def number_section(findings: Findings) -> Section:
         "n",
         f"paper, {unit}" if evidence.comparable else f"paper, {unit}, for reference only",
         "difference",
-        "floor",
+        "above random encoder",
     )
+    shown = [place for place in range(len(columns)) if evidence.publishes or place not in (4, 5)]
     rows = []
     for info in evidence.cells:
         if info.role == "control":
@@ -80,13 +81,13 @@ def number_section(findings: Findings) -> Section:
         blocks.append(
             Table(
                 caption=f"{evidence.metric_name} by cell: mean over seeds with its 95 % Student-t "
-                f"interval, {_paper(evidence)}, and ours minus the random encoder's.",
-                columns=(
-                    Column(name=columns[0]),
-                    *(Column(name=name, form="number") for name in columns[1:6]),
-                    Column(name="above random encoder", form="number"),
+                f"interval, {_paper(evidence)}and ours minus the random encoder's.",
+                columns=tuple(
+                    Column(name=name, form="number" if place else "words")
+                    for place, name in enumerate(columns)
+                    if place in shown
                 ),
-                rows=tuple(rows),
+                rows=tuple(tuple(row[place] for place in shown) for row in rows),
             )
         )
     blocks += [Text(text=text) for text in (*_commonest(findings), *_references(findings))]
@@ -97,11 +98,13 @@ def number_section(findings: Findings) -> Section:
 
 
 def _paper(evidence: Evidence) -> str:
+    if not evidence.publishes:
+        return ""
     if evidence.comparable:
-        return "the paper's number, ours minus the paper's"
+        return "the paper's number, ours minus the paper's, "
     why = "synthetic images" if evidence.built_data else "this scale"
     about = evidence.published_about.partition(";")[0] or "the paper's own images and network"
-    return f"the paper's number ({about}: for reference only, not to be compared with {why})"
+    return f"the paper's number ({about}: for reference only, not to be compared with {why}), "
 
 
 def _commonest(findings: Findings) -> Iterator[str]:

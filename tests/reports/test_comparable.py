@@ -1,6 +1,7 @@
 """The paper's number is next to ours only where it is meant to be compared; smoke judges nothing."""
 
 import pytest
+from made_evidence import evidence
 from made_studies import compositions, quickstart
 
 from ablations.board import show_board
@@ -47,6 +48,34 @@ def test_the_papers_number_is_compared_with_real_images_beyond_smoke_only(
     monkeypatch.setenv("COLUMNS", "200")
     show_board(made, console())
     assert ("56.3" in capsys.readouterr().out) is compared
+
+
+def test_where_nothing_is_published_no_column_waits_for_a_number_of_the_paper(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    own = evidence({"a": [40.0, 41.0], "b": [30.0, 31.0]})
+
+    sections = {section.ident: section for section in document(own).sections}
+    (table,) = [block for block in sections["numbers"].blocks if block.kind == "table"]
+    show_board(own, console())
+
+    names = [column.name for column in table.columns]
+    assert names == ["cell", "mean, %", "95 % interval", "n", "above random encoder"]
+    assert [cell.text for cell in table.rows[0]][:2] == ["a", "40.5"]
+    assert {len(row) for row in table.rows} == {5}
+    assert "paper" not in table.caption
+    assert "paper" not in capsys.readouterr().out
+
+
+def test_arms_that_were_left_out_are_named_beside_the_number_of_trials() -> None:
+    whole = evidence({"a": [40.0, 41.0], "b": [30.0, 31.0]})
+    some = whole.model_copy(update={"scale_arms": ("a", "b", "c")})
+    many = whole.model_copy(update={"scale_arms": ("a", *(f"arm {i}" for i in range(9)))})
+
+    assert board(whole).summary.endswith("trials finished")
+    assert board(some).summary.endswith("; 1 of 3 arms of the scale has no trial in this report: c")
+    assert board(many).summary.endswith("arm 4, arm 5 and 3 more")
+    assert "9 of 10 arms of the scale have no trial" in board(many).summary
 
 
 def test_a_heat_map_of_smoke_has_no_number_of_the_paper() -> None:
