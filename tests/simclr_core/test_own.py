@@ -481,7 +481,7 @@ def test_a_file_is_executed_by_a_training_and_by_nothing_before_it(tmp_path: Pat
         ("def f(): pass", {"options": {"a": 1e999}}, "loss.options: must be plain JSON with finite"),
         ("def f(): pass", {"sha256": "0" * 64}, "loss.sha256: must be that of parts.py, "),
         ("def f(): pass", {"sha256": "0x"}, "loss.sha256: must be 64 hexadecimal digits, got '0x'"),
-        ("def f(): pass", {"names": "f"}, "loss.names: no such field; did you mean name?"),
+        ("def f(): pass", {"names": "f"}, "loss.names: no such field; did you mean loss.name?"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_before_anything_is_executed(

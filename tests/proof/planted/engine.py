@@ -272,7 +272,7 @@ MUTANTS = (
     plant(
         "a full disk is a failure of the trial",
         "running.py",
-        "    except StoreError:\n        raise\n    except (Exception",
+        "    except (StoreError, LaunchError):\n        raise\n    except (Exception",
         "    except (Exception",
         "test_running.py",
     ),
