@@ -21,6 +21,7 @@ from ablations.showing import DATA_MISSING
 from ablations.stamp import fix
 from ablations.terminal import console, say
 from reports.evidence import Evidence
+from sweeps.addresses import shown
 from sweeps.attempts import by_key, counting
 from sweeps.errors import StoreError
 from sweeps.nearest import did_you_mean
@@ -84,7 +85,7 @@ def run_study(request: Request, *, keep: Keep, tracking: str | None) -> int:
 def _again(request: Request, keep: Keep, tracking: str | None) -> str:
     """The command that goes on: without --again, which would repeat what is done by now."""
     options = ["--failed"] * request.failed + ["--keep", keep] * (keep != "last")
-    options += [] if tracking is None else ["--tracking", tracking]
+    options += [] if tracking is None else ["--tracking", shown(tracking)]
     return " ".join([f"ablate run {request.words()}", *map(shlex.quote, options)])
 
 

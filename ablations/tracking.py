@@ -1,13 +1,17 @@
 """Tracking of a study: what MLflow is told beyond the records, namely the report's own numbers."""
 
 import math
+import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from ablations.resolve import Composed
+from reports.board import board
 from reports.evidence import Evidence
+from reports.verdicts import verdicts
 from sweeps.plan import Plan
 from sweeps.record import TrialRecord
 from sweeps.store import Store
@@ -44,14 +48,55 @@ class Track:
 
     def settle(self, told: Evidence) -> None:
         """Ends the study's run with the report's numbers, before any report is written."""
-        note = f"{told.title}: {self.question}"
-        self.tracking.settle(cells=summaries(told), note=note)
+        rows = board(told).rows
+        self.tracking.settle(
+            cells=summaries(told),
+            verdicts={row.claim: row.words for row in rows},
+            cell_verdicts=cell_verdicts(told),
+            note=f"{told.title}: {self.question}",
+        )
         self.settled = True
 
     def finish(self, files: Iterable[Path]) -> str | None:
         """Adds the reports that could be written; gives the sentence of any trouble."""
-        self.closed = self.tracking.close(files=files)
+        with Progress() as progress:
+            self.closed = self.tracking.close(files=files, on_progress=progress.show)
         return self.closed.trouble
+
+
+class Progress:
+    """How far MLflow is behind, on stderr: one line on a terminal, else one every ten seconds."""
+
+    EVERY = 10.0
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._next = time.monotonic() + 1.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._terminal:
+            sys.stderr.write("\r\x1b[K")
+
+    def show(self, done: int, of: int) -> None:
+        """Shows it, if it is time."""
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + (0.5 if self._terminal else self.EVERY)
+        text = f"MLflow: {done:,} of {of:,} runs"
+        sys.stderr.write(f"\r\x1b[K{text}" if self._terminal else f"{text}\n")
+        sys.stderr.flush()
+
+
+def cell_verdicts(told: Evidence) -> dict[str, str]:
+    """Cell -> the verdicts of the claims about it, in one line."""
+    found: dict[str, list[str]] = {}
+    for verdict in verdicts(told):
+        for cell in verdict.cells:
+            found.setdefault(cell, []).append(f"{verdict.claim.name}: {verdict.words}")
+    return {cell: "; ".join(words) for cell, words in found.items()}
 
 
 def summaries(told: Evidence) -> dict[str, CellSummary]:

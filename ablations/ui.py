@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Generator
 from pathlib import Path
-from urllib.parse import quote
+from typing import TYPE_CHECKING
 
 from ablations.errors import UsageError
 from ablations.pages import GRACE
@@ -19,13 +19,13 @@ from ablations.terminal import console
 from sweeps.processes import python_path
 from sweeps.store import Store
 
+if TYPE_CHECKING:
+    from sweeps.tracking import Places
+
 HOST = "127.0.0.1"
 
 PATIENCE = 90.0
 """Seconds for the server to answer: the first start of an empty database takes 20."""
-
-SORTED = "metrics.`cell/top1`"
-"""What the list of runs is sorted by: the cells' means, so that all cells stand ranked."""
 
 
 def serve(path: Path, key: str | None, *, port: int, tracking: str | None) -> int:
@@ -35,6 +35,8 @@ def serve(path: Path, key: str | None, *, port: int, tracking: str | None) -> in
     store = Store(path)
     found = places(store, key, tracking)
     out = console()
+    for sentence in store.sentences:
+        out.print(sentence, soft_wrap=True, markup=False)
     if found.backend.startswith(("http:", "https:")):
         for address in addresses(found.base, found.experiment, found.run):
             out.print(address, soft_wrap=True)
@@ -42,7 +44,7 @@ def serve(path: Path, key: str | None, *, port: int, tracking: str | None) -> in
     base = f"http://{HOST}:{_free(port)}"
     try:
         with _ended_by_signals():
-            server = start(found.backend, found.artifacts, int(base.rpartition(":")[2]))
+            server = start(found, store.path, int(base.rpartition(":")[2]))
             try:
                 wait(server, base)
                 for address in addresses(base, found.experiment, found.run):
@@ -57,27 +59,31 @@ def serve(path: Path, key: str | None, *, port: int, tracking: str | None) -> in
 
 
 def addresses(base: str, experiment: str, run: str | None) -> list[str]:
-    """One trial's page, or the runs of an experiment with the best cell on top."""
+    """One trial's page; or the cells with the best on top, the same as charts, and every run.
+
+    The columns are kept with the experiment, see `sweeps.mlflow_view`.
+    """
     if run is not None:
         return [f"{base}/#/experiments/{experiment}/runs/{run}"]
-    order = f"orderByKey={quote(SORTED, safe='')}&orderByAsc=false"
     page = f"{base}/#/experiments/{experiment}/runs?workflowType=machine_learning"
-    return [f"{page}&{order}", f"{page}&compareRunsMode=CHART&{order}"]
+    cells = f"{page}&viewStateShareKey=cells"
+    return [cells, f"{cells}&compareRunsMode=CHART", f"{page}&viewStateShareKey=runs"]
 
 
-def start(backend: str, artifacts: str, port: int) -> subprocess.Popen[bytes]:
+def start(found: "Places", store: Path, port: int) -> subprocess.Popen[bytes]:
     """The server as a process group of its own, which ends when this process does."""
     environment = {
         **os.environ,
         "PYTHONPATH": python_path(),
-        "MLFLOW_BACKEND_STORE_URI": backend,
+        "MLFLOW_BACKEND_STORE_URI": found.server,
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
         # Without its job workers the server takes 2 processes and 500 MB in the place of 10 and 750.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
     return subprocess.Popen(  # noqa: S603 -- fixed words and this store's own path
-        [sys.executable, "-m", "ablations.pages", str(port), artifacts],
+        [sys.executable, "-m", "ablations.pages", str(port), found.artifacts],
+        cwd=store if found.own else None,
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,

@@ -17,27 +17,49 @@ def open_client(uri: str, store: Store) -> MlflowClient:
     """A client for an address; the store's own database is made first, or made anew.
 
     MLflow makes a database in many steps and cannot go on with half of one, so it is made under
-    another name and then renamed.
+    another name and then renamed. MLflow takes the text after `sqlite:///` once as it stands and once
+    decoded, so that of a folder with a % or ? in its name it makes a second one: the database is named
+    relative to the store, which has to be the working folder.
     """
     if uri != own_uri(store):
         return MlflowClient(uri)
     file = own_database(store)
-    if file.exists() and (why := _broken(file, artifact_root(store))) is not None:
+    if file.exists() and (why := _broken(file)) is not None:
         store.set_aside(file, f"is no database that MLflow can use here ({why})")
         _forget_journal(file)
-    if not file.exists():
+    if file.exists():
+        _relocate(file, artifact_root(store).as_uri())
+    else:
         _make(file)
-    return MlflowClient(uri)
+    return MlflowClient(f"sqlite:///{file.name}")
 
 
-def _broken(file: Path, artifacts: Path) -> str | None:
+def _relocate(file: Path, artifacts: str) -> None:
+    """Mends where files are, which MLflow keeps as whole paths, in a store that was moved or copied."""
+    with contextlib.closing(sqlite3.connect(file, timeout=5.0)) as database, database:
+        for number, old in database.execute(
+            "SELECT experiment_id, artifact_location FROM experiments WHERE experiment_id != 0"
+        ).fetchall():
+            _, folder, name = str(old).rpartition(f"/{Path(artifacts).name}/")
+            new = f"{artifacts}/{name}"
+            if not folder or old == new:
+                continue
+            database.execute(
+                "UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?",
+                (new, number),
+            )
+            database.execute(
+                "UPDATE runs SET artifact_uri = ? || substr(artifact_uri, length(?) + 1)"
+                " WHERE experiment_id = ? AND substr(artifact_uri, 1, length(?) + 1) = ? || '/'",
+                (new, old, number, old, old),
+            )
+
+
+def _broken(file: Path) -> str | None:
     """Why a database is of no use; None if it is of use. One that is locked raises."""
     try:
         with contextlib.closing(sqlite3.connect(file, timeout=5.0)) as database:
             [(verdict,), *_] = database.execute("PRAGMA quick_check(1)").fetchall()
-            rows = database.execute(
-                "SELECT artifact_location FROM experiments WHERE experiment_id != 0"
-            ).fetchall()
     except sqlite3.OperationalError as error:
         if "locked" in str(error):
             raise
@@ -46,16 +68,13 @@ def _broken(file: Path, artifacts: Path) -> str | None:
         return str(error)
     if verdict != "ok":
         return str(verdict)
-    moved = [place for (place,) in rows if not str(place).startswith(f"{artifacts.as_uri()}/")]
-    if moved:
-        return f"it keeps files in {moved[0]}: the store was moved or copied"
     return _of_another_version(file)
 
 
 def _of_another_version(file: Path) -> str | None:
     # MLflow holds on to connections by address: this one would go on in a file that was set aside.
     try:
-        MlflowClient(f"sqlite:///{file.parent}/./{file.name}").search_experiments(max_results=1)
+        MlflowClient(f"sqlite:///./{file.name}").search_experiments(max_results=1)
     except MlflowException as error:
         return str(error).strip().partition(". ")[0]
     return None
@@ -71,7 +90,7 @@ def _forget_journal(file: Path) -> None:
 def _make(file: Path) -> None:
     making = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     try:
-        MlflowClient(f"sqlite:///{making}").search_experiments()
+        MlflowClient(f"sqlite:///{making.name}").search_experiments()
         with in_words(file):
             making.replace(file)
     finally:

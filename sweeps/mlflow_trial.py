@@ -5,66 +5,47 @@ import json
 import re
 from typing import Any
 
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
-from mlflow.tracking import MlflowClient
+from mlflow.entities import Dataset, Metric
 
+from sweeps.mlflow_new_run import NewRun
 from sweeps.record import TrialRecord
 from sweeps.store import Store
 
 OURS = "sweeps."
 """How our tags begin."""
 
-_BATCH = 1000
-"""Metrics that MLflow takes at once."""
-
 _LOG_BYTES = 2**20
 """A longer log stays in the store alone; the note says where."""
 
 
-def write_trial(
-    client: MlflowClient, parent: Run, store: Store, record: TrialRecord, begun: Run | None
-) -> Run:
-    """Writes a record as a run below the study's; its attempt, written last, marks it whole.
-
-    A run that was begun and cut off is completed: what is logged twice stands once.
-    """
+def trial_run(record: TrialRecord, store: Store, tags: dict[str, str]) -> NewRun:
+    """A record as a run, with these tags besides its own; its attempt, written last, marks it whole."""
     began = _milliseconds(record.started)
     ended = began + int((record.seconds - record.earlier_seconds) * 1000)
-    if begun is None:
-        begun = client.create_run(
-            parent.info.experiment_id,
-            start_time=began,
-            run_name=f"{record.cell}, seed {record.seed}",
-            tags={
-                f"{OURS}role": "trial",
-                f"{OURS}store": store.identity,
-                f"{OURS}study": parent.data.tags[f"{OURS}study"],
-                f"{OURS}key": record.key,
-                f"{OURS}launch": record.launch,
-                "mlflow.parentRunId": parent.info.run_id,
-                "mlflow.note.content": _note(record, store),
-                **_origin(record),
-            },
-        )
-    run = begun.info.run_id
-    client.log_batch(run, params=_params(record))
-    add_metrics(client, run, _metrics(record, began, ended))
-    _add_data(client, run, record)
-    client.log_text(run, json.dumps(record.config, indent=1), "config.json")
-    client.log_text(run, json.dumps(record.provenance, indent=1), "provenance.json")
     log = store.path / record.log
-    if log.is_file() and log.stat().st_size <= _LOG_BYTES:
-        client.log_artifact(run, str(log))
-    status = "FINISHED" if record.state == "finished" else "FAILED"
-    client.set_terminated(run, status=status, end_time=ended)
-    client.set_tag(run, f"{OURS}attempt", str(record.attempt))
-    return client.get_run(run)
-
-
-def add_metrics(client: MlflowClient, run: str, metrics: list[Metric]) -> None:
-    """Logs any number of metrics."""
-    for first in range(0, len(metrics), _BATCH):
-        client.log_batch(run, metrics=metrics[first : first + _BATCH])
+    small = log.is_file() and log.stat().st_size <= _LOG_BYTES
+    return NewRun(
+        name=f"{record.cell}, seed {record.seed}",
+        began=began,
+        ended=ended,
+        status="FINISHED" if record.state == "finished" else "FAILED",
+        tags={
+            **tags,
+            f"{OURS}key": record.key,
+            f"{OURS}launch": record.launch,
+            "mlflow.note.content": _note(record, store),
+            **_origin(record),
+        },
+        mark={f"{OURS}attempt": str(record.attempt)},
+        params=_params(record),
+        metrics=tuple(_metrics(record, began, ended)),
+        dataset=_data(record),
+        texts=(
+            ("config.json", json.dumps(record.config, indent=1)),
+            ("provenance.json", json.dumps(record.provenance, indent=1)),
+        ),
+        log=log if small else None,
+    )
 
 
 def name_of(name: str) -> str:
@@ -84,9 +65,8 @@ def level_params(cell: str, role: str, levels: dict[str, str]) -> dict[str, str]
     return ours | named
 
 
-def _params(record: TrialRecord) -> list[Param]:
-    params = level_params(record.cell, record.role, record.levels) | {"seed": str(record.seed)}
-    return [Param(name, text) for name, text in params.items()]
+def _params(record: TrialRecord) -> dict[str, str]:
+    return level_params(record.cell, record.role, record.levels) | {"seed": str(record.seed)}
 
 
 def _metrics(record: TrialRecord, began: int, ended: int) -> list[Metric]:
@@ -107,17 +87,16 @@ def _metrics(record: TrialRecord, began: int, ended: int) -> list[Metric]:
     return metrics
 
 
-def _add_data(client: MlflowClient, run: str, record: TrialRecord) -> None:
+def _data(record: TrialRecord) -> Dataset | None:
     data = record.facts.get("data")
-    if isinstance(data, dict) and "name" in data:
-        dataset = Dataset(
-            name=str(data["name"])[:500],
-            digest=str(data.get("fingerprint", "unknown"))[:36],
-            source_type="local",
-            source=json.dumps({"name": data["name"]}),
-        )
-        tags = [InputTag("mlflow.data.context", "training")]
-        client.log_inputs(run, [DatasetInput(dataset, tags)])
+    if not isinstance(data, dict) or "name" not in data:
+        return None
+    return Dataset(
+        name=str(data["name"])[:500],
+        digest=str(data.get("fingerprint", "unknown"))[:36],
+        source_type="local",
+        source=json.dumps({"name": data["name"]}),
+    )
 
 
 def _origin(record: TrialRecord) -> dict[str, str]:

@@ -11,24 +11,27 @@ import os
 import secrets
 import select
 import subprocess
-import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from sweeps.addresses import bare, shown
 from sweeps.errors import TrackingError
-from sweeps.files import write_json
-from sweeps.launches import launches, studies
+from sweeps.launches import launches, load_plan, studies
 from sweeps.nearest import did_you_mean
 from sweeps.plan import Plan
-from sweeps.processes import python_path
+from sweeps.processes import this_process
 from sweeps.record import TrialRecord
 from sweeps.store import Store
+from sweeps.tracker_process import PATIENCE, Ending, failure, start
 
-PATIENCE = 10.0
-"""Seconds that a driver waits for its tracker at the end; then the next launch catches up."""
+FINDING = 60.0
+"""Seconds without progress for looking a study up, which may make a database first."""
+
+OWN = "mlflow.db"
+"""The database in a store."""
 
 SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
 """What MLflow's tracking takes; it refuses plain folders since version 3.13."""
@@ -72,26 +75,18 @@ def tracking_uri(store: Store, uri: str | None = None) -> str:
 
 def own_uri(store: Store) -> str:
     """The database in the store."""
-    return f"sqlite:///{own_database(store)}"
+    path = str(own_database(store)).replace("%", "%25").replace("?", "%3F")
+    return f"sqlite:///{path}"
 
 
 def own_database(store: Store) -> Path:
     """Its file."""
-    return store.path / "mlflow.db"
+    return store.path / OWN
 
 
 def artifact_root(store: Store) -> Path:
     """Where the runs of the store's own database keep their files."""
     return store.path / "mlartifacts"
-
-
-def shown(uri: str) -> str:
-    """An address without the password that it may hold."""
-    try:
-        password = urlsplit(uri).password
-    except ValueError:
-        return uri
-    return uri.replace(f":{password}@", ":...@") if password else uri
 
 
 def open_tracking(
@@ -110,17 +105,22 @@ def open_tracking(
     """
     place = tracking_uri(store, uri)
     store.prepare()
-    about = {
+    about = brief_of(store, plan, metric) | {"uri": place, "interval": interval}
+    return Tracking(store, place, about)
+
+
+def brief_of(store: Store, plan: Plan, metric: str) -> dict[str, Any]:
+    """What a tracker has to know of a study."""
+    return {
+        "driver": this_process()._asdict(),
         "store": str(store.path),
-        "uri": place,
         "label": plan.label,
         "metric": metric,
-        "interval": interval,
         "reopen": bool(plan.todo),
         "cells": [[cell.name, cell.role, cell.levels] for cell in plan.cells],
         "trials": [[trial.key, trial.cell] for trial in plan.trials],
+        "todo": [trial.key for trial in plan.todo],
     }
-    return Tracking(store, place, about)
 
 
 class Tracking:
@@ -134,8 +134,7 @@ class Tracking:
         self._last: dict[str, Any] = {}
         self._process: subprocess.Popen[bytes] | None = None
         try:
-            write_json(self._brief, about)
-            self._process = _start(self._brief, store.running / "tracking.log")
+            self._process = start(self._brief, about)
         except OSError as error:
             self._trouble = failure(uri, error)
 
@@ -147,15 +146,24 @@ class Tracking:
             with contextlib.suppress(OSError, ValueError):
                 os.write(self._process.stdin.fileno(), b"{}\n")
 
-    def settle(self, *, cells: Mapping[str, CellSummary] | None = None, note: str = "") -> None:
+    def settle(
+        self,
+        *,
+        cells: Mapping[str, CellSummary] | None = None,
+        verdicts: Mapping[str, str] | None = None,
+        cell_verdicts: Mapping[str, str] | None = None,
+        note: str = "",
+    ) -> None:
         """The trials are over: the study's run ends with these numbers, whatever comes of `close`.
 
-        `cells` are shown in place of what the tracker computes; the Markdown `note` is added to the
-        study's run. Comes back at once; a driver that is killed from here on leaves a run that is
-        finished.
+        `cells` are shown in place of what the tracker computes. `verdicts`, claim -> words, and the
+        Markdown `note` are added to the study's run, `cell_verdicts` to the cells' runs. Comes back
+        at once; a driver that is killed from here on leaves a run that is finished.
         """
         self._last = {
             "cells": None if cells is None else {name: list(cell) for name, cell in cells.items()},
+            "verdicts": dict(verdicts or {}),
+            "cell_verdicts": dict(cell_verdicts or {}),
             "note": note,
         }
         self._send({**self._last, "settle": True})
@@ -166,10 +174,16 @@ class Tracking:
         files: Iterable[Path] = (),
         interrupted: bool = False,
         timeout: float = PATIENCE,
+        on_progress: Callable[[int, int], None] | None = None,
     ) -> Closed:
-        """Brings everything up to date and closes the study's run, within `timeout` seconds.
+        """Brings everything up to date and closes the study's run.
 
-        `files`, such as reports, are added to the study's run.
+        It takes as long as runs are written, and ends `timeout` seconds after the last progress; when
+        `interrupted`, `timeout` seconds after the call. `on_progress` gets the numbers of runs that are
+        written and that were missing. `files`, such as reports, are added to the study's run.
+
+        Raises:
+            KeyboardInterrupt: as it came, after the study's run was closed.
         """
         began = time.monotonic()
         last = {
@@ -180,9 +194,11 @@ class Tracking:
         }
         answer: dict[str, Any] = {"written": 0, "trouble": self._trouble, "sentences": []}
         if self._process is not None:
-            answer = _ask(self._process, last, self.uri, timeout)
-            self._process = None
-        self._brief.unlink(missing_ok=True)
+            process, self._process = self._process, None
+            try:
+                answer = Ending(process, self.uri, timeout, on_progress).ask(last)
+            finally:
+                self._brief.unlink(missing_ok=True)
         self._store.sentences += answer["sentences"]
         return Closed(answer["written"], answer["trouble"], time.monotonic() - began)
 
@@ -203,36 +219,66 @@ class Places(NamedTuple):
     base: str
     """The address of the server; of the store's own database its URI."""
     backend: str
+    """The address of the database or server, with all that it holds."""
     artifacts: str
+    """The folder of the runs' files, as an address."""
     experiment: str
     """The number of the study's experiment."""
     run: str | None
     """The run of one trial, if one was asked for."""
+    own: bool = False
+    """Whether it is the store's own database, which is named relative to the store."""
+
+    @property
+    def server(self) -> str:
+        """The address for a server, whose working folder is the store's if the database is."""
+        return f"sqlite:///{OWN}" if self.own else self.backend
 
 
-def places(store: Store, key: str | None = None, uri: str | None = None) -> Places:
+def places(
+    store: Store, key: str | None = None, uri: str | None = None, *, metric: str = "top1"
+) -> Places:
     """Where the runs of the store's latest study are, or the run of the trial that `key` begins.
 
-    Imports MLflow. Raises TrackingError if nothing was tracked there, or not one trial fits.
-    """
-    from sweeps.mlflow_runs import find_experiment, find_trial
-    from sweeps.mlflow_store import open_client
+    Studies that the store's own database lacks are added to it from the records first.
 
+    Raises TrackingError if nothing was tracked there, or not one trial fits.
+    """
     place = tracking_uri(store, uri)
     labels = _labels(store)
     if not labels:
         raise TrackingError(f"the store {store.path} has no study yet; run one first")
+    plans = [plan for label in labels if (plan := load_plan(store, label)) is not None]
+    about = {
+        "driver": this_process()._asdict(),
+        "store": str(store.path),
+        "uri": place,
+        "find": None if key is None else key.lower(),
+        "labels": labels,
+        "studies": [brief_of(store, plan, metric) for plan in plans],
+    }
+    brief = store.running / f"{secrets.token_hex(4)}.tracking"
     try:
-        client = open_client(place, store)
-        if key is None:
-            experiment, run = find_experiment(client, labels[0]), None
-        else:
-            experiment, run = find_trial(client, store, labels, key.lower())
-    except TrackingError:
-        raise
-    except Exception as error:
+        process = start(brief, about)
+    except OSError as error:
         raise TrackingError(failure(place, error)) from error
-    return Places(place.rstrip("/"), place, str(artifact_root(store)), experiment, run)
+    try:
+        answer = Ending(process, place, FINDING, None).ask({"close": True})
+    finally:
+        brief.unlink(missing_ok=True)
+    store.sentences += answer["sentences"]
+    if answer["trouble"] is not None:
+        raise TrackingError(answer["trouble"])
+    experiment, run = answer["found"]
+    server = place.startswith(("http:", "https:"))
+    return Places(
+        base=bare(place) if server else shown(place),
+        backend=place,
+        artifacts=artifact_root(store).as_uri(),
+        experiment=experiment,
+        run=run,
+        own=place == own_uri(store),
+    )
 
 
 def _labels(store: Store) -> list[str]:
@@ -254,63 +300,10 @@ def _check(uri: str, source: str) -> None:
         )
     try:
         _ = urlsplit(uri).port
-    except ValueError as error:
-        raise TrackingError(f"{source}: {uri!r} is no address ({error}); mend it") from error
-
-
-def _start(brief: Path, log: Path) -> subprocess.Popen[bytes]:
-    environment = {
-        # Set by the user, these hold; without them a server that is away is asked for minutes.
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-        "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
-        **os.environ,
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "DO_NOT_TRACK": "true",
-        "GIT_PYTHON_REFRESH": "quiet",
-        "PYTHONPATH": python_path(),
-    }
-    with log.open("wb") as errors:
-        process = subprocess.Popen(  # noqa: S603 - this very interpreter and module
-            [sys.executable, "-m", "sweeps.tracker", str(brief)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            env=environment,
-            # Ctrl-C is for the driver; the tracker ends when its input does.
-            start_new_session=True,
-        )
-    assert process.stdin is not None
-    os.set_blocking(process.stdin.fileno(), False)
-    return process
-
-
-def _ask(
-    process: subprocess.Popen[bytes], last: Mapping[str, Any], uri: str, timeout: float
-) -> dict[str, Any]:
-    """The tracker's last word; a sentence about it if it does not give one in time."""
-    trouble = failure(uri, f"no answer within {timeout:g} s")
-    try:
-        out, _ = process.communicate(json.dumps(last).encode() + b"\n", timeout=timeout)
-        answer = json.loads(out or b"{}")
-        if "written" in answer:
-            return answer
-        trouble = failure(uri, f"the tracker ended with code {process.returncode}")
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-    except (OSError, ValueError) as error:
-        process.kill()
-        process.wait()
-        trouble = failure(uri, error)
-    return {"written": 0, "trouble": trouble, "sentences": []}
-
-
-def failure(uri: str, why: str | BaseException) -> str:
-    """The sentence for a user whose tracking does not work."""
-    if isinstance(why, BaseException):
-        lines = str(why).strip().splitlines()
-        why = lines[0][:200] if lines else type(why).__name__
-    return (
-        f"tracking at {shown(uri)} does not keep up ({why}); the records are complete, and the next"
-        " launch catches up"
-    )
+    except ValueError:
+        # The parser's own words would show what stands there, which may be a password.
+        raise TrackingError(
+            f"{source}: {shown(uri)!r} is no address: what stands after the last colon is no port from"
+            " 0 to 65535, or a bracket is missing; write it as scheme://user:password@host:port, with"
+            " @, /, ? and # in the password percent-encoded"
+        ) from None

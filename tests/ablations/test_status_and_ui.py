@@ -103,13 +103,14 @@ def test_a_piped_run_prints_lines_and_a_terminal_shows_a_table(half_done: Path) 
 # ui
 
 
-def test_the_runs_are_sorted_by_the_cells_means_and_a_trial_has_a_page_of_its_own() -> None:
-    table, chart = ui.addresses("http://127.0.0.1:5000", "3", None)
+def test_the_addresses_open_the_kept_views_and_a_trial_has_a_page_of_its_own() -> None:
+    cells, chart, runs = ui.addresses("http://127.0.0.1:5000", "3", None)
     (page,) = ui.addresses("http://127.0.0.1:5000", "3", "0123")
 
-    assert table.startswith("http://127.0.0.1:5000/#/experiments/3/runs?")
-    assert "orderByKey=metrics.%60cell%2Ftop1%60&orderByAsc=false" in table
-    assert "compareRunsMode=CHART" in chart
+    begins = "http://127.0.0.1:5000/#/experiments/3/runs?workflowType=machine_learning"
+    assert cells == f"{begins}&viewStateShareKey=cells"
+    assert chart == f"{cells}&compareRunsMode=CHART"
+    assert runs == f"{begins}&viewStateShareKey=runs"
     assert page == "http://127.0.0.1:5000/#/experiments/3/runs/0123"
 
 

@@ -222,7 +222,10 @@ def test_mlflow_has_one_run_for_the_study_with_its_trials_and_cells_below(
 
     assert seen["first"]["tracking"]["trouble"] is None
     assert set(trials(runs)) == {"1:0", "1:1", "2:0", "2:1", "4:0", "4:1"}
-    assert set(cells(runs)) == {"1", "4"}
+    assert set(cells(runs)) == {"1", "2", "4"}
+    assert cells(runs)["2"] == {"cell/failed": 2.0}
+    assert parent["status"] == "FAILED"
+    assert parent["tags"]["trials"] == "4 of 8 finished, 2 failed"
     below = [run for run in runs if run is not parent]
     assert {run["tags"]["mlflow.parentRunId"] for run in below} == {parent["id"]}
     assert seen["first"]["launch"] in parent["tags"]["mlflow.note.content"]

@@ -1,0 +1,208 @@
+"""A run of MLflow as one value, and the two ways to write it: MLflow's interface, or many at once.
+
+A tracking server takes a run in several requests, a dozen runs a second at best. The store's own
+database takes a hundred in one transaction, whole or not at all, which is what rebuilding 10,000 needs.
+The statements are for the tables of the MLflow that is installed; where they do not fit, the interface
+is used. A test holds both ways to the same result.
+"""
+
+import contextlib
+import math
+import shutil
+import sqlite3
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.tracking import MlflowClient
+from mlflow.utils.file_utils import local_file_uri_to_path
+
+_BATCH = 900
+"""Metrics that MLflow takes in one request, beside the few parameters and tags."""
+
+_CONTEXT = "training"
+_LARGEST = 1.7976931348623157e308
+
+
+class NewRun(NamedTuple):
+    """A run that has ended, with all that it shows."""
+
+    name: str
+    began: int
+    """Milliseconds since 1970, as all times here."""
+    ended: int
+    status: str
+    tags: dict[str, str]
+    mark: dict[str, str]
+    """Tags that are written last: a run that lacks them was cut off."""
+    params: dict[str, str]
+    metrics: tuple[Metric, ...]
+    dataset: Dataset | None = None
+    texts: tuple[tuple[str, str], ...] = ()
+    """Files as name and text."""
+    log: Path | None = None
+    """A file to copy."""
+
+
+def write_run(
+    client: MlflowClient,
+    experiment: str,
+    new: NewRun,
+    begun: str | None,
+    step: Callable[[], None],
+) -> str:
+    """Writes a run through MLflow's interface and gives its number; `step` is called at each request.
+
+    A run that was begun and cut off is completed: what is logged twice stands once.
+    """
+    run = begun
+    if run is None:
+        created = client.create_run(
+            experiment, start_time=new.began, run_name=new.name, tags=new.tags
+        )
+        run = created.info.run_id
+        step()
+    if new.dataset is not None:
+        client.log_inputs(
+            run, [DatasetInput(new.dataset, [InputTag("mlflow.data.context", _CONTEXT)])]
+        )
+        step()
+    for name, text in new.texts:
+        client.log_text(run, text, name)
+        step()
+    if new.log is not None:
+        client.log_artifact(run, str(new.log))
+        step()
+    metrics = list(new.metrics)
+    for first in range(0, len(metrics), _BATCH):
+        client.log_batch(run, metrics=metrics[first : first + _BATCH])
+        step()
+    client.set_terminated(run, status=new.status, end_time=new.ended)
+    step()
+    client.log_batch(
+        run,
+        params=[Param(name, text) for name, text in new.params.items()],
+        tags=[RunTag(name, text) for name, text in new.mark.items()],
+    )
+    step()
+    return run
+
+
+class OtherTables(Exception):  # noqa: N818 -- no failure: the interface is used then
+    """The database has other tables than those of the statements here."""
+
+
+def write_runs(file: Path, experiment: str, location: str, runs: Sequence[NewRun]) -> list[str]:
+    """Writes runs into MLflow's SQLite database in one transaction; gives their numbers.
+
+    `location` is the experiment's, a folder of this machine.
+
+    Raises:
+        OtherTables: nothing was written, since this database is of another version.
+    """
+    numbers = [uuid.uuid4().hex for _ in runs]
+    place = Path(local_file_uri_to_path(location))
+    for number, new in zip(numbers, runs, strict=True):
+        _write_files(place / number / "artifacts", new)
+    with contextlib.closing(sqlite3.connect(file, timeout=20.0)) as database:
+        try:
+            with database:
+                database.execute("BEGIN IMMEDIATE")
+                for number, new in zip(numbers, runs, strict=True):
+                    _insert(database, int(experiment), location, number, new)
+        except sqlite3.Error as error:
+            for number in numbers:
+                shutil.rmtree(place / number, ignore_errors=True)
+            other = isinstance(error, sqlite3.IntegrityError) or str(error).startswith(
+                ("no such", "table ")
+            )
+            if other:
+                raise OtherTables(str(error)) from error
+            raise
+    return numbers
+
+
+def _write_files(folder: Path, new: NewRun) -> None:
+    if new.texts or new.log is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    for name, text in new.texts:
+        (folder / name).write_text(text, encoding="utf-8")
+    if new.log is not None:
+        shutil.copyfile(new.log, folder / new.log.name)
+
+
+def _insert(
+    database: sqlite3.Connection, experiment: int, location: str, run: str, new: NewRun
+) -> None:
+    database.execute(
+        "INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name, user_id, status,"
+        " start_time, end_time, source_version, lifecycle_stage, artifact_uri, experiment_id)"
+        " VALUES (?, ?, 'UNKNOWN', '', '', 'unknown', ?, ?, ?, '', 'active', ?, ?)",
+        (
+            *(run, new.name, new.status, new.began, new.ended),
+            *(f"{location}/{run}/artifacts", experiment),
+        ),
+    )
+    tags = {**new.tags, **new.mark, "mlflow.runName": new.name}
+    database.executemany(
+        "INSERT INTO tags (key, value, run_uuid) VALUES (?, ?, ?)",
+        [(key, value, run) for key, value in tags.items()],
+    )
+    database.executemany(
+        "INSERT INTO params (key, value, run_uuid) VALUES (?, ?, ?)",
+        [(key, value, run) for key, value in new.params.items()],
+    )
+    rows = dict.fromkeys(_rows(new.metrics))
+    database.executemany(
+        "INSERT INTO metrics (key, value, timestamp, step, is_nan, run_uuid)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        [(*row, run) for row in rows],
+    )
+    latest: dict[str, tuple[str, float, int, int, bool]] = {}
+    for row in rows:
+        before = latest.get(row[0])
+        if before is None or (row[3], row[2], row[1]) > (before[3], before[2], before[1]):
+            latest[row[0]] = row
+    database.executemany(
+        "INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        [(*row, run) for row in latest.values()],
+    )
+    if new.dataset is not None:
+        _insert_data(database, experiment, run, new.dataset)
+
+
+def _rows(metrics: Iterable[Metric]) -> list[tuple[str, float, int, int, bool]]:
+    """As MLflow keeps them: not a number is a zero with a mark, infinity the largest number."""
+    rows: list[tuple[str, float, int, int, bool]] = []
+    for one in metrics:
+        value = float(one.value)
+        kept = 0.0 if math.isnan(value) else max(-_LARGEST, min(_LARGEST, value))
+        rows.append((one.key, kept, one.timestamp, one.step, math.isnan(value)))
+    return rows
+
+
+def _insert_data(database: sqlite3.Connection, experiment: int, run: str, data: Dataset) -> None:
+    known = database.execute(
+        "SELECT dataset_uuid FROM datasets WHERE experiment_id = ? AND name = ? AND digest = ?",
+        (experiment, data.name, data.digest),
+    ).fetchone()
+    number = known[0] if known else uuid.uuid4().hex
+    if known is None:
+        database.execute(
+            "INSERT INTO datasets (dataset_uuid, experiment_id, name, digest, dataset_source_type,"
+            " dataset_source) VALUES (?, ?, ?, ?, ?, ?)",
+            (number, experiment, data.name, data.digest, data.source_type, data.source),
+        )
+    edge = uuid.uuid4().hex
+    database.execute(
+        "INSERT INTO inputs (input_uuid, source_type, source_id, destination_type, destination_id)"
+        " VALUES (?, 'DATASET', ?, 'RUN', ?)",
+        (edge, number, run),
+    )
+    database.execute(
+        "INSERT INTO input_tags (input_uuid, name, value) VALUES (?, 'mlflow.data.context', ?)",
+        (edge, _CONTEXT),
+    )

@@ -1,0 +1,254 @@
+"""MLflow's backlog: all of it is written while there is progress, and nothing stays open."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from made_records import commit
+from toy_trials import toy_plan, toy_sweep
+
+from sweeps import Plan, Store, open_tracking, places
+from sweeps.tracking import own_uri
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+READ = """
+import json, os, sys
+from mlflow.tracking import MlflowClient
+os.chdir(sys.argv[1])
+client = MlflowClient("sqlite:///mlflow.db")
+experiment = client.get_experiment_by_name("toy@smoke")
+shown = {}
+for run in client.search_runs([experiment.experiment_id], max_results=5000):
+    number = run.info.run_id
+    shown[run.info.run_name] = {
+        "status": run.info.status,
+        "times": [run.info.start_time, run.info.end_time],
+        "params": run.data.params,
+        "metrics": run.data.metrics,
+        "tags": {k: v for k, v in run.data.tags.items() if "parent" not in k},
+        "loss": [[m.step, m.timestamp, m.value] for m in client.get_metric_history(number, "loss")],
+        "files": sorted(file.path for file in client.list_artifacts(number)),
+        "data": [[d.dataset.name, d.dataset.digest, [t.value for t in d.tags]]
+                 for d in run.inputs.dataset_inputs],
+        "user": run.info.user_id,
+        "place": run.info.artifact_uri.replace(number, "N"),
+    }
+print(json.dumps({"runs": shown, "tags": experiment.tags, "number": experiment.experiment_id}))
+"""
+
+
+def read(store: Store) -> dict[str, Any]:
+    """What MLflow's own client says."""
+    done = subprocess.run(
+        [sys.executable, "-c", READ, str(store.path)], capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def recorded(folder: Path, cells: int = 3) -> tuple[Store, Plan]:
+    """A store with all records of a study, one of which failed."""
+    store = Store(folder)
+    store.prepare()
+    sweep = toy_sweep(list(range(cells)))
+    for at, trial in enumerate(toy_plan(sweep, store.known()).trials):
+        changes: dict[str, Any] = {
+            "facts": {"data": {"name": "toy", "fingerprint": "0123"}},
+            "values": {"top1": float(at), "unknown": None},
+            "curve": {"step": [0, 1, 2], "loss": [2.0, None, 1.0]},
+        }
+        if not at:
+            changes |= {"state": "failed", "values": {}, "error": "ValueError: broken"}
+        commit(store, trial, **changes)
+    return store, toy_plan(sweep, store.known())
+
+
+def statuses(store: Store) -> list[str]:
+    with contextlib.closing(sqlite3.connect(store.path / "mlflow.db", timeout=20)) as database:
+        return [status for (status,) in database.execute("SELECT status FROM runs")]
+
+
+def test_many_at_once_leave_what_mlflows_own_interface_leaves(tmp_path: Path) -> None:
+    store, plan = recorded(tmp_path / "store")
+    other = Store(tmp_path / "other")
+    shutil.copytree(store.path, other.path)
+
+    many = open_tracking(store, plan).close(timeout=120)
+    # An address that is not the store's own: every run is written by MLflow's client.
+    address = f"sqlite:///{other.path}/./mlflow.db"
+    single = open_tracking(other, plan, uri=address).close(timeout=120)
+
+    assert (many.written, many.trouble) == (single.written, single.trouble) == (6, None)
+    found, expected = read(store), read(other)
+    assert found["runs"].keys() == expected["runs"].keys()
+    for name, run in expected["runs"].items():
+        for field in ("status", "params", "metrics", "loss", "files", "data", "user"):
+            assert found["runs"][name][field] == run[field], (name, field)
+        if ", seed" in name:
+            assert found["runs"][name]["times"] == run["times"]
+            left_out = {"mlflow.note.content"}
+            for key in run["tags"].keys() - left_out:
+                assert found["runs"][name]["tags"][key] == run["tags"][key]
+    assert found["tags"] == expected["tags"]
+
+
+def test_a_backlog_is_written_while_there_is_progress_however_long_it_takes(
+    tmp_path: Path,
+) -> None:
+    store, plan = recorded(tmp_path / "store", cells=120)
+    tracking = open_tracking(store, plan)
+    seen: list[tuple[int, int]] = []
+
+    closed = tracking.close(timeout=120, on_progress=lambda done, of: seen.append((done, of)))
+
+    assert (closed.written, closed.trouble) == (240, None)
+    assert (240, 240) in seen
+    assert sorted(seen) == sorted(seen, key=lambda one: one[0])
+    assert statuses(store).count("RUNNING") == 0
+    assert len(statuses(store)) == 1 + 240 + 120
+
+
+def test_what_an_interrupt_leaves_is_closed_and_the_next_launch_adds_the_rest(
+    tmp_path: Path,
+) -> None:
+    store, plan = recorded(tmp_path / "store", cells=300)
+    tracking = open_tracking(store, plan)
+
+    def interrupt(done: int, of: int) -> None:
+        if 0 < done < of:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tracking.close(timeout=120, on_progress=interrupt)
+
+    left = len(statuses(store))
+    assert statuses(store).count("RUNNING") == 0
+    assert left < 1 + 600
+    closed = open_tracking(store, plan).close(timeout=120)
+    assert closed.trouble is None
+    assert len(statuses(store)) == 1 + 600 + 300
+
+
+def test_a_tracker_does_not_take_the_brief_of_another_launch(tmp_path: Path) -> None:
+    store, plan = recorded(tmp_path / "store", cells=1)
+
+    both = [open_tracking(store, plan), open_tracking(store, plan)]
+    threads = [threading.Thread(target=one.close, kwargs={"timeout": 120}) for one in both[1:]]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    first = both[0].close(timeout=120)
+
+    assert first.trouble is None
+    assert statuses(store).count("RUNNING") == 0
+
+
+def test_a_brief_that_a_living_driver_wrote_is_left_alone(tmp_path: Path) -> None:
+    store, plan = recorded(tmp_path / "store", cells=1)
+    brief, torn = store.running / "other.tracking", store.running / "torn.tracking"
+    from sweeps.processes import this_process
+
+    brief.write_text(json.dumps({"driver": this_process()._asdict()}))
+    torn.write_text("{")
+
+    open_tracking(store, plan).close(timeout=120)
+
+    assert brief.exists()
+    assert not torn.exists()
+
+
+def test_the_log_is_for_its_owner_alone_and_holds_no_password(tmp_path: Path) -> None:
+    store, plan = recorded(tmp_path / "store", cells=1)
+    log = store.running / "tracking.log"
+    log.write_text("old")
+    log.chmod(0o644)
+    before = os.umask(0o022)
+    try:
+        tracking = open_tracking(store, plan, uri="postgresql://me:hunter2hunter2@127.0.0.1:1/db")
+        briefs = list(store.running.glob("*.tracking"))
+        modes = {stat.S_IMODE(path.stat().st_mode) for path in [log, *briefs]}
+        closed = tracking.close(timeout=60)
+    finally:
+        os.umask(before)
+
+    assert modes == {0o600}
+    assert "Traceback" in log.read_text()
+    everything = [path.read_bytes() for path in store.path.rglob("*") if path.is_file()]
+    assert not any(b"hunter2" in data for data in everything)
+    assert "hunter2" not in str(closed.trouble)
+    assert "postgresql://...@127.0.0.1:1/db" in str(closed.trouble)
+
+
+@pytest.mark.parametrize("name", ["q?x %41#ü", "p%3Fq"])
+def test_a_folder_of_any_name_has_its_database_inside(tmp_path: Path, name: str) -> None:
+    store, plan = recorded(tmp_path / name / "store", cells=1)
+
+    closed = open_tracking(store, plan).close(timeout=120)
+
+    assert (closed.written, closed.trouble) == (2, None)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (store.path / "mlflow.db").is_file()
+    assert unquote(own_uri(store)) == f"sqlite:///{store.path}/mlflow.db"
+    found = read(store)
+    assert found["runs"]["0, seed 1"]["files"] == ["config.json", "log.txt", "provenance.json"]
+
+
+def test_a_moved_store_keeps_its_view_and_a_lost_one_is_made_again(tmp_path: Path) -> None:
+    store, plan = recorded(tmp_path / "store", cells=2)
+    from sweeps.launches import save_plan
+
+    save_plan(store, plan)
+    tracking = open_tracking(store, plan)
+    tracking.settle(verdicts={"it helps": "shown"}, cell_verdicts={"1": "it helps: shown"})
+    tracking.close(timeout=120)
+    before = read(store)
+    store.path.rename(tmp_path / "moved")
+    moved = Store(tmp_path / "moved")
+
+    found = places(moved)
+    after = read(moved)
+    (moved.path / "mlflow.db").unlink()
+    shutil.rmtree(moved.path / "mlartifacts")
+    again = places(moved)
+    rebuilt = read(moved)
+
+    assert moved.sentences == []
+    assert found.experiment == before["number"] == after["number"]
+    assert again.experiment == rebuilt["number"]
+    for name, run in before["runs"].items():
+        assert after["runs"][name]["files"] == run["files"]
+        assert after["runs"][name]["place"].startswith(f"{moved.path.as_uri()}/mlartifacts/")
+        assert rebuilt["runs"][name]["metrics"] == run["metrics"]
+        assert rebuilt["runs"][name]["status"] == run["status"]
+    parent = rebuilt["runs"]["toy@smoke"]
+    assert (parent["tags"]["verdicts"], parent["status"]) == ("it helps: shown", "FAILED")
+    assert rebuilt["runs"]["1 (all seeds)"]["tags"]["verdicts"] == "it helps: shown"
+    assert rebuilt["tags"]["mlflow.experimentKind"] == "custom_model_development"
+
+
+def test_a_tracker_that_makes_no_progress_is_ended(tmp_path: Path) -> None:
+    store, plan = recorded(tmp_path / "store", cells=1)
+    tracking = open_tracking(store, plan)
+    process = tracking._process
+    assert process is not None
+    process.send_signal(signal.SIGSTOP)
+    began = time.monotonic()
+
+    closed = tracking.close(timeout=2.0)
+
+    assert time.monotonic() - began < 20
+    assert "no answer within 2 s" in str(closed.trouble)
+    assert process.poll() is not None
