@@ -13,6 +13,7 @@ from ablations.timing import slots_at
 from sweeps.labels import place_of
 from sweeps.launches import load_plan, studies
 from sweeps.nearest import did_you_mean
+from sweeps.plan import Plan
 from sweeps.progress import progress
 from sweeps.store import Store
 
@@ -94,6 +95,9 @@ def _shown(store: Store, labels: list[str]) -> Any:
             continue
         state = progress(store, plan, slots=slots_at(store.machine))
         parts += [f"{label}: {line(state)}", table(state, METRIC, f"{METRIC} %")]
+        if earlier := _of_earlier_runs(store, plan):
+            trials = "1 trial" if earlier == 1 else f"{earlier} trials"
+            parts.append(f"and {trials} on record that only earlier runs named (cells or seeds)")
         for cell in state.cells:
             parts += [
                 f"failed: {one.cell}, seed {one.seed}: {one.error} (see "
@@ -102,3 +106,9 @@ def _shown(store: Store, labels: list[str]) -> Any:
             ]
         parts.append("")
     return Group(*parts[:-1])
+
+
+def _of_earlier_runs(store: Store, last: Plan) -> int:
+    """How many trials are on record that the last run, such as one with --only, did not plan."""
+    planned = {trial.key for trial in last.trials}
+    return len({one.key for one in store.summaries() if one.label == last.label} - planned)

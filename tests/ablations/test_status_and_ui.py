@@ -14,6 +14,7 @@ from ablations.live import Live
 from ablations.timing import Rate, choose
 from sweeps.launches import save_plan
 from sweeps.progress import progress
+from sweeps.store import Store
 from sweeps.tracking import Places
 
 GIB = 1024**3
@@ -42,6 +43,21 @@ def test_status_counts_the_trials_of_every_cell(
     assert "failed: crop, seed 0: Diverged: the loss is nan" in said.out
     assert f"{half_done}/trials/" in said.out.replace("\n", "")
     assert tree(half_done, but="index.jsonl") == before
+
+
+def test_status_counts_what_a_run_with_only_did_not_name(
+    half_done: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "earlier runs" not in called(capsys, "status").out
+    save_plan(
+        Store(half_done), the_plan(half_done.parent / "mine.yaml", only=("crop",), store=half_done)
+    )
+
+    said = called(capsys, "status")
+
+    shown = " ".join(said.out.split())
+    assert "crop+colour" not in shown
+    assert "and 2 trials on record that only earlier runs named (cells or seeds)" in shown
 
 
 def test_status_for_programs(half_done: Path, capsys: pytest.CaptureFixture[str]) -> None:
