@@ -17,6 +17,7 @@ from ablations.recorded import nothing_recorded
 from ablations.reporting import Reports, write_each
 from ablations.request import Request
 from ablations.resolve import Composed
+from ablations.same_name import refuse_another_design
 from ablations.showing import DATA_MISSING
 from ablations.stamp import fix
 from ablations.terminal import console, say
@@ -55,6 +56,7 @@ def run_study(request: Request, *, keep: Keep, tracking: str | None) -> int:
 
     composed, store = compose(request)
     plan = planned(composed, store.known())
+    refuse_another_design(composed, store, plan.label)
     _refuse_missing_data(plan)
     _refuse_recompute(plan.todo, request)
     tracking_uri(store, tracking)
@@ -114,6 +116,7 @@ def run_one(request: Request, key: str, *, keep: Keep) -> int:
 
     composed, store = compose(request)
     plan, others = planned(composed, store.known()), _whole_plan(composed, store)
+    refuse_another_design(composed, store, plan.label)
     trial = _chosen(plan.label, [*plan.trials, *others.trials], key)
     if trial.reason.startswith(DATA_MISSING):
         raise UsageError(trial.reason.removeprefix(f"{DATA_MISSING}: "))

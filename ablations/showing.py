@@ -55,11 +55,13 @@ def show_plan(request: Request, *, keep: Literal["none", "last"], as_json: bool)
     from ablations.images import skipped
     from ablations.own_files import executed
     from ablations.planning import compose, cost, planned
+    from ablations.same_name import refuse_another_design
     from ablations.timing import slots_at
 
     composed, store = compose(request)
     known = store.known()
     the_plan = planned(composed, known)
+    refuse_another_design(composed, store, the_plan.label)
     price = cost(the_plan, known, keep=keep)
     notes = [*foreseen(composed, the_plan, known), *left_out(composed)]
     notes += skipped(composed.folders.values(), composed.cache)

@@ -52,7 +52,7 @@ def _labels(store: Store, study: str | None, scale: ScaleName | None) -> list[st
     known = {label: place_of(label) for label in studies(store)}
     if study in known:
         return [study]
-    name = None if study is None else Path(study).stem
+    name = None if study is None else _name(study)
     chosen = [
         label
         for label, (of, at) in known.items()
@@ -66,6 +66,14 @@ def _labels(store: Store, study: str | None, scale: ScaleName | None) -> list[st
             f"{did_you_mean(asked, [*dict.fromkeys(names)])}"
         )
     return chosen
+
+
+def _name(study: str) -> str:
+    if "." not in study:
+        return study
+    from ablations.yaml_file import name_in  # it reads study files, which a name does not need
+
+    return name_in(study)
 
 
 def _print(store: Store, labels: list[str], *, json: bool) -> None:

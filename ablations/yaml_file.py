@@ -297,3 +297,14 @@ def _plain(node: _Node, here: Location, lines: dict[Location, int]) -> Any:
         lines[(*here, name)] = line
         found[name] = _plain(member, (*here, name), lines)
     return found if isinstance(node.value, dict) else list(found.values())
+
+
+def name_in(study: str) -> str:
+    """The `name:` of a study file; of a file that is gone or broken, and of a name, what it is called."""
+    path = Path(study)
+    if path.suffix in (".yaml", ".yml") and path.is_file():
+        try:
+            return str(read_yaml(path).content.get("name", path.stem))
+        except StudyError:
+            return path.stem
+    return path.stem
