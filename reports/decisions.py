@@ -66,6 +66,14 @@ def cites(claim: AnyClaim, published: Sequence[float | None], source: str) -> st
             assert_never(claim)
 
 
+def denied_by(claim: AnyClaim, published: float) -> str:
+    """What the published numbers say of a claim that names a source; empty where they agree."""
+    margin = 0.0 if isinstance(claim, RanksLike) else claim.margin
+    if published > margin:
+        return ""
+    return f"the published numbers of its cells do not say so: {published:+.1f}, margin {margin:g}"
+
+
 def decision(numbers: Interval, margin: float, *, cited: bool) -> Decision:
     """Of a claim whose test against the margin has rejected, by the interval that agrees with it.
 

@@ -18,7 +18,7 @@ from reports.claims import AnyClaim, RanksLike
 from reports.collapses import mixed_collapses, whole_collapses
 from reports.contrasts import Subject, by_seed, published_of, subject_of, tau_of
 from reports.controls import controls, withheld
-from reports.decisions import DECIDED, Decision, cites, decision, verdict_words
+from reports.decisions import DECIDED, Decision, cites, decision, denied_by, verdict_words
 from reports.evidence import Deviation, Evidence
 from reports.judging import Look, judged_looks
 from reports.trials import Outcome, Table, first_attempts, outcomes, table
@@ -111,6 +111,9 @@ def _verdict(
     deviations = _deviations(subject.cells, evidence)
     cited = cites(claim, subject.published, evidence.published_source)
     decided, note = _decide(subject, look, evidence, found)
+    published = published_of(subject) if evidence.comparable else None
+    if decided in DECIDED and claim.source and published is not None:
+        note = join(note, denied_by(claim, published))
     if reason and decided in DECIDED | {Decision.INCONCLUSIVE}:
         decided, note = Decision.WITHHELD, reason
     return Verdict(
@@ -126,7 +129,7 @@ def _verdict(
         so_far=so_far,
         seeds=seeds,
         per_seed=per_seed,
-        published=published_of(subject) if evidence.comparable else None,
+        published=published,
         cites=cited,
         cells=subject.cells,
         deviations=deviations,

@@ -145,6 +145,19 @@ def test_below_a_negative_margin_is_the_opposite_direction() -> None:
     assert found.decision is Decision.NOT_SHOWN
 
 
+@pytest.mark.parametrize(("b", "difference"), [(50.0, ""), (58.0, "+2.0"), (70.0, "-10.0")])
+def test_published_numbers_that_deny_a_claim_with_a_source_are_told(
+    b: float, difference: str
+) -> None:
+    one = claim(margin=6.0, source="section 4.2", statement="By more than 6 points.")
+
+    found = judged(one, numbers={"a": 60.0, "b": b}, published_source=TABLE)
+
+    assert found.decision is Decision.REPRODUCED
+    text = f"the published numbers of its cells do not say so: {difference}, margin 6"
+    assert found.note == (text if difference else "")
+
+
 @pytest.mark.parametrize("source", ["", "figure 8"])
 @pytest.mark.parametrize("mean", [-5.0, 0.0, 0.1, 5.0])
 def test_above_a_negative_margin_is_not_yet_the_direction_that_is_claimed(

@@ -189,6 +189,13 @@ MUTANTS = (
         "test_citing.py",
     ),
     plant(
+        "a source whose own numbers deny the claim is not told",
+        "decisions.py",
+        "    if published > margin:",
+        "    if True:",
+        "test_citing.py",
+    ),
+    plant(
         "a claim that cites a place needs none",
         "decisions.py",
         "    if claim.source:\n        return claim.source\n",
