@@ -4,7 +4,7 @@ Faults that re-implementations of SimCLR had, and faults of kinds that engines a
 whose passage no longer occurs, or that no test notices, fails the proof.
 """
 
-from proof.planted import engine, evaluation, judge, losses, studies, training, views
+from proof.planted import engine, evaluation, inputs, judge, losses, studies, training, views
 from proof.planted.mutant import Mutant as Mutant
 
 TABLES: dict[str, tuple[Mutant, ...]] = {
@@ -15,6 +15,7 @@ TABLES: dict[str, tuple[Mutant, ...]] = {
     "engine": engine.MUTANTS,
     "judge": judge.MUTANTS,
     "studies": studies.MUTANTS,
+    "inputs": inputs.MUTANTS,
 }
 
 MUTANTS = tuple(mutant for table in TABLES.values() for mutant in table)

@@ -1,0 +1,86 @@
+"""Faults in what a user hands in: paths, suggestions, bounds, files among the images."""
+
+from proof.planted.mutant import planter
+
+plant, plant_core = planter("ablations"), planter("simclr_core")
+
+PATHS, YAML = "test_paths.py::", "test_yaml_file.py::"
+SETTINGS, HOSTILE = "test_settings.py::", "test_hostile_files.py::"
+
+MUTANTS = (
+    plant(
+        "a path in a study is relative to the current folder",
+        "beside.py",
+        "return str(folder / _home(path)) if",
+        "return str(_home(path)) if",
+        PATHS + "test_images_named_in_a_study_are_found_from_any_folder",
+        PATHS + "test_a_path_in_every_place_of_a_study_is_relative_to_its_file",
+    ),
+    plant_core(
+        "a field is suggested that the settings do not accept",
+        "settings.py",
+        "for one in kinds if len(kinds) == 1 else [k for k in kinds if kind_of(k) == said]:",
+        "for one in kinds:",
+        SETTINGS
+        + "test_a_field_in_the_wrong_place_is_answered_with_one_that_is_accepted_or_with_none",
+    ),
+    plant_core(
+        "an image may have any number of pixels",
+        "decoding.py",
+        "if math.prod(image.size) > MOST_PIXELS:",
+        "if False:",
+        HOSTILE + "test_an_image_of_too_many_pixels_is_refused_by_name_before_it_is_decoded",
+    ),
+    plant_core(
+        "stray files are decoded",
+        "listing.py",
+        "            if _suffix(file) not in _PICTURES:\n",
+        "            if False:\n",
+        HOSTILE + "test_files_that_are_no_images_by_name_are_skipped_and_listed",
+        HOSTILE + "test_a_folder_of_nothing_but_strays_says_which_names_count",
+    ),
+    plant(
+        "a study may hold any number of values",
+        "yaml_file.py",
+        "if self._size > MOST_VALUES:",
+        "if False:",
+        YAML + "test_the_bound_counts_keys_and_values",
+    ),
+    plant(
+        "what an alias stands for is not counted",
+        "yaml_file.py",
+        "self._count(line, node.size)",
+        "self._count(line, 1)",
+        YAML + "test_the_bound_counts_keys_and_values",
+    ),
+    plant(
+        "aliases may nest as deep as they like",
+        "yaml_file.py",
+        "self._dive(line, depth + node.depth)",
+        "self._dive(line, depth)",
+        YAML + "test_aliases_may_not_nest_deeper_than_what_is_written_out",
+    ),
+    planter("sweeps")(
+        "an accuracy of 250 % enters the board where no seal tells that it was measured",
+        "record_file.py",
+        "not 0 <= value <= 100",
+        "False",
+        "test_sealed_records.py::test_an_accuracy_out_of_bounds_is_no_record_where_no_seal_tells_that_"
+        "it_was_measured",
+    ),
+    plant_core(
+        "the cache of decoded images is not checked",
+        "gathering.py",
+        'if hashlib.sha256(buffer.data).hexdigest() != about["pixels"]:',
+        "if False:",
+        "test_data.py::test_one_flipped_bit_of_any_cached_image_is_noticed",
+    ),
+    plant(
+        "another file of the same name takes the folder",
+        "same_name.py",
+        "if theirs.isdisjoint(trial.key for trial in mine.trials):",
+        "if False:",
+        "test_same_name.py::test_another_design_in_another_file_is_refused_with_both_files_and_changes_"
+        "nothing",
+    ),
+)
