@@ -31,6 +31,8 @@ def line(state: Progress) -> str:
     if state.running:
         names = [f"{t.cell} seed {t.seed} {_share(t.fraction)}".strip() for t in state.running]
         parts.append(f"{len(names)} running ({', '.join(names)})")
+    elif state.finished + state.failed < state.total:
+        parts.append("none running")
     if state.eta_seconds is None:
         parts.append("time left not known yet")
     elif state.eta_seconds > 0:

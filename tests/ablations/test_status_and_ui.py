@@ -38,7 +38,7 @@ def test_status_counts_the_trials_of_every_cell(
     said = called(capsys, "status")
 
     assert said.code == 0
-    assert "mine@laptop: 6 of 10 trials, 2 failed" in said.out
+    assert "mine@laptop: 6 of 10 trials, 2 failed, none running" in said.out
     assert "50.5 (n=2)" in said.out
     assert "failed: crop, seed 0: Diverged: the loss is nan" in said.out
     assert f"{half_done}/trials/" in said.out.replace("\n", "")

@@ -19,6 +19,7 @@ from made_studies import STUDIES, compositions, quickstart
 from reports import Evidence, ReportError
 from reports.board import board
 from reports.document import BoardBlock, Document, Drawing, Facts, Table, Text
+from reports.html import html as written_page
 from reports.sections import document
 from reports.write import write_report, write_reports
 
@@ -166,6 +167,18 @@ def test_the_pdf_has_its_sections_as_bookmarks(study: Study) -> None:
     assert [t for t in found if t != study.evidence.title] == [
         section.title for section in study.document.sections
     ]
+
+
+def test_two_variations_of_a_study_differ_in_the_title_of_the_window() -> None:
+    made = quickstart()
+    varied = made.model_copy(update={"variation": "loss.temperature=0.2"})
+
+    titles = [
+        re.findall("<title>(.*)</title>", written_page(document(one)))[0] for one in (made, varied)
+    ]
+
+    assert [made.title in title for title in titles] == [True, True]
+    assert ["variation loss.temperature=0.2" in title for title in titles] == [False, True]
 
 
 def test_no_page_asks_for_anything_outside_itself(study: Study) -> None:
