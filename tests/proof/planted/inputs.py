@@ -75,12 +75,4 @@ MUTANTS = (
         "if False:",
         "test_data.py::test_one_flipped_bit_of_any_cached_image_is_noticed",
     ),
-    plant(
-        "another file of the same name takes the folder",
-        "same_name.py",
-        "if theirs.isdisjoint(trial.key for trial in mine.trials):",
-        "if False:",
-        "test_same_name.py::test_another_design_in_another_file_is_refused_with_both_files_and_changes_"
-        "nothing",
-    ),
 )
