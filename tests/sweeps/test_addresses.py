@@ -79,6 +79,7 @@ MESSAGES = [
     "password authentication failed: {1}",
     "invalid dsn: user=me password='{1}' host=x",
     "Authorization: Basic {2}",
+    "sent {2}",
     "{3}",
     "{4}",
 ]
@@ -133,3 +134,10 @@ def test_a_short_password_is_removed_as_a_word_and_leaves_other_words_alone() ->
     address = "postgresql://me:a1@host/db"
 
     assert redacted("a1: 'a1' is no banana1", [address], {}) == "...: '...' is no banana1"
+
+
+@pytest.mark.parametrize("written", ["hunter2hunter2", "hunter2%2Fhunter2"])
+def test_user_and_password_are_hidden_as_the_header_of_a_request_holds_them(written: str) -> None:
+    encoded = base64.b64encode(f"me:{written.replace('%2F', '/')}".encode()).decode()
+
+    assert redacted(f"sent {encoded}", [f"http://me:{written}@host"], {}) == "sent ..."

@@ -124,7 +124,9 @@ def test_what_an_interrupt_leaves_is_closed_and_the_next_launch_adds_the_rest(
     tmp_path: Path,
 ) -> None:
     store, plan = recorded(tmp_path / "store", cells=300)
-    tracking = open_tracking(store, plan)
+    # As planned before the trials ran: the study's run is open until it is closed.
+    before = toy_plan(toy_sweep(list(range(300))), Store("/nowhere").known())
+    tracking = open_tracking(store, before)
 
     def interrupt(done: int, of: int) -> None:
         if 0 < done < of:
