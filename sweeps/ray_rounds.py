@@ -27,6 +27,9 @@ WATCH_SECONDS = 0.25
 START_SECONDS = 180.0
 """Ray has this long to start."""
 
+LISTEN_SECONDS = 5.0
+"""Until the last line of a Ray that has ended is read."""
+
 QUIET_SECONDS = 180.0
 """A round in which no trial runs and none ends for this long is stuck."""
 
@@ -71,7 +74,8 @@ class RayRounds:
             )
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._listen, name="ray", daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, name="ray", daemon=True)
+        self._listener.start()
         return self
 
     def __exit__(
@@ -84,6 +88,12 @@ class RayRounds:
         self._process.kill()
         end_processes(self._session)
         self._process.wait()
+        self._listener.join(LISTEN_SECONDS)
+        with contextlib.suppress(OSError):  # what was still to be written has no reader
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+        if self._process.stdout is not None and not self._listener.is_alive():
+            self._process.stdout.close()
 
     def start(self) -> None:
         """Waits until Ray has started."""

@@ -200,7 +200,7 @@ def test_no_cell_mixes_precisions(here: Path) -> None:
 
 def test_images_that_change_after_planning_stop_the_trial(here: Path) -> None:
     from ablations.trial import run_trial
-    from simclr_core.errors import DataError
+    from sweeps.errors import LaunchError
     from sweeps.store import Store
 
     study = written_study(here, STUDY)
@@ -209,7 +209,13 @@ def test_images_that_change_after_planning_stop_the_trial(here: Path) -> None:
     Image.fromarray(np.full((36, 36, 3), 7, np.uint8)).save(picture)
 
     # As much of the engine's context as is asked before anything trains.
-    context = SimpleNamespace(store=Store("runs"), config=trial.config, payload={}, trial=trial)
+    context = SimpleNamespace(
+        store=Store("runs"),
+        config=trial.config,
+        payload={},
+        trial=trial,
+        identify=lambda _: None,
+    )
     run: Callable[[Any], Any] = run_trial
-    with pytest.raises(DataError, match="are not those that were planned with"):
+    with pytest.raises(LaunchError, match="are not those that were planned with"):
         run(context)

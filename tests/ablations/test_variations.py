@@ -323,6 +323,7 @@ def test_records_from_before_there_were_variations_still_load(here: Path) -> Non
         about = json.loads(file.read_text())
         assert about.pop("variation") == ""
         about.pop("seal", None)
+        about["format"] = 1
         file.write_text(json.dumps(about))
 
     again = Store(here / "runs")

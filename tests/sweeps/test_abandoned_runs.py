@@ -13,7 +13,11 @@ pytestmark = [
 ]
 
 
-def test_what_a_dead_tracker_left_open_is_closed_and_what_is_foreign_stays(store: Store) -> None:
+def test_what_a_dead_tracker_left_open_is_closed_and_what_is_foreign_stays(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.prepare()
+    monkeypatch.chdir(store.path)  # as the tracker does
     uri = own_uri(store)
     client = open_client(uri, store)
     experiment = client.create_experiment("another study")
