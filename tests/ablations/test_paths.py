@@ -123,6 +123,7 @@ def test_a_name_in_the_other_spelling_of_its_umlauts_is_suggested(
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_workers_find_the_images_of_a_relative_path(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -317,6 +317,7 @@ def test_an_interruption_while_reports_are_written_leaves_the_study_finished_in_
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_in_a_process_of_its_own_a_run_without_its_pdf_ends_with_board_page_and_message(
     here: Path,
 ) -> None:

@@ -98,7 +98,14 @@ def gone(mark: Path) -> bool:
     return not processes(mark)
 
 
-@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        signal.SIGTERM,
+        pytest.param(signal.SIGINT, marks=pytest.mark.proof),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.proof),
+    ],
+)
 def test_a_signal_ends_ui_with_its_server_and_the_servers_children(
     start: Start, tmp_path: Path, kind: signal.Signals
 ) -> None:

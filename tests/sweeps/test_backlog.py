@@ -80,6 +80,7 @@ def statuses(store: Store) -> list[str]:
         return [status for (status,) in database.execute("SELECT status FROM runs")]
 
 
+@pytest.mark.proof
 def test_many_at_once_leave_what_mlflows_own_interface_leaves(tmp_path: Path) -> None:
     store, plan = recorded(tmp_path / "store")
     other = Store(tmp_path / "other")
@@ -120,6 +121,7 @@ def test_a_backlog_is_written_while_there_is_progress_however_long_it_takes(
     assert len(statuses(store)) == 1 + 240 + 120
 
 
+@pytest.mark.proof
 def test_what_an_interrupt_leaves_is_closed_and_the_next_launch_adds_the_rest(
     tmp_path: Path,
 ) -> None:
@@ -194,7 +196,7 @@ def test_the_log_is_for_its_owner_alone_and_holds_no_password(tmp_path: Path) ->
     assert "postgresql://...@127.0.0.1:1/db" in str(closed.trouble)
 
 
-@pytest.mark.parametrize("name", ["q?x %41#ü", "p%3Fq"])
+@pytest.mark.parametrize("name", ["q?x %41#ü", pytest.param("p%3Fq", marks=pytest.mark.proof)])
 def test_a_folder_of_any_name_has_its_database_inside(tmp_path: Path, name: str) -> None:
     store, plan = recorded(tmp_path / name / "store", cells=1)
 
@@ -208,6 +210,7 @@ def test_a_folder_of_any_name_has_its_database_inside(tmp_path: Path, name: str)
     assert found["runs"]["0, seed 1"]["files"] == ["config.json", "log.txt", "provenance.json"]
 
 
+@pytest.mark.proof
 def test_a_moved_store_keeps_its_view_and_a_lost_one_is_made_again(tmp_path: Path) -> None:
     store, plan = recorded(tmp_path / "store", cells=2)
     from sweeps.launches import save_plan

@@ -139,6 +139,7 @@ def test_no_process_and_no_folder_is_left(seen: dict[str, Any]) -> None:
     assert (seen["running_first"], seen["running"]) == ([], [])
 
 
+@pytest.mark.proof
 def test_a_ray_that_is_killed_whenever_it_starts_ends_the_launch_with_one_message(
     tmp_path: Path,
 ) -> None:
