@@ -67,8 +67,16 @@ def test_another_probe_than_the_papers_is_one_deviation(scale: str) -> None:
         for cell in told_of("width", scale=scale).cells
         if cell.role == "arm"
     }
+    floors = {
+        one.field
+        for cell in told_of("width", scale=scale).cells
+        for one in cell.deviations
+        if cell.role != "arm" and one.field.startswith("readouts")
+    }
 
     assert fields == ("readouts.probe",)
+    # A claim against the random encoder names the probe once, by its arm.
+    assert floors <= {"readouts.permuted_labels"}
 
 
 def test_losses_that_were_not_tuned_or_chose_the_edge_of_their_range_say_so() -> None:
