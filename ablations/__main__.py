@@ -17,7 +17,7 @@ _REPAIRABLE = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command and leaves with its exit code."""
-    from ablations.standard_streams import Output
+    from ablations.commands import Output
 
     output = Output()
     code = run(arguments)
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; what a user can repair is one sentence each on stderr."""
-    from ablations.cli import app
+    from ablations.commands import app
 
     try:
         code: Any = app(args=None if arguments is None else list(arguments), standalone_mode=False)
@@ -40,7 +40,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         sentences = _sentences(error)
         if sentences is None:
             raise
-        from ablations.terminal import say
+        from ablations.commands import say
 
         for sentence in sentences:
             say(sentence)
@@ -68,7 +68,7 @@ def _sentences(error: Exception) -> Sequence[str] | None:
 
 
 def _unknown_option(error: Any) -> str:
-    from sweeps.nearest import did_you_mean
+    from sweeps.suggest import did_you_mean
 
     known = ["--help"] + [
         option

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from reports.document import Document
 from reports.errors import ReportError
-from reports.evidence import Evidence
+from reports.spec import Evidence
 
 ReportName = Literal["report.html", "report.pdf"]
 
@@ -28,7 +28,7 @@ def write_reports(evidence: Evidence, folder: Path) -> Written:
     Raises:
         ReportError: The folder cannot be written.
     """
-    from reports.sections import document
+    from reports.document import document
 
     made = document(evidence)
     return Written(*(write_report(made, name, folder) for name in REPORTS))
@@ -46,10 +46,10 @@ def write_report(document: Document, name: ReportName, folder: Path) -> Path:
 def _content(document: Document, name: ReportName) -> bytes:
     # Each by its own import: the page is written where the PDF's compiler is not installed.
     if name == "report.html":
-        from reports.html import html
+        from reports.document import html
 
         return html(document).encode()
-    from reports.pdf import pdf
+    from reports.document import pdf
 
     return pdf(document)
 

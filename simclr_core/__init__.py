@@ -3,20 +3,16 @@
 `run(config)` is a whole trial; `pretrain` and `read_out` are its two stages.
 """
 
-from simclr_core.config import READOUT_VERSION, TRAINER_VERSION, Config
-from simclr_core.conform import examine_loss, examine_views
-from simclr_core.data import AnyData, Dataset, fingerprint, load
+from simclr_core.augment import AnyViews, OneBranch, Symmetric, draw_views
+from simclr_core.callbacks import Curve, Observer
+from simclr_core.config import READOUT_VERSION, TRAINER_VERSION, Config, check
+from simclr_core.conformance import Finding, examine_loss, examine_views
+from simclr_core.data import AnyData, Dataset, Tensors, Textures, fingerprint, load
 from simclr_core.errors import ConfigurationError, DataError, DataMissing, Diverged, SimclrError
 from simclr_core.evaluation import ReadOut, read_out
-from simclr_core.execution import Execution
-from simclr_core.laws import Finding
-from simclr_core.observer import Curve, Observer
-from simclr_core.pretrain import Pretrained, pretrain
 from simclr_core.run import Result, run
-from simclr_core.settings import check
-from simclr_core.tensors import Tensors
-from simclr_core.textures import Textures
-from simclr_core.views import AnyViews, OneBranch, Symmetric, draw_views
+from simclr_core.runtime import Execution
+from simclr_core.training import Pretrained, pretrain
 
 __all__ = [
     "READOUT_VERSION",

@@ -2,13 +2,13 @@
 
 from typing import Any, NamedTuple
 
+from simclr_core.callbacks import Both, Curve, Observer
 from simclr_core.config import Config
 from simclr_core.data import Dataset, load
 from simclr_core.errors import ConfigurationError
 from simclr_core.evaluation import read_out
-from simclr_core.execution import Execution
-from simclr_core.observer import Both, Curve, Observer
-from simclr_core.pretrain import pretrain
+from simclr_core.runtime import Execution
+from simclr_core.training import pretrain
 
 
 class Result(NamedTuple):

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from simclr_core.values import Frozen
+from simclr_core.base import Frozen
 
 
 class Seeds(Frozen):

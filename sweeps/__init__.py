@@ -1,19 +1,43 @@
 """A generic engine for sweeps: plan, execute what is missing, record, track. Knows no trainer."""
 
-from sweeps.axes import AnyAxis, Levels, OrderedPairs, Paired
-from sweeps.context import Outcome, TrialContext, TrialFunction
 from sweeps.errors import PlanError, StoreError, SweepError, TrackingError
-from sweeps.execution import Ended, Execution
-from sweeps.executors import execute, run_here
-from sweeps.keys import chain_keys, key_of
-from sweeps.launches import launches, load_plan, studies
-from sweeps.nearest import did_you_mean
-from sweeps.plan import Known, Plan, Resolve, Resolved, Trial, plan
-from sweeps.progress import CellProgress, Progress, Running, progress
+from sweeps.execution import (
+    CellProgress,
+    Ended,
+    Execution,
+    Outcome,
+    Progress,
+    Ran,
+    Running,
+    RunSettings,
+    TrialContext,
+    TrialFunction,
+    execute,
+    progress,
+    run_here,
+)
+from sweeps.planning import (
+    AnyAxis,
+    Cell,
+    Companion,
+    Known,
+    Levels,
+    OrderedPairs,
+    Paired,
+    Plan,
+    Resolve,
+    Resolved,
+    Sweep,
+    Trial,
+    apply,
+    chain_keys,
+    flatten,
+    key_of,
+    plan,
+)
 from sweeps.record import Stage, Summary, TrialRecord
-from sweeps.running import Ran, RunSettings
-from sweeps.store import Store
-from sweeps.sweep import Cell, Companion, Sweep, apply, flatten
+from sweeps.storage import Store, launches, load_plan, studies
+from sweeps.suggest import did_you_mean
 from sweeps.tracking import (
     CellSummary,
     Closed,

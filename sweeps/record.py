@@ -4,8 +4,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from sweeps.labels import label_of
-from sweeps.values import Frozen
+from sweeps.base import Frozen
+from sweeps.history_label import label_of
 
 FORMAT = 2
 """Raised when a field changes its meaning; old formats stay readable. From 2 on records are sealed."""

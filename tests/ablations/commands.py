@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from ablations.__main__ import run
-from ablations.planning import compose, planned
-from ablations.request import Request
-from sweeps.plan import Plan, Trial
+from ablations.compose.planning import compose, planned
+from ablations.study.request import Request
+from sweeps.planning.trial_plan import Plan, Trial
 from sweeps.record import TrialRecord
-from sweeps.store import Store
+from sweeps.storage.store import Store
 
 STUDY = """\
 name: mine

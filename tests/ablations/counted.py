@@ -12,15 +12,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from commands import the_plan
 
-from simclr_core.views import draw_views
+from simclr_core.augment.views import draw_views
 from sweeps import Outcome, Ran, RunSettings, Store, TrialContext, run_here
 
 
 def counted_trial(context: TrialContext) -> Outcome:
     """The product's trial; a line for each step's views."""
-    from ablations.trial import run_trial
+    from ablations.trial.stages import run_trial
 
-    trainer: Any = importlib.import_module("simclr_core.pretrain")
+    trainer: Any = importlib.import_module("simclr_core.training.pretraining")
     counter = Path(context.payload["counter"])
 
     def counting(*arguments: Any, **named: Any) -> Any:

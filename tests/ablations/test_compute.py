@@ -6,9 +6,9 @@ import pytest
 from commands import called, the_plan
 from torchvision.models import ResNet18_Weights, ResNet50_Weights
 
-from ablations.compute import compute, num_images, shown
-from ablations.planning import cost
-from sweeps.plan import Known
+from ablations.compose.flops import compute, num_images, shown
+from ablations.compose.planning import cost
+from sweeps.planning.trial_plan import Known
 
 
 @pytest.mark.parametrize(("depth", "weights"), [(18, ResNet18_Weights), (50, ResNet50_Weights)])

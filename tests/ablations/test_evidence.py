@@ -9,19 +9,19 @@ import pytest
 from commands import STUDY, called, record_of, recorded, the_plan, written_study
 from PIL import Image
 
-from ablations import running
-from ablations.evidence import data_name, evidence
-from ablations.planning import compose
-from ablations.request import Request
-from ablations.settings import Setting
-from reports.controls import Control, controls
-from reports.evidence import Evidence
-from reports.trials import outcomes, table
-from reports.verdicts import verdicts
-from sweeps import executors
-from sweeps.plan import Trial
-from sweeps.running import Ran
-from sweeps.store import Store
+from ablations.commands import run as running
+from ablations.compose.planning import compose
+from ablations.evidence.collect import data_name, evidence
+from ablations.study.assignments import Setting
+from ablations.study.request import Request
+from reports.judging.negative_controls import Control, controls
+from reports.judging.trial_outcomes import outcomes, table
+from reports.judging.verdict import verdicts
+from reports.spec.evidence import Evidence
+from sweeps.execution import executor
+from sweeps.execution.trial_runner import Ran
+from sweeps.planning.trial_plan import Trial
+from sweeps.storage.store import Store
 
 
 def told_of(study: Path | str, **request: Any) -> Evidence:
@@ -285,7 +285,7 @@ def test_the_command_behind_a_number_runs_that_very_trial(
         chosen.append(trial.key)
         return Ran(trial.key, "failed", "not run here", 1)
 
-    monkeypatch.setattr(executors, "run_here", run_here)
+    monkeypatch.setattr(executor, "run_here", run_here)
     monkeypatch.setattr(running, "_settings", lambda *_: None)
     for planned in told.planned:
         program, *words = shlex.split(planned.command)
@@ -460,7 +460,7 @@ def test_a_halved_strength_is_named_where_the_blur_is_gone_as_well() -> None:
 
 
 def test_a_supervised_encoders_head_and_target_are_told_as_they_are_read() -> None:
-    from ablations.settings import Setting
+    from ablations.study.assignments import Setting
 
     # The SGD probe, which this scale has, is of classes only.
     values = {

@@ -13,13 +13,13 @@ import torch
 from commands import STUDY, called, record_of, the_plan, tree, written_study
 from torch import Tensor, nn
 
-from ablations.kept_encoder import WEIGHTS
-from simclr_core.config import Config
-from simclr_core.encoders import AnyEncoder
-from simclr_core.features import state_hash
-from sweeps.launches import save_plan
-from sweeps.plan import Plan, Trial
-from sweeps.store import Store
+from ablations.trial.encoder_artifact import WEIGHTS
+from simclr_core.config.schema import Config
+from simclr_core.evaluation.frozen_features import state_hash
+from simclr_core.networks.encoders import AnyEncoder
+from sweeps.planning.trial_plan import Plan, Trial
+from sweeps.storage.launch_log import save_plan
+from sweeps.storage.store import Store
 
 TINY = "{kind: resnet, blocks: [1], width: 0.0625, stem: small}"
 

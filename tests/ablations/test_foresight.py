@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from commands import STUDY, called, recorded, the_plan, written_study
 
-from ablations import running
-from ablations.evidence import evidence
-from ablations.planning import compose
-from ablations.request import Request
-from reports.verdicts import verdicts
+from ablations.commands import run as running
+from ablations.compose.planning import compose
+from ablations.evidence.collect import evidence
+from ablations.study.request import Request
+from reports.judging.verdict import verdicts
 
 
 def waits(study: Path, seeds: tuple[int, ...], store: Path) -> bool:
@@ -38,7 +38,7 @@ def waits(study: Path, seeds: tuple[int, ...], store: Path) -> bool:
 def test_seeds_that_reach_no_look_are_named_before_anything_runs(
     here: Path, capsys: pytest.CaptureFixture[str], seeds: str, message: str | None
 ) -> None:
-    from ablations.request import parse_seeds
+    from ablations.study.request import parse_seeds
 
     study = written_study(here)
 

@@ -8,11 +8,11 @@ import pytest
 from commands import STUDY, called, the_plan, written_study
 from PIL import Image
 
-from ablations.evidence import evidence
-from ablations.planning import compose
-from ablations.request import Request
-from simclr_core.features import state_hash
-from sweeps.store import Store
+from ablations.compose.planning import compose
+from ablations.evidence.collect import evidence
+from ablations.study.request import Request
+from simclr_core.evaluation.frozen_features import state_hash
+from sweeps.storage.store import Store
 
 AXES = """\
   - kind: levels

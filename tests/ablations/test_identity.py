@@ -10,12 +10,12 @@ import pytest
 from commands import STUDY, the_plan, written_study
 from PIL import Image
 
-from ablations import chain
-from ablations.settings import parse_assignment
+from ablations.compose import identity
+from ablations.study.assignments import parse_assignment
 from simclr_core import Config
-from simclr_core.data import fingerprint
-from sweeps.keys import chain_keys
-from sweeps.plan import Plan
+from simclr_core.data.dataset import fingerprint
+from sweeps.planning.keys import chain_keys
+from sweeps.planning.trial_plan import Plan
 
 
 def keys(plan: Plan) -> dict[tuple[str, int], tuple[str, str]]:
@@ -138,7 +138,7 @@ def test_a_plans_keys_are_those_of_its_trials_own_configurations(
     assert {trial.role for trial in plan.trials} == {"arm", "floor", "reference", "control"}
     for trial in plan.trials:
         config = Config.model_validate(trial.config)
-        stages = chain.chain(config, fingerprint(config.data, None))
+        stages = identity.chain(config, fingerprint(config.data, None))
         assert [stage.key for stage in trial.stages] == [key for _, key in chain_keys(stages)]
 
 
@@ -153,7 +153,7 @@ def test_an_sgd_probes_seed_enters_its_trials_key_also_where_the_encoder_is_shar
     assert found["crop", 0][1] != found["crop", 1][1]
     for trial in plan.trials:
         config = Config.model_validate(trial.config)
-        stages = chain.chain(config, fingerprint(config.data, None))
+        stages = identity.chain(config, fingerprint(config.data, None))
         assert [stage.key for stage in trial.stages] == [key for _, key in chain_keys(stages)]
 
 
@@ -184,7 +184,7 @@ def test_a_raised_version_makes_other_keys(
 ) -> None:
     study = written_study(here)
     before = keys(the_plan(study))["crop", 0]
-    monkeypatch.setattr(chain, version, 99)
+    monkeypatch.setattr(identity, version, 99)
     after = keys(the_plan(study))["crop", 0]
 
     assert (before[0] != after[0], before[1] != after[1]) == changed
@@ -199,9 +199,9 @@ def test_no_cell_mixes_precisions(here: Path) -> None:
 
 
 def test_images_that_change_after_planning_stop_the_trial(here: Path) -> None:
-    from ablations.trial import run_trial
+    from ablations.trial.stages import run_trial
     from sweeps.errors import LaunchError
-    from sweeps.store import Store
+    from sweeps.storage.store import Store
 
     study = written_study(here, STUDY)
     trial = the_plan(study, data=pictures(here / "first")).trials[0]

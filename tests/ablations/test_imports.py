@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from commands import STUDY, spawned, written_study
 
-from sweeps.store import Store
+from sweeps.storage.store import Store
 
 HEAVY = {"torch", "ray", "mlflow", "pandas", "scipy", "matplotlib", "seaborn", "numpy", "typst"}
 

@@ -9,7 +9,7 @@ import pytest
 from commands import STUDY, the_plan, written_study
 from counted import run_counted, steps
 
-from ablations import trial as product
+from ablations.trial import stages as product
 from sweeps import Store, StoreError
 from sweeps.errors import LaunchError
 from sweeps.record import TrialRecord
@@ -189,7 +189,7 @@ def test_data_that_change_in_mid_run_are_trouble_of_the_launch_and_fail_no_trial
             plan.trials[1],
             plan,
             Store(here / "runs"),
-            "ablations.trial:run_trial",
+            "ablations.trial.stages:run_trial",
             RunSettings(payload=settings),
         )
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from commands import called, recorded, the_plan, written_study
 
-from sweeps.seals import SEAL
-from sweeps.store import Store
+from sweeps.storage.seals import SEAL
+from sweeps.storage.store import Store
 
 FORMAT_1 = (
     "key", "study", "scale", "cell", "role", "levels", "seed", "config", "stages", "state", "values",

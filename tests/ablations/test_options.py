@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from commands import STUDY, Said, called, record_of, recorded, the_plan, written_study
 
+from ablations.commands.output import console
 from ablations.errors import UsageError
-from ablations.request import parse_seeds, seeds_text
-from ablations.settings import Setting
-from ablations.showing import console
-from sweeps.store import Store
+from ablations.study.assignments import Setting
+from ablations.study.request import parse_seeds, seeds_text
+from sweeps.storage.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -160,8 +160,8 @@ def test_the_plan_tells_the_disk_and_keep_none_spares_it(
     )
 
     config = the_plan(study).trials[0].config
-    from simclr_core.encoders import ResNet
-    from simclr_core.heads import MlpHead
+    from simclr_core.networks.encoders import ResNet
+    from simclr_core.networks.heads import MlpHead
 
     encoder = ResNet.model_validate(config["encoder"])
     head = MlpHead.model_validate(config["head"]).build(encoder.num_features, 0)
@@ -249,7 +249,7 @@ def test_running_without_its_data_is_wrong_input_and_makes_no_store(
 
 
 def test_the_words_of_a_request_ask_for_the_same_again(here: Path) -> None:
-    from ablations.request import Request
+    from ablations.study.request import Request
 
     request = Request(
         study=str(written_study(here, name="a study.yaml")),
@@ -400,7 +400,7 @@ def test_a_stopped_run_goes_on_with_the_options_it_had_but_not_with_again(
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ablations.running._execute", stopped)
+    monkeypatch.setattr("ablations.commands.run._execute", stopped)
     study = written_study(here)
     given = ["--failed", "--keep", "none", "--tracking", "sqlite:///a base.db"]
 

@@ -8,17 +8,18 @@ from typing import Any
 import pytest
 from commands import STUDY, Said, called, the_plan, tree, written_study
 
-from ablations import timing, tracking
-from ablations.beside import axes_beside, beside
-from ablations.settings import Setting
-from simclr_core import own
-from sweeps import executors
-from sweeps.axes import Levels, OrderedPairs, Paired
-from sweeps.execution import Execution
-from sweeps.plan import Plan
-from sweeps.running import Job, RunSettings, run_trial
-from sweeps.store import Store
-from sweeps.tracking import Closed
+from ablations import machine_profile
+from ablations.commands import report_tracking
+from ablations.study.assignments import Setting
+from ablations.study.paths import axes_beside, beside
+from simclr_core.plugins import component
+from sweeps.execution import executor
+from sweeps.execution.result import Execution
+from sweeps.execution.trial_runner import Job, RunSettings, run_trial
+from sweeps.planning.axes import Levels, OrderedPairs, Paired
+from sweeps.planning.trial_plan import Plan
+from sweeps.storage.store import Store
+from sweeps.tracking.client import Closed
 
 LOSSES = """\
 from pathlib import Path
@@ -91,8 +92,8 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     def execute(plan: Plan, store: Store, function: str, settings: RunSettings, **_: Any) -> Any:
         hooks.get("before", lambda: None)()
-        texts = dict(own._texts)
-        own._texts.clear()
+        texts = dict(component._texts)
+        component._texts.clear()
         job = Job(
             study=plan.study,
             scale=plan.scale,
@@ -106,16 +107,16 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         job = Job.model_validate_json(job.model_dump_json())
         for trial in job.trials:
             run_trial(job, trial, store, aloud=True)
-        own._texts.update(texts)
+        component._texts.update(texts)
         return Execution("x", (), (), (), (), interrupted=False, stopped=None, seconds=1.0)
 
-    told = timing.Machine(
+    told = machine_profile.Machine(
         cpu="x", cores=1, device="cpu", torch="x", threads=1, slots=1,
         memory_format="contiguous", rates=(), timed="",
     )  # fmt: skip
-    monkeypatch.setattr(timing, "machine", lambda *_: told)
-    monkeypatch.setattr(tracking, "open_tracking", lambda *_, **__: Silent())
-    monkeypatch.setattr(executors, "execute", execute)
+    monkeypatch.setattr(machine_profile, "machine", lambda *_: told)
+    monkeypatch.setattr(report_tracking, "open_tracking", lambda *_, **__: Silent())
+    monkeypatch.setattr(executor, "execute", execute)
     return hooks
 
 
@@ -381,9 +382,9 @@ def test_a_wrong_part_is_told_with_all_other_mistakes(
 def test_a_part_of_ones_own_is_told_as_a_deviation_with_file_and_hash(
     here: Path, study: Path
 ) -> None:
-    from ablations.deviations import Paper
-    from ablations.planning import compose, planned
-    from ablations.request import Request
+    from ablations.compose.planning import compose, planned
+    from ablations.evidence.deviations import Paper
+    from ablations.study.request import Request
 
     part = "{kind: file, path: losses.py, name: darken}"
     text = MINE.replace("[{kind: crop}]}", f"[{{kind: crop}}, {part}]}}").replace(

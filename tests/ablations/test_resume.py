@@ -10,7 +10,7 @@ import pytest
 from commands import STUDY, the_plan, written_study
 from counted import run_counted, steps
 
-from ablations import trial as product
+from ablations.trial import stages as product
 from sweeps import Store
 from sweeps.record import TrialRecord
 

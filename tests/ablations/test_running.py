@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from commands import STUDY, called, record_of, recorded, spawned, the_plan, tree, written_study
 
-from ablations import tracking
-from ablations.request import Request
-from ablations.running import run_one
-from sweeps import executors
-from sweeps.execution import Ended, Execution
-from sweeps.plan import Plan
-from sweeps.store import Store
-from sweeps.tracking import Closed
+from ablations.commands import report_tracking
+from ablations.commands.run import run_one
+from ablations.study.request import Request
+from sweeps.execution import executor
+from sweeps.execution.result import Ended, Execution
+from sweeps.planning.trial_plan import Plan
+from sweeps.storage.store import Store
+from sweeps.tracking.client import Closed
 
 DIVERGED = {"state": "failed", "values": {}, "error": "Diverged: the loss is nan at step 3"}
 
@@ -39,7 +39,7 @@ class Tracker:
 @pytest.fixture
 def tracker(monkeypatch: pytest.MonkeyPatch) -> Tracker:
     told = Tracker()
-    monkeypatch.setattr(tracking, "open_tracking", lambda *_, **__: told)
+    monkeypatch.setattr(report_tracking, "open_tracking", lambda *_, **__: told)
     return told
 
 
@@ -65,9 +65,9 @@ def executing(monkeypatch: pytest.MonkeyPatch, result: Execution | BaseException
             raise result
         return result
 
-    from ablations import timing
+    from ablations import machine_profile
 
-    told = timing.Machine(
+    told = machine_profile.Machine(
         cpu="x",
         cores=1,
         device="cpu",
@@ -78,8 +78,8 @@ def executing(monkeypatch: pytest.MonkeyPatch, result: Execution | BaseException
         rates=(),
         timed="",
     )
-    monkeypatch.setattr(timing, "machine", lambda *_: told)
-    monkeypatch.setattr(executors, "execute", execute)
+    monkeypatch.setattr(machine_profile, "machine", lambda *_: told)
+    monkeypatch.setattr(executor, "execute", execute)
 
 
 def test_a_complete_study_trains_nothing_and_ends_with_board_and_reports(
@@ -272,7 +272,7 @@ def test_whatever_a_writer_raises_board_and_numbers_are_out_before(
     monkeypatch: pytest.MonkeyPatch,
     error: BaseException,
 ) -> None:
-    from reports import html
+    from reports.document import html_page
 
     study, _ = complete(here)
     seen: list[tuple[str, int]] = []
@@ -281,7 +281,7 @@ def test_whatever_a_writer_raises_board_and_numbers_are_out_before(
         seen.append((capsys.readouterr().out, len(tracker.settled)))
         raise error
 
-    monkeypatch.setattr(html, "html", fails)
+    monkeypatch.setattr(html_page, "html", fails)
 
     said = called(capsys, "run", study)
 
@@ -300,14 +300,14 @@ def test_an_interruption_while_reports_are_written_leaves_the_study_finished_in_
     tracker: Tracker,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from reports import html
+    from reports.document import html_page
 
     study, _ = complete(here)
 
     def stopped(*_: object) -> str:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(html, "html", stopped)
+    monkeypatch.setattr(html_page, "html", stopped)
 
     said = called(capsys, "run", study)
 
@@ -529,7 +529,7 @@ def test_a_record_that_became_unreadable_is_run_again_in_the_same_launch(
         return ended()
 
     executing(monkeypatch, ended())
-    monkeypatch.setattr(executors, "execute", execute)
+    monkeypatch.setattr(executor, "execute", execute)
 
     said = called(capsys, "run", study)
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from commands import STUDY, called, recorded, the_plan, tree, written_study
 
-from ablations import tracking
-from sweeps.launches import save_plan
-from sweeps.tracking import Closed
+from ablations.commands import report_tracking
+from sweeps.storage.launch_log import save_plan
+from sweeps.tracking.client import Closed
 
 OTHER = STUDY.replace("batch_size: 32", "batch_size: 16")
 
@@ -27,7 +27,7 @@ def _no_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
     def opened(*_: Any, **__: Any) -> Tracker:
         return Tracker()
 
-    monkeypatch.setattr(tracking, "open_tracking", opened)
+    monkeypatch.setattr(report_tracking, "open_tracking", opened)
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_a_file_that_was_moved_or_edited_or_got_another_name_stands_in_nobodys_w
     monkeypatch: pytest.MonkeyPatch,
     what: str,
 ) -> None:
-    from ablations import running
+    from ablations.commands import run as running
 
     went_on: list[int] = []
 

@@ -7,8 +7,8 @@ import pytest
 from commands import STUDY, called, the_plan, written_study
 from ruamel.yaml import YAML
 
-from ablations.catalogue import STUDIES, cells_at, chosen_cells, left_out, read_study, shipped
-from ablations.study import MOST_SMOKE_CELLS, SCALES
+from ablations.study.catalogue import STUDIES, cells_at, chosen_cells, left_out, read_study, shipped
+from ablations.study.schema import MOST_SMOKE_CELLS, SCALES
 
 NEW = "a level of mine"
 

@@ -9,15 +9,15 @@ import pytest
 from commands import called, the_plan
 from PIL import Image
 
-from ablations.catalogue import PUBLISHED, read_study, shipped
-from ablations.evidence import evidence
-from ablations.planning import compose
-from ablations.request import Request
-from ablations.resolve import all_mistakes
-from ablations.study import SCALES, PublishedTable, ScaleName
-from ablations.yaml_file import read_yaml
+from ablations.compose.planning import compose
+from ablations.compose.resolve import all_mistakes
+from ablations.evidence.collect import evidence
+from ablations.study.catalogue import PUBLISHED, read_study, shipped
+from ablations.study.request import Request
+from ablations.study.schema import SCALES, PublishedTable, ScaleName
+from ablations.study.yaml_file import read_yaml
 from reports import Beats, RanksLike
-from reports.verdicts import Decision, verdicts
+from reports.judging.verdict import Decision, verdicts
 
 CELLS = {
     "quickstart": (2, 3, 3, 3),

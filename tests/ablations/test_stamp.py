@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 from commands import STUDY, called, recorded, the_plan, written_study
 
-from ablations import stamp as stamping
-from ablations.board import show_board
-from ablations.evidence import evidence
-from ablations.planning import compose
-from ablations.request import Request
-from ablations.stamp import fix, stamp_file
-from reports.board import board
-from reports.evidence import Evidence
-from reports.sections import document
-from sweeps import executors
-from sweeps.running import Ran, RunSettings
-from sweeps.store import Store
+from ablations.commands.verdict_table import show_board
+from ablations.compose.planning import compose
+from ablations.evidence import stamp as stamping
+from ablations.evidence.collect import evidence
+from ablations.evidence.stamp import fix, stamp_file
+from ablations.study.request import Request
+from reports.document.sections import document
+from reports.judging.verdict_board import board
+from reports.spec.evidence import Evidence
+from sweeps.execution import executor
+from sweeps.execution.trial_runner import Ran, RunSettings
+from sweeps.storage.store import Store
 
 LABEL = "mine@laptop"
 
@@ -85,7 +85,7 @@ def test_a_margin_edited_after_the_trials_is_told_next_to_its_verdict_with_both_
     assert dict(cards[0].facts)["changed"] == text
     appendix = [s for s in document(told(study)).sections if s.ident == "methods"]
     assert text in str(appendix)
-    from ablations.terminal import console
+    from ablations.commands.terminal import console
 
     show_board(told(study), console())
     shown = " ".join(capsys.readouterr().out.split())
@@ -320,7 +320,7 @@ def test_the_stamp_is_written_under_the_lock_before_any_trial_starts(
         seen.append(stamp_file(store, LABEL).exists())
         return Ran(trial.key, "failed", "not run here", 1)
 
-    monkeypatch.setattr(executors, "run_trial", run_trial)
+    monkeypatch.setattr(executor, "run_trial", run_trial)
     key = the_plan(study).trials[0].key
     assert called(capsys, "trial", study, key).code == 1
     assert seen == [True]
@@ -339,9 +339,9 @@ def test_the_stamp_is_written_under_the_lock_before_any_trial_starts(
             pass
         order.append(True)
 
-    monkeypatch.setattr(executors, "Launch", Launch)
+    monkeypatch.setattr(executor, "Launch", Launch)
     store = Store("runs")
-    executors.execute(
+    executor.execute(
         the_plan(study), store, "x:y", RunSettings(slots=1, threads=1, gpus=0.0), before=before
     )
     assert seen == [True, True]

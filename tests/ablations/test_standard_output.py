@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from commands import Said, recorded, the_plan, written_study
 
-from ablations import tracking
 from ablations.__main__ import main
-from sweeps.tracking import Closed
+from ablations.commands import report_tracking
+from sweeps.tracking.client import Closed
 
 REFUSING = {"full": ">/dev/full", "closed": ">&-", "all closed": "<&- >&-"}
 
@@ -54,7 +54,7 @@ def test_a_run_whose_output_is_refused_writes_its_reports_and_finishes_in_mlflow
     def opened(*_: Any, **__: Any) -> Tracker:
         return tracker
 
-    monkeypatch.setattr(tracking, "open_tracking", opened)
+    monkeypatch.setattr(report_tracking, "open_tracking", opened)
     monkeypatch.setattr(sys, "stdout", sys.stdout)  # both are put back at the end
     monkeypatch.setattr(sys, "stderr", sys.stderr)
     full = os.open("/dev/full", os.O_WRONLY)

@@ -9,13 +9,14 @@ import pytest
 from commands import called, recorded, the_plan, tree, written_study
 from rich.console import Console
 
-from ablations import timing, ui
-from ablations.live import Live
-from ablations.timing import Rate, choose
-from sweeps.launches import save_plan
-from sweeps.progress import progress
-from sweeps.store import Store
-from sweeps.tracking import Places
+from ablations import machine_profile
+from ablations.commands import ui
+from ablations.commands.live_table import Live
+from ablations.machine_profile import Rate, choose
+from sweeps.execution.study_progress import progress
+from sweeps.storage.launch_log import save_plan
+from sweeps.storage.store import Store
+from sweeps.tracking.client import Places
 
 GIB = 1024**3
 FAILED = {"state": "failed", "values": {}, "error": "Diverged: the loss is nan"}
@@ -101,7 +102,7 @@ def test_status_of_an_unknown_study_names_the_nearest(
 
 def test_a_piped_run_prints_lines_and_a_terminal_shows_a_table(half_done: Path) -> None:
     plan = the_plan(half_done.parent / "mine.yaml", store=half_done)
-    from sweeps.store import Store
+    from sweeps.storage.store import Store
 
     state = progress(Store(half_done), plan)
     piped, terminal = io.StringIO(), io.StringIO()
@@ -133,10 +134,10 @@ def test_the_addresses_open_the_kept_views_and_a_trial_has_a_page_of_its_own() -
 def test_with_a_server_elsewhere_ui_prints_its_address_and_serves_nothing(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sweeps import tracking
+    from sweeps.tracking import client
 
     found = Places("http://tracker:5000", "http://tracker:5000", "", "4", "abcd")
-    monkeypatch.setattr(tracking, "places", lambda *_: found)
+    monkeypatch.setattr(client, "places", lambda *_: found)
 
     said = called(capsys, "ui", "ab", "--tracking", "http://tracker:5000")
 
@@ -189,15 +190,15 @@ def test_a_machine_is_timed_once_and_again_when_it_is_another(
         asked.append(threads)
         return 100.0
 
-    monkeypatch.setattr(timing, "images_per_second", speed)
+    monkeypatch.setattr(machine_profile, "images_per_second", speed)
     file = here / "machine.json"
-    first = timing.machine(file, "cpu")
+    first = machine_profile.machine(file, "cpu")
     times = len(asked)
-    second = timing.machine(file, "cpu")
-    monkeypatch.setattr(timing, "cpu_name", lambda: "another")
-    third = timing.machine(file, "cpu")
+    second = machine_profile.machine(file, "cpu")
+    monkeypatch.setattr(machine_profile, "cpu_name", lambda: "another")
+    third = machine_profile.machine(file, "cpu")
 
-    assert times == 2 * len({1, timing.usable_cores()})
+    assert times == 2 * len({1, machine_profile.usable_cores()})
     assert second == first
     assert len(asked) == 2 * times
     assert third.cpu == json.loads(file.read_text())["cpu"] == "another"
@@ -207,7 +208,7 @@ def test_doctor_says_what_the_machine_is_what_bf16_would_gain_and_what_is_missin
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        timing,
+        machine_profile,
         "images_per_second",
         lambda _device, threads, _form, precision="fp32": (
             100.0 * threads * (1.75 if precision == "bf16" else 1)
@@ -222,5 +223,5 @@ def test_doctor_says_what_the_machine_is_what_bf16_would_gain_and_what_is_missin
     assert "missing: data: " in said.out
     assert "nowhere" in said.out
     assert told["bf16_gain"] == pytest.approx(1.75)
-    assert told["timing"]["slots"] * told["timing"]["threads"] <= timing.usable_cores()
+    assert told["timing"]["slots"] * told["timing"]["threads"] <= machine_profile.usable_cores()
     assert list(here.iterdir()) == []

@@ -12,18 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from ablations import tracking
-from ablations.evidence import evidence
-from ablations.planning import compose, cost
-from ablations.request import Request
-from ablations.settings import Setting, parse_assignment
-from ablations.variation import variation_of
-from simclr_core.settings import default_settings
-from sweeps.launches import load_plan, studies
-from sweeps.plan import Plan
+from ablations.commands import report_tracking
+from ablations.compose.planning import compose, cost
+from ablations.evidence.collect import evidence
+from ablations.study.assignments import Setting, parse_assignment
+from ablations.study.request import Request
+from ablations.study.variation_name import variation_of
+from simclr_core.config.overrides import default_settings
+from sweeps.planning.trial_plan import Plan
 from sweeps.record import TrialRecord
-from sweeps.store import Store
-from sweeps.tracking import Closed
+from sweeps.storage.launch_log import load_plan, studies
+from sweeps.storage.store import Store
+from sweeps.tracking.client import Closed
 
 SAFE = r"[a-z0-9][a-z0-9._=+@-]*"
 
@@ -186,7 +186,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         labels.append(plan.label)
         return Tracker()
 
-    monkeypatch.setattr(tracking, "open_tracking", open_tracking)
+    monkeypatch.setattr(report_tracking, "open_tracking", open_tracking)
     return labels
 
 

@@ -7,7 +7,7 @@ import pytest
 from commands import STUDY, called, spawned, tree, written_study
 from PIL import Image
 
-from sweeps.store import Store
+from sweeps.storage.store import Store
 
 
 def replaced(old: str, new: str) -> str:

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from ablations import yaml_file
-from ablations.catalogue import PUBLISHED, STUDIES
 from ablations.errors import StudyError
-from ablations.yaml_file import YamlFile, read_yaml
+from ablations.study import yaml_file
+from ablations.study.catalogue import PUBLISHED, STUDIES
+from ablations.study.yaml_file import YamlFile, read_yaml
 
 ODD = """\
 name: "quoted \\u00fc"

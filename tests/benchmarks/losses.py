@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from simclr_core.losses import NTXent
+from simclr_core.losses.contrastive import NTXent
 from sweeps.provenance import machine
 
 ROUNDS = {512: 41, 1024: 31, 2048: 15, 4096: 9, 16384: 3}

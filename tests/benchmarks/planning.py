@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ablations.planning import compose, planned
-from ablations.request import Request
-from sweeps.keys import key_of
-from sweeps.plan import Plan
+from ablations.compose.planning import compose, planned
+from ablations.study.request import Request
+from sweeps.planning.keys import key_of
+from sweeps.planning.trial_plan import Plan
 from sweeps.provenance import machine
 
 ROUNDS = 5

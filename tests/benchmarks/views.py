@@ -14,8 +14,8 @@ import torch
 from PIL import Image
 from torchvision.transforms import v2
 
+from simclr_core.augment.views import Symmetric, draw_views
 from simclr_core.chance import Chance
-from simclr_core.views import Symmetric, draw_views
 from sweeps.provenance import machine
 
 BATCH, SIZE, ROUNDS = 256, 32, 9

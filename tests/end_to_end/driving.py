@@ -50,8 +50,8 @@ def spare_the_timing(store: Path) -> None:
     """Tells a store what its first run on the CPU would time: one test of the timing is enough."""
     import torch
 
-    from ablations.timing import Machine, cpu_name, usable_cores
-    from sweeps.store import Store
+    from ablations.machine_profile import Machine, cpu_name, usable_cores
+    from sweeps.storage.store import Store
 
     told = Machine(
         cpu=cpu_name(),

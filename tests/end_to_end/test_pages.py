@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from ablations.__main__ import run
-from ablations.cli import app
+from ablations.commands.cli import app
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(

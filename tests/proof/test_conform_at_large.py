@@ -5,8 +5,8 @@ import torch
 import torchvision.transforms.v2 as published
 from torch import Tensor
 
-from simclr_core.conform import examine_views
-from simclr_core.laws import Finding
+from simclr_core.conformance.api import examine_views
+from simclr_core.conformance.checks import Finding
 
 pytestmark = pytest.mark.proof
 

@@ -29,13 +29,13 @@ BOUND = 240.0
 
 TARGETS: dict[str, tuple[str, ...]] = {
     "driver": ("drive.py",),
-    "the process that holds Ray": ("sweeps.ray_process",),
+    "the process that holds Ray": ("sweeps.execution.ray_process",),
     "worker": ("ray::Resource",),
     "raylet": ("raylet/raylet",),
     "gcs": ("gcs_server",),
     "agents": ("ray::DashboardAgent", "ray::RuntimeEnvAgent", "dashboard/agent.py"),
     "dashboard": ("dashboard/dashboard.py",),
-    "tracker": ("sweeps.tracker",),
+    "tracker": ("sweeps.tracking.tracker_main",),
     "process group": (),
 }
 

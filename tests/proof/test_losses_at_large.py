@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from lightly.loss import NTXentLoss
 
-from simclr_core.losses import NTXent
+from simclr_core.losses.contrastive import NTXent
 
 pytestmark = pytest.mark.proof
 
@@ -60,8 +60,8 @@ def test_float32_is_float64_up_to_rounding(num_images: int, temperature: float) 
 
 MEASURE = """
 import re, sys, torch
-from simclr_core.losses import NTXent
-from simclr_core.matching import contrastive_accuracy
+from simclr_core.losses.contrastive import NTXent
+from simclr_core.losses.contrastive_metrics import contrastive_accuracy
 def peak():
     with open("/proc/self/status") as file:
         return int(re.search(r"VmHWM:\\s+(\\d+)", file.read()).group(1)) / 2**20

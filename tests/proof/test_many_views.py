@@ -10,12 +10,12 @@ import pytest
 import torch
 from scipy import stats
 
-from simclr_core.augmentations import Blur, Colour, Crop, Cutout, Noise, Rotation
-from simclr_core.autoaugment import POLICY, AutoAugment
+from simclr_core.augment.autoaugment import POLICY, AutoAugment
+from simclr_core.augment.blur_sobel import Sobel
+from simclr_core.augment.motion_blur import MotionBlur
+from simclr_core.augment.operations import Blur, Colour, Crop, Cutout, Noise, Rotation
+from simclr_core.augment.solarise_equalise import Equalise, Solarise
 from simclr_core.chance import Chance, Draws
-from simclr_core.filters import Sobel
-from simclr_core.levels import Equalise, Solarise
-from simclr_core.motion import MotionBlur
 
 pytestmark = [pytest.mark.proof, pytest.mark.statistical]
 

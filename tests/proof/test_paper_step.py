@@ -20,15 +20,15 @@ sys.path += [str(Path(__file__).parents[1] / name) for name in ("simclr_core", "
 from commands import the_plan
 from made_trials import HERE, Listener, equal_states, kernels, made_dataset, random_pictures
 
-from ablations.catalogue import shipped
-from ablations.compute import compute, shown
-from ablations.planning import cost
-from ablations.timing import cpu_name
-from simclr_core.config import Config
-from simclr_core.optimizers import Lars
-from simclr_core.pretrain import Pretrained, pretrain
-from simclr_core.schedules import WarmupCosine
-from sweeps.plan import Known
+from ablations.compose.flops import compute, shown
+from ablations.compose.planning import cost
+from ablations.machine_profile import cpu_name
+from ablations.study.catalogue import shipped
+from simclr_core.config.schema import Config
+from simclr_core.optim.optimizers import Lars
+from simclr_core.optim.schedules import WarmupCosine
+from simclr_core.training.pretraining import Pretrained, pretrain
+from sweeps.planning.trial_plan import Known
 
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(1800)]
 

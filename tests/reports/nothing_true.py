@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike
 from ruamel.yaml import YAML
 
 from reports import AnyClaim, Evidence, Increases, RanksLike
-from reports.contrasts import subject_of
-from reports.judging import judged_looks
-from reports.trials import Table
+from reports.judging.contrasts import subject_of
+from reports.judging.sequential_looks import judged_looks
+from reports.judging.trial_outcomes import Table
 
 FIGURE_5 = Path(__file__).parents[2] / "ablations" / "published" / "figure-5.yaml"
 SEEDS = 10

@@ -10,8 +10,8 @@ import pytest
 from made_studies import compositions, quickstart
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
-from reports.html import html
-from reports.sections import document
+from reports.document.html_page import html
+from reports.document.sections import document
 from reports.write import write_reports
 
 CHROMIUM = Path("/usr/bin/chromium")

@@ -6,9 +6,9 @@ from made_evidence import beats, evidence
 from nothing_true import KINDS, rate
 from scipy import stats
 
-from reports.contrasts import subject_of
-from reports.judging import judged_looks
-from reports.statistics import allowance
+from reports.judging.contrasts import subject_of
+from reports.judging.sequential_looks import judged_looks
+from reports.judging.statistics import allowance
 
 REPETITIONS = 4000
 CLAIMS = (beats("a", "b"), beats("c", "d"), beats("e", "f"))

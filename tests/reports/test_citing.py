@@ -10,10 +10,10 @@ from pydantic import TypeAdapter, ValidationError
 from scipy import stats
 
 from reports import Beats, Evidence, Increases
-from reports.board import board
-from reports.claims import AnyClaim
-from reports.sections import document
-from reports.verdicts import Decision, Verdict, verdicts
+from reports.document.sections import document
+from reports.judging.verdict import Decision, Verdict, verdicts
+from reports.judging.verdict_board import board
+from reports.spec.claims import AnyClaim
 
 UP = [9.0, 9.5, 8.5, 9.2, 8.8]
 FLAT = [0.1, -0.2, 0.3, -0.1, 0.2]

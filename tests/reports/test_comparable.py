@@ -4,15 +4,15 @@ import pytest
 from made_evidence import evidence
 from made_studies import compositions, quickstart
 
-from ablations.board import show_board
-from ablations.terminal import console
+from ablations.commands.terminal import console
+from ablations.commands.verdict_table import show_board
 from reports import Evidence
-from reports.board import board
-from reports.controls import State
-from reports.evidence import SMOKE_JUDGES_NOTHING
-from reports.html import html
-from reports.sections import document
-from reports.verdicts import Decision, verdicts
+from reports.document.html_page import html
+from reports.document.sections import document
+from reports.judging.negative_controls import State
+from reports.judging.verdict import Decision, verdicts
+from reports.judging.verdict_board import board
+from reports.spec.evidence import SMOKE_JUDGES_NOTHING
 
 
 def smoke(made: Evidence) -> Evidence:

@@ -9,9 +9,9 @@ from made_evidence import CONTROL, FACTS, FLOOR, PERMUTED, SHUFFLED, beats, evid
 from scipy import stats
 
 from reports import Evidence
-from reports.board import board
-from reports.controls import State
-from reports.verdicts import Decision, verdicts
+from reports.judging.negative_controls import State
+from reports.judging.verdict import Decision, verdicts
+from reports.judging.verdict_board import board
 from sweeps.record import Stage
 
 UP = [9.0, 9.5, 8.5, 9.2, 8.8]

@@ -11,11 +11,12 @@ from made_studies import STUDIES, compositions, quickstart
 from pydantic import ValidationError
 from scipy import stats
 
-from reports import Bars, Evidence, Heatmap, Lines, heatmap
-from reports.findings import findings_of
-from reports.frame import summary, tidy
-from reports.pictures import picture
-from reports.values import number, split, values
+from reports import Bars, Evidence, Heatmap, Lines
+from reports.document.findings import findings_of
+from reports.figures import heatmap
+from reports.figures.figure_data import number, split, values
+from reports.figures.frame import summary, tidy
+from reports.figures.svg import picture
 
 
 def drawn(made: Evidence) -> Any:

@@ -8,10 +8,10 @@ from made_evidence import beats, evidence, record
 from scipy import stats
 
 from reports import CellInfo, Evidence
-from reports.board import board
-from reports.controls import State
-from reports.learned import learned
-from reports.verdicts import Decision, verdicts
+from reports.judging.learned_something import learned
+from reports.judging.negative_controls import State
+from reports.judging.verdict import Decision, verdicts
+from reports.judging.verdict_board import board
 
 NAME = "something learned"
 NEAR = [30.1, 29.8, 30.3, 29.9, 30.0]

@@ -9,13 +9,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from pypdf import PdfReader
 
-from reports import Bars, Evidence, Heatmap, Lines, drawing, heatmap
-from reports.document import Cell, Column, Document, Section, Table
-from reports.frame import tidy
-from reports.html import html
-from reports.pdf import MOST_ROWS, pdf, without_glyph
-from reports.sections import document
-from reports.values import values
+from reports import Bars, Evidence, Heatmap, Lines
+from reports.document.blocks import Cell, Column, Document, Section, Table
+from reports.document.html_page import html
+from reports.document.pdf_file import MOST_ROWS, pdf, without_glyph
+from reports.document.sections import document
+from reports.figures import heatmap, plots
+from reports.figures.figure_data import values
+from reports.figures.frame import tidy
 from reports.write import write_reports
 
 ODD = "日本 🦆"
@@ -45,9 +46,9 @@ def grid(spread: float, *, losses: int = 3, seeds: int = 5, base: float = 92.0) 
 def on_axes(figure: Any, made: Evidence) -> Any:
     """The figure drawn, with a canvas that knows where each letter is."""
     table = values(figure, tidy(made))
-    canvas = FigureCanvasAgg(Figure(figsize=drawing.size(figure, table)))
+    canvas = FigureCanvasAgg(Figure(figsize=plots.size(figure, table)))
     axes = canvas.figure.add_subplot()
-    drawing.draw(figure, table, axes, "linear probe, top-1 (%)")
+    plots.draw(figure, table, axes, "linear probe, top-1 (%)")
     canvas.draw()
     return axes
 

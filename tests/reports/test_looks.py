@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from scipy import stats
 
 from reports import Evidence, Looks
-from reports.verdicts import Decision, Verdict, verdicts
+from reports.judging.verdict import Decision, Verdict, verdicts
 
 DECIDED = {Decision.REPRODUCED, Decision.CONTRADICTED}
 Column = Sequence[float | None]

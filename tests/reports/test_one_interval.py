@@ -8,15 +8,15 @@ from made_evidence import beats, evidence
 from scipy import stats
 
 from reports import Evidence, Increases
-from reports.board import board
-from reports.findings import findings_of
-from reports.forest import values
-from reports.page_one import verdict_section
-from reports.pictures import forest_picture
-from reports.sampling import sampling_error
-from reports.tables import claim_section
-from reports.trials import outcomes
-from reports.verdicts import verdicts
+from reports.document.findings import findings_of
+from reports.document.results import claim_section
+from reports.document.summary import verdict_section
+from reports.figures.forest import values
+from reports.figures.svg import forest_picture
+from reports.judging.test_set_error import sampling_error
+from reports.judging.trial_outcomes import outcomes
+from reports.judging.verdict import verdicts
+from reports.judging.verdict_board import board
 
 UP = [9.0, 9.5, 8.5, 9.2, 8.8, 4.0, 14.0]
 FLAT = [0.1, -0.2, 0.3, -0.1, 0.2, 0.0, 0.1]

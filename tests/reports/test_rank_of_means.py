@@ -6,7 +6,7 @@ from made_evidence import evidence
 from scipy import stats
 
 from reports import RanksLike
-from reports.verdicts import verdicts
+from reports.judging.verdict import verdicts
 
 CELLS = "abcdefgh"
 

@@ -10,12 +10,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
-from reports.statistics import (
-    holm,
-    seeds_needed,
-    slope,
-    t_test,
-)
+from reports.judging.statistics import holm, seeds_needed, slope, t_test
 from sweeps.intervals import interval, no_spread
 
 SEEDED = st.integers(0, 2**32 - 1).map(np.random.default_rng)

@@ -9,8 +9,8 @@ from made_evidence import EPOCHS, FLOOR, beats, evidence, record
 from scipy import stats
 
 from reports import Evidence, Increases, RanksLike
-from reports.board import board
-from reports.verdicts import Decision, Verdict, verdicts
+from reports.judging.verdict import Decision, Verdict, verdicts
+from reports.judging.verdict_board import board
 
 UP = [9.0, 9.5, 8.5, 9.2, 8.8]
 FLAT = [0.1, -0.2, 0.3, -0.1, 0.2]

@@ -17,10 +17,10 @@ import pytest
 from made_studies import STUDIES, compositions, quickstart
 
 from reports import Evidence, ReportError
-from reports.board import board
-from reports.document import BoardBlock, Document, Drawing, Facts, Table, Text
-from reports.html import html as written_page
-from reports.sections import document
+from reports.document.blocks import BoardBlock, Document, Drawing, Facts, Table, Text
+from reports.document.html_page import html as written_page
+from reports.document.sections import document
+from reports.judging.verdict_board import board
 from reports.write import write_report, write_reports
 
 HERE = Path(__file__).parent
@@ -259,7 +259,7 @@ def test_a_full_disk_leaves_the_old_report_whole(
 def test_the_page_is_written_without_the_pdfs_compiler(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(sys.modules, "reports.pdf", raising=False)
+    monkeypatch.delitem(sys.modules, "reports.document.pdf_file", raising=False)
     monkeypatch.setitem(sys.modules, "typst", None)
 
     page = write_report(document(quickstart()), "report.html", tmp_path)

@@ -8,9 +8,9 @@ import torch
 from made_trials import HERE, Listener, made_dataset, random_pictures, small_config
 from torch import Tensor
 
-from simclr_core.data import Dataset
-from simclr_core.execution import Execution
-from simclr_core.pretrain import Pretrained, pretrain
+from simclr_core.data.dataset import Dataset
+from simclr_core.runtime import Execution
+from simclr_core.training.pretraining import Pretrained, pretrain
 
 SELDOM = HERE.model_copy(update={"checkpoint_seconds": 1e9})
 """A checkpoint where a training is told to stop, and no other."""

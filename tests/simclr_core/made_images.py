@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from simclr_core.augmentations import AnyOperation
+from simclr_core.augment.operations import AnyOperation
 from simclr_core.chance import Chance, Draws
 
 FALSE_ALARM = 1e-6

@@ -5,9 +5,15 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from simclr_core.own import FromFile, supply
-from simclr_core.own_parts import FileEncoder, FileHead, FileLoss, FileOperation, FileSchedule
-from simclr_core.own_text import digest
+from simclr_core.plugins.component import FromFile, supply
+from simclr_core.plugins.contracts import (
+    FileEncoder,
+    FileHead,
+    FileLoss,
+    FileOperation,
+    FileSchedule,
+)
+from simclr_core.plugins.source import digest
 
 FILE = """\
 import torch

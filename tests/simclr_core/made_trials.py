@@ -6,13 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from simclr_core.config import Config
-from simclr_core.data import Dataset, load
-from simclr_core.execution import Execution
-from simclr_core.images import Images
-from simclr_core.pretrain import Pretrained, pretrain
-from simclr_core.settings import check
-from simclr_core.textures import Textures
+from simclr_core.config.overrides import check
+from simclr_core.config.schema import Config
+from simclr_core.data.dataset import Dataset, load
+from simclr_core.data.images import Images
+from simclr_core.data.textures import Textures
+from simclr_core.runtime import Execution
+from simclr_core.training.pretraining import Pretrained, pretrain
 
 HERE = Execution(device="cpu", threads=1)
 

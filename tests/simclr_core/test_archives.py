@@ -12,8 +12,8 @@ import pytest
 import torch
 from made_folders import packed
 
-from simclr_core.archives import CLASS_NAMES, Cifar10
-from simclr_core.data import data_at, fingerprint, load
+from simclr_core.data.cifar10 import CLASS_NAMES, Cifar10
+from simclr_core.data.dataset import data_at, fingerprint, load
 from simclr_core.errors import DataError, DataMissing
 
 TRAIN = [f"data_batch_{i}" for i in range(1, 6)]

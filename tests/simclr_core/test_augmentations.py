@@ -20,12 +20,14 @@ from pydantic import TypeAdapter, ValidationError
 from scipy import stats
 from torch import Tensor
 
-from simclr_core import augmentations, autoaugment, colour, filters, levels, motion
-from simclr_core.augmentations import AnyOperation, Cutout, Noise, Rotation
-from simclr_core.autoaugment import POLICY
+from simclr_core.augment import autoaugment, blur_sobel, colour, solarise_equalise
+from simclr_core.augment import motion_blur as motion
+from simclr_core.augment import operations as augmentations
+from simclr_core.augment.autoaugment import POLICY
+from simclr_core.augment.blur_sobel import Sobel
+from simclr_core.augment.operations import AnyOperation, Cutout, Noise, Rotation
 from simclr_core.chance import select
-from simclr_core.filters import Sobel
-from simclr_core.own_parts import FileOperation
+from simclr_core.plugins.contracts import FileOperation
 
 OPERATIONS = get_args(get_args(AnyOperation)[0])
 
@@ -139,7 +141,7 @@ def test_where_picking_images_would_wait_for_the_device_the_result_is_the_same(
 
     images, chances = made_images(40, 32), chances_of(operation, 40, 32)
     picked = operation.apply(images, chances)
-    for module in (augmentations, autoaugment, colour, filters, levels, motion):
+    for module in (augmentations, autoaugment, colour, blur_sobel, solarise_equalise, motion):
         monkeypatch.setattr(module, "changed_where", all_changed)
 
     assert torch.equal(operation.apply(images, chances), picked)

@@ -19,7 +19,7 @@ from torch import Tensor
 from torchvision.transforms.autoaugment import AutoAugment as Theirs
 from torchvision.transforms.autoaugment import AutoAugmentPolicy, _apply_op
 
-from simclr_core.autoaugment import POLICY, AutoAugment, AutoAugmentChances
+from simclr_core.augment.autoaugment import POLICY, AutoAugment, AutoAugmentChances
 
 THEIRS = Theirs(AutoAugmentPolicy.IMAGENET)
 

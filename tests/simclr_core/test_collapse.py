@@ -11,13 +11,13 @@ from interrupted import EACH_STEP, Memory, pictures, sat
 from made_trials import NO_CURVE, Listener, trained
 from torch import Tensor
 
-from simclr_core.collapse import CollapseWatch, rank_of_directions
 from simclr_core.errors import Diverged
-from simclr_core.losses import NTXent
-from simclr_core.schedules import Constant, WarmupCosine
+from simclr_core.losses.contrastive import NTXent
+from simclr_core.optim.schedules import Constant, WarmupCosine
+from simclr_core.training.collapse import CollapseWatch, rank_of_directions
 
-module = importlib.import_module("simclr_core.pretrain")
-looking = importlib.import_module("simclr_core.collapse")
+module = importlib.import_module("simclr_core.training.pretraining")
+looking = importlib.import_module("simclr_core.training.collapse")
 
 COLLAPSING: dict[str, Any] = {
     "optimizer": {"kind": "adamw", "learning_rate": 0.3},

@@ -14,7 +14,7 @@ from made_images import FALSE_ALARM, GREY_LEVEL, chances_of, made_images
 from scipy import stats
 from torchvision.transforms import ColorJitter
 
-from simclr_core.colour import Colour, ColourChances
+from simclr_core.augment.colour import Colour, ColourChances
 
 
 @pytest.mark.parametrize("strength", [0.125, 0.5, 1.0, 2.5])

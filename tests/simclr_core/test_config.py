@@ -8,23 +8,23 @@ import pytest
 from made_parts import made
 from pydantic import BaseModel, ValidationError
 
-from simclr_core.archives import Cifar10
-from simclr_core.augmentations import AnyOperation, Blur, Colour, Crop
-from simclr_core.config import Config
-from simclr_core.data import AnyData
-from simclr_core.encoders import AnyEncoder, ResNet
-from simclr_core.folders import Folder
-from simclr_core.geometry import Geometry
-from simclr_core.heads import AnyHead, MlpHead, layers_of
-from simclr_core.losses import AnyLoss, Labelled, NTXent
-from simclr_core.optimizers import AnyOptimizer, Lars
-from simclr_core.pixels import Pixels
-from simclr_core.readouts import AnyProbe, ReadOuts
-from simclr_core.schedules import AnySchedule, WarmupCosine
-from simclr_core.sgd_probe import SgdProbe
-from simclr_core.targets import AnyTarget
-from simclr_core.views import AnyViews, OneBranch, Symmetric
-from simclr_core.vit import VisionTransformer
+from simclr_core.augment.operations import AnyOperation, Blur, Colour, Crop
+from simclr_core.augment.views import AnyViews, OneBranch, Symmetric
+from simclr_core.config.schema import Config
+from simclr_core.data.cifar10 import Cifar10
+from simclr_core.data.dataset import AnyData
+from simclr_core.data.image_folder import Folder
+from simclr_core.losses.contrastive import AnyLoss, Labelled, NTXent
+from simclr_core.networks.encoders import AnyEncoder, ResNet
+from simclr_core.networks.heads import AnyHead, MlpHead, layers_of
+from simclr_core.networks.pixels import Pixels
+from simclr_core.networks.vit import VisionTransformer
+from simclr_core.optim.optimizers import AnyOptimizer, Lars
+from simclr_core.optim.schedules import AnySchedule, WarmupCosine
+from simclr_core.probes.geometry import Geometry
+from simclr_core.probes.sgd import SgdProbe
+from simclr_core.probes.spec import AnyProbe, ReadOuts
+from simclr_core.probes.targets import AnyTarget
 
 
 def members(family: Any) -> tuple[type[BaseModel], ...]:

@@ -14,12 +14,12 @@ from lightly.loss import NTXentLoss
 from pytorch_metric_learning.losses import NTXentLoss as MetricLearningNTXent
 from torch import Tensor
 
-from simclr_core.conform import examine_loss
-from simclr_core.laws import Finding
-from simclr_core.loss_forms import EQUATION_1, OTHERS, cosines
-from simclr_core.loss_laws import LOSS_LAWS
-from simclr_core.loss_subject import cases
-from simclr_core.losses import NTXent
+from simclr_core.conformance.api import examine_loss
+from simclr_core.conformance.checks import Finding
+from simclr_core.conformance.loss_cases import cases
+from simclr_core.conformance.loss_checks import LOSS_LAWS
+from simclr_core.conformance.loss_variants import EQUATION_1, OTHERS, cosines
+from simclr_core.losses.contrastive import NTXent
 
 Loss = Callable[[Tensor, Tensor, float], Tensor]
 

@@ -9,12 +9,12 @@ import torch
 import torchvision.transforms.v2 as published
 from torch import Tensor
 
-from simclr_core.augmentations import AnyOperation, Blur, Colour, Crop
+from simclr_core.augment.operations import AnyOperation, Blur, Colour, Crop
+from simclr_core.augment.views import Symmetric, draw_views
 from simclr_core.chance import Chance
-from simclr_core.conform import examine_views
-from simclr_core.laws import Finding, examined
-from simclr_core.view_laws import VIEW_LAWS, Subject
-from simclr_core.views import Symmetric, draw_views
+from simclr_core.conformance.api import examine_views
+from simclr_core.conformance.checks import Finding, examined
+from simclr_core.conformance.view_checks import VIEW_LAWS, Subject
 
 Views = Callable[[Tensor, int], tuple[Tensor, Tensor]]
 

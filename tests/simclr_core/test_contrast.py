@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from lightly.loss import NTXentLoss
 from torch import Tensor
 
-from simclr_core import contrast
-from simclr_core.contrast import Others, nt_xent_in_blocks
-from simclr_core.losses import NTXent
+from simclr_core.losses import nt_xent_blockwise
+from simclr_core.losses.contrastive import NTXent
+from simclr_core.losses.nt_xent_blockwise import Others, nt_xent_in_blocks
 
 LARGE, SMALL = 0.5, 0.015
 """Temperatures on both sides of what exp bears without a shift."""
@@ -21,8 +21,8 @@ LARGE, SMALL = 0.5, 0.015
 @pytest.fixture(autouse=True)
 def blocks_of_five(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks so small that a few views fill several, the last one partly."""
-    monkeypatch.setattr(contrast, "_BLOCK", {"cpu": 5})
-    monkeypatch.setattr(contrast, "_ONE_MATRIX", {"cpu": 0})
+    monkeypatch.setattr(nt_xent_blockwise, "_BLOCK", {"cpu": 5})
+    monkeypatch.setattr(nt_xent_blockwise, "_ONE_MATRIX", {"cpu": 0})
 
 
 def embeddings(num_images: int, length: int = 4, *, seed: int = 0) -> Tensor:
@@ -186,11 +186,11 @@ def test_groups_are_averaged_over_their_pairs(seed: int, temperature: float, cla
 def test_the_form_is_chosen_by_the_number_of_views(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
 
-    assert not contrast.in_blocks_pays(torch.zeros(256, 2))
-    assert contrast.in_blocks_pays(torch.zeros(258, 2))
+    assert not nt_xent_blockwise.in_blocks_pays(torch.zeros(256, 2))
+    assert nt_xent_blockwise.in_blocks_pays(torch.zeros(258, 2))
     # Anything that is no CPU has an accelerator's numbers.
-    assert not contrast.in_blocks_pays(torch.zeros(8192, 2, device="meta"))
-    assert contrast.in_blocks_pays(torch.zeros(8193, 2, device="meta"))
+    assert not nt_xent_blockwise.in_blocks_pays(torch.zeros(8192, 2, device="meta"))
+    assert nt_xent_blockwise.in_blocks_pays(torch.zeros(8193, 2, device="meta"))
 
 
 def test_blocks_of_their_own_size_give_what_one_matrix_gives(

@@ -13,7 +13,7 @@ from made_images import FALSE_ALARM, GREY_LEVEL, chances_of, drawn_for, made_ima
 from scipy import stats
 from torchvision.transforms import InterpolationMode, RandomResizedCrop
 
-from simclr_core.augmentations import Crop, CropChances
+from simclr_core.augment.operations import Crop, CropChances
 from simclr_core.chance import Chance
 
 

@@ -14,13 +14,13 @@ import torch
 from made_folders import class_folders, noise
 from torch import Tensor
 
-from simclr_core.data import Dataset, data_at, fingerprint, load
-from simclr_core.decoding import decode, picture_of
+from simclr_core.data.dataset import Dataset, data_at, fingerprint, load
+from simclr_core.data.decode_cache import Source, gather
+from simclr_core.data.decoding import decode, picture_of
+from simclr_core.data.image_folder import Folder
+from simclr_core.data.images import Images
+from simclr_core.data.textures import Textures
 from simclr_core.errors import DataError
-from simclr_core.folders import Folder
-from simclr_core.gathering import Source, gather
-from simclr_core.images import Images
-from simclr_core.textures import Textures
 
 SIZES = {"train/cat": 12, "train/dog": 9, "test/cat": 4, "test/dog": 3}
 
@@ -210,7 +210,9 @@ def test_files_that_did_not_change_are_not_read_again(
 ) -> None:
     data = Folder(path=str(class_folders(tmp_path / "set", SIZES)))
     before = fingerprint(data, tmp_path / "cache")
-    monkeypatch.setattr("simclr_core.folders.contents", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr(
+        "simclr_core.data.image_folder.contents", lambda *_: pytest.fail("read again")
+    )
 
     assert fingerprint(data, tmp_path / "cache") == before
 
@@ -280,7 +282,9 @@ def test_what_comes_from_the_cache_is_what_was_decoded(
 ) -> None:
     data, cache = _mixed(tmp_path / "set"), tmp_path / "cache"
     plain, first = load(data, cache=None), load(data, cache=cache)
-    monkeypatch.setattr("simclr_core.folders.decode", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr(
+        "simclr_core.data.image_folder.decode", lambda *_: pytest.fail("decoded again")
+    )
 
     again = load(data, cache=cache)
 
@@ -293,8 +297,8 @@ def test_the_number_of_workers_is_no_matter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, least: int
 ) -> None:
     data = _mixed(tmp_path)
-    monkeypatch.setattr("simclr_core.gathering._CHUNK", 2)
-    monkeypatch.setattr("simclr_core.gathering._SIDE_THAT_GAINS", least)
+    monkeypatch.setattr("simclr_core.data.decode_cache._CHUNK", 2)
+    monkeypatch.setattr("simclr_core.data.decode_cache._SIDE_THAT_GAINS", least)
 
     assert _same(load(data, cache=None, workers=1), load(data, cache=None, workers=3))
 
@@ -362,7 +366,9 @@ def test_several_who_ask_at_once_decode_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data, calls = _mixed(tmp_path / "set"), list[int]()
-    monkeypatch.setattr("simclr_core.folders.decode", lambda *a: (calls.append(1), decode(*a))[1])
+    monkeypatch.setattr(
+        "simclr_core.data.image_folder.decode", lambda *a: (calls.append(1), decode(*a))[1]
+    )
     loaded: list[Dataset] = []
     threads = [
         threading.Thread(target=lambda: loaded.append(load(data, cache=tmp_path / "cache")))

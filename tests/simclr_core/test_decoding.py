@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from made_folders import file_of, noise, pixels_of
 from PIL import Image
 
-from simclr_core.decoding import NotAnImage, Picture, decode, num_bytes, picture_of
+from simclr_core.data.decoding import NotAnImage, Picture, decode, num_bytes, picture_of
 
 
 def _array(picture: Picture) -> np.ndarray:

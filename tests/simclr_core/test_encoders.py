@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
-from simclr_core.encoders import ResNet
+from simclr_core.networks.encoders import ResNet
 
 DEPTHS = (18, 34, 50, 101, 152)
 Depth = Literal[18, 34, 50, 101, 152]

@@ -21,15 +21,15 @@ from sklearn.metrics import top_k_accuracy_score
 from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor, nn
 
-from reports import controls
-from simclr_core.config import Config
-from simclr_core.data import Dataset, Part
+from reports.judging import negative_controls
+from simclr_core.config.schema import Config
+from simclr_core.data.dataset import Dataset, Part
+from simclr_core.data.images import Images
 from simclr_core.errors import Diverged
-from simclr_core.evaluation import ReadOut, read_out
-from simclr_core.execution import Execution
-from simclr_core.features import features, state_hash
-from simclr_core.images import Images
-from simclr_core.probe import Fitted, LogisticProbe
+from simclr_core.evaluation.frozen_evaluation import ReadOut, read_out
+from simclr_core.evaluation.frozen_features import features, state_hash
+from simclr_core.probes.logistic import Fitted, LogisticProbe
+from simclr_core.runtime import Execution
 from simclr_core.seeds import generator
 
 GRID = (1e-3, 1e-1, 1.0, 10.0, 1e3)
@@ -115,7 +115,11 @@ def test_the_encoder_is_the_same_before_and_after() -> None:
 
     facts = found_by(state=state).facts
 
-    assert facts[controls.HASH_BEFORE] == facts[controls.HASH_AFTER] == state_hash(kept)
+    assert (
+        facts[negative_controls.HASH_BEFORE]
+        == facts[negative_controls.HASH_AFTER]
+        == state_hash(kept)
+    )
     assert equal_states(state, kept)
 
 
@@ -130,11 +134,11 @@ def test_batch_norm_left_in_training_mode_shows_in_the_hashes(
             encoder(images.centre_squares(torch.arange(len(images)), size))
         return features(encoder, images, size, execution, change)
 
-    monkeypatch.setattr("simclr_core.evaluation.features", unfrozen)
+    monkeypatch.setattr("simclr_core.evaluation.frozen_evaluation.features", unfrozen)
 
     facts = found_by().facts
 
-    assert facts[controls.HASH_BEFORE] != facts[controls.HASH_AFTER]
+    assert facts[negative_controls.HASH_BEFORE] != facts[negative_controls.HASH_AFTER]
 
 
 def test_an_encoder_whose_last_step_went_too_far_ends_in_a_sentence() -> None:
@@ -181,7 +185,7 @@ def test_labels_of_the_test_part_play_no_part_in_a_choice() -> None:
 
     assert one.values["top1"] != other.values["top1"]
     assert one.values["validation_top1"] == other.values["validation_top1"]
-    same = ("l2", "probe_iterations", controls.HASH_AFTER)
+    same = ("l2", "probe_iterations", negative_controls.HASH_AFTER)
     assert [one.facts[name] for name in same] == [other.facts[name] for name in same]
 
 
@@ -189,8 +193,8 @@ def test_test_images_that_were_also_fitted_or_chosen_on_are_counted() -> None:
     dataset = textures()
     dataset._contents = (*dataset._contents[:120], *dataset._contents[:3], *dataset._contents[123:])
 
-    assert found_by(dataset=dataset).facts[controls.SHARED_IMAGES] == 3
-    assert found_by().facts[controls.SHARED_IMAGES] == 0
+    assert found_by(dataset=dataset).facts[negative_controls.SHARED_IMAGES] == 3
+    assert found_by().facts[negative_controls.SHARED_IMAGES] == 0
 
 
 # -------------------------------------------------------------------------- which values there are
@@ -238,26 +242,26 @@ def permuted(num: int = 20, **changes: Any) -> ReadOut:
 
 def excess(values: Mapping[str, float]) -> float:
     """How far the control stands above chance, in its standard errors."""
-    above = values[controls.PERMUTED_MEAN] - values[controls.PERMUTED_CHANCE]
-    return above / values[controls.PERMUTED_ERROR]
+    above = values[negative_controls.PERMUTED_MEAN] - values[negative_controls.PERMUTED_CHANCE]
+    return above / values[negative_controls.PERMUTED_ERROR]
 
 
 def test_permuted_labels_are_found_no_better_than_chance() -> None:
     found = permuted()
 
     assert set(found.values) == {
-        controls.PERMUTED_MEAN,
-        controls.PERMUTED_ERROR,
-        controls.PERMUTED_CHANCE,
+        negative_controls.PERMUTED_MEAN,
+        negative_controls.PERMUTED_ERROR,
+        negative_controls.PERMUTED_CHANCE,
     }
-    assert found.values[controls.PERMUTED_CHANCE] == 10.0
+    assert found.values[negative_controls.PERMUTED_CHANCE] == 10.0
     # Below chance it may well fall: the class that is largest in the training part is, for that
     # very reason, rarer in the test part.
-    assert excess(found.values) < controls.MOST_ERRORS
-    assert found.values[controls.PERMUTED_MEAN] > 5
-    assert 0 < found.values[controls.PERMUTED_ERROR] < 2
+    assert excess(found.values) < negative_controls.MOST_ERRORS
+    assert found.values[negative_controls.PERMUTED_MEAN] > 5
+    assert 0 < found.values[negative_controls.PERMUTED_ERROR] < 2
     assert found.facts["permutations"] == 20
-    assert found.facts[controls.HASH_BEFORE] == found.facts[controls.HASH_AFTER]
+    assert found.facts[negative_controls.HASH_BEFORE] == found.facts[negative_controls.HASH_AFTER]
 
 
 def test_a_probe_that_was_shown_the_test_part_stands_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,7 +279,7 @@ def test_a_probe_that_was_shown_the_test_part_stands_out(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(LogisticProbe, "fit", leaking)
 
-    assert excess(permuted().values) > controls.MOST_ERRORS
+    assert excess(permuted().values) > negative_controls.MOST_ERRORS
 
 
 def test_the_largest_class_is_counted_over_the_whole_data_set() -> None:
@@ -285,11 +289,11 @@ def test_the_largest_class_is_counted_over_the_whole_data_set() -> None:
 
     values = found_by({"readouts.permuted_labels": 2}, dataset).values
 
-    assert values[controls.PERMUTED_CHANCE] == pytest.approx(100 * 50 / 120)
+    assert values[negative_controls.PERMUTED_CHANCE] == pytest.approx(100 * 50 / 120)
 
 
 def test_one_permutation_has_no_standard_error() -> None:
-    assert math.isnan(permuted(1).values[controls.PERMUTED_ERROR])
+    assert math.isnan(permuted(1).values[negative_controls.PERMUTED_ERROR])
 
 
 def test_permutations_are_told_and_can_be_stopped() -> None:

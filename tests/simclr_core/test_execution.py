@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from simclr_core.errors import ConfigurationError
-from simclr_core.execution import Execution, resolve_device
+from simclr_core.runtime import Execution, resolve_device
 
 
 def with_devices(patch: pytest.MonkeyPatch, *, cuda: bool, mps: bool) -> None:

@@ -7,10 +7,10 @@ import torch
 from made_trials import HERE, random_pictures
 from torch import Tensor, nn
 
-from simclr_core.encoders import ResNet
-from simclr_core.execution import Execution
-from simclr_core.features import features, state_hash
-from simclr_core.images import Images
+from simclr_core.data.images import Images
+from simclr_core.evaluation.frozen_features import features, state_hash
+from simclr_core.networks.encoders import ResNet
+from simclr_core.runtime import Execution
 
 TINY = ResNet(blocks=(1,), width=0.125, stem="small")
 
@@ -48,7 +48,7 @@ def test_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     encoder, images = TINY.build(0), some_images()
     whole = features(encoder, images, 16, HERE)
 
-    monkeypatch.setattr("simclr_core.features._BATCH", 7)
+    monkeypatch.setattr("simclr_core.evaluation.frozen_features._BATCH", 7)
 
     torch.testing.assert_close(features(encoder, images, 16, HERE), whole)
 

@@ -8,8 +8,8 @@ import torchvision.transforms.functional as TF
 from made_images import FALSE_ALARM, GREY_LEVEL, chances_of, made_images, square_shapes
 from scipy import stats
 
+from simclr_core.augment.blur_sobel import Blur, BlurChances, Sobel, kernel_size
 from simclr_core.chance import Chance
-from simclr_core.filters import Blur, BlurChances, Sobel, kernel_size
 
 
 @pytest.mark.parametrize(("size", "taps"), [(8, 3), (32, 3), (64, 7), (96, 9), (224, 23)])

@@ -14,8 +14,8 @@ from PIL import Image
 from pydantic import TypeAdapter, ValidationError
 from scipy import stats
 
-from simclr_core.data import AnyData, Dataset, Part, fingerprint, load
-from simclr_core.folders import Folder, subset
+from simclr_core.data.dataset import AnyData, Dataset, Part, fingerprint, load
+from simclr_core.data.image_folder import Folder, subset
 
 SIZES = {"train/cat": 5, "train/dog": 3, "test/cat": 2, "test/dog": 4}
 

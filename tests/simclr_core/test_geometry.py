@@ -8,7 +8,7 @@ import torch
 from scipy.special import ive
 from torch import Tensor
 
-from simclr_core.geometry import alignment, effective_rank, uniformity
+from simclr_core.probes.geometry import alignment, effective_rank, uniformity
 
 
 def points(num: int, size: int, *, seed: int = 0) -> Tensor:
@@ -83,7 +83,7 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     x = points(50, 6)
     whole = uniformity(x)
 
-    monkeypatch.setattr("simclr_core.geometry._PRODUCTS", 350)
+    monkeypatch.setattr("simclr_core.probes.geometry._PRODUCTS", 350)
 
     assert uniformity(x) == pytest.approx(whole, rel=1e-12)
 

@@ -13,7 +13,7 @@ from simclr_core import run
 
 RAISE = (
     "equal configurations now give other {what}: if that is meant, raise {version} in "
-    "simclr_core/config.py, so that earlier records keep their own keys, and note the new numbers"
+    "simclr_core/config/schema.py, so that earlier records keep their own keys, and note the new numbers"
 )
 TRAINER = RAISE.format(what="encoders", version="TRAINER_VERSION")
 READOUT = RAISE.format(what="read-outs of equal encoders", version="READOUT_VERSION")

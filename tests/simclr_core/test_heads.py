@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from simclr_core.heads import LinearHead, MlpHead, NoHead
+from simclr_core.networks.heads import LinearHead, MlpHead, NoHead
 from simclr_core.seeds import generator
 
 

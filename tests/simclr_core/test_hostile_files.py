@@ -12,10 +12,11 @@ import pytest
 from made_folders import class_folders, file_of, noise, packed
 from PIL import Image
 
-from simclr_core import decoding, file_kinds, walking
-from simclr_core.data import data_at, fingerprint, load
+from simclr_core import file_kinds
+from simclr_core.data import decoding, file_reader
+from simclr_core.data.dataset import data_at, fingerprint, load
+from simclr_core.data.image_folder import Folder
 from simclr_core.errors import DataError
-from simclr_core.folders import Folder
 from sweeps import file_kinds as the_engines
 
 SIZES = {"train/cat": 3, "train/dog": 3, "test/cat": 2, "test/dog": 2}
@@ -215,7 +216,7 @@ def test_a_header_that_claims_a_huge_name_is_not_read(tmp_path: Path) -> None:
 def test_an_archive_that_grows_beyond_its_size_is_refused_before_it_is_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(walking, "UNPACKED_FREELY", 1_000_000)
+    monkeypatch.setattr(file_reader, "UNPACKED_FREELY", 1_000_000)
     class_folders(tmp_path / "set", {"cat": 3, "dog": 3})
     (tmp_path / "set" / "cat" / "zeros.png").write_bytes(b"\0" * 40_000_000)
     archive = packed(tmp_path / "set", tmp_path / "set.tar.gz")
@@ -225,7 +226,7 @@ def test_an_archive_that_grows_beyond_its_size_is_refused_before_it_is_unpacked(
 
     assert "would unpack to" in message
     assert "cat/zeros.png" in message
-    monkeypatch.setattr(walking, "UNPACKED_TIMES", 10_000)
+    monkeypatch.setattr(file_reader, "UNPACKED_TIMES", 10_000)
     assert "zeros.png (not an image" in refusal(archive)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
 
-from simclr_core.images import Images
+from simclr_core.data.images import Images
 
 EQUAL = [(40, 52)] * 6
 MIXED = [(40, 52), (36, 36), (64, 33), (41, 60), (9, 80), (100, 100)]

@@ -8,14 +8,14 @@ import torch.nn.functional as F
 from made_trials import HERE, Listener, equal_states, small_config, textures, trained
 from torch import Tensor
 
-from simclr_core.config import Config
+from simclr_core.config.overrides import mistakes
+from simclr_core.config.schema import Config
 from simclr_core.errors import ConfigurationError
-from simclr_core.evaluation import ReadOut, read_out
-from simclr_core.features import features, state_hash
-from simclr_core.heads import LinearHead, MlpHead, NoHead, layers_of, up_to
-from simclr_core.probe import top_k_accuracy
+from simclr_core.evaluation.frozen_evaluation import ReadOut, read_out
+from simclr_core.evaluation.frozen_features import features, state_hash
+from simclr_core.networks.heads import LinearHead, MlpHead, NoHead, layers_of, up_to
+from simclr_core.probes.logistic import top_k_accuracy
 from simclr_core.run import run
-from simclr_core.settings import mistakes
 
 DEEP: dict[str, Any] = {"head": {"kind": "mlp", "hidden_layers": 2, "hidden": 12, "output": 6}}
 

@@ -9,7 +9,7 @@ from made_images import GREY_LEVEL, chances_of, in_8_bits, made_images
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from simclr_core.levels import Equalise, Solarise
+from simclr_core.augment.solarise_equalise import Equalise, Solarise
 
 ROUNDING = 1e-4 * GREY_LEVEL
 """Levels are compared as float32: equal levels differ by no more than their last place."""

@@ -13,7 +13,8 @@ from lightly.loss import NTXentLoss
 from pytorch_metric_learning.losses import SupConLoss
 from torch import Tensor
 
-from simclr_core.losses import (
+from simclr_core.config.overrides import mistakes
+from simclr_core.losses.contrastive import (
     CrossEntropy,
     Labelled,
     MarginTriplet,
@@ -21,8 +22,7 @@ from simclr_core.losses import (
     NTXent,
     SupCon,
 )
-from simclr_core.matching import contrastive_accuracy
-from simclr_core.settings import mistakes
+from simclr_core.losses.contrastive_metrics import contrastive_accuracy
 
 TEMPERATURES = (0.05, 0.1, 0.5, 1.0)
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from embedded import cosines, embeddings
 
-from simclr_core import matching
-from simclr_core.matching import contrastive_accuracy, contrastive_entropy
+from simclr_core.losses import contrastive_metrics
+from simclr_core.losses.contrastive_metrics import contrastive_accuracy, contrastive_entropy
 
 
 def test_accuracy_counts_first_views_whose_partner_is_nearest_of_the_other_side() -> None:
@@ -81,7 +81,7 @@ def test_in_parts_both_are_those_of_one_matrix(monkeypatch: pytest.MonkeyPatch) 
     z[9:] = 0.3 * z[9:] + z[:9]
     accuracy, entropy = contrastive_accuracy(z), contrastive_entropy(z, 0.5)
 
-    monkeypatch.setattr(matching, "_SIMILARITIES", 2 * len(z))
+    monkeypatch.setattr(contrastive_metrics, "_SIMILARITIES", 2 * len(z))
 
     assert 0 < accuracy < 1
     assert contrastive_accuracy(z) == accuracy

@@ -11,9 +11,9 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from simclr_core.errors import Diverged
-from simclr_core.heads import MlpHead
-from simclr_core.mlp_probe import MlpProbe
-from simclr_core.probe import LogisticProbe, top_k_accuracy
+from simclr_core.networks.heads import MlpHead
+from simclr_core.probes.logistic import LogisticProbe, top_k_accuracy
+from simclr_core.probes.mlp import MlpProbe
 from simclr_core.seeds import generator
 
 

@@ -10,8 +10,8 @@ from made_images import FALSE_ALARM, chances_of, made_images
 from scipy import stats
 from torch import Tensor
 
-from simclr_core.filters import kernel_size
-from simclr_core.motion import MotionBlur, MotionBlurChances
+from simclr_core.augment.blur_sobel import kernel_size
+from simclr_core.augment.motion_blur import MotionBlur, MotionBlurChances
 
 
 def along(angles: list[float]) -> MotionBlurChances:

@@ -6,9 +6,9 @@ import torch
 from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 
-from simclr_core import neighbours
-from simclr_core.neighbours import Neighbours
-from simclr_core.probe import top_k_accuracy
+from simclr_core.probes import knn
+from simclr_core.probes.knn import Neighbours
+from simclr_core.probes.logistic import top_k_accuracy
 
 
 def points(num: int, *, seed: int) -> Tensor:
@@ -83,6 +83,6 @@ def test_asking_in_parts_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     bank, queries = points(60, seed=1), points(41, seed=2)
     whole = Neighbours(k=5).scores(bank, labels(60), queries, 4)
 
-    monkeypatch.setattr(neighbours, "_SIMILARITIES", 60 * 8)
+    monkeypatch.setattr(knn, "_SIMILARITIES", 60 * 8)
 
     torch.testing.assert_close(Neighbours(k=5).scores(bank, labels(60), queries, 4), whole)

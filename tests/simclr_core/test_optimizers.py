@@ -8,7 +8,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from simclr_core.optimizers import AdamW, Lars, Sgd
+from simclr_core.optim.optimizers import AdamW, Lars, Sgd
 
 RATES = (0.5, 0.2, 0.3, 0.0, 0.1)
 

@@ -16,21 +16,27 @@ from made_trials import HERE, equal_states, small_config, textures, trained
 from pydantic import TypeAdapter
 from torch import nn
 
+from simclr_core.augment.views import Symmetric, draw_views
+from simclr_core.callbacks import Curve
 from simclr_core.chance import Chance
-from simclr_core.config import Config
+from simclr_core.config.overrides import check, mistakes
+from simclr_core.config.schema import Config
 from simclr_core.errors import ConfigurationError, PartError
-from simclr_core.evaluation import read_out
-from simclr_core.heads import LinearHead
-from simclr_core.losses import AnyLoss, NTXent
-from simclr_core.observer import Curve
-from simclr_core.optimizers import FileOptimizer
-from simclr_core.own import FromFile, files_of
-from simclr_core.own_parts import FileEncoder, FileHead, FileLoss, FileOperation, FileSchedule
-from simclr_core.own_text import digest
-from simclr_core.pretrain import pretrain
+from simclr_core.evaluation.frozen_evaluation import read_out
+from simclr_core.losses.contrastive import AnyLoss, NTXent
+from simclr_core.networks.heads import LinearHead
+from simclr_core.optim.optimizers import FileOptimizer
+from simclr_core.plugins.component import FromFile, files_of
+from simclr_core.plugins.contracts import (
+    FileEncoder,
+    FileHead,
+    FileLoss,
+    FileOperation,
+    FileSchedule,
+)
+from simclr_core.plugins.source import digest
 from simclr_core.run import run
-from simclr_core.settings import check, mistakes
-from simclr_core.views import Symmetric, draw_views
+from simclr_core.training.pretraining import pretrain
 
 FIELDS: dict[str, type[FromFile]] = {
     "encoder": FileEncoder,
@@ -66,7 +72,7 @@ def test_an_own_loss_that_is_nt_xent_gives_the_encoder_of_nt_xent_bit_for_bit(
 def test_an_own_head_is_trained_as_the_same_head_of_the_family(tmp_path: Path) -> None:
     """Both from equal weights: the file's head takes those that the family's has."""
     file = (
-        "from simclr_core.heads import LinearHead\n"
+        "from simclr_core.networks.heads import LinearHead\n"
         "def head(num_features, seed, output):\n"
         "    return LinearHead(output=output).build(num_features, seed)\n"
     )

@@ -13,8 +13,8 @@ from pytorch_metric_learning.losses import TripletMarginLoss
 from pytorch_metric_learning.reducers import MeanReducer
 from torch import Tensor
 
-from simclr_core.losses import MarginTriplet, NTLogistic, NTXent
-from simclr_core.settings import mistakes
+from simclr_core.config.overrides import mistakes
+from simclr_core.losses.contrastive import MarginTriplet, NTLogistic, NTXent
 
 Side = Literal["both_views", "one_view"]
 SIDES: tuple[Side, ...] = ("both_views", "one_view")

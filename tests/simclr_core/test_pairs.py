@@ -9,10 +9,12 @@ from lightly.loss import NTXentLoss
 from made_trials import NO_CURVE, Listener, equal_states, small_config, trained
 from torch import Tensor
 
-from simclr_core.losses import NTXent
-from simclr_core.pairs import another, with_wrong_positives
+from simclr_core.losses.contrastive import NTXent
+from simclr_core.training.shuffled_positives import another, with_wrong_positives
 
-module = importlib.import_module("simclr_core.pretrain")  # the package's name is the function
+module = importlib.import_module(
+    "simclr_core.training.pretraining"
+)  # the package's name is the function
 
 
 def partners(num_images: int, seed: int = 0, step: int = 0) -> Tensor:

@@ -9,13 +9,13 @@ from embedded import embeddings
 from made_trials import NO_CURVE, Listener, equal_states, small_config, textures, trained
 from torch import Tensor, nn
 
-from simclr_core.encoders import ResNet
+from simclr_core.config.overrides import mistakes
 from simclr_core.errors import ConfigurationError
-from simclr_core.execution import Execution
-from simclr_core.losses import NTXent
-from simclr_core.passes import cached, recomputed
-from simclr_core.pretrain import pretrain
-from simclr_core.settings import mistakes
+from simclr_core.losses.contrastive import NTXent
+from simclr_core.networks.activation_memory import cached, recomputed
+from simclr_core.networks.encoders import ResNet
+from simclr_core.runtime import Execution
+from simclr_core.training.pretraining import pretrain
 
 TEN = {"encoder": {"depth": 10, "width": 0.0625, "stem": "cifar"}, **NO_CURVE}
 VIT = {

@@ -7,11 +7,11 @@ import torch
 from made_trials import HERE, Listener, small_config, textures, trained
 from torch import Tensor
 
-from reports import controls
-from simclr_core.config import Config
-from simclr_core.evaluation import read_out
-from simclr_core.features import features
-from simclr_core.probe import top_k_accuracy
+from reports.judging import negative_controls
+from simclr_core.config.schema import Config
+from simclr_core.evaluation.frozen_evaluation import read_out
+from simclr_core.evaluation.frozen_features import features
+from simclr_core.probes.logistic import top_k_accuracy
 from simclr_core.seeds import generator
 
 NUM = 4
@@ -55,7 +55,7 @@ def test_each_permutation_is_fitted_chosen_and_measured_on_its_own_labels(kind: 
     values = read_out(config, dataset, state, HERE, Listener()).values
 
     assert len(set(expected)) > 1
-    assert values[controls.PERMUTED_MEAN] == pytest.approx(sum(expected) / NUM, abs=1e-4)
+    assert values[negative_controls.PERMUTED_MEAN] == pytest.approx(sum(expected) / NUM, abs=1e-4)
 
 
 @pytest.mark.parametrize("kind", PROBES)

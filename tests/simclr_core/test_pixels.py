@@ -6,10 +6,10 @@ from made_trials import HERE, Listener, made_dataset, random_pictures, small_con
 from sklearn.linear_model import LogisticRegression
 
 from simclr_core import run
-from simclr_core.config import Config
-from simclr_core.evaluation import read_out
-from simclr_core.pixels import Pixels
-from simclr_core.pretrain import pretrain
+from simclr_core.config.schema import Config
+from simclr_core.evaluation.frozen_evaluation import read_out
+from simclr_core.networks.pixels import Pixels
+from simclr_core.training.pretraining import pretrain
 
 RAW = {"encoder": {"kind": "pixels"}, "epochs": 0}
 

@@ -28,13 +28,15 @@ from made_trials import (
 from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 
+from simclr_core.augment.views import draw_views
 from simclr_core.chance import Chance
-from simclr_core.data import Dataset
+from simclr_core.data.dataset import Dataset
 from simclr_core.errors import ConfigurationError, Diverged
-from simclr_core.pretrain import pretrain
-from simclr_core.views import draw_views
+from simclr_core.training.pretraining import pretrain
 
-module = importlib.import_module("simclr_core.pretrain")  # the package's name is the function
+module = importlib.import_module(
+    "simclr_core.training.pretraining"
+)  # the package's name is the function
 
 # ------------------------------------------------------------------------------------ batch norm
 

@@ -20,9 +20,9 @@ from made_trials import (
 )
 from torch import nn
 
-from simclr_core.pretrain import pretrain
+from simclr_core.training.pretraining import pretrain
 
-module = importlib.import_module("simclr_core.random_encoder")
+module = importlib.import_module("simclr_core.evaluation.random_init")
 
 
 @pytest.mark.parametrize("seed", [0, 3])

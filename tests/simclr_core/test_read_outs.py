@@ -10,17 +10,17 @@ from made_trials import HERE, Listener, made_dataset, random_pictures, small_con
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
+from simclr_core.augment.views import Symmetric, draw_views
 from simclr_core.chance import Chance
-from simclr_core.data import Dataset, load
+from simclr_core.config.overrides import check
+from simclr_core.data.dataset import Dataset, load
+from simclr_core.data.images import Images
+from simclr_core.data.textures import Textures
 from simclr_core.errors import ConfigurationError
-from simclr_core.evaluation import ReadOut, read_out
-from simclr_core.features import features
-from simclr_core.images import Images
-from simclr_core.parts import Part, few_labels
-from simclr_core.probe import LogisticProbe
-from simclr_core.settings import check
-from simclr_core.textures import Textures
-from simclr_core.views import Symmetric, draw_views
+from simclr_core.evaluation.frozen_evaluation import ReadOut, read_out
+from simclr_core.evaluation.frozen_features import features
+from simclr_core.evaluation.splits import Part, few_labels
+from simclr_core.probes.logistic import LogisticProbe
 
 
 def textures(num: int = 300, num_test: int = 200) -> Dataset:

@@ -9,10 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
-from simclr_core.archives import CLASS_NAMES
-from simclr_core.data import data_at, fingerprint, load
+from simclr_core.data.cifar10 import CLASS_NAMES
+from simclr_core.data.dataset import data_at, fingerprint, load
+from simclr_core.data.image_folder import Folder
 from simclr_core.errors import DataError
-from simclr_core.folders import Folder
 
 pytestmark = pytest.mark.slow
 

@@ -15,13 +15,15 @@ import torch.nn.functional as F
 from made_trials import HERE, NO_CURVE, Listener, small_config, textures
 from torch import Tensor
 
+from simclr_core.augment.views import draw_views
 from simclr_core.chance import Chance
-from simclr_core.execution import Execution
-from simclr_core.pretrain import pretrain
+from simclr_core.runtime import Execution
 from simclr_core.seeds import generator
-from simclr_core.views import draw_views
+from simclr_core.training.pretraining import pretrain
 
-module = importlib.import_module("simclr_core.pretrain")  # the package's name is the function
+module = importlib.import_module(
+    "simclr_core.training.pretraining"
+)  # the package's name is the function
 
 SEED, BATCH, EPOCHS, NUM = 5, 40, 7, 120
 RECIPE: dict[str, Any] = {

@@ -9,11 +9,11 @@ import torch
 from interrupted import EACH_STEP, LONG, OPTIMIZERS, SELDOM, Memory, equal, pictures, sat
 from made_trials import HERE, Listener, equal_states, small_config
 
-from simclr_core.checkpoint import Keeper
-from simclr_core.evaluation import read_out
-from simclr_core.pretrain import pretrain
+from simclr_core.evaluation.frozen_evaluation import read_out
+from simclr_core.training.checkpoint import Keeper
+from simclr_core.training.pretraining import pretrain
 
-module = importlib.import_module("simclr_core.checkpoint")
+module = importlib.import_module("simclr_core.training.checkpoint")
 
 
 @pytest.mark.parametrize(("name", "step"), [("lars", 9), ("adamw", 6)])
@@ -84,7 +84,7 @@ def test_a_kill_between_two_checkpoints_costs_the_steps_since_the_last_one_only(
 
 def test_seconds_add_up_over_the_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     # Each look at the clock takes a second, and the second process's clock begins anew.
-    trainer = importlib.import_module("simclr_core.pretrain")
+    trainer = importlib.import_module("simclr_core.training.pretraining")
 
     class Clock:
         def __init__(self) -> None:

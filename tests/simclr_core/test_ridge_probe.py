@@ -9,10 +9,10 @@ from made_trials import HERE, Listener, small_config, textures, trained
 from sklearn.linear_model import Ridge, RidgeClassifier
 from torch import Tensor
 
-from reports import controls
-from simclr_core.evaluation import read_out
-from simclr_core.features import features
-from simclr_core.ridge_probe import RidgeProbe
+from reports.judging import negative_controls
+from simclr_core.evaluation.frozen_evaluation import read_out
+from simclr_core.evaluation.frozen_features import features
+from simclr_core.probes.ridge import RidgeProbe
 
 CLASSES = 4
 
@@ -118,5 +118,5 @@ def test_permuted_labels_are_found_no_better_than_chance() -> None:
 
     values = read_out(config, textures(200, 100), state, HERE, Listener()).values
 
-    above = values[controls.PERMUTED_MEAN] - values[controls.PERMUTED_CHANCE]
-    assert above <= controls.MOST_ERRORS * values[controls.PERMUTED_ERROR]
+    above = values[negative_controls.PERMUTED_MEAN] - values[negative_controls.PERMUTED_CHANCE]
+    assert above <= negative_controls.MOST_ERRORS * values[negative_controls.PERMUTED_ERROR]

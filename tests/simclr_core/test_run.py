@@ -7,10 +7,10 @@ import pytest
 from made_trials import HERE, Listener, equal_states, small_config, textures
 
 from simclr_core import pretrain, read_out, run
-from simclr_core.config import Config
+from simclr_core.callbacks import Curve
+from simclr_core.config.overrides import check
+from simclr_core.config.schema import Config
 from simclr_core.errors import DataMissing
-from simclr_core.observer import Curve
-from simclr_core.settings import check
 
 README = Path(__file__).parents[2] / "simclr_core" / "README.md"
 

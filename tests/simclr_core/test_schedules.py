@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simclr_core.schedules import Constant, WarmupCosine
+from simclr_core.optim.schedules import Constant, WarmupCosine
 
 
 def test_the_rate_rises_from_zero_and_falls_along_half_a_cosine() -> None:

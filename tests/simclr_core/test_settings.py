@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from simclr_core.augmentations import Blur, Colour, Crop
-from simclr_core.config import Config
-from simclr_core.encoders import ResNet
+from simclr_core.augment.operations import Blur, Colour, Crop
+from simclr_core.augment.views import OneBranch, Symmetric
+from simclr_core.config.overrides import check, kind_of, mistakes, models_of
+from simclr_core.config.schema import Config
 from simclr_core.errors import ConfigurationError
-from simclr_core.heads import LinearHead, MlpHead
-from simclr_core.optimizers import Lars
-from simclr_core.settings import check, kind_of, mistakes, models_of
-from simclr_core.views import OneBranch, Symmetric
+from simclr_core.networks.encoders import ResNet
+from simclr_core.networks.heads import LinearHead, MlpHead
+from simclr_core.optim.optimizers import Lars
 
 FIELDS = (
     "data, views, shuffled_positives, encoder, head, loss, optimizer, schedule, batch_size, "

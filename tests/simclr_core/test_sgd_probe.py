@@ -19,18 +19,18 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from reports import controls
-from simclr_core.augmentations import Crop
+from reports.judging import negative_controls
+from simclr_core.augment.operations import Crop
 from simclr_core.chance import Chance
-from simclr_core.data import Dataset
+from simclr_core.data.dataset import Dataset
+from simclr_core.data.images import Images
 from simclr_core.errors import ConfigurationError
-from simclr_core.evaluation import ReadOut, read_out
-from simclr_core.features import features
-from simclr_core.images import Images
-from simclr_core.probe import top_k_accuracy
-from simclr_core.schedules import Constant
+from simclr_core.evaluation.frozen_evaluation import ReadOut, read_out
+from simclr_core.evaluation.frozen_features import features
+from simclr_core.optim.schedules import Constant
+from simclr_core.probes.logistic import top_k_accuracy
+from simclr_core.probes.sgd import FittedLayers, SgdProbe
 from simclr_core.seeds import generator
-from simclr_core.sgd_probe import FittedLayers, SgdProbe
 
 CLASSES = 3
 
@@ -195,7 +195,7 @@ def test_it_is_fitted_on_all_training_images_and_tested_once_on_centre_squares()
     assert found.values.keys() == {"top1", "top5", "knn_top1", "knn_top5"}
     assert dataset.reads == {"fit": 1, "validation": 1, "test": 1}
     assert found.facts["test_reads_before_evaluation"] == 0
-    assert found.facts[controls.HASH_BEFORE] == found.facts[controls.HASH_AFTER]
+    assert found.facts[negative_controls.HASH_BEFORE] == found.facts[negative_controls.HASH_AFTER]
 
 
 def test_crops_of_the_whole_image_are_centre_squares() -> None:
@@ -226,7 +226,7 @@ def test_random_crops_are_new_in_each_epoch_and_leave_the_encoder_as_it_is(
     # Two epochs show no image alike, in whatever order.
     nearest = torch.cdist(first.flatten(1), second.flatten(1)).amin(1)
     assert float(nearest.min()) > 0.1
-    assert facts[controls.HASH_BEFORE] == facts[controls.HASH_AFTER]
+    assert facts[negative_controls.HASH_BEFORE] == facts[negative_controls.HASH_AFTER]
 
 
 def test_a_crop_depends_neither_on_batch_nor_order() -> None:
@@ -265,9 +265,9 @@ def test_permuted_labels_are_found_no_better_than_chance() -> None:
     # Beyond 4 standard errors by chance: 3 in 100,000.
     values = found_by({}, textures(200, 100), **{"readouts.permuted_labels": 20}).values
 
-    above = values[controls.PERMUTED_MEAN] - values[controls.PERMUTED_CHANCE]
-    assert above <= controls.MOST_ERRORS * values[controls.PERMUTED_ERROR]
-    assert values[controls.PERMUTED_MEAN] > 5
+    above = values[negative_controls.PERMUTED_MEAN] - values[negative_controls.PERMUTED_CHANCE]
+    assert above <= negative_controls.MOST_ERRORS * values[negative_controls.PERMUTED_ERROR]
+    assert values[negative_controls.PERMUTED_MEAN] > 5
 
 
 def test_each_permutation_is_fitted_and_tested_on_its_own_labels() -> None:
@@ -289,5 +289,5 @@ def test_each_permutation_is_fitted_and_tested_on_its_own_labels() -> None:
     values = found_by({"crop": None}, dataset, **{"readouts.permuted_labels": 4}).values
 
     assert len(set(expected)) > 1
-    assert values[controls.PERMUTED_MEAN] == pytest.approx(sum(expected) / 4, abs=0.5)
+    assert values[negative_controls.PERMUTED_MEAN] == pytest.approx(sum(expected) / 4, abs=0.5)
     assert dataset.reads["test"] == 1

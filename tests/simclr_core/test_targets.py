@@ -11,10 +11,11 @@ from made_trials import HERE, Listener, random_pictures, small_config, trained
 from scipy import ndimage, stats
 from torch import Tensor
 
-from simclr_core.data import Dataset, load
-from simclr_core.evaluation import read_out
-from simclr_core.settings import mistakes
-from simclr_core.targets import (
+from simclr_core.config.overrides import mistakes
+from simclr_core.data.dataset import Dataset, load
+from simclr_core.data.textures import Textures
+from simclr_core.evaluation.frozen_evaluation import read_out
+from simclr_core.probes.targets import (
     Filtered,
     Grey,
     Noisy,
@@ -24,7 +25,6 @@ from simclr_core.targets import (
     num_answers,
     transformed,
 )
-from simclr_core.textures import Textures
 
 ALL: list[Transformation] = [Grey(), Turned(), Noisy(), Filtered()]
 FALSE_ALARM = 1e-6

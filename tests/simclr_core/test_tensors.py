@@ -11,9 +11,9 @@ from made_trials import HERE, Listener, equal_states, random_pictures, small_con
 from torch import Tensor
 
 from simclr_core import Config, Dataset, Tensors, Textures, load, pretrain, read_out, run
-from simclr_core.data import fingerprint
+from simclr_core.data.dataset import fingerprint
+from simclr_core.data.textures import generate
 from simclr_core.errors import ConfigurationError, DataError, DataMissing
-from simclr_core.textures import generate
 
 README = Path(__file__).parents[2] / "simclr_core" / "README.md"
 

@@ -10,10 +10,10 @@ from pydantic import ValidationError
 from scipy import stats
 from torch import Tensor
 
-from simclr_core.augmentations import Colour, Crop
+from simclr_core.augment.operations import Colour, Crop
 from simclr_core.chance import Chance
-from simclr_core.data import fingerprint, load
-from simclr_core.textures import CLASS_NAMES, Textures, generate
+from simclr_core.data.dataset import fingerprint, load
+from simclr_core.data.textures import CLASS_NAMES, Textures, generate
 
 TRAIN, TEST = 0, 1
 

@@ -6,12 +6,12 @@ import pytest
 import torch
 from made_trials import HERE, Listener, made_dataset, random_pictures, small_config, trained
 
-from reports import controls
-from simclr_core.data import Dataset, held_out, load
+from reports.judging import negative_controls
+from simclr_core.data.dataset import Dataset, held_out, load
+from simclr_core.data.images import Images
+from simclr_core.data.textures import Textures
 from simclr_core.errors import DataError
-from simclr_core.evaluation import ReadOut, read_out
-from simclr_core.images import Images
-from simclr_core.textures import Textures
+from simclr_core.evaluation.frozen_evaluation import ReadOut, read_out
 
 VALIDATION = {"readouts.part": "validation"}
 
@@ -95,8 +95,8 @@ def test_labels_that_are_permuted_are_found_no_better_than_chance() -> None:
     # would stand above chance by the choice alone. Beyond 4 standard errors: 3 in 100,000.
     values = found_by(textures(), **VALIDATION, **{"readouts.permuted_labels": 20}).values
 
-    above = values[controls.PERMUTED_MEAN] - values[controls.PERMUTED_CHANCE]
-    assert above <= controls.MOST_ERRORS * values[controls.PERMUTED_ERROR]
+    above = values[negative_controls.PERMUTED_MEAN] - values[negative_controls.PERMUTED_CHANCE]
+    assert above <= negative_controls.MOST_ERRORS * values[negative_controls.PERMUTED_ERROR]
 
 
 def test_validation_images_that_were_also_fitted_on_are_counted() -> None:
@@ -107,8 +107,8 @@ def test_validation_images_that_were_also_fitted_on_are_counted() -> None:
     contents[first] = contents[other]
     dataset._contents = tuple(contents)
 
-    assert found_by(dataset, **VALIDATION).facts[controls.SHARED_IMAGES] == 1
-    assert found_by(textures(), **VALIDATION).facts[controls.SHARED_IMAGES] == 0
+    assert found_by(dataset, **VALIDATION).facts[negative_controls.SHARED_IMAGES] == 1
+    assert found_by(textures(), **VALIDATION).facts[negative_controls.SHARED_IMAGES] == 0
 
 
 def test_a_fit_part_of_one_picture_holds_nothing_apart() -> None:

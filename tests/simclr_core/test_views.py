@@ -13,7 +13,11 @@ from pydantic import TypeAdapter, ValidationError
 from scipy import stats
 from torch import Tensor
 
-from simclr_core.augmentations import (
+from simclr_core.augment.autoaugment import AutoAugment
+from simclr_core.augment.blur_sobel import BlurChances
+from simclr_core.augment.colour import ColourChances
+from simclr_core.augment.motion_blur import MotionBlur
+from simclr_core.augment.operations import (
     AnyOperation,
     Blur,
     Colour,
@@ -24,15 +28,11 @@ from simclr_core.augmentations import (
     Rotation,
     Sobel,
 )
-from simclr_core.autoaugment import AutoAugment
+from simclr_core.augment.solarise_equalise import Equalise, Solarise
+from simclr_core.augment.views import AnyViews, OneBranch, Symmetric, draw_views
 from simclr_core.chance import Chance
-from simclr_core.colour import ColourChances
-from simclr_core.filters import BlurChances
-from simclr_core.images import Images
-from simclr_core.levels import Equalise, Solarise
-from simclr_core.motion import MotionBlur
-from simclr_core.own_parts import FileOperation
-from simclr_core.views import AnyViews, OneBranch, Symmetric, draw_views
+from simclr_core.data.images import Images
+from simclr_core.plugins.contracts import FileOperation
 
 OPERATIONS = tuple(made(kind) for kind in get_args(get_args(AnyOperation)[0]))
 SHAPES = [(40, 52), (36, 36), (64, 33), (41, 60), (33, 64), (50, 50), (40, 40), (64, 64)]

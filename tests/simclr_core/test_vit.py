@@ -20,13 +20,13 @@ from timm.optim import param_groups_weight_decay
 from torch import Tensor, nn
 from torchvision.models import VisionTransformer as Published
 
-from simclr_core.evaluation import read_out
-from simclr_core.execution import Execution
-from simclr_core.features import state_hash
-from simclr_core.images import Images
-from simclr_core.optimizers import AdamW, Lars, Sgd
-from simclr_core.pretrain import pretrain
-from simclr_core.vit import VisionTransformer
+from simclr_core.data.images import Images
+from simclr_core.evaluation.frozen_evaluation import read_out
+from simclr_core.evaluation.frozen_features import state_hash
+from simclr_core.networks.vit import VisionTransformer
+from simclr_core.optim.optimizers import AdamW, Lars, Sgd
+from simclr_core.runtime import Execution
+from simclr_core.training.pretraining import pretrain
 
 SMALL: dict[str, Any] = {"patch": 8, "dim": 24, "depth": 3, "heads": 2, "mlp_ratio": 1.5}
 SIDE = 32

@@ -11,9 +11,9 @@ import psutil
 import pytest
 from made_folders import class_folders, file_of, noise, packed
 
-from simclr_core.data import data_at, fingerprint, load
+from simclr_core.data.dataset import data_at, fingerprint, load
+from simclr_core.data.image_folder import Folder
 from simclr_core.errors import DataError, DataMissing
-from simclr_core.folders import Folder
 
 SIZES = {"train/cat": 3, "train/dog": 3, "test/cat": 2, "test/dog": 2}
 FORM = "it should hold one folder a class, each holding its images, or train/ and test/ with such"
@@ -234,7 +234,7 @@ def test_a_set_larger_than_memory_is_refused_with_its_size_before_it_is_decoded(
         noise(i, 400, 600).save(tmp_path / "set" / "a" / f"{i}.bmp")
     # Each is reduced to 256 x 384: 34 pictures are 30 * 294,912 + 4 * 432 bytes.
     _free(monkeypatch, 5_000_000)
-    monkeypatch.setattr("simclr_core.folders.decode", lambda *_: pytest.fail("decoded"))
+    monkeypatch.setattr("simclr_core.data.image_folder.decode", lambda *_: pytest.fail("decoded"))
 
     with pytest.raises(DataError) as caught:
         load(Folder(path=str(tmp_path / "set"), size=128), cache=None)
@@ -254,7 +254,7 @@ def test_what_turns_out_larger_than_memory_is_refused_while_it_is_decoded(
     for i in range(3):
         noise(i, 12, 3000).save(tmp_path / "a" / f"long{i}.png")
     _free(monkeypatch, 200_000)
-    monkeypatch.setattr("simclr_core.folders.num_bytes", lambda *_: 0)
+    monkeypatch.setattr("simclr_core.data.image_folder.num_bytes", lambda *_: 0)
 
     with pytest.raises(
         DataError, match=r"would take more than 0\.\d MB in memory and 0\.2 MB are free"

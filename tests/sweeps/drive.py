@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from toy_trials import toy_plan, toy_sweep
 
 from sweeps import RunSettings, Store, execute
-from sweeps.tracking import open_tracking
+from sweeps.tracking.client import open_tracking
 
 
 def main() -> None:

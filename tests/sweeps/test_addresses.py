@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeps.addresses import bare, redacted, shown
+from sweeps.tracking.redaction import bare, redacted, shown
 
 SECRET = "hunter2-Grüße/§x"
 

@@ -11,8 +11,8 @@ from made_records import commit, made_record
 from toy_trials import toy_plan, toy_sweep
 
 from sweeps import Plan, Store, progress
-from sweeps.attempts import counting
-from sweeps.mlflow_runs import _cell_values, _counted
+from sweeps.planning.attempts import counting
+from sweeps.tracking.runs import _cell_values, _counted
 
 FAILED: dict[str, Any] = {"state": "failed", "values": {}, "error": "ValueError: broken"}
 NO_NUMBER: dict[str, Any] = {"values": {"top1": None}}

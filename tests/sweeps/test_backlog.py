@@ -20,7 +20,7 @@ from made_records import commit
 from toy_trials import toy_plan, toy_sweep
 
 from sweeps import Plan, Store, open_tracking, places
-from sweeps.tracking import own_uri
+from sweeps.tracking.client import own_uri
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -213,7 +213,7 @@ def test_a_folder_of_any_name_has_its_database_inside(tmp_path: Path, name: str)
 @pytest.mark.proof
 def test_a_moved_store_keeps_its_view_and_a_lost_one_is_made_again(tmp_path: Path) -> None:
     store, plan = recorded(tmp_path / "store", cells=2)
-    from sweeps.launches import save_plan
+    from sweeps.storage.launch_log import save_plan
 
     save_plan(store, plan)
     tracking = open_tracking(store, plan)

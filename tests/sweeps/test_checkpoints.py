@@ -11,9 +11,9 @@ from full_disk import files_of_at_most
 from toy_trials import toy_plan, toy_sweep
 
 from sweeps import Outcome, Plan, Ran, RunSettings, Store, TrialContext, TrialRecord, run_here
-from sweeps.checkpoints import StageCheckpoint
-from sweeps.heartbeat import stop_file
-from sweeps.seals import sealed
+from sweeps.execution.heartbeat import stop_file
+from sweeps.storage.checkpoints import StageCheckpoint
+from sweeps.storage.seals import sealed
 
 STEPS = 6
 
@@ -113,7 +113,7 @@ def test_a_record_counts_the_seconds_of_all_launches(store: Store, small_plan: P
 
 
 def test_a_heartbeat_tells_the_seconds_of_all_launches(store: Store, small_plan: Plan) -> None:
-    from sweeps.heartbeat import Heartbeat
+    from sweeps.execution.heartbeat import Heartbeat
 
     trial = small_plan.trials[0]
     with Heartbeat(store.running, trial, study="s", launch="l", driver=None) as heartbeat:

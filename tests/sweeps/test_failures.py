@@ -6,8 +6,8 @@ import pytest
 from toy_trials import toy_plan, toy_sweep
 
 from sweeps import Known, RunSettings, Store
-from sweeps.failures import TrialEnd, common_failure
-from sweeps.launch import Launch
+from sweeps.execution.failures import TrialEnd, common_failure
+from sweeps.execution.launch import Launch
 
 SAME = "DataError: no folder or archive at obst daten"
 

@@ -17,8 +17,8 @@ import pytest
 from toy_trials import toy_plan, toy_sweep
 
 from sweeps import RunSettings, Store, StoreError, run_here
+from sweeps.execution.ray_session import new_session, own_session, remove_session
 from sweeps.processes import ProcessMark, began, this_process
-from sweeps.session import new_session, own_session, remove_session
 
 SLEEP = "import time; print(flush=True); time.sleep(600)"
 

@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 import pytest
 
-from sweeps.interrupts import interruptible
+from sweeps.execution.interrupts import interruptible
 
 
 @pytest.fixture

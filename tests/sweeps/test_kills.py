@@ -57,7 +57,7 @@ def _kill(scene: Scene, seen: dict[str, Any]) -> None:
     workers = scene.heartbeats()
     seen["workers"] = scene.processes("ray::Res")
     os.kill(workers["4:0"], signal.SIGKILL)
-    for tracker in scene.processes("sweeps.tracker"):
+    for tracker in scene.processes("sweeps.tracking.tracker_main"):
         os.kill(tracker, signal.SIGKILL)
     driver.kill()
     driver.wait()

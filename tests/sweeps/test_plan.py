@@ -10,7 +10,8 @@ import pytest
 from made_records import made_record
 from toy_trials import toy_plan, toy_resolve, toy_sweep
 
-from sweeps import Cell, Companion, Known, Plan, PlanError, Resolved, Sweep, keys, plan
+from sweeps import Cell, Companion, Known, Plan, PlanError, Resolved, Sweep, plan
+from sweeps.planning import keys
 
 EMPTY = Known()
 AtSeed = Callable[[int], Resolved]

@@ -9,10 +9,10 @@ from made_records import commit
 from toy_trials import toy_plan, toy_sweep
 
 from sweeps import Plan, Store, did_you_mean, load_plan, progress
-from sweeps.heartbeat import Heartbeat
-from sweeps.launches import save_plan
+from sweeps.execution.heartbeat import Heartbeat
+from sweeps.execution.study_progress import Running
 from sweeps.processes import ProcessMark, mark_of, this_process
-from sweeps.progress import Running
+from sweeps.storage.launch_log import save_plan
 
 
 def test_cells_show_what_is_finished_failed_and_left(half_done: Store, small_plan: Plan) -> None:

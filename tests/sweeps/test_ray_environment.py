@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from sweeps import RunSettings
-from sweeps.ray_environment import ray_environment, unused_variables
-from sweeps.ray_refusals import why_ray_refused
+from sweeps.execution.ray_refusals import why_ray_refused
+from sweeps.execution.ray_settings import ray_environment, unused_variables
 
 
 @pytest.fixture(autouse=True)

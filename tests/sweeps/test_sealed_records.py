@@ -14,8 +14,8 @@ from made_records import commit, made_record
 from toy_trials import toy_plan, toy_sweep
 
 from sweeps import Outcome, Plan, RunSettings, Store, TrialContext, TrialRecord, run_here
-from sweeps.keys import chain_keys
-from sweeps.seals import sealed
+from sweeps.planning.keys import chain_keys
+from sweeps.storage.seals import sealed
 
 
 def file_of(store: Store, plan: Plan) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sweeps import Plan, RunSettings, Store, StoreError, execute
-from sweeps.session import new_session
+from sweeps.execution.ray_session import new_session
 
 
 @pytest.fixture
@@ -16,12 +16,14 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "tmp"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    monkeypatch.setattr("sweeps.session._LONGEST", 1000)
+    monkeypatch.setattr("sweeps.execution.ray_session._LONGEST", 1000)
     return folder
 
 
 @pytest.mark.parametrize("error", [StoreError("the disk is full"), KeyboardInterrupt()])
-@pytest.mark.parametrize("where", ["sweeps.launch.note_launch", "sweeps.launch.Teller"])
+@pytest.mark.parametrize(
+    "where", ["sweeps.execution.launch.note_launch", "sweeps.execution.launch.Teller"]
+)
 def test_a_launch_that_ends_before_its_first_trial_leaves_no_session_folder(
     store: Store,
     small_plan: Plan,
@@ -67,7 +69,7 @@ def test_a_session_that_cannot_be_marked_leaves_none(
     def refused(*_: Any) -> None:
         raise error
 
-    monkeypatch.setattr("sweeps.session.write_json", refused)
+    monkeypatch.setattr("sweeps.execution.ray_session.write_json", refused)
 
     with pytest.raises((StoreError, KeyboardInterrupt)):
         new_session("a store")

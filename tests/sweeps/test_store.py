@@ -16,7 +16,7 @@ from full_disk import files_of_at_most
 from made_records import commit, made_record
 
 from sweeps import Plan, Store, StoreError
-from sweeps.heartbeat import Heartbeat
+from sweeps.execution.heartbeat import Heartbeat
 
 KEY = "0123456789abcdef"
 

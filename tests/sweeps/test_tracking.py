@@ -62,7 +62,7 @@ def test_without_a_study_there_is_no_place_to_show(store: Store) -> None:
 DRIVER = """
 import sys, time
 from sweeps import Plan, Store, open_tracking
-from sweeps.tracking import CellSummary
+from sweeps.tracking.client import CellSummary
 store = Store(sys.argv[1])
 tracking = open_tracking(store, Plan.model_validate_json(sys.stdin.read()))
 if sys.argv[2] == "settled":

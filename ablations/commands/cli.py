@@ -1,0 +1,296 @@
+"""The command line: parses, hands on, prints. Every import that costs time is inside its command."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ablations.commands import options
+from ablations.errors import UsageError
+
+if TYPE_CHECKING:
+    from ablations.study import Request
+
+app = typer.Typer(
+    name="ablate",
+    help="Hand it an ablation study of SimCLR and it answers with evidence: claims, verdicts, reports.",
+    no_args_is_help=False,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def _say_version(wanted: bool) -> None:  # noqa: FBT001 -- typer's callbacks take the value alone
+    if wanted:
+        from sweeps.provenance import version_of
+
+        typer.echo(f"ablate {version_of('simclr-ablations') or '(not installed)'}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version."),
+]
+
+
+@app.callback(invoke_without_command=True)
+def _begin(context: typer.Context, *, version: Version = False) -> None:
+    del version  # its callback has said it
+    given = options.defaults(Path.cwd())
+    if given:
+        commands: Any = getattr(context.command, "commands", {})
+        context.default_map = {
+            name: {p.name: given[p.name] for p in command.params if p.name in given}
+            for name, command in commands.items()
+        }
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command("list")
+def list_studies(*, as_json: options.Json = False) -> None:
+    """The studies that come with the package."""
+    from ablations.commands.output import list_shipped
+
+    list_shipped(as_json=as_json)
+
+
+@app.command()
+def show(study: options.StudyName) -> None:
+    """Print a study's file: where a study of your own starts."""
+    from ablations.commands.output import show_file
+
+    show_file(study)
+
+
+@app.command()
+def plan(
+    study: options.StudyName,
+    *,
+    scale: options.Scale = "laptop",
+    only: options.Only = None,
+    again: options.Again = False,
+    failed: options.Failed = False,
+    set: options.Settings = None,  # noqa: A002 -- the option's name
+    seeds: options.Seeds = None,
+    data: options.Data = None,
+    store: options.StorePath = Path("runs"),
+    device: options.Device = "auto",
+    keep: options.Keep = "last",
+    as_json: options.Json = False,
+) -> None:
+    """Say what would run, why and at what cost; runs nothing."""
+    request = _request(study, scale, only, set, seeds, data, store, device, again, failed)
+    from ablations.commands.output import show_plan
+
+    show_plan(request, keep=_keep(keep), as_json=as_json)
+
+
+@app.command()
+def run(
+    study: options.StudyName,
+    *,
+    scale: options.Scale = "laptop",
+    only: options.Only = None,
+    again: options.Again = False,
+    failed: options.Failed = False,
+    set: options.Settings = None,  # noqa: A002 -- the option's name
+    seeds: options.Seeds = None,
+    data: options.Data = None,
+    store: options.StorePath = Path("runs"),
+    device: options.Device = "auto",
+    tracking: options.Tracking = None,
+    keep: options.Keep = "last",
+    recompute: options.Recompute = False,
+) -> None:
+    """Run what is missing, judge the claims, write the reports."""
+    request = _request(study, scale, only, set, seeds, data, store, device, again, failed)
+    from ablations.commands.run import run_study
+
+    how = replace(request, recompute=recompute)
+    raise typer.Exit(run_study(how, keep=_keep(keep), tracking=tracking))
+
+
+@app.command()
+def status(
+    study: Annotated[str | None, typer.Argument(metavar="STUDY")] = None,
+    *,
+    scale: Annotated[str | None, typer.Option("--scale", metavar="SCALE")] = None,
+    store: options.StorePath = Path("runs"),
+    watch: Annotated[bool, typer.Option("--watch", help="Again every two seconds.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """What has been run in a store and what is running now."""
+    from ablations.commands.status import show_status
+
+    chosen = None if scale is None else _scale(scale)
+    raise typer.Exit(show_status(store, study, chosen, watch=watch, as_json=as_json))
+
+
+@app.command()
+def report(
+    study: options.StudyName,
+    *,
+    scale: options.Scale = "laptop",
+    only: options.Only = None,
+    set: options.Settings = None,  # noqa: A002 -- the option's name
+    seeds: options.Seeds = None,
+    data: options.Data = None,
+    store: options.StorePath = Path("runs"),
+    device: options.Device = "auto",
+) -> None:
+    """Judge and write the reports anew, from the records alone."""
+    request = _request(study, scale, only, set, seeds, data, store, device)
+    from ablations.commands.run import report_study
+
+    raise typer.Exit(report_study(request))
+
+
+@app.command()
+def trial(
+    study: options.StudyName,
+    key: Annotated[
+        str, typer.Argument(metavar="KEY", help="A trial's key; its beginning will do.")
+    ],
+    *,
+    scale: options.Scale = "laptop",
+    only: options.Only = None,
+    set: options.Settings = None,  # noqa: A002 -- the option's name
+    seeds: options.Seeds = None,
+    data: options.Data = None,
+    store: options.StorePath = Path("runs"),
+    device: options.Device = "auto",
+    keep: options.Keep = "last",
+    recompute: options.Recompute = False,
+) -> None:
+    """Run one trial here, in this process, with all that it says."""
+    request = _request(study, scale, only, set, seeds, data, store, device, again=True, failed=True)
+    from ablations.commands.run import run_one
+
+    raise typer.Exit(run_one(replace(request, recompute=recompute), key, keep=_keep(keep)))
+
+
+@app.command()
+def export(
+    trial: Annotated[
+        str, typer.Argument(metavar="TRIAL", help="A trial's key; its beginning will do.")
+    ],
+    *,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE", help="encoder-KEY.pt unless told.")
+    ] = None,
+    store: options.StorePath = Path("runs"),
+) -> None:
+    """Write a trial's encoder as a state dict that torchvision's ResNet loads."""
+    from ablations.commands.export import export_encoder
+
+    export_encoder(store, trial, to)
+
+
+@app.command()
+def conform(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Python with loss, views or both; is executed.")
+    ],
+    *,
+    as_json: options.Json = False,
+) -> None:
+    """Hold a loss or views of your own to the paper's laws; executes FILE."""
+    from ablations.commands.conformance import conform as examine
+
+    raise typer.Exit(examine(file, as_json=as_json))
+
+
+@app.command()
+def ui(
+    key: Annotated[str | None, typer.Argument(metavar="[KEY]", help="One trial's page.")] = None,
+    *,
+    store: options.StorePath = Path("runs"),
+    tracking: options.Tracking = None,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 5000,
+) -> None:
+    """Serve MLflow's pages and print the address of the runs."""
+    from ablations.commands.ui import serve
+
+    raise typer.Exit(serve(store, key, port=port, tracking=tracking))
+
+
+@app.command()
+def doctor(
+    *,
+    store: options.StorePath = Path("runs"),
+    data: options.Data = None,
+    as_json: options.Json = False,
+) -> None:
+    """What this machine is, what its timing said, what is missing."""
+    from ablations.commands.doctor import examine
+
+    examine(store, data, as_json=as_json)
+
+
+def _request(
+    study: str,
+    scale: str,
+    only: str | None,
+    settings: list[str] | None,
+    seeds: str | None,
+    data: Path | None,
+    store: Path,
+    device: str,
+    again: bool = False,  # noqa: FBT001, FBT002 -- handed on from the options
+    failed: bool = False,  # noqa: FBT001, FBT002
+) -> "Request":
+    from ablations.study import Request, parse_assignment, parse_seeds
+
+    sentences: list[str] = []
+
+    def read(parse: Any, *given: Any) -> Any:
+        try:
+            return parse(*given)
+        except UsageError as error:
+            sentences.extend(error.sentences)
+            return None
+
+    values: dict[str, Any] = {
+        "scale": read(_scale, scale),
+        "only": read(_cells, only),
+        "seeds": None if seeds is None else read(parse_seeds, seeds),
+        "set": tuple(read(parse_assignment, text) for text in settings or ()),
+        "device": read(_one_of, "--device", device, ("auto", "cpu", "cuda", "mps")),
+    }
+    if sentences:
+        raise UsageError(*sentences)
+    return Request(study=study, data=data, store=store, again=again, failed=failed, **values)
+
+
+def _scale(name: str) -> Any:
+    from ablations.study import SCALES
+
+    return _one_of("--scale", name, SCALES)
+
+
+def _keep(word: str) -> Any:
+    return _one_of("--keep", word, ("none", "last"))
+
+
+def _cells(text: str | None) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not names:
+        raise UsageError(f"--only: names at least one cell, got {text!r}")
+    return names
+
+
+def _one_of(option: str, word: str, known: tuple[str, ...]) -> str:
+    from sweeps.suggest import did_you_mean
+
+    if word in known:
+        return word
+    raise UsageError(
+        f"{option}: is one of {', '.join(known)}, got {word!r}{did_you_mean(word, known)}"
+    )

@@ -1,0 +1,99 @@
+"""What `doctor` says: what this machine is, what its timing said, what is missing."""
+
+import shutil
+import sys
+from pathlib import Path
+
+from ablations import machine_profile
+from ablations.commands.output import print_json, size
+from ablations.commands.terminal import console
+
+LEAST_FREE = 2_000_000_000
+"""Bytes of disk below which a study may not end well."""
+
+
+def examine(path: Path, data: Path | None, *, as_json: bool) -> None:
+    """Looks, times where nothing was timed yet, and prints; writes nothing."""
+    from simclr_core.runtime import resolve_device
+    from sweeps.provenance import collect
+
+    device = resolve_device("auto")
+    kept = machine_profile.known(path / "machine.json")
+    timed = kept if kept is not None and kept.device == device else machine_profile.measure(device)
+    gain = bf16_gain(timed)
+    missing = problems(path, data, device)
+    if as_json:
+        print_json(
+            {
+                **collect(packages=("torch", "ray", "mlflow")),
+                "timing": timed.model_dump(mode="json"),
+                "timing_kept": timed is kept,
+                "bf16_gain": gain,
+                "missing": missing,
+            }
+        )
+        return
+    out = console()
+    out.print(f"machine: {timed.cpu}, {timed.cores} cores, {size(_memory())} memory")
+    out.print(f"python {sys.version.split()[0]}, torch {timed.torch}, device {device}")
+    source = f"kept in {path / 'machine.json'}" if timed is kept else "timed just now, not kept"
+    out.print(f"timing of {timed.timed} ({source}), images a second in one process:")
+    for rate in timed.rates:
+        form = rate.memory_format.replace("_", " ")
+        out.print(f"  {rate.threads} threads, {form}: {rate.images_per_second:,.0f}")
+    out.print(
+        f"so: {timed.slots} trials at a time, {timed.threads} threads each, "
+        f"{timed.memory_format.replace('_', ' ')}"
+    )
+    out.print(f"bf16: {gain_text(gain, device)}")
+    for sentence in missing or ["nothing is missing"]:
+        out.print(f"missing: {sentence}" if missing else sentence)
+
+
+def bf16_gain(timed: machine_profile.Machine) -> float:
+    """How many times faster bf16 is than fp32 here, in the setting that trials use."""
+    fp32 = machine_profile.images_per_second(timed.device, timed.threads, timed.memory_format)
+    bf16 = machine_profile.images_per_second(
+        timed.device, timed.threads, timed.memory_format, "bf16"
+    )
+    return bf16 / fp32
+
+
+def gain_text(gain: float, device: machine_profile.Device) -> str:
+    """What the gain means for a user."""
+    much = f"{gain:.2f} times the speed of fp32 here"
+    if device == "cuda":
+        return f"{much}; it is the default on cuda"
+    if gain > 1.1:
+        return f"{much}; --set precision=bf16 uses it, as other trials with keys of their own"
+    return f"{much}; fp32 is the better choice"
+
+
+def problems(path: Path, data: Path | None, device: machine_profile.Device) -> list[str]:
+    """A sentence for each thing that is missing or will run out."""
+    from simclr_core.data import data_at
+    from simclr_core.errors import DataError
+
+    sentences: list[str] = []
+    home = next(one for one in (path.absolute(), *path.absolute().parents) if one.exists())
+    free = shutil.disk_usage(home).free
+    if free < LEAST_FREE:
+        sentences.append(f"disk: {size(free)} free at {home}, make room or name another --store")
+    if device == "cpu":
+        sentences.append("GPU: none here, so the gpu and paper scales would take days or more")
+    if data is None:
+        sentences.append(
+            "data: no images were named with --data; textures are made here, gpu and paper need them"
+        )
+    else:
+        try:
+            data_at(data)
+        except DataError as error:
+            sentences.append(f"data: {error}")
+    return sentences
+
+
+def _memory() -> int:
+    import psutil
+
+    return int(psutil.virtual_memory().total)

@@ -1,0 +1,258 @@
+"""`export`: a trial's encoder as a file that other programs load, and what it is in JSON beside it."""
+
+import errno
+import hashlib
+import io
+import json
+import os
+import secrets
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ablations.commands.terminal import console
+from ablations.compose import ENCODER
+from ablations.errors import UsageError
+from ablations.trial import UNREADABLE, WEIGHTS
+from simclr_core.config import Config
+from simclr_core.evaluation import state_hash
+from simclr_core.networks import AnyEncoder, Pixels, ResNet
+from simclr_core.plugins import FileEncoder
+from sweeps.record import TrialRecord
+from sweeps.storage import Store, load_plan, studies
+from sweeps.suggest import did_you_mean
+
+_STATED = "of one trial with one seed: no interval, no claim"
+_IMAGES = "RGB in [0, 1], not normalised by any mean or deviation"
+
+
+def export_encoder(path: Path, prefix: str, to: Path | None) -> None:
+    """Writes the encoder of a finished trial and says the lines that load it.
+
+    Nothing that stands at the destination is replaced, and nothing half written stays.
+
+    Raises:
+        UsageError: no such trial or several, no finished one, weights that were not kept or are not
+            those that were measured, a destination that exists or cannot be written.
+    """
+    store = Store(path)
+    if not store.exists:
+        raise UsageError(
+            f"--store: there is no store at {path}; `ablate run` makes one, --store names another"
+        )
+    record, weights = _measured(store, _key(store, prefix))
+    target = Path(f"encoder-{record.key[:12]}.pt") if to is None else to
+    about = target.with_name(f"{target.name}.json")
+    config = Config.model_validate(record.config)
+    if isinstance(config.encoder, Pixels):
+        raise UsageError(
+            f"trial {record.key} reads out raw pixels, which have no weights to write; name another"
+        )
+    lines = loading_lines(config.encoder, str(target), config.data.size)
+    told = _about(record, config, weights, lines)
+    text = json.dumps(told, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+    _write_new({about: text.encode(), target: weights})
+    out = console()
+    top1, of = record.values.get("top1"), _read_out(config)
+    shown = "no top-1" if top1 is None else f"top-1 {of}{top1:.1f} %, one trial, no interval"
+    for line in (
+        f"encoder: {target} ({record.label}, {record.cell}, seed {record.seed}; {shown})",
+        f"about it: {about}",
+        f"images: {_IMAGES}, {config.data.size} px a side",
+        *([] if _torchvision(config.encoder) else [f"torchvision: {_NONE}; simclr_core does:"]),
+        *lines,
+    ):
+        out.print(line, soft_wrap=True)  # a line that breaks in two cannot be pasted
+
+
+def _read_out(config: Config) -> str:
+    """Of what the accuracy speaks, where it is not of classes from h."""
+    target, layer = config.readouts.target.kind, config.readouts.layer
+    return "" if (target, layer) == ("classes", "h") else f"of {target} from {layer} "
+
+
+_NONE = "builds no such network (only ResNets of width 1)"
+
+
+def loading_lines(encoder: AnyEncoder, file: str, size: int) -> tuple[str, ...]:
+    """Python that builds the network and loads the file: torchvision's where it has such a network.
+
+    torchvision's widths other than 1 widen the middle of a block only, which is another network.
+    """
+    network = _torchvision(encoder)
+    load = f"model.load_state_dict(torch.load({file!r}, weights_only=True))"
+    if network is not None:
+        return ("import torch", "import torchvision", *network, load, "model.eval()")
+    if isinstance(encoder, FileEncoder):
+        return (
+            "import torch",
+            f"# model = {encoder.name}(...) of your own file, kept beside the trial's record",
+            load,
+        )
+    fields = encoder.model_dump(exclude_defaults=True)
+    words = ", ".join(f"{n}={v!r}" for n, v in fields.items() if v is not None)
+    return (
+        "import torch",
+        f"from {type(encoder).__module__} import {type(encoder).__name__}",
+        f"model = {type(encoder).__name__}({words}).build(0, {size})",
+        load,
+        "model.eval()",
+    )
+
+
+def _torchvision(encoder: AnyEncoder) -> list[str] | None:
+    if not isinstance(encoder, ResNet) or encoder.width != 1:
+        return None
+    idle = ["model.fc"]
+    if encoder.blocks is None and encoder.depth != 10:
+        lines = [f"model = torchvision.models.resnet{encoder.depth}()"]
+    else:
+        stages = list(encoder.blocks or (1, 1, 1, 1))
+        idle += [f"model.layer{number}" for number in range(len(stages) + 1, 5)]
+        stages += [1] * (4 - len(stages))
+        block = "torchvision.models.resnet.BasicBlock"
+        lines = [f"model = torchvision.models.ResNet({block}, {stages})"]
+    if encoder.stem != "imagenet":
+        stride = 1 if encoder.stem == "cifar" else 2
+        lines.append(f"model.conv1 = torch.nn.Conv2d(3, 64, 3, {stride}, 1, bias=False)")
+        idle.append("model.maxpool")
+    return [*lines, f"{' = '.join(idle)} = torch.nn.Identity()"]
+
+
+def _key(store: Store, prefix: str) -> str:
+    """The one key that begins so, among the trials that ran or were planned on a store."""
+    plans = [plan for label in studies(store) if (plan := load_plan(store, label)) is not None]
+    cells = {trial.key: (trial.cell, trial.seed) for plan in plans for trial in plan.trials}
+    summaries = store.summaries()
+    cells |= {one.key: (one.cell, one.seed) for one in summaries}
+    found = [key for key in cells if key.startswith(prefix.lower())]
+    if not found:
+        near = did_you_mean(prefix, [key[:12] for key in cells])
+        raise UsageError(
+            f"the store {store.path} has no trial {prefix!r}{near}; "
+            "`ablate plan` with --json lists the keys of a study"
+        )
+    if len(found) > 1:
+        raise UsageError(
+            f"{prefix!r} begins {len(found)} keys ({', '.join(sorted(found)[:5])}, ...); write more of it"
+        )
+    [key] = found
+    attempts = [one for one in summaries if one.key == key]
+    cell, seed = cells[key]
+    if not attempts:
+        raise UsageError(
+            f"trial {key} ({cell}, seed {seed}) has not finished; `ablate status` says whether it"
+            " is running, `ablate run` of its study runs what is missing"
+        )
+    if all(one.state == "failed" for one in attempts):
+        raise UsageError(
+            f"trial {key} ({cell}, seed {seed}) failed: {attempts[-1].error}; `ablate run` of its"
+            " study with --failed runs it once more"
+        )
+    return key
+
+
+def _measured(store: Store, key: str) -> tuple[TrialRecord, bytes]:
+    """The latest finished record whose numbers were measured on the weights at hand, and these."""
+    finished = [one for one in store.records([key]) if one.state == "finished"]
+    last = finished[-1]
+    stages = {stage.name: stage.key for stage in last.stages}
+    file = store.artifact(ENCODER, stages[ENCODER]) / WEIGHTS
+    again = "run its study with --again --keep last"
+    try:
+        weights = file.read_bytes()
+        state = torch.load(io.BytesIO(weights), map_location="cpu", weights_only=True)
+        config = Config.model_validate(last.config)
+        if not isinstance(config.encoder, FileEncoder):  # a file of the user's is not executed here
+            config.encoder.build(0, config.data.size).load_state_dict(state)
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"the store keeps no weights of trial {key}: it ran with --keep none, or they were"
+            f" removed; {again}"
+        ) from error
+    except UNREADABLE as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UsageError(f"{file} cannot be read ({first[:120]}); {again}") from error
+    found = state_hash(state)
+    for record in reversed(finished):
+        if record.facts.get("encoder_hash_after", found) == found:
+            return record, weights
+    raise UsageError(
+        f"{file} is not the encoder that trial {key} measured (its hash is {found[:12]}, the"
+        f" record's {last.facts['encoder_hash_after'][:12]}); {again}"
+    )
+
+
+def _about(
+    record: TrialRecord, config: Config, weights: bytes, lines: Iterable[str]
+) -> dict[str, Any]:
+    return {
+        "key": record.key,
+        "attempt": record.attempt,
+        "study": record.study,
+        "scale": record.scale,
+        "variation": record.variation,
+        "cell": record.cell,
+        "role": record.role,
+        "levels": record.levels,
+        "seed": record.seed,
+        "values": record.values,
+        "n": 1,
+        "values are": _STATED,
+        "sha256": hashlib.sha256(weights).hexdigest(),
+        "images": f"{_IMAGES}; probes saw centre squares of {config.data.size} px",
+        "features": config.encoder.num_features,
+        "load": list(lines),
+        "stages": {stage.name: stage.key for stage in record.stages},
+        "data": record.facts.get("data"),
+        "config": record.config,
+        "provenance": record.provenance,
+    }
+
+
+def _write_new(files: Mapping[Path, bytes]) -> None:
+    """All files under names that were free, or none of them."""
+    for path in files:
+        if path.exists() or path.is_symlink():
+            raise UsageError(f"--to: {path} exists; remove it or name another file with --to")
+    made: list[Path] = []
+    scratch: list[Path] = []
+    try:
+        for path, content in files.items():
+            temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+            scratch.append(temporary)
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        for path, temporary in zip(files, scratch, strict=True):
+            _take_name(temporary, path)
+            made.append(path)
+    except OSError as error:
+        for path in made:
+            path.unlink(missing_ok=True)
+        raise UsageError(f"--to: {_why(error, list(files)[-1])}") from error
+    finally:
+        for temporary in scratch:
+            temporary.unlink(missing_ok=True)
+
+
+def _take_name(temporary: Path, path: Path) -> None:
+    try:
+        path.hardlink_to(temporary)  # unlike a renaming it never replaces
+    except OSError as error:
+        if error.errno not in {errno.EPERM, errno.ENOTSUP, errno.EMLINK}:
+            raise
+        path.open("xb").close()  # a disk without links: the name is taken first
+        temporary.replace(path)
+
+
+def _why(error: OSError, path: Path) -> str:
+    if error.errno in {errno.ENOENT, errno.ENOTDIR}:
+        return f"there is no folder {path.parent}; make it, or name another file"
+    if error.errno == errno.EEXIST:
+        return f"{path} exists by now; name another file"
+    reason = error.strerror or type(error).__name__
+    return f"{path} cannot be written ({reason}); mend that or name another file"

@@ -1,0 +1,109 @@
+"""The options that commands share, their texts once, and where their defaults come from."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ablations.errors import UsageError
+
+DEFAULTS_FILE = "ablate.toml"
+"""In the current folder: `name = value` lines for the options of DEFAULTS."""
+
+StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="A shipped study or a YAML file.")]
+
+Scale = Annotated[
+    str, typer.Option("--scale", metavar="SCALE", help="smoke, laptop, gpu or paper.")
+]
+Only = Annotated[
+    str | None, typer.Option("--only", metavar="CELL,...", help="These cells and no others.")
+]
+Again = Annotated[
+    bool, typer.Option("--again", help="Finished trials anew; their earlier records stay.")
+]
+Failed = Annotated[bool, typer.Option("--failed", help="Trials that failed, once more.")]
+
+
+def _over_the_defaults(context: typer.Context, given: list[str] | None) -> list[str] | None:
+    """The settings of ablate.toml hold beside those of the command line, which win."""
+    defaults: list[str] = (context.default_map or {}).get("set") or []
+    return given if not given or given == defaults else [*defaults, *given]
+
+
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="FIELD=VALUE",
+        help="A field for all cells; repeatable. Paths are relative to the current folder.",
+        callback=_over_the_defaults,
+    ),
+]
+Seeds = Annotated[
+    str | None,
+    typer.Option("--seeds", metavar="SEEDS", help="5: seeds 0 to 4; 7,8: these; 7,: the one."),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR|TAR", help="Images in the place of the study's own."),
+]
+StorePath = Annotated[Path, typer.Option("--store", metavar="DIR", help="Where records are kept.")]
+Device = Annotated[str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda or mps.")]
+Tracking = Annotated[
+    str | None,
+    typer.Option("--tracking", metavar="URI", help="An MLflow server; else the store's own."),
+]
+Keep = Annotated[
+    str, typer.Option("--keep", metavar="none|last", help="Encoders' final weights in the store.")
+]
+Recompute = Annotated[
+    bool, typer.Option("--recompute", help="Less memory for a third more time; equal numbers.")
+]
+Json = Annotated[bool, typer.Option("--json", help="For programs: one JSON value.")]
+
+DEFAULTS = ("scale", "seeds", "set", "data", "store", "device", "tracking", "keep")
+"""What ablate.toml may hold; each is the option of that name."""
+
+
+def defaults(folder: Path) -> dict[str, Any]:
+    """The defaults that a folder's ablate.toml gives, by parameter; empty where there is none.
+
+    Raises:
+        UsageError: the file cannot be used; one sentence a mistake.
+    """
+    import json
+    import tomllib
+
+    from sweeps.suggest import did_you_mean
+
+    path = folder / DEFAULTS_FILE
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise UsageError(f"{DEFAULTS_FILE} cannot be read ({error.strerror}); mend it") from error
+    except ValueError as error:
+        raise UsageError(f"{DEFAULTS_FILE} is no TOML: {error}; mend this place") from error
+    sentences: list[str] = []
+    result: dict[str, Any] = {}
+    for name, value in found.items():
+        if name not in DEFAULTS:
+            sentences.append(
+                f"{DEFAULTS_FILE}: {name}: no such option{did_you_mean(name, DEFAULTS)}"
+            )
+        elif name == "set":
+            if isinstance(value, dict):
+                result[name] = [f"{field}={json.dumps(inner)}" for field, inner in value.items()]
+            else:
+                sentences.append(
+                    f"{DEFAULTS_FILE}: set: is a table of fields, got {value!r}; write "
+                    f'[set] and below it "encoder.width" = 0.5'
+                )
+        elif isinstance(value, bool) or not isinstance(value, str | int):
+            sentences.append(f"{DEFAULTS_FILE}: {name}: is a text, got {value!r}; put it in quotes")
+        else:
+            result[name] = str(value)
+    if sentences:
+        raise UsageError(*sentences)
+    return result

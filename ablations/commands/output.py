@@ -1,0 +1,255 @@
+"""What `list`, `show` and `plan` print."""
+
+import json
+import sys
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any, Literal
+
+from ablations.commands.terminal import console, say
+from ablations.study import (
+    SCALES,
+    Request,
+    Study,
+    cell_names,
+    chosen_cells,
+    path_of,
+    read_study,
+    read_yaml,
+    shipped,
+)
+
+if TYPE_CHECKING:
+    from ablations.compose import Compute, Cost, Executed
+    from sweeps.planning import Plan
+
+DATA_MISSING = "data missing"
+"""How a plan begins the reason of a trial whose images are not at hand."""
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on standard output."""
+    json.dump(value, sys.stdout, ensure_ascii=False, indent=1, allow_nan=False)
+    sys.stdout.write("\n")
+
+
+def list_shipped(*, as_json: bool) -> None:
+    """One row a study."""
+    studies = [read_study(name).study for name in shipped()]
+    if as_json:
+        print_json({"studies": [_listed(study) for study in studies]})
+        return
+    table = plain_table("study", "question", "cells")
+    for study in studies:
+        runs = _cells(study)
+        cells = "/".join(str(runs[scale]) for scale in SCALES)
+        table.add_row(study.name, study.question, cells)
+    console().print(table)
+    console().print(f"cells at {'/'.join(SCALES)}; `ablate plan STUDY` says what would run")
+
+
+def show_file(name: str) -> None:
+    """The file as it stands, so that what is printed is a study again."""
+    text = read_yaml(path_of(name)).text
+    read_study(name)
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def show_plan(request: Request, *, keep: Literal["none", "last"], as_json: bool) -> None:
+    """The plan, for people by cell and for programs by trial."""
+    from ablations.compose import (
+        compose,
+        cost,
+        executed,
+        foreseen,
+        left_out,
+        planned,
+        refuse_another_design,
+        skipped,
+    )
+    from ablations.machine_profile import slots_at
+
+    composed, store = compose(request)
+    known = store.known()
+    the_plan = planned(composed, known)
+    refuse_another_design(composed, store, the_plan.label)
+    price = cost(the_plan, known, keep=keep)
+    notes = [*foreseen(composed, the_plan, known), *left_out(composed)]
+    notes += skipped(composed.folders.values(), composed.cache)
+    files = executed(the_plan, known.artifacts)
+    for sentence in (*store.sentences, *_without_glyph(composed.study, request)):
+        say(sentence)
+    if as_json:
+        print_json({**_planned(the_plan, price, files), "notes": notes})
+        return
+    out = console()
+    out.print(f"{the_plan.label}: {composed.study.question}")
+    out.print(plan_table(the_plan))
+    for note in notes:
+        out.print(f"note: {note}", soft_wrap=True)
+    for line in plan_lines(the_plan, price, request, keep=keep, slots=slots_at(store.machine)):
+        out.print(line, soft_wrap=True)  # a command that breaks in two runs something else
+    for file in files:
+        out.print(f"a run executes {file}", soft_wrap=True)
+
+
+def _without_glyph(study: Study, request: Request) -> list[str]:
+    """What the PDF of this study cannot show; its HTML page can."""
+    words = [study.title, study.question, study.source, str(request.store), request.study]
+    words += [text for claim in study.claims for text in (claim.name, claim.statement)]
+    words += cell_names(study, request.scale)
+    if "".join(words).isascii():
+        return []
+    from reports.document import without_glyph
+
+    lacking = without_glyph(" ".join(words))
+    if not lacking:
+        return []
+    shown = " ".join(lacking[:10]) + (" ..." if len(lacking) > 10 else "")
+    fonts = f"the fonts of report.pdf and of the figures lack {shown} and show □ there"
+    return [f"{fonts}; report.html shows them in its text"]
+
+
+def plan_table(the_plan: "Plan") -> Any:
+    """One row a cell and reason."""
+    rows: dict[str, Counter[str]] = defaultdict(Counter)
+    todo: Counter[str] = Counter()
+    for trial in the_plan.trials:
+        rows[trial.cell][_short(trial.reason)] += 1
+        todo[trial.cell] += trial.todo
+    roles = {trial.cell: trial.role for trial in the_plan.trials}
+    table = plain_table("cell", "role", "trials", "to run", "why", right=("trials", "to run"))
+    for cell in dict.fromkeys(trial.cell for trial in the_plan.trials):
+        reasons = rows[cell]
+        why = "; ".join(
+            reason if len(reasons) == 1 else f"{times} {reason}"
+            for reason, times in reasons.items()
+        )
+        table.add_row(cell, roles[cell], str(sum(reasons.values())), str(todo[cell]), why)
+    return table
+
+
+def plan_lines(
+    the_plan: "Plan", price: "Cost", request: Request, *, keep: str, slots: int
+) -> list[str]:
+    """What the plan amounts to, and the command that does it."""
+    todo = len(the_plan.todo)
+    lines = [f"{todo} of {len(the_plan.trials)} trials to run, {price.encoders} encoders to train"]
+    if todo:
+        if price.seconds is None:
+            lines[0] += "; how long is not known before the first trial here has finished"
+        else:
+            beside = f" in {slots} slots" if slots > 1 else ""
+            lines[0] += (
+                f"; about {duration(price.seconds / slots)}{beside}, as {price.measured} finished "
+                f"trials here tell"
+            )
+        if price.disk is not None:
+            lines.append(
+                f"disk: {size(price.disk)} for the encoders' weights, --keep none spares it"
+            )
+    if (operations := price.compute) is not None:
+        lines.append(compute_line(operations))
+    if todo:
+        more = " --again" * request.again + " --failed" * request.failed
+        more += "" if keep == "last" else f" --keep {keep}"
+        lines.append(f"start with: ablate run {request.words()}{more}")
+    missing = [t.reason for t in the_plan.trials if t.reason.startswith(DATA_MISSING)]
+    lines += [sentence.removeprefix(DATA_MISSING + ": ") for sentence in dict.fromkeys(missing)]
+    if any(trial.reason.startswith("failed") for trial in the_plan.trials) and not request.failed:
+        lines.append("failed trials run again with --failed")
+    return lines
+
+
+def compute_line(of: "Compute") -> str:
+    """What pre-training computes on any machine."""
+    from ablations.compose import shown
+
+    pair = " to ".join(dict.fromkeys(shown(operations) for operations in of.pair))
+    whole = (
+        "how many images there are was not counted"
+        if of.total is None
+        else f"{shown(of.total)} in all"
+    )
+    return (
+        f"pre-training: {of.encoders} encoders, {pair} for the views of an image, {whole}; "
+        "counted, not measured, without loss and read-outs"
+    )
+
+
+def _short(reason: str) -> str:
+    # Where data are missing all cells say the same long sentence: it stands once, below the table.
+    return DATA_MISSING if reason.startswith(DATA_MISSING) else reason
+
+
+def plain_table(*columns: str, right: tuple[str, ...] = ()) -> Any:
+    """A table that reads well on a terminal and in a file."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return table
+
+
+def duration(seconds: float) -> str:
+    """About how long, in the unit that a person would use."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 48 * 3600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 86400:.1f} days"
+
+
+def size(num_bytes: float) -> str:
+    """About how much, in decimal units."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if num_bytes < 1000:
+            return f"{num_bytes:.0f} {unit}"
+        num_bytes /= 1000
+    return f"{num_bytes:.1f} TB"
+
+
+def _cells(study: Study) -> dict[str, int]:
+    return {scale: len(chosen_cells(study, scale) or cell_names(study, scale)) for scale in SCALES}
+
+
+def _listed(study: Study) -> dict[str, Any]:
+    return {
+        "name": study.name,
+        "title": study.title,
+        "question": study.question,
+        "source": study.source,
+        "claims": [claim.name for claim in study.claims],
+        "cells": _cells(study),
+        "seeds": list(study.seeds),
+    }
+
+
+def _planned(the_plan: "Plan", price: "Cost", files: "list[Executed]") -> dict[str, Any]:
+    return {
+        "study": the_plan.study,
+        "scale": the_plan.scale,
+        "variation": the_plan.variation,
+        "seconds": price.seconds,
+        "encoders": price.encoders,
+        "disk": price.disk,
+        "operations": None if price.compute is None else price.compute.total,
+        "executes": [file._asdict() for file in files],
+        "trials": [
+            {
+                "key": trial.key,
+                "cell": trial.cell,
+                "seed": trial.seed,
+                "config": trial.config,
+                "reason": trial.reason,
+                "todo": trial.todo,
+                "role": trial.role,
+                "levels": trial.levels,
+                "stages": {stage.name: stage.key for stage in trial.stages},
+            }
+            for trial in the_plan.trials
+        ],
+    }

@@ -1,0 +1,65 @@
+"""How a study's state is shown: cells with partial means, failures, what runs now, when it is done."""
+
+import json
+from dataclasses import asdict
+from statistics import fmean
+from typing import Any
+
+from ablations.commands.output import duration, plain_table
+from sweeps.execution import CellProgress, Progress
+
+
+def table(state: Progress, metric: str, title: str) -> Any:
+    """One row a cell. `metric` is the value of the records, `title` what the column is called."""
+    shown = plain_table("cell", "trials", "failed", "running", title, right=("trials", title))
+    for cell in state.cells:
+        shown.add_row(
+            cell.cell,
+            f"{len(cell.finished)} of {cell.total}",
+            str(len(cell.failed)) if cell.failed else "",
+            " ".join(_share(trial.fraction) for trial in cell.running),
+            _mean(cell, metric),
+        )
+    return shown
+
+
+def line(state: Progress) -> str:
+    """All of it in one line."""
+    parts = [f"{state.finished} of {state.total} trials"]
+    if state.failed:
+        parts.append(f"{state.failed} failed")
+    if state.running:
+        names = [f"{t.cell} seed {t.seed} {_share(t.fraction)}".strip() for t in state.running]
+        parts.append(f"{len(names)} running ({', '.join(names)})")
+    elif state.finished + state.failed < state.total:
+        parts.append("none running")
+    if state.eta_seconds is None:
+        parts.append("time left not known yet")
+    elif state.eta_seconds > 0:
+        parts.append(f"about {duration(state.eta_seconds)} left")
+    return ", ".join(parts)
+
+
+def means(state: Progress, metric: str) -> str:
+    """The partial means of the cells that have some, in one line."""
+    known = [f"{cell.cell} {mean}" for cell in state.cells if (mean := _mean(cell, metric))]
+    return "; ".join(known)
+
+
+def as_json(state: Progress) -> dict[str, Any]:
+    """The state for programs."""
+    value: dict[str, Any] = json.loads(json.dumps(asdict(state), default=_plain))
+    return value
+
+
+def _plain(value: Any) -> Any:
+    return value.model_dump(mode="json", exclude={"config"})
+
+
+def _share(fraction: float | None) -> str:
+    return "" if fraction is None else f"{100 * fraction:.0f} %"
+
+
+def _mean(cell: CellProgress, metric: str) -> str:
+    values = cell.values(metric)
+    return f"{fmean(values):.1f} (n={len(values)})" if values else ""

@@ -1,0 +1,114 @@
+"""Tracking of a study: what MLflow is told beyond the records, namely the report's own numbers."""
+
+import math
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ablations.compose import Composed
+from reports.judging import board, verdicts
+from reports.spec import Evidence
+from sweeps.planning import Plan
+from sweeps.record import TrialRecord
+from sweeps.storage import Store
+from sweeps.tracking import CellSummary, Closed, open_tracking
+
+
+class Track:
+    """The tracker of one launch. Whatever goes wrong with it is one sentence and stops nothing.
+
+    A block that is left before `settle` closes the study's run as interrupted.
+    """
+
+    def __init__(self, store: Store, composed: Composed, plan: Plan, uri: str | None) -> None:
+        self.question = composed.study.question
+        self.tracking = open_tracking(store, plan, uri=uri, metric=composed.study.metric)
+        self.closed: Closed | None = None
+        self.settled = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self.closed is None:
+            self.closed = self.tracking.close(interrupted=not self.settled)
+
+    def record(self, record: TrialRecord) -> None:
+        """A record is in place."""
+        self.tracking.record(record)
+
+    def settle(self, told: Evidence) -> None:
+        """Ends the study's run with the report's numbers, before any report is written."""
+        rows = board(told).rows
+        self.tracking.settle(
+            cells=summaries(told),
+            verdicts={row.claim: row.words for row in rows},
+            cell_verdicts=cell_verdicts(told),
+            note=f"{told.title}: {self.question}",
+        )
+        self.settled = True
+
+    def finish(self, files: Iterable[Path]) -> str | None:
+        """Adds the reports that could be written; gives the sentence of any trouble."""
+        with Progress() as progress:
+            self.closed = self.tracking.close(files=files, on_progress=progress.show)
+        return self.closed.trouble
+
+
+class Progress:
+    """How far MLflow is behind, on stderr: one line on a terminal, else one every ten seconds."""
+
+    EVERY = 10.0
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._next = time.monotonic() + 1.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._terminal:
+            sys.stderr.write("\r\x1b[K")
+
+    def show(self, done: int, of: int) -> None:
+        """Shows it, if it is time."""
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + (0.5 if self._terminal else self.EVERY)
+        text = f"MLflow: {done:,} of {of:,} runs"
+        sys.stderr.write(f"\r\x1b[K{text}" if self._terminal else f"{text}\n")
+        sys.stderr.flush()
+
+
+def cell_verdicts(told: Evidence) -> dict[str, str]:
+    """Cell -> the verdicts of the claims about it, in one line."""
+    found: dict[str, list[str]] = {}
+    for verdict in verdicts(told):
+        for cell in verdict.cells:
+            found.setdefault(cell, []).append(f"{verdict.claim.name}: {verdict.words}")
+    return {cell: "; ".join(words) for cell, words in found.items()}
+
+
+def summaries(told: Evidence) -> dict[str, CellSummary]:
+    """Cell -> n, mean and 95 % interval as the report's tables give them; only cells with a number."""
+    from reports.figures import summary, tidy
+
+    def known(value: float) -> float | None:
+        return None if math.isnan(value) else float(value)
+
+    return {
+        str(row["cell"]): CellSummary(
+            int(row["n"]), float(row["mean"]), known(row["low"]), known(row["high"])
+        )
+        for row in summary(tidy(told)).to_dict("records")
+        if row["n"]
+    }

@@ -1,0 +1,295 @@
+"""What `run`, `report` and `trial` do: plan, execute, track, judge, write, show."""
+
+import contextlib
+import shlex
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ablations.commands.output import DATA_MISSING
+from ablations.commands.recorded_runs import nothing_recorded
+from ablations.commands.terminal import console, say
+from ablations.commands.verdict_table import show_board
+from ablations.commands.write_reports import Reports, write_each
+from ablations.compose import (
+    Composed,
+    compose,
+    foreseen,
+    left_out,
+    own_texts,
+    planned,
+    refuse_another_design,
+)
+from ablations.errors import UsageError
+from ablations.evidence import evidence, fix
+from ablations.study import Request
+from reports.spec import Evidence
+from sweeps.errors import StoreError
+from sweeps.planning import Plan, Trial, by_key, counting
+from sweeps.storage import Store
+from sweeps.suggest import did_you_mean
+from sweeps.tracking import shown
+
+if TYPE_CHECKING:
+    from ablations.commands.report_tracking import Track
+    from sweeps.execution import Execution, RunSettings
+
+FUNCTION = "ablations.trial.stages:run_trial"
+"""By name, so that each worker imports it for itself."""
+
+PACKAGES = ("torch", "torchvision", "numpy", "ray", "mlflow", "pandas", "scipy", "pydantic")
+"""Whose versions every record names."""
+
+DONE, FAILED, STOPPED = 0, 1, 130
+
+MOST_NAMED = 5
+"""Trials that a message names one by one."""
+
+Keep = Literal["none", "last"]
+
+
+def run_study(request: Request, *, keep: Keep, tracking: str | None) -> int:
+    """Runs what is missing, then judges and writes; gives the exit code."""
+    from ablations.commands.report_tracking import Track
+    from ablations.compose import decode
+    from sweeps.tracking import tracking_uri
+
+    composed, store = compose(request)
+    plan = planned(composed, store.known())
+    refuse_another_design(composed, store, plan.label)
+    _refuse_missing_data(plan)
+    _refuse_recompute(plan.todo, request)
+    tracking_uri(store, tracking)
+    decode(plan.todo, store)
+    out = console()
+    try:
+        with Track(store, composed, plan, tracking) as track:
+            execution = _execute(composed, store, plan, request, keep, track)
+            if execution is not None and execution.interrupted:
+                raise KeyboardInterrupt  # noqa: TRY301 -- the same end as before and after the trials
+            told = evidence(composed, store)
+            show_board(told, out)
+            track.settle(told)
+            code = _failures(execution, told, store, _again(request, keep, tracking))
+            written = _report(told, store, request)
+            trouble = track.finish(written.files)
+    except KeyboardInterrupt:
+        say(f"stopped; finished trials are kept; go on with: {_again(request, keep, tracking)}")
+        return STOPPED
+    finally:
+        for sentence in store.sentences:
+            say(sentence)
+    if trouble is not None:
+        say(trouble)
+    return max(code, _show_written(out, written))
+
+
+def _again(request: Request, keep: Keep, tracking: str | None) -> str:
+    """The command that goes on: without --again, which would repeat what is done by now."""
+    options = ["--failed"] * request.failed + ["--keep", keep] * (keep != "last")
+    options += [] if tracking is None else ["--tracking", shown(tracking)]
+    return " ".join([f"ablate run {request.words()}", *map(shlex.quote, options)])
+
+
+def report_study(request: Request) -> int:
+    """Judges and writes anew from the records; gives the exit code."""
+    composed, store = compose(request)
+    if not store.exists:
+        raise UsageError(
+            f"--store: there is no store at {request.store}; `ablate run {request.study}` makes one"
+        )
+    told = evidence(composed, store)
+    arms = {trial.key for trial in told.planned if trial.cell in _arms(told)}
+    if not any(record.key in arms for record in told.records):
+        run = f"ablate run {_without_recompute(request)}"
+        raise nothing_recorded(store, told.label, told.study, run)
+    out = console()
+    show_board(told, out)
+    written = _report(told, store, request)
+    return _show_written(out, written)
+
+
+def run_one(request: Request, key: str, *, keep: Keep) -> int:
+    """Runs one trial in this process, whatever is on record of it."""
+    from ablations.compose import decode
+    from sweeps.execution import run_here
+
+    composed, store = compose(request)
+    plan, others = planned(composed, store.known()), _whole_plan(composed, store)
+    refuse_another_design(composed, store, plan.label)
+    trial = _chosen(plan.label, [*plan.trials, *others.trials], key)
+    if trial.reason.startswith(DATA_MISSING):
+        raise UsageError(trial.reason.removeprefix(f"{DATA_MISSING}: "))
+    _refuse_recompute([trial], request)
+    decode([trial], store)
+    store.prepare()
+    settings = _settings(composed, store, [trial], request, keep)
+    out = console()
+    out.print(f"{plan.label}: {trial.cell}, seed {trial.seed}, key {trial.key}")
+    ran = run_here(
+        trial, plan, store, FUNCTION, settings, before=lambda: fix(composed, store, plan.label)
+    )
+    record = store.record(ran.key, ran.attempt)
+    if record is None or ran.state != "finished":
+        say(f"{trial.cell}, seed {trial.seed} failed: {ran.error}")
+        return FAILED
+    for name, value in record.values.items():
+        out.print(f"{name}: {'unknown' if value is None else f'{value:.2f}'}")
+    out.print(f"record: {store.trials / ran.key / f'{ran.attempt:03d}'}")
+    return DONE
+
+
+def _execute(
+    composed: Composed, store: Store, plan: Plan, request: Request, keep: Keep, track: "Track"
+) -> "Execution | None":
+    from ablations.commands.live_table import Live
+    from sweeps.execution import execute, unused_variables
+    from sweeps.storage import save_plan
+
+    out = console()
+    if not plan.todo:
+        out.print(f"{plan.label}: nothing to run, {len(plan.trials)} trials are on record")
+        for note in left_out(composed):
+            out.print(f"note: {note}", soft_wrap=True)
+        # Where another driver holds the store, the next run adds to the history.
+        with contextlib.suppress(StoreError), store.locked():
+            fix(composed, store, plan.label)
+        save_plan(store, plan)
+        return None
+    out.print(f"{plan.label}: {composed.study.question}")
+    for note in foreseen(composed, plan, store.known()):
+        out.print(f"note: {note}", soft_wrap=True)
+    settings = _settings(composed, store, plan.todo, request, keep)
+    out.print(
+        f"{len(plan.todo)} of {len(plan.trials)} trials to run, {settings.slots} at a time with "
+        f"{settings.threads} threads each"
+    )
+    unused = unused_variables()
+    if unused is not None:
+        say(unused)
+    with Live(out, composed.study.metric, composed.metric_name, composed.study.unit) as live:
+        return execute(
+            plan,
+            store,
+            FUNCTION,
+            settings,
+            on_progress=live.update,
+            on_record=track.record,
+            before=lambda: fix(composed, store, plan.label),
+        )
+
+
+def _settings(
+    composed: Composed, store: Store, trials: Iterable[Trial], request: Request, keep: Keep
+) -> "RunSettings":
+    from ablations.machine_profile import machine
+    from sweeps.execution import RunSettings
+    from sweeps.provenance import collect
+
+    timed = machine(store.machine, composed.device)
+    return RunSettings(
+        slots=timed.slots,
+        threads=timed.threads,
+        gpus=1.0 if timed.device == "cuda" else 0.0,
+        payload={
+            "device": timed.device,
+            "threads": timed.threads,
+            "memory_format": timed.memory_format,
+            "recompute": request.recompute,
+            "files": own_texts(trials),
+        },
+        keep=keep,
+        provenance={
+            **collect(code=Path(__file__).parents[1], packages=PACKAGES),
+            "device": timed.device,
+            "memory_format": timed.memory_format,
+        },
+        command=f"ablate run {request.words()}",
+    )
+
+
+def _report(told: Evidence, store: Store, request: Request) -> Reports:
+    again = f"ablate report {_without_recompute(request)}"
+    return write_each(told, store.study(told.label), again)
+
+
+def _arms(told: Evidence) -> set[str]:
+    return {cell.name for cell in told.cells if cell.role == "arm"}
+
+
+def _without_recompute(request: Request) -> str:
+    return replace(request, recompute=False).words()
+
+
+def _show_written(out: Any, written: Reports) -> int:
+    """Which reports there are and which are missing; gives the exit code."""
+    for sentence in written.missing:
+        say(sentence)
+    for path in written.files:
+        # Unwrapped: a path that is broken in two cannot be clicked or copied.
+        out.print(f"report: {path}", soft_wrap=True)
+    return FAILED if written.missing else DONE
+
+
+def _failures(execution: "Execution | None", told: Evidence, store: Store, again: str) -> int:
+    """Says each trial that ended without a number, and gives the exit code."""
+    names = {trial.key: trial for trial in told.planned}
+    counted = [
+        counting(of, told.metric) for key, of in by_key(told.records).items() if key in names
+    ]
+    failed = [record for record in counted if record is not None and record.state == "failed"]
+    for record in failed:
+        say(
+            f"failed: {record.cell}, seed {record.seed}: {record.error}; log "
+            f"{store.path / record.log}; again with --failed"
+        )
+    died = execution.died if execution is not None else ()
+    for ended in died:
+        say(f"{ended.cell}, seed {ended.seed}: {ended.why}; log {ended.log}; run again to go on")
+    if execution is not None and execution.stopped is not None:
+        say(execution.stopped)
+    left = [names[key] for key in execution.left if key in names] if execution is not None else []
+    if left:
+        shown = ", ".join(f"{trial.cell} seed {trial.seed}" for trial in left[:MOST_NAMED])
+        more = f" and {len(left) - MOST_NAMED} more" if len(left) > MOST_NAMED else ""
+        were = "trials were" if len(left) > 1 else "trial was"
+        say(f"{len(left)} {were} not run: {shown}{more}; continue with: {again}")
+    return FAILED if failed or died or left else DONE
+
+
+def _refuse_missing_data(plan: Plan) -> None:
+    missing = [t.reason for t in plan.trials if t.reason.startswith(DATA_MISSING)]
+    if missing and len(missing) == len(plan.trials):
+        raise UsageError(*dict.fromkeys(one.removeprefix(f"{DATA_MISSING}: ") for one in missing))
+
+
+def _refuse_recompute(trials: Iterable[Trial], request: Request) -> None:
+    own = {t.cell for t in trials if t.config["epochs"] and t.config["encoder"]["kind"] == "file"}
+    if request.recompute and own:
+        raise UsageError(
+            f"--recompute: cell {min(own)!r} trains an encoder of your own, which has no blocks to "
+            "compute anew; leave it out, or set gradient_cache"
+        )
+
+
+def _whole_plan(composed: Composed, store: Store) -> Plan:
+    from sweeps.planning import plan
+
+    return plan(
+        composed.sweep(everything=True), composed.resolve, store.known(), failed=True, again=True
+    )
+
+
+def _chosen(label: str, known: Iterable[Trial], key: str) -> Trial:
+    trials = {trial.key: trial for trial in known}
+    found = [one for one in trials if one.startswith(key.lower())]
+    if len(found) == 1:
+        return trials[found[0]]
+    if not found:
+        raise UsageError(
+            f"{label} has no trial {key!r}{did_you_mean(key, trials)}; `ablate plan` with the "
+            f"same options and --json lists them"
+        )
+    shown = ", ".join(found[:5])
+    raise UsageError(f"{key!r} begins {len(found)} keys ({shown}, ...); write more of it")

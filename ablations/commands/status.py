@@ -1,0 +1,121 @@
+"""What `status` prints: the studies of a store, from the store alone."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from ablations.commands.output import print_json
+from ablations.commands.progress_table import as_json, line, table
+from ablations.commands.terminal import console
+from ablations.errors import UsageError
+from ablations.machine_profile import slots_at
+from ablations.study import ScaleName
+from sweeps.execution import progress
+from sweeps.history_label import place_of
+from sweeps.planning import Plan
+from sweeps.storage import Store, load_plan, studies
+from sweeps.suggest import did_you_mean
+
+PAUSE = 2.0
+"""Seconds between two looks of `--watch`; running trials speak as often."""
+
+METRIC = "top1"
+"""The value shown; what a study's own metric is, its report says."""
+
+
+def show_status(
+    path: Path, study: str | None, scale: ScaleName | None, *, watch: bool, as_json: bool
+) -> int:
+    """One look, or one every two seconds until it is interrupted."""
+    store = Store(path)
+    if not store.exists:
+        raise UsageError(
+            f"--store: there is no store at {path}; `ablate run` makes one, --store names another"
+        )
+    labels = _labels(store, study, scale)
+    if not watch:
+        _print(store, labels, json=as_json)
+        return 0
+    from rich.live import Live
+
+    try:
+        with Live(console=console(), auto_refresh=False) as live:
+            while True:
+                live.update(_shown(store, labels), refresh=True)
+                time.sleep(PAUSE)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _labels(store: Store, study: str | None, scale: ScaleName | None) -> list[str]:
+    known = {label: place_of(label) for label in studies(store)}
+    if study in known:
+        return [study]
+    name = None if study is None else _name(study)
+    chosen = [
+        label
+        for label, (of, at) in known.items()
+        if (name is None or of == name) and (scale is None or at == scale)
+    ]
+    if not chosen and (name is not None or scale is not None):
+        asked = str(name) if scale is None else f"{name or ''}@{scale}"
+        names = [of if scale is None else f"{of}@{at}" for of, at in known.values()]
+        raise UsageError(
+            f"the store {store.path} has no run of {asked!r}"
+            f"{did_you_mean(asked, [*dict.fromkeys(names)])}"
+        )
+    return chosen
+
+
+def _name(study: str) -> str:
+    if "." not in study:
+        return study
+    from ablations.study import name_in  # it reads study files, which a name does not need
+
+    return name_in(study)
+
+
+def _print(store: Store, labels: list[str], *, json: bool) -> None:
+    if not json:
+        console().print(_shown(store, labels))
+        return
+    found: list[dict[str, Any]] = []
+    for label in labels:
+        plan = load_plan(store, label)
+        if plan is not None:
+            state = as_json(progress(store, plan, slots=slots_at(store.machine)))
+            about = {"study": plan.study, "scale": plan.scale, "variation": plan.variation}
+            found.append({**about, **state})
+    print_json({"store": str(store.path), "studies": found})
+
+
+def _shown(store: Store, labels: list[str]) -> Any:
+    from rich.console import Group
+
+    if not labels:
+        return f"the store {store.path} holds no run yet; `ablate run quickstart` is the first"
+    parts: list[Any] = []
+    for label in labels:
+        plan = load_plan(store, label)
+        if plan is None:
+            parts += [f"{label}: its last plan cannot be read; the next run writes it anew", ""]
+            continue
+        state = progress(store, plan, slots=slots_at(store.machine))
+        parts += [f"{label}: {line(state)}", table(state, METRIC, f"{METRIC} %")]
+        if earlier := _of_earlier_runs(store, plan):
+            trials = "1 trial" if earlier == 1 else f"{earlier} trials"
+            parts.append(f"and {trials} on record that only earlier runs named (cells or seeds)")
+        for cell in state.cells:
+            parts += [
+                f"failed: {one.cell}, seed {one.seed}: {one.error} (see "
+                f"{store.trials / one.key / f'{one.attempt:03d}' / 'log.txt'})"
+                for one in cell.failed
+            ]
+        parts.append("")
+    return Group(*parts[:-1])
+
+
+def _of_earlier_runs(store: Store, last: Plan) -> int:
+    """How many trials are on record that the last run, such as one with --only, did not plan."""
+    planned = {trial.key for trial in last.trials}
+    return len({one.key for one in store.summaries() if one.label == last.label} - planned)

@@ -1,0 +1,165 @@
+"""MLflow's pages on this machine, with the addresses worth opening."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ablations.commands.mlflow_server import GRACE
+from ablations.commands.terminal import console
+from ablations.errors import UsageError
+from sweeps.processes import python_path
+from sweeps.storage import Store
+
+if TYPE_CHECKING:
+    from sweeps.tracking import Places
+
+HOST = "127.0.0.1"
+
+PATIENCE = 90.0
+"""Seconds for the server to answer: the first start of an empty database takes 20."""
+
+
+def serve(path: Path, key: str | None, *, port: int, tracking: str | None) -> int:
+    """Serves until it is interrupted; where a server serves already, only prints the addresses."""
+    from sweeps.tracking import places
+
+    store = Store(path)
+    found = places(store, key, tracking)
+    out = console()
+    for sentence in store.sentences:
+        out.print(sentence, soft_wrap=True, markup=False)
+    if found.backend.startswith(("http:", "https:")):
+        for address in addresses(found.base, found.experiment, found.run):
+            out.print(address, soft_wrap=True)
+        return 0
+    base = f"http://{HOST}:{_free(port)}"
+    try:
+        with _ended_by_signals():
+            server = start(found, store.path, int(base.rpartition(":")[2]))
+            try:
+                wait(server, base)
+                for address in addresses(base, found.experiment, found.run):
+                    out.print(address, soft_wrap=True)
+                out.print("Ctrl-C ends it")
+                server.wait()
+            finally:
+                stop(server)
+    except _Ended as ended:
+        return ended.code
+    raise UsageError(f"the MLflow server ended by itself with code {server.returncode}")
+
+
+def addresses(base: str, experiment: str, run: str | None) -> list[str]:
+    """One trial's page; or the cells with the best on top, the same as charts, and every run.
+
+    The columns are kept with the experiment, see `sweeps.tracking.experiment_view`.
+    """
+    if run is not None:
+        return [f"{base}/#/experiments/{experiment}/runs/{run}"]
+    page = f"{base}/#/experiments/{experiment}/runs?workflowType=machine_learning"
+    cells = f"{page}&viewStateShareKey=cells"
+    return [cells, f"{cells}&compareRunsMode=CHART", f"{page}&viewStateShareKey=runs"]
+
+
+def start(found: "Places", store: Path, port: int) -> subprocess.Popen[bytes]:
+    """The server as a process group of its own, which ends when this process does."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": python_path(),
+        "MLFLOW_BACKEND_STORE_URI": found.server,
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+        # Without its job workers the server takes 2 processes and 500 MB in the place of 10 and 750.
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    return subprocess.Popen(  # noqa: S603 -- fixed words and this store's own path
+        [sys.executable, "-m", "ablations.commands.mlflow_server", str(port), found.artifacts],
+        cwd=store if found.own else None,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def wait(server: subprocess.Popen[bytes], base: str) -> None:
+    """Until the server answers.
+
+    Raises:
+        UsageError: it ended or did not answer in time.
+    """
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        if server.poll() is not None:
+            raise UsageError(
+                f"the MLflow server ended with code {server.returncode}; is {base} taken? "
+                f"--port names another"
+            )
+        try:
+            with urllib.request.urlopen(f"{base}/health", timeout=2):  # noqa: S310 -- this machine
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.3)
+    raise UsageError(f"the MLflow server did not answer at {base} within {PATIENCE:.0f} s")
+
+
+def stop(server: subprocess.Popen[bytes]) -> None:
+    """Ends the server and what it started."""
+    assert server.stdin is not None
+    server.stdin.close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        server.wait(timeout=GRACE + 2)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(server.pid, signal.SIGKILL)
+    server.wait()
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Generator[None]:
+    """Turns the signals that ask for an end into `_Ended`, so that the server is ended first.
+
+    SIGINT is among them since a shell lets what it starts with `&` ignore it. SIGHUP is left alone
+    where it is ignored already: that is what `nohup` asks for.
+    """
+
+    def end(number: int, _: object) -> None:
+        for kind in before:
+            signal.signal(kind, signal.SIG_IGN)
+        raise _Ended(number)
+
+    kinds = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        kinds.discard(signal.SIGHUP)
+    before = {kind: signal.signal(kind, end) for kind in kinds}
+    try:
+        yield
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
+
+
+class _Ended(Exception):
+    """A signal asked for the end."""
+
+    def __init__(self, number: int) -> None:
+        self.code = 128 + number
+        super().__init__(f"signal {number}")
+
+
+def _free(port: int) -> int:
+    with socket.socket() as probe:
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,64 @@
+"""Reports written one by one, so that what fails at one of them costs nothing else."""
+
+import traceback
+from pathlib import Path
+from typing import NamedTuple
+
+from reports.errors import ReportError
+from reports.spec import Evidence
+
+_INTERRUPTIONS = (KeyboardInterrupt, SystemExit)
+
+
+class Reports(NamedTuple):
+    """What could be written, and a message for each report that could not."""
+
+    files: tuple[Path, ...]
+    missing: tuple[str, ...]
+
+
+def write_each(told: Evidence, folder: Path, again: str) -> Reports:
+    """The reports that can be written; `again` is the command that writes the others.
+
+    Raises nothing but interruptions: when reports are written the trials are over, and no missing
+    font or full disk may hide how they ended.
+    """
+    from reports.document import document
+    from reports.write import REPORTS, write_report
+
+    files: list[Path] = []
+    missing: list[str] = []
+
+    def note(name: str, error: BaseException) -> None:
+        old = "; the file there is of an earlier run" if (folder / name).is_file() else ""
+        missing.append(
+            f"{name} was not written: {_reason(error)}{old}; no trial is lost, write it again with: "
+            f"{again}"
+        )
+
+    # A panic in the PDF's compiler is no Exception, hence the wide net.
+    try:
+        made = document(told)
+    except _INTERRUPTIONS:
+        raise
+    except BaseException as error:  # noqa: BLE001
+        note(" and ".join(REPORTS), error)
+        return Reports((), tuple(missing))
+    for name in REPORTS:
+        try:
+            files.append(write_report(made, name, folder))
+        except _INTERRUPTIONS:
+            raise
+        except BaseException as error:  # noqa: BLE001
+            note(name, error)
+    return Reports(tuple(files), tuple(missing))
+
+
+def _reason(error: BaseException) -> str:
+    """In one line; of a defect of the program, which a user cannot repair, the traceback as well."""
+    lines = " ".join(str(error).split())
+    if isinstance(error, ReportError):
+        return lines
+    if not isinstance(error, (OSError, MemoryError)):
+        traceback.print_exception(error)
+    return f"{type(error).__name__}: {lines}" if lines else type(error).__name__

@@ -1,0 +1,32 @@
+"""From a study and a request to resolved configurations, keys and a plan."""
+
+from ablations.compose.flops import Compute, num_images, shown
+from ablations.compose.foresight import foreseen, left_out
+from ablations.compose.identity import ENCODER, chain
+from ablations.compose.name_clashes import refuse_another_design
+from ablations.compose.planning import Cost, compose, cost, planned
+from ablations.compose.plugin_files import Executed, executed, own_texts, part_text
+from ablations.compose.prepare_data import decode, skipped
+from ablations.compose.resolve import Composed
+
+__all__ = [
+    "ENCODER",
+    "Composed",
+    "Compute",
+    "Cost",
+    "Executed",
+    "chain",
+    "compose",
+    "cost",
+    "decode",
+    "executed",
+    "foreseen",
+    "left_out",
+    "num_images",
+    "own_texts",
+    "part_text",
+    "planned",
+    "refuse_another_design",
+    "shown",
+    "skipped",
+]

@@ -1,0 +1,52 @@
+"""What a plan cannot come to, said before anything runs."""
+
+from collections.abc import Sequence
+
+from ablations.compose.resolve import Composed
+from ablations.study import catalogue
+from sweeps.planning import Known, Plan
+
+MOST_NAMED = 12
+"""Cells or seeds that a message names one by one."""
+
+
+def foreseen(composed: Composed, plan: Plan, known: Known) -> list[str]:
+    """Why these seeds decide no claim, with the option that does; empty where a look is reached.
+
+    A look at n judges seeds 0 to n - 1 and no others; seeds on record count with those that were
+    requested.
+    """
+    study = composed.study
+    if not any(claim.primary for claim in study.claims):
+        return []
+    recorded = {one.seed for one in known.summaries if one.label == plan.label}
+    seeds = recorded | set(composed.seeds)
+    first = study.looks.seeds[0]
+    missing = [seed for seed in range(first) if seed not in seeds]
+    if not missing:
+        return []
+    if max(seeds) < first:
+        number = "1 seed" if len(seeds) == 1 else f"{len(seeds)} seeds"
+        why = f"{number}: no claim is judged before {first}"
+    else:
+        why = (
+            f"seeds {_some(sorted(seeds))}: no claim is judged, the first look takes seeds 0 to "
+            f"{first - 1} and {_some(missing)} would be missing"
+        )
+    if composed.scale == "smoke":
+        return [
+            f"{why}; this scale only shows that the machine runs, --scale laptop is for verdicts"
+        ]
+    return [f"{why}; --seeds {first}"]
+
+
+def left_out(composed: Composed) -> list[str]:
+    """What the scale does not run of the study, and how that is run; empty where it runs all."""
+    if composed.request.only is not None:
+        return []
+    return [one.message for one in catalogue.left_out(composed.written, composed.scale)]
+
+
+def _some(names: Sequence[object]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(map(str, names[:MOST_NAMED])) + more

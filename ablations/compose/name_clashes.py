@@ -1,0 +1,50 @@
+"""Study files that say one `name:` on one store: they would share a folder, reports and a stamp."""
+
+import shlex
+
+from ablations.compose.resolve import Composed
+from ablations.errors import UsageError
+from ablations.study import name_in, path_of
+from sweeps.planning import Plan, plan
+from sweeps.storage import Store, load_plan
+
+
+def refuse_another_design(composed: Composed, store: Store, label: str) -> None:
+    """Refuses a study that would take the place of another file's.
+
+    A file that was edited, moved or copied is none of these: only one whose name another file still
+    says, whose trials are on record and have none in common with this one's.
+
+    Raises:
+        UsageError: with both files.
+    """
+    before = load_plan(store, label)
+    if before is None or (other := _other_file(before, composed)) is None:
+        return
+    known = store.known()
+    theirs = {t.key for t in before.trials if t.role == "arm"} & {s.key for s in known.summaries}
+    if not theirs:
+        return
+    seeds = tuple(dict.fromkeys(trial.seed for trial in before.trials))
+    mine = plan(composed.sweep(everything=True, seeds=seeds), composed.resolve, known)
+    if theirs.isdisjoint(trial.key for trial in mine.trials):
+        raise UsageError(
+            f"{composed.request.study} and {other} both say name: {composed.study.name}, and are of "
+            f"other designs: {label} on the store {store.path} is of {other}, and its reports would be "
+            f"replaced; give one of them another name:, or name another store with --store"
+        )
+
+
+def _other_file(before: Plan, composed: Composed) -> str | None:
+    """The file of the last plan, if it is another one that still says this name."""
+    try:
+        words = shlex.split(before.command)
+    except ValueError:
+        return None
+    if words[:2] != ["ablate", "run"] or len(words) < 3:
+        return None
+    try:
+        here, there = path_of(composed.request.study).resolve(), path_of(words[2]).resolve()
+    except UsageError:  # it was moved
+        return None
+    return words[2] if here != there and name_in(str(there)) == composed.study.name else None

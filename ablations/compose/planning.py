@@ -1,0 +1,163 @@
+"""From a request to its plan: what runs, why, what it costs and what disk it takes."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from statistics import fmean
+from typing import Any, Literal, NamedTuple
+
+from ablations.compose.flops import Compute, compute
+from ablations.compose.identity import ENCODER
+from ablations.compose.resolve import Composed, all_mistakes, broken_mistakes
+from ablations.errors import StudyError, UsageError
+from ablations.study import Request, in_order, path_of, read_study
+from sweeps.errors import PlanError
+from sweeps.planning import Known, Plan, plan
+from sweeps.record import Summary
+from sweeps.storage import Store
+
+
+class Cost(NamedTuple):
+    """What a plan takes; None where nothing was measured to tell it from."""
+
+    seconds: float | None
+    """Of all trials to run, one after the other."""
+    measured: int
+    """How many finished trials the estimate stands on."""
+    encoders: int
+    """New encoders to be trained."""
+    disk: int | None
+    """Bytes that their weights will take in the store."""
+    compute: Compute | None
+    """Of those encoders and of those whose images are not at hand; None where none is trained."""
+
+
+def _refuse_store_inside_data(request: Request) -> None:
+    if request.data is None or not request.data.is_dir():
+        return
+    if request.store.resolve().is_relative_to(request.data.resolve()):
+        raise UsageError(
+            f"--store: {request.store} lies inside the images of --data {request.data}, and would be "
+            "read as one of them; name a folder elsewhere"
+        )
+
+
+def compose(request: Request) -> tuple[Composed, Store]:
+    """The study as asked for, checked as a whole, and its store; nothing is written.
+
+    Raises:
+        UsageError, StudyError: all mistakes at once, one sentence each.
+        StoreError: the store's folder holds something else.
+    """
+    store = Store(request.store)
+    store.refuse_foreign()
+    _refuse_store_inside_data(request)
+    mistakes: list[str] = []
+    try:
+        study = read_study(request.study)
+    except StudyError as error:
+        found = [*error.sentences, *broken_mistakes(path_of(request.study))]
+        raise StudyError(*in_order(found)) from error
+    try:
+        mistakes += all_mistakes(study, request.scale)
+        composed = Composed(study, request, cache=store.cache if store.exists else None)
+    except (StudyError, UsageError) as error:
+        raise type(error)(*in_order([*mistakes, *error.sentences])) from error
+    if mistakes:
+        raise StudyError(*in_order(mistakes))
+    return composed, store
+
+
+def planned(composed: Composed, known: Known) -> Plan:
+    """The plan of what was asked for.
+
+    Raises:
+        UsageError: it names unknown cells.
+    """
+    request = composed.request
+    try:
+        found = plan(
+            composed.sweep(),
+            composed.resolve,
+            known,
+            failed=request.failed,
+            again=request.again,
+        )
+        return found.model_copy(
+            update={"command": f"ablate run {replace(request, recompute=False).words()}"}
+        )
+    except PlanError as error:
+        option = "--only: " if request.only else ""
+        raise UsageError(*(f"{option}{sentence}" for sentence in error.sentences)) from error
+
+
+def cost(the_plan: Plan, known: Known, *, keep: Literal["none", "last"] = "last") -> Cost:
+    """What the plan's trials will take, from what such trials took before on this store."""
+    seconds, measured = _seconds(the_plan, known.summaries)
+    here = known.artifacts.get(ENCODER, frozenset())
+    new = {
+        trial.stages[0].key: trial
+        for trial in the_plan.todo
+        if trial.stages and (trial.anew or trial.stages[0].key not in here)
+    }
+    disk = 0 if keep == "none" else _disk([trial.config for trial in new.values()])
+    # Without images there is no key yet: what else a configuration holds tells encoders apart.
+    unkeyed = {
+        json.dumps({**trial.config, "readouts": None}): trial
+        for trial in the_plan.trials
+        if not trial.stages
+    }
+    operations = compute(trial.config for trial in (*new.values(), *unkeyed.values()))
+    return Cost(seconds, measured, len(new), disk, operations)
+
+
+def _seconds(the_plan: Plan, summaries: Iterable[Summary]) -> tuple[float | None, int]:
+    by_cell: dict[str, list[float]] = defaultdict(list)
+    for summary in summaries:
+        if summary.label == the_plan.label and summary.state == "finished" and not summary.reused:
+            by_cell[summary.cell].append(summary.seconds)
+    arms = {trial.cell for trial in the_plan.trials if trial.role == "arm"}
+    of_arms = [one for cell in arms for one in by_cell.get(cell, ())]
+    if not the_plan.todo:
+        return 0.0, sum(map(len, by_cell.values()))
+    if not of_arms:
+        return None, 0
+    usual = fmean(of_arms)
+    return (
+        sum(fmean(by_cell.get(trial.cell) or [usual]) for trial in the_plan.todo),
+        sum(map(len, by_cell.values())),
+    )
+
+
+def _disk(configs: Iterable[dict[str, Any]]) -> int | None:
+    """The bytes of each encoder's and head's weights, from the outline of one of each shape.
+
+    None where one of them is a part of the user's own: planning executes no file.
+    """
+    sizes: dict[str, int] = {}
+    total = 0
+    for config in configs:
+        head = config["head"] if config["epochs"] else {"kind": "none"}
+        if "file" in (config["encoder"]["kind"], head["kind"]):
+            return None
+        name = json.dumps([config["encoder"], head, config["data"]["size"]], sort_keys=True)
+        if name not in sizes:
+            sizes[name] = _bytes(config["encoder"], head, config["data"]["size"])
+        total += sizes[name]
+    return total
+
+
+def _bytes(encoder_settings: dict[str, Any], head_settings: dict[str, Any], size: int) -> int:
+    from pydantic import TypeAdapter
+
+    from simclr_core.networks import AnyEncoder, AnyHead
+    from simclr_core.plugins import FromFile
+
+    encoder = TypeAdapter[AnyEncoder](AnyEncoder).validate_python(encoder_settings)
+    head = TypeAdapter[AnyHead](AnyHead).validate_python(head_settings)
+    assert not isinstance(encoder, FromFile), "planning executes no file"
+    assert not isinstance(head, FromFile), "planning executes no file"
+    networks = (encoder.outline(size), head.build(encoder.num_features, 0))
+    tensors = [tensor for network in networks for tensor in network.state_dict().values()]
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)

@@ -1,0 +1,59 @@
+"""Files of the user's own that a plan's trials execute: which, and their text for the workers."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ablations.compose.identity import ENCODER
+from simclr_core.plugins import files_of, known_text
+from sweeps.planning import Plan, Trial
+
+
+class Executed(NamedTuple):
+    """A file that a run would execute."""
+
+    path: str
+    sha256: str
+
+    def __str__(self) -> str:
+        return f"{self.path} ({self.sha256[:12]})"
+
+
+def executed(plan: Plan, artifacts: Mapping[str, frozenset[str]]) -> list[Executed]:
+    """The files that running this plan would execute, each once, in the order of the trials.
+
+    Where an encoder is at hand, or nothing is trained, only the encoder's own file and those of the
+    read-outs are, and the head's where a layer of it is read out.
+    """
+    here = artifacts.get(ENCODER, frozenset())
+    found: dict[Executed, None] = {}
+    for trial in plan.todo:
+        at_hand = bool(trial.stages) and trial.stages[0].key in here and not trial.anew
+        trains = trial.config["epochs"] > 0 and not at_hand
+        read = ("encoder", "readouts") + ("head",) * (trial.config["readouts"]["layer"] != "h")
+        for part in files_of(trial.config):
+            if trains or part.field.partition(".")[0] in read:
+                one = Executed(part.settings["path"], part.settings["sha256"])
+                found.setdefault(one)
+    return list(found)
+
+
+def own_texts(trials: Iterable[Trial]) -> dict[str, str]:
+    """Hash -> text of all files that the trials' configurations name: the workers' own copy.
+
+    They were read when the plan was made, and travel with the trials: what a worker executes is what
+    was hashed, whatever happens to the file meanwhile and whether or not the worker can see it.
+    """
+    hashes = {part.settings["sha256"] for trial in trials for part in files_of(trial.config)}
+    texts = {sha256: known_text(sha256) for sha256 in sorted(hashes)}
+    return {sha256: text for sha256, text in texts.items() if text is not None}
+
+
+def part_text(part: Mapping[str, Any]) -> str:
+    """A part as a reader knows it: `margin of losses.py (0123456789ab)`, wherever it lies.
+
+    Settings that were not resolved have no hash.
+    """
+    file = Path(str(part.get("path"))).name
+    digest = part.get("sha256")
+    return f"{part.get('name')} of {file}" + (f" ({str(digest)[:12]})" if digest else "")

@@ -1,0 +1,73 @@
+"""The images of what is to run, decoded before anything trains: what is wrong with them stops it all."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from ablations.errors import UsageError
+from simclr_core.config import Config
+from simclr_core.data import Folder, Textures, load
+from simclr_core.errors import DataError, DataMissing
+from simclr_core.losses import Labelled
+from simclr_core.probes import SgdProbe
+from sweeps.planning import Trial
+from sweeps.storage import Store
+
+
+def decode(trials: Iterable[Trial], store: Store) -> None:
+    """Decodes each data set once into the store's cache, where the workers find it.
+
+    A store that was not there before is not there after a failure either.
+
+    Raises:
+        DataError: files that cannot be read, with their places.
+        UsageError: a batch that is larger than the data set, one sentence a cell.
+        StoreError: the folder cannot be a store.
+    """
+    new = not store.path.exists()
+    store.prepare()
+    try:
+        _decode([(trial.cell, Config.model_validate(trial.config)) for trial in trials], store)
+    except (DataError, UsageError):
+        if new:
+            store.unmake()
+        raise
+
+
+def skipped(folders: Iterable[Folder], cache: Path | None) -> list[str]:
+    """What is skipped among the files of these folders of images, a sentence each."""
+    found: list[str] = []
+    for data in folders:
+        with suppress(DataMissing):
+            if (note := data.skipped(cache)) is not None:
+                found.append(f"{data.shown_name()}: {note}")
+    return found
+
+
+def _decode(configs: list[tuple[str, Config]], store: Store) -> None:
+    counts: dict[str, int] = {}
+    sentences: list[str] = []
+    for cell, config in configs:
+        name = config.data.model_dump_json()
+        if name not in counts:
+            # Textures are made anew in each worker, in less time than a file of them is read.
+            counts[name] = (
+                config.data.num_images
+                if isinstance(config.data, Textures)
+                else load(config.data, cache=store.cache).num_train
+            )
+        labelled = max(1, round(counts[name] / 10)) if isinstance(config.loss, Labelled) else 0
+        images = counts[name] - labelled  # of the validation part no label is seen
+        if config.epochs and config.batch_size > images:
+            sentences.append(
+                f"batch_size: must be at most the number of training images, got "
+                f"{config.batch_size} of {images} (cell {cell!r}); lower it or take more images"
+            )
+        probe = config.readouts.probe
+        if isinstance(probe, SgdProbe) and probe.batch_size > counts[name]:
+            sentences.append(
+                f"readouts.probe.batch_size: must be at most the number of training images, got "
+                f"{probe.batch_size} of {counts[name]} (cell {cell!r}); lower it"
+            )
+    if sentences:
+        raise UsageError(*dict.fromkeys(sentences))

@@ -1,0 +1,266 @@
+"""What a study does otherwise than the paper: each cell beside the same cell at paper scale."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from ablations.compose import Composed, part_text
+from ablations.errors import StudyError
+from ablations.study import Request
+from reports.spec import Deviation
+from simclr_core.plugins import files_of
+from simclr_core.probes import SgdProbe
+from sweeps.planning import Cell, Trial, apply, flatten
+
+NOT_A_DEVIATION = ("seed", "seeds", "data.path")
+"""What differs between trials of one protocol; where images lie changes none of them."""
+
+
+class Paper:
+    """The same cells at paper scale, for what differs."""
+
+    def __init__(self, composed: Composed) -> None:
+        request = Request(study=composed.request.study, scale="paper", device=composed.device)
+        paper = Composed(composed.written, request)
+        self.base = paper.base
+        self.cells = {arm.name: arm for arm in paper.sweep(everything=True).arms()}
+        self.resolve = paper.resolve
+        self.declared = composed.study.scale(composed.scale).deviations
+
+    def deviations(self, cell: Cell, trials: Iterable[Trial]) -> tuple[Deviation, ...]:
+        """Every field of the resolved configuration that the same cell has otherwise at paper scale."""
+        here = next((trial.config for trial in trials if trial.cell == cell.name), None)
+        if here is None:
+            return ()
+        twin = self.cells.get(cell.name)
+        settings = cell.settings if twin is None else twin.settings
+        config = apply(self.base, settings)
+        try:
+            twin_cell = cell.model_copy(update={"settings": settings, "config": config})
+            there = self.resolve(twin_cell)(0).config
+        except StudyError:
+            # Such a cell cannot be at paper scale: told beside what its settings say there.
+            there, twin = config, None
+        found = list(_differences(here, there))
+        if twin is None and cell.role == "arm":
+            found.insert(0, Deviation(field="cell", here=cell.name, paper="not among the paper's"))
+        if cell.role == "arm":
+            standing = [*_standing(here, there), *self._declared(cell)]
+            found += standing
+        # One sentence on the arms' probe says more than its fields one by one, a floor's among them.
+        if here["readouts"]["probe"] is None or here["readouts"]["probe"]["kind"] != "sgd":
+            found = [one for one in found if not one.field.startswith("readouts.probe.")]
+        return tuple(found)
+
+    def _declared(self, cell: Cell) -> tuple[Deviation, ...]:
+        """What the study says of its scale that no field of the configuration shows."""
+        return tuple(
+            one.deviation for one in self.declared if one.cells is None or cell.name in one.cells
+        )
+
+
+UNPUBLISHED = ("cutout", "noise", "sobel", "rotation", "solarise", "equalise", "motion_blur")
+"""Operations of figure 4 and of appendix B.2 whose parameters the paper does not give."""
+
+
+def _own_parts(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation]:
+    """Parts of the user's own that stand at paper scale as well: they are not the paper's."""
+    papers = {field for field, _ in files_of(there)}
+    for field, part in files_of(here):
+        if field in papers:
+            yield Deviation(field=field, here=part_text(part), paper="no part of the paper's")
+
+
+def _standing(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation]:
+    """What differs from the paper at each scale, also at the one that is named after it."""
+    if here["loss"].get("labels"):
+        yield Deviation(
+            field="loss.labels",
+            here="of nine tenths of the training images; the others choose the probe's l2",
+            paper="of all training images",
+        )
+        yield Deviation(field="views", here="two views of each image a step", paper="one view")
+        yield Deviation(
+            field="readouts",
+            here=f"a probe on {here['readouts']['layer']}, as for all other encoders",
+            paper="the accuracy of the trained classifier",
+        )
+        if here["optimizer"]["kind"] == "lars":
+            yield Deviation(
+                field="optimizer",
+                here="LARS adapts the classifier's matrix like every other",
+                paper="the official code does not adapt it and decays it by an L2 term of the loss",
+            )
+    if not here["loss"].get("labels") or here["readouts"]["target"]["kind"] != "classes":
+        yield from _probe(here, there)
+    if here["readouts"]["part"] == "validation":
+        yield Deviation(
+            field="readouts.part",
+            here="measured on the validation part, the test part unread: for choices, no result",
+            paper="measured on the test part",
+        )
+    views = here["views"]
+    kinds = {operation["kind"] for operation in views.get("operations", views.get("cell", ()))}
+    for kind in sorted(kinds.intersection(UNPUBLISHED)):
+        yield Deviation(
+            field=f"parameters of {kind.replace('_', ' ')}",
+            here="our choice",
+            paper="not published",
+        )
+    if "auto_augment" in kinds:
+        told = "the ImageNet policy with torchvision's magnitudes"
+        yield Deviation(field="parameters of AutoAugment", here=told, paper="not published")
+    if views["kind"] == "one_branch":
+        flip = json.dumps(views["base"]["flip"])
+        yield Deviation(field="views.base.flip", here=flip, paper="not published")
+    if here["precision"] != "fp32":
+        yield Deviation(field="precision", here=here["precision"], paper="not published")
+    yield from _own_parts(here, there)
+    ours, papers = here["data"], there["data"]
+    if ours.get("path") and ours.get("name") == papers.get("name"):
+        told = f"{papers['name']}, which these images were not checked to be"
+        yield Deviation(field="data.path", here=ours["path"], paper=told)
+
+
+OTHER_PROBES = {
+    "logistic": "L-BFGS on features of the centre square, l2 chosen on a validation part (B.8.1)",
+    "ridge": "least squares on features of the centre square, l2 chosen on a validation part",
+    "mlp": "one hidden layer by Adam on features of the centre square, l2 chosen on a validation part",
+}
+"""Kinds of linear probe that are not the paper's on ImageNet."""
+
+
+def _probe(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation]:
+    """The paper's probe is SGD's default; what differs from it in both places is told here."""
+    probe, beside = here["readouts"]["probe"], there["readouts"]["probe"]
+    if here["readouts"]["target"]["kind"] != "classes":
+        yield Deviation(
+            field="readouts.probe",
+            here="none" if probe is None else OTHER_PROBES[probe["kind"]],
+            paper="an MLP whose shape and training are not published (table 3)",
+        )
+        yield Deviation(
+            field="readouts.target",
+            here="each image once, transformed or not by a chance of its own",
+            paper="how the transformed images were drawn is not published",
+        )
+        return
+    if probe is None or probe["kind"] != "sgd":
+        yield Deviation(
+            field="readouts.probe",
+            here="none" if probe is None else OTHER_PROBES[probe["kind"]],
+            paper="SGD for 90 epochs on crops and flips, not regularised (B.6)",
+        )
+        return
+    ours, papers = flatten(probe), flatten(SgdProbe().model_dump(mode="json"))
+    alike = {} if beside is None else flatten(beside)
+    for field, value in ours.items():
+        if value != papers.get(field, _ABSENT) and value == alike.get(field, _ABSENT):
+            paper = value_text(papers.get(field, _ABSENT))
+            yield Deviation(field=f"readouts.probe.{field}", here=value_text(value), paper=paper)
+
+
+def _differences(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation]:
+    ours, paper = _in_the_open(flatten(here), flatten(there))
+    moved = {f"{field}.path" for config in (here, there) for field, _ in files_of(config)}
+    for field in dict.fromkeys([*ours, *paper]):
+        if any(field == name or field.startswith(f"{name}.") for name in NOT_A_DEVIATION):
+            continue
+        if field in moved:
+            continue
+        one, other = ours.get(field, _ABSENT), paper.get(field, _ABSENT)
+        if _ABSENT in (one, other) and _of_another_kind(field, ours, paper):
+            continue
+        if one != other:
+            texts = (_kind_text(here, field, one), _kind_text(there, field, other))
+            if texts[0] == texts[1]:
+                texts = (_json(one), _json(other))
+            yield Deviation(field=field, here=texts[0], paper=texts[1])
+
+
+def _in_the_open(
+    ours: dict[str, Any], paper: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Members that lists of kinds have in common, such as a cell's operations, become their fields.
+
+    Where the kinds differ, the lists themselves stay as well, told by their kinds.
+    """
+    lists = {
+        field: (_members(value), _members(paper[field]))
+        for field, value in ours.items()
+        if _has_kinds(value) and _has_kinds(paper.get(field))
+    }
+    alike = {field for field, (one, other) in lists.items() if list(one) == list(other)}
+
+    def opened(flat: dict[str, Any], side: int) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for field, value in flat.items():
+            if field not in alike:
+                found[field] = value
+            if field in lists:
+                mine, others = lists[field][side], lists[field][1 - side]
+                for name in (name for name in mine if name in others):
+                    inner = flatten(mine[name]).items()
+                    found |= {f"{field}.{name}.{one}": deep for one, deep in inner}
+        return found
+
+    return opened(ours, 0), opened(paper, 1)
+
+
+def _has_kinds(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(one, dict) and "kind" in one for one in value)
+    )
+
+
+def _members(items: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The items by their kinds, the second of a kind as `kind 2`."""
+    met = Counter[str]()
+    found: dict[str, dict[str, Any]] = {}
+    for one in items:
+        met[one["kind"]] += 1
+        number = met[one["kind"]]
+        found[one["kind"] + (f" {number}" if number > 1 else "")] = one
+    return found
+
+
+def _of_another_kind(field: str, ours: dict[str, Any], paper: dict[str, Any]) -> bool:
+    """Whether a kind above this field differs: that one deviation says what fields come with it."""
+    parts = field.split(".")
+    kinds = (".".join([*parts[:depth], "kind"]) for depth in range(1, len(parts)))
+    return any(
+        kind != field and kind in ours and kind in paper and ours[kind] != paper[kind]
+        for kind in kinds
+    )
+
+
+_ABSENT = object()
+
+
+def _kind_text(config: dict[str, Any], field: str, value: Any) -> str:
+    """A value, and of a kind that is the user's own what it is and from which file."""
+    own = {f"{one}.kind": part_text(part) for one, part in files_of(config)}
+    return own.get(field) or value_text(value)
+
+
+def value_text(value: Any) -> str:
+    """A value of a configuration as a reader wants it."""
+    if value is _ABSENT:
+        return "no such field"
+    if value is None:
+        return "not set"
+    if isinstance(value, list) and value and all(isinstance(v, dict) for v in value):
+        return ", ".join(
+            part_text(item) if item.get("kind") == "file" else str(item.get("kind", item))
+            for item in value
+        )
+    if isinstance(value, str):
+        return value
+    return _json(value)
+
+
+def _json(value: Any) -> str:
+    return "no such field" if value is _ABSENT else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,289 @@
+"""The stamp: claims, margins and looks as they were before the first trial of a study on a store.
+
+`run` and `trial` write it under the store's lock, before a trial starts, and add to its history when
+a later run finds other terms, so that changing back is visible as well. `report` only reads it. Its
+hashes are against damage, not against forgery. An entry speaks of the encoders that it names: one
+that was written for other encoders, or is younger than the trials, fixes nothing.
+"""
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ablations.compose import Composed
+from ablations.study import chosen_cells
+from reports.spec import AnyClaim, Change, RanksLike, Stamp
+from sweeps.planning import Known, plan
+from sweeps.processes import now
+from sweeps.provenance import version_of
+from sweeps.storage import Store, in_words, read_json, write_json
+
+ABSENT = object()
+LONGEST = 60
+"""Characters of a value that a message quotes."""
+
+NAMED = 6
+"""Cells that a message names."""
+
+Way = tuple[str, ...]
+
+
+class Entry(NamedTuple):
+    """The terms of a study at one run."""
+
+    date: str
+    trials: int
+    """Arms' trials on record at that moment."""
+    terms: dict[str, Any]
+    version: str
+
+    @property
+    def sha256(self) -> str:
+        """Of the canonical JSON of all the rest."""
+        text = json.dumps(self._asdict(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def stamp_file(store: Store, label: str) -> Path:
+    """Where the stamp of a study at a scale is."""
+    return store.study(label) / "stamp.json"
+
+
+def fix(composed: Composed, store: Store, label: str) -> None:
+    """Writes the stamp, or adds to its history; only for the holder of the lock."""
+    file = stamp_file(store, label)
+    entries, terms = _read(file), terms_of(composed)
+    if entries and entries[-1].terms == terms:
+        return
+    if entries is None:
+        store.set_aside(file, "is damaged")
+    entry = Entry(now(), _on_record(composed, store.known(), label), terms, _program())
+    told = [{**e._asdict(), "sha256": e.sha256} for e in (*(entries or ()), entry)]
+    with in_words(file):
+        write_json(file, {"entries": told})
+
+
+def _program() -> str:
+    return version_of("simclr-ablations") or "not installed"
+
+
+def stamp_of(composed: Composed, store: Store, label: str, *, first: str | None) -> Stamp:
+    """What the stamp says of the study as it is now.
+
+    `first` is when the earliest trial of an arm that is on record began; None where none is.
+    """
+    entries, terms = _read(stamp_file(store, label)), terms_of(composed)
+    encoders = _encoders(terms)
+    own = [entry for entry in entries or () if encoders & _encoders(entry.terms)]
+    if not own:
+        which = "is damaged" if entries is None else "is missing"
+        which = "is of other encoders" if entries else which
+        unknown = f"the stamp of the first run {which}: claims, margins and looks are"
+        return Stamp(unknown=f"{unknown} not known to be fixed before the run" if first else "")
+    before = [
+        at
+        for at, entry in enumerate(own)
+        if entry.trials == 0 and (first is None or _moment(entry.date) <= _moment(first))
+    ]
+    base = own[before[-1] if before else 0 :]
+    if before:
+        unknown, when = "", f"at the first run ({_day(base[0])})"
+    else:
+        count = base[0].trials
+        why = f"when {count} trials were on record" if count else "and trials on record are older"
+        unknown = (
+            f"the stamp is of {_day(base[0])}, {why}: claims, margins and looks are not known to be "
+            "fixed before the run"
+        )
+        when = f"when they were first stamped ({_day(base[0])})"
+    changes = tuple(_changes(base, terms, composed, when)) if first else ()
+    return Stamp(fixed=base[0].date, sha256=base[0].sha256, unknown=unknown, changes=changes)
+
+
+def terms_of(composed: Composed) -> dict[str, Any]:
+    """What the verdicts are judged by, as JSON has it."""
+    study, published = composed.study, composed.written.published
+    named = {role for claim in study.claims for role in claim.roles()}
+    roles = study.roles_at(composed.scale)
+    terms = {
+        "claims": {
+            claim.name: claim.model_dump(mode="json", exclude={"name"}) for claim in study.claims
+        },
+        "looks": study.looks.model_dump(mode="json"),
+        "metric": study.metric,
+        "control_arm": study.control_arm,
+        "roles": {role: roles[role] for role in sorted(named & roles.keys())},
+        "published": {} if published is None else published.values,
+        "published source": "" if published is None else published.source,
+        "published tie": 0.0 if published is None else published.tie,
+        "cells": _cells(composed),
+    }
+    found: dict[str, Any] = json.loads(json.dumps(terms))
+    return found
+
+
+def _cells(composed: Composed) -> dict[str, list[str]]:
+    """The arms of the scale, requested or not, with the keys of their stages at seed 0."""
+    only = chosen_cells(composed.study, composed.scale)
+    trials = plan(composed.sweep(everything=True, seeds=(0,)), composed.resolve, Known()).trials
+    return {
+        trial.cell: [stage.key for stage in trial.stages]
+        for trial in trials
+        if trial.role == "arm" and (only is None or trial.cell in only)
+    }
+
+
+def _encoders(terms: dict[str, Any]) -> set[str]:
+    return {keys[0] for keys in terms["cells"].values() if keys}
+
+
+def _read(file: Path) -> list[Entry] | None:
+    """The entries, oldest first; none where there is no file, None where it is damaged."""
+    if not file.exists():
+        return []
+    try:
+        told = (read_json(file) or {})["entries"]
+        entries = [Entry(e["date"], e["trials"], e["terms"], e["version"]) for e in told]
+        whole = all(e.sha256 == one["sha256"] for e, one in zip(entries, told, strict=True))
+        whole = whole and all("cells" in e.terms for e in entries)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+    return entries if entries and whole else None
+
+
+def _on_record(composed: Composed, known: Known, label: str) -> int:
+    """How many trials of arms, of any seed, are on record as the study is now.
+
+    Of this study's own records it is enough that their encoder is the same: a read-out added gives
+    a trial another key, and its numbers are no longer unknown.
+    """
+    keys = {summary.key for summary in known.summaries}
+    seeds = {*composed.seeds, *(summary.seed for summary in known.summaries)}
+    if not keys:
+        return 0
+    read_out = {one.stages[0].key for one in known.summaries if one.label == label and one.stages}
+    sweep = composed.sweep(everything=True, seeds=tuple(sorted(seeds)))
+    arms = [t for t in plan(sweep, composed.resolve, known).trials if t.role == "arm"]
+    there = {t.key for t in arms if t.key in keys or (t.stages and t.stages[0].key in read_out)}
+    return len(there)
+
+
+def _changes(
+    entries: list[Entry], terms: dict[str, Any], composed: Composed, when: str
+) -> Iterator[Change]:
+    """All that is or was otherwise than in the first of the entries."""
+    history = [(_day(entry), entry.terms) for entry in entries] + [("now", terms)]
+    claims = {claim.name: claim for claim in composed.study.claims}
+    names = dict.fromkeys(name for _, one in history for name in one["claims"])
+    fresh = {name for name in names if name not in history[0][1]["claims"]}
+    for name in names:
+        there = [name in one["claims"] for _, one in history]
+        if name in fresh and there[-1]:
+            yield Change(claim=name, text=f"this claim was not there {when}; it was added later")
+        elif not there[-1]:
+            was = f"was there {when}" if there[0] else "was added later"
+            yield Change(text=f"claim {name!r} {was}, is removed now")
+        elif not all(there):
+            yield Change(claim=name, text=f"this claim was there {when}, was removed, is back now")
+    yield from _changed_cells([one["cells"] for _, one in history], claims, when)
+    for way in dict.fromkeys(way for _, one in history for way in _ways(one)):
+        if way[0] == "claims" and (way[1] in fresh or way[1] not in claims):
+            continue
+        values = [(day, _at(one, way)) for day, one in history]
+        if way[0] == "claims":
+            values = [(d, v) for (d, v), (_, one) in zip(values, history, strict=True)
+                      if way[1] in one["claims"]]  # fmt: skip
+        steps = [values[0]]
+        steps += [b for a, b in pairwise(values) if a[1] != b[1]]
+        if len(steps) > 1:
+            between = "".join(f", {_text(value)} from {day}" for day, value in steps[1:-1])
+            what = " ".join(way[2:] if way[0] == "claims" else way)
+            text = f"{what} was {_text(steps[0][1])} {when}{between}, is {_text(steps[-1][1])} now"
+            for claim in _concerned(way, claims, composed):
+                yield Change(claim=claim, text=text)
+
+
+def _changed_cells(
+    history: list[dict[str, list[str]]], claims: dict[str, AnyClaim], when: str
+) -> Iterator[Change]:
+    """Arms added, left out or configured otherwise: told next to the claims that rank all arms."""
+    first, *later = history
+    ranks = [n for n, c in claims.items() if isinstance(c, RanksLike) and c.among is None]
+    differ: dict[str, list[list[str]]] = {
+        "added": [[name for name in one if name not in first] for one in later],
+        "left out": [[name for name in first if name not in one] for one in later],
+        "configured otherwise": [
+            [name for name in first if one.get(name, first[name]) != first[name]] for one in later
+        ],
+    }
+    for what, names in differ.items():
+        ever = list(dict.fromkeys(name for some in names for name in some))
+        if ever:
+            more = [f"{len(ever) - NAMED} more"] if len(ever) > NAMED else []
+            back = "" if names[-1] else ", not now"
+            text = f"cells {what}{back}, against those {when}: {', '.join([*ever[:NAMED], *more])}"
+            yield from (Change(claim=claim, text=text) for claim in ranks or [""])
+
+
+def _concerned(way: Way, claims: dict[str, AnyClaim], composed: Composed) -> list[str]:
+    """The claims that a change is told next to; "" is all of them."""
+    if way[0] == "claims":
+        return [way[1]]
+    if way[0] == "roles":
+        return [name for name, claim in claims.items() if way[1] in claim.roles()] or [""]
+    if way[0] == "published tie":
+        return [name for name, claim in claims.items() if isinstance(claim, RanksLike)] or [""]
+    if way[0] != "published":
+        return [""]
+    roles = composed.study.roles_at(composed.scale)
+    found: list[str] = []
+    for name, claim in claims.items():
+        cells: list[str] = []
+        for role in claim.roles():
+            told = roles.get(role, ())
+            cells += [told] if isinstance(told, str) else told
+        if way[1] in cells or (isinstance(claim, RanksLike) and claim.among is None):
+            found.append(name)
+    return found or [""]
+
+
+def _ways(terms: dict[str, Any]) -> Iterator[Way]:
+    for name, value in terms.items():
+        if name == "cells":
+            continue  # told by `_changed_cells`
+        if name == "claims":
+            yield from ((name, claim, field) for claim, told in value.items() for field in told)
+        elif isinstance(value, dict):
+            yield from ((name, key) for key in value)
+        else:
+            yield (name,)
+
+
+def _at(terms: Any, way: Way) -> Any:
+    for step in way:
+        if step not in terms:
+            return ABSENT
+        terms = terms[step]
+    return terms
+
+
+def _text(value: Any) -> str:
+    if value is ABSENT:
+        return "not there"
+    if isinstance(value, float):
+        return f"{value:g}"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+
+
+def _moment(text: str) -> dt.datetime:
+    moment = dt.datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+
+
+def _day(entry: Entry) -> str:
+    return entry.date[:10]

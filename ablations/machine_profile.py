@@ -1,0 +1,217 @@
+"""How fast this machine trains, asked of itself: a few steps at the first run on a store.
+
+The answer decides threads a trial, trials at a time and the memory format. None of them changes what
+a trial is, so they stay out of its key; they stand in the record's provenance.
+"""
+
+import os
+import platform
+import time
+from pathlib import Path
+from statistics import median
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from sweeps.base import Frozen
+from sweeps.processes import now
+from sweeps.storage import in_words, read_json, write_json
+
+MemoryFormat = Literal["contiguous", "channels_last"]
+Device = Literal["cpu", "cuda", "mps"]
+
+BATCH = 64
+"""Images a timed step: enough to fill the caches, few enough for a wait of seconds."""
+
+STEPS = 3
+"""Timed steps a setting, after one that is not counted; the median counts."""
+
+MEMORY_A_TRIAL = 2 * 1024**3
+"""What a worker may take: torch, the decoded data and the activations of the laptop network."""
+
+
+class Rate(Frozen):
+    """One setting and what it did."""
+
+    threads: int
+    memory_format: MemoryFormat
+    precision: Literal["fp32", "bf16"] = "fp32"
+
+    images_per_second: float
+    """Pairs of views through network, loss and optimiser, in one process."""
+
+
+class Machine(Frozen):
+    """What was measured, on what, and what follows from it."""
+
+    cpu: str
+    cores: int = Field(ge=1)
+    device: Device
+    torch: str
+    """The version of torch that was timed."""
+
+    threads: int = Field(ge=1)
+    """For each trial."""
+
+    slots: int = Field(ge=1)
+    """Trials at a time."""
+
+    memory_format: MemoryFormat
+    rates: tuple[Rate, ...]
+    timed: str
+    """When, ISO 8601."""
+
+
+def machine(file: Path, device: Device) -> Machine:
+    """What is known of this machine: kept in the store's file, timed anew if it is another machine.
+
+    Raises:
+        StoreError: the file cannot be written.
+    """
+    kept = known(file)
+    if kept is not None and _is_this(kept, device):
+        return kept
+    measured = measure(device)
+    with in_words(file):
+        write_json(file, measured.model_dump(mode="json"))
+    return measured
+
+
+def known(file: Path) -> Machine | None:
+    """What a store knows of a machine; None where nothing was timed or the file is torn."""
+    about = read_json(file)
+    try:
+        return None if about is None else Machine.model_validate(about)
+    except ValidationError:
+        return None
+
+
+def slots_at(file: Path) -> int:
+    """Trials at a time on the machine that a store knows; 1 before it was timed."""
+    about = known(file)
+    return 1 if about is None else about.slots
+
+
+def measure(device: Device) -> Machine:
+    """Times a few steps in each setting and chooses the quickest for many trials together."""
+    import torch
+
+    cores = usable_cores()
+    counts = sorted({1, cores}) if device == "cpu" else [cores]
+    formats: tuple[MemoryFormat, ...] = ("contiguous", "channels_last")
+    rates = [
+        Rate(
+            threads=threads,
+            memory_format=form,
+            images_per_second=images_per_second(device, threads, form),
+        )
+        for threads in counts
+        for form in formats
+    ]
+    threads, slots, form = choose(rates, cores, memory(), device)
+    return Machine(
+        cpu=cpu_name(),
+        cores=cores,
+        device=device,
+        torch=torch.__version__,
+        threads=threads,
+        slots=slots,
+        memory_format=form,
+        rates=tuple(rates),
+        timed=now(),
+    )
+
+
+def choose(
+    rates: list[Rate], cores: int, num_bytes: int, device: Device
+) -> tuple[int, int, MemoryFormat]:
+    """Threads a trial, trials at a time and memory format that together train most images a second.
+
+    Trials of one thread each are taken not to slow each other down, trials of all threads run one
+    after the other. On an accelerator one trial at a time: it has no walls between trials' memory.
+    """
+    room = max(1, num_bytes // MEMORY_A_TRIAL)
+
+    def slots(rate: Rate) -> int:
+        return 1 if device != "cpu" else max(1, min(cores // rate.threads, room))
+
+    best = max(rates, key=lambda rate: rate.images_per_second * slots(rate))
+    # Where memory is short the cores that no trial of its own can use help the others.
+    together = slots(best)
+    return max(best.threads, cores // together), together, best.memory_format
+
+
+def images_per_second(
+    device: Device,
+    threads: int,
+    memory_format: MemoryFormat,
+    precision: Literal["fp32", "bf16"] = "fp32",
+) -> float:
+    """Steps of the laptop network (on an accelerator a ResNet-18) on random views, in this process."""
+    import torch
+
+    from simclr_core.losses import NTXent
+    from simclr_core.networks import MlpHead, ResNet
+    from simclr_core.optim import AdamW
+
+    form = torch.channels_last if memory_format == "channels_last" else torch.contiguous_format
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        encoder = (
+            ResNet(blocks=(1, 1, 1), width=0.25, stem="small")
+            if device == "cpu"
+            else ResNet(depth=18, stem="cifar")
+        )
+        network = torch.nn.Sequential(
+            encoder.build(0), MlpHead(output=64).build(encoder.num_features, 0)
+        )
+        network = network.to(device).to(memory_format=form)
+        optimizer, loss = AdamW().build(network), NTXent(temperature=0.5)
+        generator = torch.Generator().manual_seed(0)
+        views = torch.rand((2 * BATCH, 3, 32, 32), generator=generator)
+        views = views.to(device=device, memory_format=form)
+        seconds: list[float] = []
+        for _ in range(1 + STEPS):
+            began = time.perf_counter()
+            optimizer.zero_grad()
+            with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
+                embedded = network(views)
+            loss(embedded.float()).backward()
+            optimizer.step()
+            if device == "cuda":
+                torch.cuda.synchronize()
+            seconds.append(time.perf_counter() - began)
+        return BATCH / median(seconds[1:])
+    finally:
+        torch.set_num_threads(before)
+
+
+def usable_cores() -> int:
+    """Cores that this process may use, which a container may limit."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def memory() -> int:
+    """Bytes of memory that are free for trials now."""
+    import psutil
+
+    return int(psutil.virtual_memory().available)
+
+
+def cpu_name() -> str:
+    """The processor as it calls itself."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine() or "unknown"
+
+
+def _is_this(kept: Machine, device: Device) -> bool:
+    import torch
+
+    here = (cpu_name(), usable_cores(), device, torch.__version__)
+    return (kept.cpu, kept.cores, kept.device, kept.torch) == here

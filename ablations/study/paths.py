@@ -1,0 +1,85 @@
+"""A path in a study's file is relative to that file: images, and files of custom components.
+
+This module alone says so. A path to images becomes absolute, since each worker has a current folder
+of its own; files of custom components travel to the workers by their bytes and keep a short name.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ablations.study.assignments import Setting
+from sweeps.planning import AnyAxis, Levels, OrderedPairs, Paired
+
+_WITH_PARTS = ("views", "encoder", "head", "loss", "optimizer", "schedule", "readouts")
+"""The fields of a configuration in which a part of the user's own may stand."""
+
+
+def beside(settings: Iterable[Setting], folder: Path) -> list[Setting]:
+    """The settings of a file in this folder, or those of the command line in the current one."""
+    return [one._replace(value=_placed(one.field, one.value, folder)) for one in settings]
+
+
+def axes_beside(axes: Iterable[AnyAxis], folder: Path) -> tuple[AnyAxis, ...]:
+    """The axes of a file in this folder, with its paths as they lead from here; labels stay."""
+
+    def moved(axis: AnyAxis) -> AnyAxis:
+        changed: dict[str, Any]
+        match axis:
+            case Levels(field=field, levels=levels):
+                changed = {"levels": {n: _placed(field, v, folder) for n, v in levels.items()}}
+            case Paired(levels=levels):
+                changed = {
+                    "levels": {
+                        name: {field: _placed(field, value, folder) for field, value in one.items()}
+                        for name, one in levels.items()
+                    }
+                }
+            case OrderedPairs(field=field, items=items):
+                changed = {"items": {n: _placed(field, v, folder) for n, v in items.items()}}
+        return axis.model_copy(update=changed)
+
+    return tuple(moved(axis) for axis in axes)
+
+
+def _placed(field: str, value: Any, folder: Path) -> Any:
+    top, *inner = field.split(".")
+    if top == "data":
+        if inner == ["path"]:
+            return _absolute(folder, value)
+        whole = not inner and isinstance(value, dict) and "path" in value
+        return {**value, "path": _absolute(folder, value["path"])} if whole else value
+    if top not in _WITH_PARTS or "options" in inner:
+        return value
+    if inner[-1:] == ["path"]:
+        return _joined(folder, value)
+    return _parts_placed(value, folder)
+
+
+def _parts_placed(value: Any, folder: Path) -> Any:
+    if isinstance(value, list):
+        return [_parts_placed(item, folder) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("kind") == "file":  # what lies deeper are its options, in which a path is a text
+        return {**value, "path": _joined(folder, value["path"])} if "path" in value else value
+    return {name: _parts_placed(inner, folder) for name, inner in value.items()}
+
+
+def table_beside(name: str, folder: Path) -> Path:
+    """The file of a table of published numbers that a study in this folder names."""
+    return folder / _home(name)
+
+
+def _absolute(folder: Path, path: Any) -> Any:
+    joined = _joined(folder, path)
+    return str(Path(joined).absolute()) if isinstance(joined, str) and joined else joined
+
+
+def _joined(folder: Path, path: Any) -> Any:
+    return str(folder / _home(path)) if isinstance(path, str) and path else path
+
+
+def _home(path: str) -> Path:
+    """As a shell reads it; a file may be called `~x`."""
+    return Path(path).expanduser() if path == "~" or path.startswith("~/") else Path(path)

@@ -1,0 +1,107 @@
+"""What a user asks of a study, as one value; the command line and tests write it."""
+
+import json
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ablations.study.assignments import Setting
+from ablations.study.schema import ScaleName
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One study at one scale, and what is different from its file."""
+
+    study: str
+    """A shipped name or a path."""
+
+    scale: ScaleName = "laptop"
+    only: tuple[str, ...] | None = None
+    """Cells; None: those that the scale names."""
+
+    seeds: tuple[int, ...] | None = None
+    """None: those of the study."""
+
+    set: tuple[Setting, ...] = ()
+    """Fields for all cells."""
+
+    data: Path | None = None
+    """A folder or archive of images in the place of the study's."""
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    store: Path = Path("runs")
+    again: bool = False
+    failed: bool = False
+    recompute: bool = False
+    """Activations anew on the way back: in no key, since it moves no number."""
+
+    def words(self) -> str:
+        """The study and the options that name the same trials, as a shell reads them."""
+        return shlex.join([self.study, *self._options(self.only, self.seeds)])
+
+    def trial_words(
+        self, key: str, *, only: tuple[str, ...] | None, seeds: tuple[int, ...] | None
+    ) -> str:
+        """The same for one trial, of which the plan with these cells and seeds consists."""
+        return shlex.join([self.study, key, *self._options(only, seeds)])
+
+    def _options(
+        self, only: tuple[str, ...] | None, seeds: tuple[int, ...] | None
+    ) -> Iterator[str]:
+        if self.scale != "laptop":
+            yield from ("--scale", self.scale)
+        if only is not None:
+            yield from ("--only", ",".join(only))
+        for setting in self.set:
+            yield from ("--set", f"{setting.field}={json.dumps(setting.value)}")
+        if seeds is not None:
+            yield from ("--seeds", seeds_text(seeds))
+        if self.data is not None:
+            yield from ("--data", str(self.data))
+        if self.device != "auto":
+            yield from ("--device", self.device)
+        if self.store != Path("runs"):
+            yield from ("--store", str(self.store))
+        if self.recompute:
+            yield "--recompute"
+
+
+def seeds_text(seeds: tuple[int, ...]) -> str:
+    """Seeds as `--seeds` takes them: a count, or names with commas."""
+    if seeds == tuple(range(len(seeds))):
+        return str(len(seeds))
+    return ",".join(map(str, seeds)) + ("," if len(seeds) == 1 else "")
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """`5` is seeds 0 to 4; `7,8` these two; `7,` the one.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    from ablations.errors import UsageError
+
+    parts = [part.strip() for part in text.split(",")]
+    named = len(parts) > 1
+    if named and not parts[-1]:
+        parts = parts[:-1]
+    if not parts or not all(part.isascii() and part.isdecimal() for part in parts):
+        raise UsageError(f"--seeds: takes 5 (seeds 0 to 4), 7,8 or 7, (the one), got {text!r}")
+    if longest := max((part for part in parts if len(part) > 10), key=len, default=None):
+        raise UsageError(f"--seeds: a seed is below 2147483648, got {longest[:20]}...")
+    numbers = tuple(int(part) for part in parts)
+    if not named:
+        if not 1 <= numbers[0] <= 10_000:
+            raise UsageError(
+                f"--seeds: a count is 1 to 10000, got {text!r}; the one seed {text} is "
+                f"written {text},"
+            )
+        return tuple(range(numbers[0]))
+    if max(numbers) >= 2**31:
+        raise UsageError(f"--seeds: a seed is below 2147483648, got {max(numbers)}")
+    if len(set(numbers)) < len(numbers):
+        raise UsageError(f"--seeds: each seed stands once, got {text!r}")
+    return numbers

@@ -1,0 +1,110 @@
+"""What a scale varies: the study's axes, with the levels that the scale gives other values.
+
+An axis of a scale that names levels of the study's axis of the same name changes these and keeps
+the others, so that a level added to the study is there at every scale. One with a level of its own
+takes the axis's place, and a list with an axis of its own the place of all.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from sweeps.planning import AnyAxis, OrderedPairs
+from sweeps.suggest import did_you_mean
+
+Location = tuple[str | int, ...]
+
+
+class Layer(NamedTuple):
+    """One list of axes in a study's file."""
+
+    way: tuple[str, ...]
+    axes: tuple[AnyAxis, ...]
+
+
+def merged(layers: Sequence[Layer]) -> tuple[AnyAxis, ...]:
+    """The axes of the first layer as the others change them, in order.
+
+    Raises:
+        ValidationError: the levels of an axis then set different fields.
+    """
+    result: tuple[AnyAxis, ...] = ()
+    for _, axes in layers:
+        by_name = {axis.name: axis for axis in axes}
+        known = {axis.name for axis in result}
+        if by_name.keys() <= known:
+            result = tuple(_changed(axis, by_name.get(axis.name, axis)) for axis in result)
+        else:
+            result = axes
+    return result
+
+
+def _changed(axis: AnyAxis, by: AnyAxis) -> AnyAxis:
+    own, new = members(axis), members(by)
+    if by is axis or not _alike(axis, by) or not new.keys() <= own.keys():
+        return by
+    # Not model_copy: the fields of levels from two places are compared once more.
+    name = "items" if isinstance(axis, OrderedPairs) else "levels"
+    return type(axis).model_validate({**axis.model_dump(), name: own | new})
+
+
+def _alike(axis: AnyAxis, by: AnyAxis) -> bool:
+    return axis.kind == by.kind and getattr(axis, "field", None) == getattr(by, "field", None)
+
+
+def members(axis: AnyAxis) -> dict[str, object]:
+    """The labelled values of an axis as a study writes them."""
+    return dict(axis.items if isinstance(axis, OrderedPairs) else axis.levels)
+
+
+def fields_of(axis: AnyAxis) -> set[str]:
+    """The fields that an axis sets."""
+    return {field for point in axis.points().values() for field in point}
+
+
+def place(layers: Sequence[Layer], axis: str, label: str) -> Iterator[Location]:
+    """Where a level's value may be written: by its label, or by its number in a plain list."""
+    for way, axes in reversed(layers):
+        for index, one in enumerate(axes):
+            if one.name == axis and label in members(one):
+                name = "items" if isinstance(one, OrderedPairs) else "levels"
+                yield (*way, index, name, label)
+                yield (*way, index, name, list(members(one)).index(label))
+                return
+
+
+def other_cells(below: Sequence[AnyAxis], top: Layer) -> Iterator[tuple[Location, str]]:
+    """Why a layer that may only change values would change the cells: place and message."""
+    known = {axis.name: axis for axis in below}
+    for index, axis in enumerate(top.axes):
+        at = (*top.way, index)
+        if axis.name not in known:
+            hint = did_you_mean(axis.name, known)
+            yield (*at, "name"), f"no axis {axis.name!r} at this scale{hint}"
+            continue
+        own, new = members(known[axis.name]), members(axis)
+        name = "items" if isinstance(axis, OrderedPairs) else "levels"
+        for label in new.keys() - own.keys():
+            text = (
+                f"axis {axis.name!r} has no level {label!r} at this scale{did_you_mean(label, own)}"
+                " Levels here only change values: correct the name, or add the level to the axis"
+                " itself as well"
+            )
+            yield (*at, name, label), text
+        missing = [label for label in own if label not in new]
+        if missing and not _alike(known[axis.name], axis):
+            text = (
+                f"axis {axis.name!r} sets another field here than at this scale, so it needs all of"
+                f" its levels; missing: {', '.join(map(repr, missing))}; add them here"
+            )
+            yield (*at, name), text
+
+
+def dropped(layers: Sequence[Layer]) -> Iterator[tuple[tuple[str, ...], str, tuple[str, ...]]]:
+    """What a scale's own axes leave out of the study's: where, the axis and its levels."""
+    first, *others = layers
+    final = {axis.name: axis for axis in merged(layers)}
+    way = others[0].way if others else first.way
+    for axis in first.axes:
+        here = members(final[axis.name]) if axis.name in final else {}
+        if lost := tuple(label for label in members(axis) if label not in here):
+            yield way, axis.name, lost

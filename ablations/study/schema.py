@@ -1,0 +1,268 @@
+"""A study: a question to the paper as one file of data. No study is code."""
+
+from collections import Counter
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+from ablations.study.scale_axes import Layer, merged
+from reports.spec import AnyClaim, AnyFigure, Deviation, Looks
+from sweeps.base import Frozen
+from sweeps.planning import AnyAxis
+
+ScaleName = Literal["smoke", "laptop", "gpu", "paper"]
+"""What a study may cost and what it can show."""
+
+SCALES: tuple[ScaleName, ...] = ("smoke", "laptop", "gpu", "paper")
+
+FLOOR = "random encoder"
+"""The cell that every study has beside its own: nothing trained, only read out."""
+
+PIXELS = "raw pixels"
+"""The cell beside it without any network: the same probe on the images themselves."""
+
+PIXEL_SIDES: dict[ScaleName, int] = {"laptop": 16, "gpu": 32, "paper": 32}
+"""Scale -> the side in pixels that larger images are averaged down to; smoke has no such cell."""
+
+CONTROL = "permuted labels"
+"""The cell in which a read-out must find nothing: labels drawn anew by permutation."""
+
+PERMUTATIONS = 20
+
+SHUFFLED = "shuffled positives"
+"""The cell in which pre-training must learn nothing: pairs of different images. Not at smoke."""
+
+SHUFFLED_SEEDS = 2
+"""Trainings of it; the rule takes its spread from all arms, so more would say little more."""
+
+MOST_SMOKE_CELLS = 4
+
+NUM_SEEDS = 5
+
+
+def _as_seeds(value: object) -> object:
+    """A count means the first seeds: 5 is 0 to 4."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        if not 1 <= value <= 10_000:
+            raise ValueError(f"a number of seeds is 1 to 10000, got {value}")
+        return tuple(range(value))
+    return value
+
+
+def _each_once(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if twice := sorted(seed for seed, times in Counter(seeds).items() if times > 1):
+        raise ValueError(f"each seed stands once, got {', '.join(map(str, twice))} more than once")
+    return seeds
+
+
+Seeds = Annotated[
+    tuple[Annotated[int, Field(ge=0, lt=2**31, strict=True)], ...],
+    BeforeValidator(_as_seeds),
+    AfterValidator(_each_once),
+    Field(min_length=1),
+]
+"""Seeds by name, or a count n for 0 to n - 1."""
+
+Roles = dict[str, str | tuple[str, ...]]
+"""A name for what a cell, or several in order, do in the argument."""
+
+
+class Published(Frozen):
+    """The paper's numbers for a study's cells: by the name of a table, or written here."""
+
+    from_: str | None = Field(default=None, alias="from")
+    """A table of `ablations/published`, or a YAML file of that form beside the study."""
+
+    cells: dict[str, str] | None = None
+    """Cell of the study -> name in the table; left out: the names are the same."""
+
+    values: dict[str, float] | None = None
+    """Cell of the study -> number, instead of a table."""
+
+    source: Annotated[str, StringConstraints(strip_whitespace=True)] = ""
+    """Where the numbers are published; needed with `values`."""
+
+    precision: str = ""
+    """How exact they are."""
+
+    tie: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """With `values`: numbers closer than this are in no order; a table has its own."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.from_ is None) == (self.values is None):
+            raise ValueError(
+                "the paper's numbers stand in from: or in values:, exactly one of them"
+            )
+        if self.values is not None and not self.source:
+            raise ValueError("values: need source:, which says where in the paper they stand")
+        if self.from_ is not None and self.tie:
+            raise ValueError("tie: belongs to values:; a table of from: has its own")
+        if self.values is not None and self.cells is not None:
+            raise ValueError("cells: belongs to from:; values: names the cells itself")
+        return self
+
+
+class DeclaredDeviation(Deviation):
+    """A deviation from the paper that no field of the configuration shows, such as untuned rates."""
+
+    cells: tuple[str, ...] | None = None
+    """The cells that deviate; None: every arm."""
+
+    @property
+    def deviation(self) -> Deviation:
+        """As the report lists it."""
+        return Deviation(field=self.field, here=self.here, paper=self.paper)
+
+
+class Scale(Frozen):
+    """What a study changes to be run at one cost. An empty scale is the study's base as it stands."""
+
+    set: dict[str, Any] = Field(default_factory=dict)
+    """Field of the configuration -> value, over the study's base."""
+
+    with_data: dict[str, Any] = Field(default_factory=dict)
+    """As `set`, where `--data` brings images."""
+
+    axes: tuple[AnyAxis, ...] | None = Field(default=None, min_length=1)
+    """Other values for levels of the study's axes, by name and label; what is not named stays. An
+    axis with a label of its own takes the place of the study's, and one of its own that of all."""
+
+    axes_with_data: tuple[AnyAxis, ...] | None = Field(default=None, min_length=1)
+    """Other values for levels of this scale's axes, where `--data` brings images; the cells stay."""
+
+    only: tuple[str, ...] | None = None
+    """The cells that are run at this scale; left out: all, and at smoke at most four of them."""
+
+    seeds: Seeds | None = None
+    """Seeds in the place of the study's own."""
+
+    roles: Roles = Field(default_factory=dict)
+    """Roles that other cells play at this scale."""
+
+    deviations: tuple[DeclaredDeviation, ...] = ()
+    """What differs from the paper beyond the configuration; listed with each verdict."""
+
+
+class Scales(Frozen):
+    """The four costs of a study; left-out ones are the study's base."""
+
+    smoke: Scale = Scale()
+    """A few cells and seconds in all: shows that the machine runs."""
+
+    laptop: Scale = Scale()
+    """Two cores and minutes to hours."""
+
+    gpu: Scale = Scale()
+    """One accelerator and hours to days."""
+
+    paper: Scale = Scale()
+    """The paper's own protocol."""
+
+
+class Study(Frozen):
+    """One question, what is run to answer it, and what is claimed before it is run."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
+    """Lower-case letters, digits and hyphens; the command line and the store use it."""
+
+    title: str = Field(min_length=1)
+    """The head of the report."""
+
+    question: str = Field(min_length=1)
+    """What is asked."""
+
+    source: str = Field(min_length=1)
+    """Where in the paper the answer stands."""
+
+    base: dict[str, Any] = Field(default_factory=dict)
+    """Field of the configuration -> value; what is left out is the paper's own protocol."""
+
+    axes: tuple[AnyAxis, ...] = Field(min_length=1)
+    """What is varied."""
+
+    design: Literal["factorial", "one_at_a_time"] = "factorial"
+    """All combinations of the axes' levels, or each axis by itself from the first levels."""
+
+    seeds: Seeds = tuple(range(NUM_SEEDS))
+    """A count, or a list."""
+
+    looks: Looks = Looks()
+    """When the primary claims are judged."""
+
+    scales: Scales = Scales()
+
+    control_arm: str | None = None
+    """The cell whose encoder the controls are made with, best one that learns; None is the first
+    that is run, which also stands in where this one was not asked for."""
+
+    metric: str = "top1"
+    """The value of the records that claims and figures speak of."""
+
+    metric_name: str | None = None
+    """The metric in words; left out: by what the arms' read-outs are."""
+
+    unit: str = "%"
+
+    published: Published | None = None
+
+    roles: Roles = Field(default_factory=dict)
+    """Names that claims use for cells."""
+
+    claims: tuple[AnyClaim, ...] = ()
+
+    figures: tuple[AnyFigure, ...] = ()
+
+    def scale(self, name: ScaleName) -> Scale:
+        """One of the four."""
+        scale: Scale = getattr(self.scales, name)
+        return scale
+
+    def layers(self, name: ScaleName, *, with_data: bool = False) -> tuple[Layer, ...]:
+        """The lists of axes that this scale is made of: the study's, its own, that for `--data`."""
+        scale = self.scale(name)
+        found = [Layer(("axes",), self.axes)]
+        if scale.axes:
+            found.append(Layer(("scales", name, "axes"), scale.axes))
+        if with_data and scale.axes_with_data:
+            found.append(Layer(("scales", name, "axes_with_data"), scale.axes_with_data))
+        return tuple(found)
+
+    def axes_way(self, name: ScaleName, *, with_data: bool = False) -> tuple[str, ...]:
+        """Where in the file the axes of this scale are, those for `--data` if there are any."""
+        return self.layers(name, with_data=with_data)[-1].way
+
+    def axes_at(self, name: ScaleName, *, with_data: bool = False) -> tuple[AnyAxis, ...]:
+        """The axes as this scale varies them."""
+        return merged(self.layers(name, with_data=with_data))
+
+    def roles_at(self, name: ScaleName) -> Roles:
+        """The roles as this scale fills them."""
+        return {**self.roles, **self.scale(name).roles}
+
+
+class PublishedTable(Frozen):
+    """One table or figure of a paper, written down once."""
+
+    name: str
+    source: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+    """Paper, version, figure or table."""
+
+    what: str
+    """What was measured, on what."""
+
+    precision: str
+    """How exact the numbers are, and how they were read."""
+
+    unit: str
+
+    tie: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """Numbers closer than this, in the unit, are in no order: seeds alone can set them apart."""
+
+    values: dict[str, float] = Field(min_length=1)

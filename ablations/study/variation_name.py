@@ -1,0 +1,100 @@
+"""The name of a variation: what `--set` and `--data` change for all cells, in one readable word."""
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ablations.errors import StudyError
+from ablations.study.assignments import Setting, applied, written
+
+LONGEST = 80
+"""Characters of a name before its hash: with study and scale it stays below what file systems take."""
+
+_BARE = re.compile(r"[a-z][a-z0-9._-]*")
+_WORDS = ("true", "false", "null")
+
+
+def variation_of(
+    before: dict[str, Any], asked: Iterable[Setting], data: tuple[Path, str] | None
+) -> str:
+    """Such as `loss.temperature=0.2`; empty where nothing differs from the study as it is written.
+
+    `before` is the base of all cells without the settings `asked`; `data` are the images brought by
+    `--data`: their path, and what identifies their content. The order of settings has no effect
+    unless one overrides another, and a setting that changes nothing is not named.
+    """
+    kept = _that_count(before, _by_field(asked))
+    parts: list[str] = []
+    exact = True
+    if data is not None:
+        path, content = data
+        parts.append(f"data={_plain(path.absolute().name)}-{_digest(content)}")
+    for setting in kept:
+        text, whole = _shown(setting.value)
+        exact = exact and whole
+        parts.append(f"{setting.field}={text}")
+    name = "+".join(parts)
+    if exact and len(name) <= LONGEST and re.fullmatch(r"[a-z0-9._=+-]*", name):
+        return name
+    content = data[1] if data is not None else None
+    values = [[setting.field, _number(setting.value)] for setting in kept]
+    return f"{name[:LONGEST].rstrip('-+=.')}-{_digest(json.dumps([content, values]))}"
+
+
+def _by_field(asked: Iterable[Setting]) -> list[Setting]:
+    """What holds in the end, in the order of fields: a part of a field stands behind the field."""
+    kept: dict[str, Setting] = {}
+    for one in asked:
+        for setting in written({one.field: one.value}, lambda _, place=one.place: place):
+            inside = [field for field in kept if field.startswith(f"{setting.field}.")]
+            for field in (setting.field, *inside):
+                kept.pop(field, None)
+            kept[setting.field] = setting
+    return [kept[field] for field in sorted(kept)]
+
+
+def _that_count(before: dict[str, Any], settings: list[Setting]) -> list[Setting]:
+    after = applied(before, settings)
+    for setting in list(settings):
+        rest = [other for other in settings if other is not setting]
+        try:
+            same = applied(before, rest) == after
+        except StudyError:  # the others lead nowhere without it
+            same = False
+        if same:
+            settings = rest
+    return settings
+
+
+def _shown(value: Any) -> tuple[str, bool]:
+    """A value as a part of a name, and whether the name tells it from every other value."""
+    match value:
+        case str():
+            whole = bool(_BARE.fullmatch(value)) and value not in _WORDS
+            return _plain(value), whole
+        case {"kind": str(kind)}:
+            return _plain(kind), False
+        case bool() | int() | float() | None:
+            return json.dumps(_number(value)), True
+        case _:
+            return _plain(json.dumps(value)), False
+
+
+def _number(value: Any) -> Any:
+    """1.0 and 1 are one value."""
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
+    return int(value) if whole else value
+
+
+def _plain(text: str) -> str:
+    """Letters that every file system, shell and address takes."""
+    ascii_only = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9._]+", "-", ascii_only).strip("-.")[:LONGEST] or "x"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -1,0 +1,161 @@
+"""An encoder in the store: its weights, its head's, and all that is known of its training.
+
+What is known of a training belongs to the encoder: every trial that uses it records it, whoever
+trained it. The engine checks the files' hashes; encoders of earlier versions have none, and there the
+records that were measured on them confirm the weights.
+"""
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any, NamedTuple
+
+import torch
+
+from ablations.compose import ENCODER
+from simclr_core.config import Config
+from simclr_core.evaluation import state_hash
+from simclr_core.training import KNN, Pretrained
+from sweeps.execution import TrialContext
+from sweeps.jsonable import plain
+from sweeps.record import TrialRecord
+from sweeps.storage import read_json
+
+WEIGHTS = "encoder.pt"
+"""In an encoder's folder: the state of f, and nothing of the head."""
+
+HEAD = "head.pt"
+"""Beside it: the state of g, where there was a training; earlier versions kept none."""
+
+TRAINING = "training.json"
+"""Beside it: facts and curve of the training."""
+
+UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, KeyError, UnpicklingError)
+"""What torch raises about a file of weights that is torn."""
+
+_FACTS = (
+    *("optimiser_steps", "pretraining_seconds", "num_parameters", "device", "precision"),
+    *("images_left_out_of_each_epoch", "labels_seen", "test_reads_in_pretraining"),
+    *("collapsed", "collapse", "resumed_at_step"),
+)
+"""Facts of a record that speak of the training, as earlier versions recorded them."""
+
+State = dict[str, torch.Tensor]
+
+
+class Kept(NamedTuple):
+    """An encoder from the store."""
+
+    state: State
+    head: State | None
+    """Only where it was asked for."""
+    facts: dict[str, Any]
+    """Of its training."""
+
+
+def training_facts(trained: Pretrained) -> dict[str, Any]:
+    """What a record says of a training."""
+    return {
+        "optimiser_steps": trained.steps,
+        "pretraining_seconds": trained.seconds,
+        "num_parameters": trained.num_parameters,
+        **trained.facts,
+    }
+
+
+def keep_encoder(context: TrialContext, config: Config, trained: Pretrained) -> None:
+    """Keeps an encoder and what is known of its training."""
+    about = {
+        "facts": plain(training_facts(trained)),
+        "curve": context.curve(),
+        "neighbours": _neighbours(config),
+    }
+    context.keep(ENCODER, lambda folder: _save(trained, about, folder))
+
+
+def kept_encoder(context: TrialContext, config: Config) -> Kept | None:
+    """The encoder that the store holds, its head if that is read out, and its training's facts.
+
+    The training's curve joins the trial's. An encoder that is torn, lacks its head or cannot be
+    confirmed is set aside and is no reason to fail.
+    """
+    folder = context.artifact(ENCODER)
+    if folder is None:
+        return None
+    with_head = config.epochs > 0 and config.readouts.layer != "h"
+    try:
+        state: State = torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True)
+        head: State | None = None
+        if with_head and not (folder / HEAD).exists():
+            context.refuse(ENCODER, "was kept without its head, by an earlier version")
+            return None
+        if with_head:
+            head = torch.load(folder / HEAD, map_location="cpu", weights_only=True)
+    except UNREADABLE as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        context.refuse(ENCODER, f"cannot be read ({first[:120]})")
+        return None
+    about = read_json(folder / TRAINING)
+    if not context.is_checked(ENCODER):
+        records = list(_measured(context, state, head))
+        if not records:
+            context.refuse(
+                ENCODER,
+                "was kept without hashes, by an earlier version, and no record confirms its weights",
+            )
+            return None
+        about = _recorded(folder, records)
+    context.log(f"the encoder is at hand: {folder}")
+    return Kept(state, head, _join(context, config, about if isinstance(about, dict) else {}))
+
+
+def _join(context: TrialContext, config: Config, about: dict[str, Any]) -> dict[str, Any]:
+    """Adds the curve of the training to the trial's; gives the facts."""
+    curve: dict[str, list[float | None]] = about.get("curve", {})
+    # Trials that share an encoder may ask other neighbours: unknown, and not mixed.
+    same = about.get("neighbours") == _neighbours(config)
+    names = [name for name in curve if name != "step" and (same or name != KNN)]
+    for row, step in enumerate(curve.get("step", [])):
+        values = {name: value for name in names if (value := curve[name][row]) is not None}
+        if values and step is not None:
+            context.metrics(int(step), values)
+    return about.get("facts", {})
+
+
+def _neighbours(config: Config) -> dict[str, Any] | None:
+    asked = config.readouts.neighbours
+    return None if asked is None else asked.model_dump(mode="json")
+
+
+def _save(trained: Pretrained, about: dict[str, Any], folder: Path) -> None:
+    for name, state in ((WEIGHTS, trained.state), (HEAD, trained.head)):
+        if state is not None:
+            # By way of memory: torch's own writer tells of a full disk in an error without its cause.
+            buffer = io.BytesIO()
+            torch.save(state, buffer)
+            (folder / name).write_bytes(buffer.getvalue())
+    (folder / TRAINING).write_text(json.dumps(about), encoding="utf-8")
+
+
+def _measured(context: TrialContext, state: State, head: State | None) -> Iterator[TrialRecord]:
+    """Finished trials that were measured on just these weights."""
+    expected = {"encoder_hash_before": state_hash(state)}
+    if head is not None:
+        expected["head_hash_before"] = state_hash(head)
+    for record in context.records_of(ENCODER):
+        if all(record.facts.get(name) == found for name, found in expected.items()):
+            yield record
+
+
+def _recorded(folder: Path, records: list[TrialRecord]) -> dict[str, Any]:
+    """Facts and curve as the trial recorded them that trained; else only the marks kept then."""
+    for record in records:
+        if ENCODER not in record.reused:
+            return {
+                "facts": {name: record.facts[name] for name in _FACTS if name in record.facts},
+                "curve": record.curve,
+                "neighbours": (record.config.get("readouts") or {}).get("neighbours"),
+            }
+    return {"facts": read_json(folder / "marks.json") or {}}

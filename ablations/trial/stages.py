@@ -1,0 +1,106 @@
+"""One trial, from its configuration to its values: the only meeting of trainer and engine."""
+
+from pathlib import Path
+from typing import Any
+
+from ablations.compose import ENCODER, chain
+from ablations.trial.encoder_artifact import keep_encoder, kept_encoder, training_facts
+from simclr_core.config import Config
+from simclr_core.data import Dataset, fingerprint, load
+from simclr_core.errors import DataError
+from simclr_core.evaluation import read_out
+from simclr_core.plugins import FromFile, files_of, supply
+from simclr_core.runtime import Execution
+from simclr_core.training import pretrain
+from sweeps.errors import LaunchError
+from sweeps.execution import Outcome, TrialContext
+from sweeps.planning import chain_keys
+
+_datasets: dict[str, Dataset] = {}
+
+
+def run_trial(context: TrialContext) -> Outcome:
+    """Pre-trains, or takes the encoder that the store holds, reads out, and keeps the encoder."""
+    payload = dict(context.payload)
+    supply(payload.pop("files", {}).values())
+    _put_files_beside_the_record(context)
+    config = Config.model_validate(context.config)
+    cache = context.store.cache
+    dataset = _planned_data(context, config, cache)
+    execution = Execution(cache=cache, **payload)
+    facts: dict[str, Any] = {"data": _about(dataset), "train_test_overlap": dataset.overlap}
+    kept = kept_encoder(context, config)
+    if kept is None:
+        context.log(f"pre-training for {config.epochs} epochs on {dataset.name}")
+        trained = pretrain(config, dataset, execution, context, context.checkpoint(ENCODER))
+        if context.should_stop():
+            return Outcome({})
+        state, head = trained.state, trained.head
+        if trained.facts.get("collapsed"):
+            context.log(f"the embeddings collapsed: {trained.facts['collapse']}")
+        facts |= training_facts(trained)
+        keep_encoder(context, config, trained)
+    else:
+        state, head = kept.state, kept.head
+        facts |= kept.facts
+    context.log("reading out")
+    result = read_out(config, dataset, state, execution, context, head=head)
+    return Outcome(dict(result.values), {**facts, **result.facts})
+
+
+def _put_files_beside_the_record(context: TrialContext) -> None:
+    """What own parts ran from can be read later, whatever became of the user's file."""
+    for _, part in files_of(context.config):
+        own = FromFile.model_validate({name: part[name] for name in FromFile.model_fields})
+        name = f"{Path(own.path).stem.lstrip('.')}-{str(own.sha256)[:12]}.py"
+        context.attach(name, own.text().encode())
+
+
+def _planned_data(context: TrialContext, config: Config, cache: Path) -> Dataset:
+    """The images that were planned with. Others, or none, are the same trouble for every trial.
+
+    Raises:
+        LaunchError: they changed or went since the launch was planned.
+    """
+    try:
+        dataset = _dataset(config, cache)
+        _same_data(context, config, dataset)
+    except DataError as error:
+        raise LaunchError(
+            f"the launch stopped, since the images changed while it ran: {error}"
+        ) from error
+    return dataset
+
+
+def _dataset(config: Config, cache: Path) -> Dataset:
+    # Decoded data stay in the worker: its trials share them, and only one set at a time.
+    name = config.data.model_dump_json()
+    if name not in _datasets:
+        _datasets.clear()
+        _datasets[name] = load(config.data, cache=cache)
+    return _datasets[name]
+
+
+def _same_data(context: TrialContext, config: Config, dataset: Dataset) -> None:
+    planned = {stage.name: stage.key for stage in context.trial.stages}
+    stages = chain(config, dataset.fingerprint)
+    context.identify(stages)
+    found = dict(chain_keys(stages))
+    if found != planned:
+        now = fingerprint(config.data, None)
+        raise DataError(
+            f"the images of {dataset.name} are not those that were planned with (now {now[:12]}); "
+            f"run the study again, and it is planned anew"
+        )
+
+
+def _about(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "name": dataset.name,
+        "fingerprint": dataset.fingerprint,
+        "training images": dataset.num_train,
+        "test images": dataset.num_test,
+        "classes": dataset.num_classes,
+        "test images that also stand in train": dataset.overlap,
+        "deviations": list(dataset.deviations),
+    }

@@ -1,0 +1,119 @@
+"""A report as a tree that knows no format: sections of blocks, all text ready to be shown.
+
+`html_page` and `pdf_file` walk the same tree, so they cannot differ in a number or a word.
+"""
+
+import math
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from sweeps.base import Frozen
+from sweeps.plain_text import printable
+
+Shown = Annotated[str, AfterValidator(printable)]
+"""Text that a reader sees: names come from users' files and may hold control characters."""
+
+Tone = Literal["plain", "good", "bad", "open", "quiet"]
+"""How a word is coloured; the word itself says the same."""
+
+
+def _known(order: float | None) -> float | None:
+    return None if order is None or not math.isfinite(order) else order
+
+
+class Text(Frozen):
+    """One paragraph."""
+
+    kind: Literal["text"] = "text"
+    text: Shown
+    tone: Tone = "plain"
+
+
+class Cell(Frozen):
+    """One cell of a table."""
+
+    text: Shown
+    order: Annotated[float | None, AfterValidator(_known)] = None
+    """What sorting goes by; None: the text. Unknown numbers are None."""
+    tone: Tone = "plain"
+
+
+class Column(Frozen):
+    """One column's head."""
+
+    name: Shown
+    form: Literal["words", "number", "code"] = "words"
+
+
+class Table(Frozen):
+    """Rows under heads; HTML lets a reader sort it."""
+
+    kind: Literal["table"] = "table"
+    caption: Shown
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+    @model_validator(mode="after")
+    def _rectangular(self) -> Self:
+        assert all(len(row) == len(self.columns) for row in self.rows), self.caption
+        return self
+
+
+class Drawing(Frozen):
+    """One figure with its words."""
+
+    kind: Literal["drawing"] = "drawing"
+    ident: str
+    title: Shown
+    caption: Shown
+    alt: Shown
+    svg: str
+
+
+class VerdictCard(Frozen):
+    """One claim on the board."""
+
+    claim: Shown
+    statement: Shown
+    words: Shown
+    tone: Tone
+    facts: tuple[tuple[Shown, Shown], ...]
+    """Name and value, such as "estimate" and "+49.4 %"."""
+    note: Shown
+    deviations: Shown
+    """How these runs differ from the paper's, in one line."""
+
+
+class BoardBlock(Frozen):
+    """The verdict board."""
+
+    kind: Literal["board"] = "board"
+    cards: tuple[VerdictCard, ...]
+
+
+class Facts(Frozen):
+    """Names with their values."""
+
+    kind: Literal["facts"] = "facts"
+    facts: tuple[tuple[Shown, Shown], ...]
+
+
+AnyBlock = Annotated[Text | Table | Drawing | BoardBlock | Facts, Field(discriminator="kind")]
+
+
+class Section(Frozen):
+    """One heading with what stands under it."""
+
+    ident: str
+    title: Shown
+    blocks: tuple[AnyBlock, ...]
+
+
+class Document(Frozen):
+    """A whole report."""
+
+    title: Shown
+    subtitle: Shown
+    question: Shown
+    sections: tuple[Section, ...]

@@ -1,0 +1,49 @@
+"""Numbers into words and cells of tables: one form for one thing, in every section."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from reports.document.blocks import Cell
+from reports.spec import Deviation, Evidence
+from sweeps.intervals import Interval
+from sweeps.record import TrialRecord
+
+
+def number(value: float | None, *, sign: bool = False) -> Cell:
+    if value is None or math.isnan(value):
+        return Cell(text="")
+    return Cell(text=f"{value:+.1f}" if sign else f"{value:.1f}", order=value)
+
+
+def interval_text(row: Any) -> str:
+    if row is None or row["n"] == 0:
+        return ""
+    if row["n"] == 1:
+        return "one seed, no interval"
+    if math.isnan(row["low"]):
+        return "no spread, no interval"
+    return f"[{row['low']:.1f}, {row['high']:.1f}]"
+
+
+def signed(shown: Interval) -> str:
+    return "none yet" if math.isnan(shown.mean) else f"{shown.mean:+.1f}"
+
+
+def value_text(record: TrialRecord, evidence: Evidence) -> str:
+    value = record.values.get(evidence.metric)
+    return "" if value is None else f"{value:.2f}"
+
+
+def seed_list(seeds: Sequence[int]) -> str:
+    if seeds == tuple(range(len(seeds))) and len(seeds) > 2:
+        return f"0 to {seeds[-1]}"
+    return ", ".join(map(str, seeds)) or "none"
+
+
+def common_to(each: Sequence[Sequence[Deviation]]) -> tuple[Deviation, ...]:
+    return tuple(d for d in each[0] if all(d in other for other in each)) if each else ()
+
+
+def listed(deviations: Sequence[Deviation]) -> str:
+    return "; ".join(f"{d.field} {d.here} (paper: {d.paper})" for d in deviations)

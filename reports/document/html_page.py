@@ -1,0 +1,62 @@
+"""A document as one HTML file that asks nobody for anything.
+
+Style, script and figures stand in the page, and its Content-Security-Policy refuses everything
+else: the one script is named by its hash. Names are escaped by the template, figures come as SVG
+whose text is drawn as paths.
+"""
+
+import base64
+import hashlib
+import re
+from html import escape
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from reports.document.blocks import Document, Drawing
+from reports.figures import BLUE, FAINT, FLOOR, INK, PAPER
+
+TEMPLATES = Path(__file__).parents[1] / "templates"
+
+PAGE_COLOURS = {INK: "--ink", FAINT: "--faint", PAPER: "--paper", FLOOR: "--floor", BLUE: "--ours"}
+"""What turns with the page: drawn colour -> the style sheet's name of it."""
+
+
+def html(document: Document) -> str:
+    """The page, the same for the same document."""
+    script = (TEMPLATES / "sort.js").read_text(encoding="utf-8")
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html.j2").render(
+        document=document,
+        style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704
+        script=Markup(script),  # noqa: S704
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        pictures={
+            block.ident: Markup(_inline(block))  # noqa: S704
+            for section in document.sections
+            for block in section.blocks
+            if isinstance(block, Drawing)
+        },
+    )
+
+
+def _inline(drawing: Drawing) -> str:
+    """The figure for a page: an image with a text for those who do not see it, in the page's ink.
+
+    It fills the page's width up to its own size (a point is 4/3 pixels), never beyond.
+    """
+    svg = drawing.svg
+    for colour, name in PAGE_COLOURS.items():
+        svg = svg.replace(colour, f"var({name})")
+    width = re.search(r'\bwidth="([\d.]+)pt"', svg)
+    style = f"width: min(100%, {float(width[1]) * 4 / 3:.0f}px)" if width else "width: 100%"
+    return svg.replace(
+        "<svg ", f'<svg role="img" aria-label="{escape(drawing.alt)}" style="{style}" ', 1
+    )

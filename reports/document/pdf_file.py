@@ -1,0 +1,132 @@
+"""A document as a tagged PDF: PDF/UA-1, enforced by typst, which refuses a figure without a text.
+
+Fonts are the compiler's own, so that the bytes do not depend on the machine; the page carries no
+date. What these fonts cannot show becomes a white square, and the last line says so.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import typst
+
+from reports.document.blocks import AnyBlock, Document, Drawing, Table
+from reports.errors import ReportError
+
+TEMPLATE = Path(__file__).parents[1] / "templates" / "page.typ"
+
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" '
+"""The namespace that `reports.figures.svg` left out for the sake of HTML."""
+
+FULL_WIDTH = 640.0
+"""Points of a figure that fill the width of a page; smaller ones keep their proportion."""
+
+SHORT = 16
+"""Characters up to which a column of words is not wrapped."""
+
+MOST_ROWS = 400
+"""Of one table: a tagged table of 10,000 rows took typst 64 s and 2.9 GB, and nobody pages through
+it. The page has all rows."""
+
+NO_GLYPH = re.compile(r"the text `\"(.+?)\"` could not be displayed")
+ESCAPE = re.compile(r"\\u\{([0-9a-f]+)\}")
+"""How typst names what its fonts lack, one cluster of characters at a time."""
+
+SQUARE = "\u25a1"
+
+
+def pdf(document: Document) -> bytes:
+    """The PDF's bytes, the same for the same document.
+
+    Raises:
+        ReportError: typst refuses it.
+    """
+    return _compile(document, pdf_standards=["ua-1"])[0]
+
+
+def pages(document: Document, resolution: float = 80.0) -> list[bytes]:
+    """The pages as PNG images, to be looked at."""
+    found, _ = _compile(document, format="png", ppi=resolution)
+    return found if isinstance(found, list) else [found]
+
+
+def without_glyph(text: str) -> str:
+    """The characters of a text that the PDF's fonts cannot show, each once, in its order."""
+    document = Document(title="t", subtitle="", question=text, sections=())
+    _, lacking = _compile(document, pdf_standards=["ua-1"])
+    return "".join(character for character in dict.fromkeys(text) if character in lacking)
+
+
+def _compile(document: Document, **options: Any) -> tuple[Any, set[str]]:
+    """What typst makes of it, and the characters that its fonts lack."""
+    value, lacking = _value(document), set[str]()
+    while True:
+        text = json.dumps(value | {"lacking": bool(lacking)}, ensure_ascii=False)
+        try:
+            made = typst.compile(
+                TEMPLATE.read_bytes(),
+                sys_inputs={"document": text.translate(dict.fromkeys(map(ord, lacking), SQUARE))},
+                ignore_system_fonts=True,
+                **options,
+            )
+        except typst.TypstError as error:
+            more = _named(error) - lacking
+            if not more:
+                raise ReportError(f"the PDF could not be set: {error}") from error
+            lacking |= more
+        else:
+            return made, lacking
+
+
+def _named(error: typst.TypstError) -> set[str]:
+    """The characters that typst says its fonts cannot show; escapes are as in its own strings."""
+    clusters = NO_GLYPH.findall(str(error.diagnostic))
+    plain = [ESCAPE.sub(lambda found: chr(int(found[1], 16)), one) for one in clusters]
+    return {character for one in plain for character in one if not character.isascii()}
+
+
+def _value(document: Document) -> dict[str, Any]:
+    short = tuple(
+        section.model_copy(update={"blocks": tuple(_shortened(block) for block in section.blocks)})
+        for section in document.sections
+    )
+    document = document.model_copy(update={"sections": short})
+    value = document.model_dump(mode="json")
+    value["footer"] = f"{document.subtitle}"
+    for section, shown in zip(document.sections, value["sections"], strict=True):
+        for block, told in zip(section.blocks, shown["blocks"], strict=True):
+            if isinstance(block, Drawing):
+                told["svg"] = block.svg.replace("<svg ", SVG, 1)
+                width = re.search(r'width="([\d.]+)pt"', block.svg)
+                told["share"] = float(width[1]) / FULL_WIDTH if width else 1.0
+            elif isinstance(block, Table):
+                told["widths"] = _widths(block)
+    return value
+
+
+def _shortened(block: AnyBlock) -> AnyBlock:
+    """A table of at most MOST_ROWS rows, those with a toned word first, with a caption that says so."""
+    if not isinstance(block, Table) or len(block.rows) <= MOST_ROWS:
+        return block
+    toned = [at for at, row in enumerate(block.rows) if any(cell.tone != "plain" for cell in row)]
+    marked = set(toned)
+    others = (at for at in range(len(block.rows)) if at not in marked)
+    chosen = sorted([*toned, *others][:MOST_ROWS])
+    caption = (
+        f"{block.caption} {MOST_ROWS} of {len(block.rows):,} rows"
+        f"{', those that need attention first' if toned else ''}; report.html has them all."
+    )
+    return block.model_copy(
+        update={"caption": caption, "rows": tuple(block.rows[at] for at in chosen)}
+    )
+
+
+def _widths(table: Table) -> list[int]:
+    """Shares of the page for columns of long words; others take what they need (0)."""
+    shares: list[int] = []
+    for at, column in enumerate(table.columns):
+        longest = max([len(column.name), *(len(row[at].text) for row in table.rows)])
+        short = column.form == "number" or longest <= SHORT
+        shares.append(0 if short else min(longest, 60))
+    return shares

@@ -1,0 +1,51 @@
+"""Evidence into a document: which sections there are, and in which order."""
+
+from reports.document.appendix import (
+    control_section,
+    cost_section,
+    method_section,
+    provenance_section,
+    trouble_section,
+)
+from reports.document.blocks import Document
+from reports.document.findings import findings_of
+from reports.document.results import (
+    claim_section,
+    deviation_section,
+    number_section,
+    seed_section,
+    trial_section,
+)
+from reports.document.summary import figure_section, verdict_section
+from reports.spec import Evidence
+
+
+def document(evidence: Evidence) -> Document:
+    """The whole report, the same for the same evidence."""
+    findings = findings_of(evidence)
+    where = "synthetic data, " if evidence.built_data else ""
+    other = f"variation {evidence.variation}, " if evidence.variation else ""
+    return Document(
+        title=evidence.title,
+        subtitle=f"Study {evidence.study}, {evidence.scale} scale, {other}{where}{evidence.data_name}; "
+        f"{evidence.source}",
+        question=evidence.question,
+        sections=tuple(
+            section
+            for section in (
+                verdict_section(findings),
+                figure_section(findings),
+                number_section(findings),
+                claim_section(findings),
+                seed_section(findings),
+                deviation_section(findings),
+                control_section(findings),
+                trouble_section(findings),
+                method_section(findings),
+                cost_section(findings),
+                provenance_section(findings),
+                trial_section(findings),
+            )
+            if section.blocks
+        ),
+    )

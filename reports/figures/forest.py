@@ -1,0 +1,137 @@
+"""Paired differences: one line a claim that has one number a seed, one dot a seed."""
+
+# Types of pandas follow the values of its arguments, which the checker cannot see.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportReturnType=false
+
+import math
+from collections.abc import Sequence
+from textwrap import fill
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from reports.figures.theme import FAINT, INK, PALETTE, PAPER
+from reports.judging import Verdict, percent
+from reports.spec import Increases, RanksLike
+
+COLUMNS = (
+    "claim",
+    "seed",
+    "value",
+    "mean",
+    "low",
+    "high",
+    "n",
+    "level",
+    "margin",
+    "published",
+    "per_step",
+)
+
+
+def values(verdicts: Sequence[Verdict]) -> pd.DataFrame:
+    """One row a claim and paired seed; the interval is the claim's one, at its level."""
+    rows = [
+        (
+            verdict.claim.name,
+            seed,
+            value,
+            *(verdict.shown.mean, verdict.shown.low, verdict.shown.high, verdict.shown.n),
+            percent(verdict.shown.level),
+            verdict.claim.margin,
+            math.nan if verdict.published is None else verdict.published,
+            isinstance(verdict.claim, Increases),
+        )
+        for verdict in verdicts
+        if not isinstance(verdict.claim, RanksLike)
+        for seed, value in zip(verdict.seeds, verdict.per_seed, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def size(table: pd.DataFrame) -> tuple[float, float]:
+    """Width and height in inches that the table asks for."""
+    return 8.6, 1.5 + 0.75 * table["claim"].nunique()
+
+
+def draw(table: pd.DataFrame, axes: Axes, unit: str) -> None:
+    """Draws the table; the paper's difference stands as a hollow diamond, the margin as a tick."""
+    claims = list(dict.fromkeys(table["claim"]))
+    low = min(0.0, table[["value", "low", "published", "margin"]].min().min())
+    high = max(0.0, table[["value", "high", "published", "margin"]].max().max())
+    axes.axvline(0, color=FAINT, linewidth=1)
+    for place, claim in enumerate(claims):
+        rows = table[table["claim"] == claim]
+        first = rows.iloc[0]
+        axes.plot(
+            rows["value"],
+            [place + 0.2] * len(rows),
+            "o",
+            color=PALETTE[0],
+            markersize=4,
+            alpha=0.7,
+            markeredgewidth=0,
+        )
+        if not math.isnan(first["low"]):
+            axes.plot([first["low"], first["high"]], [place] * 2, color=INK, linewidth=1.8)
+        axes.plot([first["mean"]], [place], "s", color=INK, markersize=6)
+        axes.plot([first["margin"]] * 2, [place - 0.2, place + 0.2], color=FAINT, linewidth=1.8)
+        axes.annotate(
+            f"{first['mean']:+.1f}",
+            (first["mean"], place),
+            (0, 6),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=11,
+            fontweight="bold",
+        )
+        if not math.isnan(first["published"]):
+            axes.plot(
+                [first["published"]],
+                [place],
+                "D",
+                markerfacecolor="none",
+                markeredgecolor=PAPER,
+                markeredgewidth=1.6,
+                markersize=7,
+            )
+    reach = (high - low) or 1.0
+    axes.set_xlim(low - 0.08 * reach, high + 0.08 * reach)
+    axes.set_ylim(len(claims) - 0.5, -0.65)
+    levels = [str(table.loc[table["claim"] == claim, "level"].iloc[0]) for claim in claims]
+    names = [f"{fill(claim, 26)}\n{level}" for claim, level in zip(claims, levels, strict=True)]
+    axes.set_yticks(range(len(claims)), names)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    step = " (slopes: per step)" if bool(table["per_step"].any()) else ""
+    points = "percentage points" if unit == "%" else unit
+    axes.set_xlabel(f"paired difference, {points}{step}")
+    handles = [
+        Line2D([], [], color=PALETTE[0], marker="o", linestyle="", markersize=4, label="one seed"),
+        Line2D(
+            [], [], color=INK, marker="s", linewidth=1.8, label="mean, interval at the level named"
+        ),
+        Line2D([], [], color=FAINT, marker="|", linestyle="", markersize=10, label="margin"),
+    ]
+    if bool(table["published"].notna().any()):
+        handles.append(
+            Line2D(
+                [],
+                [],
+                color=PAPER,
+                marker="D",
+                linestyle="",
+                markerfacecolor="none",
+                label="the paper's difference",
+            )
+        )
+    axes.legend(
+        handles=handles,
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
+        ncols=len(handles),
+        columnspacing=1.4,
+        handlelength=1.6,
+    )

@@ -1,0 +1,217 @@
+"""Heat maps: one square a cell, in the layout of the paper's figure 5.
+
+Our mean stands large, the paper's number small under it, the seeds as dots along the bottom of the
+square. A map of ordered pairs ends in a column of averages over its rows, as the paper's does; a
+row that is not complete has none, since the mean of its easy half would mislead.
+"""
+
+# Types of pandas follow the values of its arguments, which the checker cannot see.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportReturnType=false
+
+import math
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from reports.figures.theme import FAINT, FLOOR, INK, MAP, wrapped
+from reports.spec import Heatmap
+
+DARK, LIGHT = "#111111", "#ffffff"
+"""Ink upon coloured squares: it does not turn with the page."""
+
+NOISE_SPAN = 10.0
+"""Standard deviations over seeds that the colour bar spans at least."""
+
+UNKNOWN_NOISE = 1.0
+"""In the metric's unit, where no cell has two seeds."""
+
+AVERAGE_AFTER = 0.2
+"""Between the last column and that of averages, in widths of a square."""
+
+
+def size(figure: Heatmap, table: pd.DataFrame) -> tuple[float, float]:
+    """Width and height in inches that the table asks for."""
+    columns = table["column"].nunique() + (1 + AVERAGE_AFTER) * has_averages(figure, table)
+    return max(4.5, 0.85 * columns + 2.6), max(2.6, 0.8 * table["row"].nunique() + 1.2)
+
+
+def has_averages(figure: Heatmap, table: pd.DataFrame) -> bool:
+    """Whether a column of averages over the rows is drawn."""
+    return figure.axis is not None and len(set(table["column"])) > 1
+
+
+def averages(table: pd.DataFrame) -> pd.DataFrame:
+    """Row label -> mean and published, averaged over all columns drawn; NaN if one lacks."""
+    cells = table.drop_duplicates(["row", "column"])
+    whole = cells.groupby("row", sort=False)[["mean", "published"]].mean()
+    known = cells.groupby("row", sort=False)[["mean", "published"]].count()
+    return whole.where(known == len(set(table["column"])))
+
+
+def floor_of(table: pd.DataFrame) -> tuple[float, bool]:
+    """The random encoder's mean over the arms drawn, and whether it lies on the colour bar."""
+    floor = float(table["floor"].mean())
+    low, high = limits(table)
+    return floor, low <= floor <= high
+
+
+def draw(figure: Heatmap, table: pd.DataFrame, axes: Axes, metric: str) -> None:
+    """Draws the table; `metric` names the colour bar, with its unit."""
+    # Imported here: it costs two thirds of all imports of a report, and only heat maps gain by it.
+    import seaborn as sns
+
+    order = list(dict.fromkeys([*table["row"], *table["column"]]))
+    rows = [label for label in order if label in set(table["row"])]
+    columns = [label for label in order if label in set(table["column"])]
+    cells = table.drop_duplicates(["row", "column"]).set_index(["row", "column"])
+    means = cells.pivot_table(index="row", columns="column", values="mean", dropna=False)
+    means = means.reindex(index=rows, columns=columns).astype(float)
+    low, high = limits(table)
+    sns.heatmap(
+        means,
+        ax=axes,
+        cmap=MAP,
+        vmin=low,
+        vmax=high,
+        linewidths=1.5,
+        linecolor="none",
+        square=True,
+        cbar_kws={"label": metric, "shrink": 0.85, "pad": 0.03},
+    )
+    bar = axes.collections[0].colorbar
+    assert bar is not None
+    assert bar.solids is not None
+    bar.outline.set_visible(False)
+    # Else the background shows as hairlines between the steps of the bar.
+    bar.solids.set_edgecolor("face")
+    floor, drawn = floor_of(table)
+    if drawn:
+        bar.ax.axhline(floor, color=LIGHT, linewidth=3.5)
+        bar.ax.axhline(floor, color=FLOOR, linewidth=2)
+    for y, row in enumerate(rows):
+        for x, column in enumerate(columns):
+            if (row, column) in cells.index:
+                cell = cells.loc[(row, column)]
+                _square(axes, (x, y), cell, (low, high))
+                seeds = table[table["cell"] == cell["cell"]]["value"].dropna()
+                _dots(axes, (x, y), seeds, cell["mean"], (low, high))
+    places = [i + 0.5 for i in range(len(columns))]
+    labels = [wrapped(label, 11) for label in columns]
+    if has_averages(figure, table):
+        last = len(columns) + AVERAGE_AFTER
+        for y, row in enumerate(averages(table).reindex(rows).to_dict("records")):
+            _square(axes, (last, y), row, (low, high), filled=True)
+        places, labels = [*places, last + 0.5], [*labels, "average"]
+        axes.set_xlim(0, last + 1)
+    axes.set_xticks(places, labels, rotation=0)
+    axes.set_yticks([i + 0.5 for i in range(len(rows))], [wrapped(r, 14) for r in rows], rotation=0)
+    pair = figure.axis is not None
+    axes.set(xlabel="2nd operation" if pair else figure.columns)
+    axes.set_ylabel("1st operation" if pair else str(figure.rows))
+    axes.xaxis.tick_top()
+    axes.xaxis.set_label_position("top")
+    axes.xaxis.labelpad = 8
+    axes.tick_params(length=0, pad=5)
+
+
+def _square(
+    axes: Axes,
+    corner: tuple[float, float],
+    cell: Mapping[str, float],
+    limits: tuple[float, float],
+    *,
+    filled: bool = False,
+) -> None:
+    """Numbers upon a square, which is hatched where ours is unknown; `filled` colours it too."""
+    x, y = corner
+    known = not math.isnan(cell["mean"])
+    low, high = limits
+    ink = _legible_on((cell["mean"] - low) / (high - low)) if known else INK
+    if not known:
+        axes.add_patch(
+            Rectangle(
+                (x + 0.03, y + 0.03),
+                0.94,
+                0.94,
+                fill=False,
+                hatch="////",
+                edgecolor=FAINT,
+                alpha=0.45,
+            )
+        )
+    if known:
+        if filled:
+            place = (cell["mean"] - low) / (high - low)
+            axes.add_patch(Rectangle(corner, 1, 1, color=colormaps[MAP](place), linewidth=0))
+        axes.text(
+            x + 0.5,
+            y + 0.36,
+            f"{cell['mean']:.1f}",
+            ha="center",
+            va="center",
+            color=ink,
+            fontsize=13,
+            fontweight="bold",
+        )
+    if not math.isnan(cell["published"]):
+        axes.text(
+            x + 0.5,
+            y + 0.66,
+            f"{cell['published']:.1f}",
+            ha="center",
+            va="center",
+            color=ink,
+            fontsize=8.5,
+        )
+
+
+def _dots(
+    axes: Axes,
+    corner: tuple[float, float],
+    seeds: Sequence[float],
+    mean: float,
+    limits: tuple[float, float],
+) -> None:
+    """One dot a seed along the bottom of a square, on the colour bar's scale."""
+    if math.isnan(mean):
+        return
+    (x, y), (low, high) = corner, limits
+    ink = _legible_on((mean - low) / (high - low))
+    places = [x + 0.12 + 0.76 * min(max((v - low) / (high - low), 0.0), 1.0) for v in seeds]
+    axes.plot(places, [y + 0.87] * len(places), "o", color=ink, markersize=2.6, alpha=0.9)
+
+
+def _legible_on(place: float) -> str:
+    """The ink with the higher contrast (WCAG) on the map's colour at a place from 0 to 1."""
+    linear = [
+        c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in colormaps[MAP](place)
+    ]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return DARK if (luminance + 0.05) ** 2 > 1.05 * 0.0555 else LIGHT
+
+
+def noise(table: pd.DataFrame) -> float:
+    """The standard deviation over seeds, pooled over the cells; NaN where no cell has two seeds."""
+    each = table.dropna(subset=["value"]).groupby("cell")["value"]
+    degrees = float((each.count() - 1).sum())
+    squares = float((each.var(ddof=0) * each.count()).sum())
+    return math.sqrt(squares / degrees) if degrees else math.nan
+
+
+def limits(table: pd.DataFrame) -> tuple[float, float]:
+    """What the colour bar spans: the means, and never less than NOISE_SPAN of the noise.
+
+    Else colours would tell cells apart that no seed does. Where the noise is unknown, it takes
+    UNKNOWN_NOISE.
+    """
+    known = table["mean"].dropna()
+    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+    spread = noise(table)
+    least = NOISE_SPAN * (UNKNOWN_NOISE if math.isnan(spread) else spread)
+    if high - low >= least and high > low:
+        return low, high
+    middle, half = (low + high) / 2, max(least, 1e-6) / 2
+    return middle - half, middle + half

@@ -1,0 +1,195 @@
+"""Figures as SVG text that is the same each time, clashes with no other one and names no host.
+
+What matplotlib writes is stripped of its prologue, metadata, style sheet and namespaces (HTML needs
+none; `reports.document.pdf_file` puts them back), and every id gets the figure's own prefix.
+"""
+
+# Types of pandas follow the values of its arguments, which the checker cannot see.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportReturnType=false
+
+import io
+import math
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ft2font import FT2Font
+
+from reports.figures import forest, heatmap, plots
+from reports.figures.figure_data import values
+from reports.figures.theme import STYLE
+from reports.judging import Verdict
+from reports.spec import AnyFigure, Bars, Heatmap, Lines
+
+STRIPPED = (
+    r"<\?xml.*?\?>",
+    r"<!DOCTYPE.*?>",
+    r"<metadata>.*?</metadata>",
+    r"<style[^>]*>.*?</style>",
+    r"<!--.*?-->",
+    r'\sxmlns(:xlink)?="[^"]*"',
+)
+"""Patterns of what no reader needs; with `.` across lines."""
+
+
+class Picture(NamedTuple):
+    """One finished figure."""
+
+    ident: str
+    title: str
+    caption: str
+    alt: str
+    """Says in words what the picture shows."""
+    svg: str
+    """Without namespaces; ids begin with `ident`."""
+
+
+def picture(figure: AnyFigure, frame: pd.DataFrame, ident: str, metric: str) -> Picture | None:
+    """The figure drawn; None when no arm of the frame stands on its axes."""
+    table = values(figure, frame)
+    if table.empty:
+        return None
+    with mpl.rc_context(STYLE):
+        canvas, axes = _canvas(plots.size(figure, table))
+        plots.draw(figure, _drawable(table), axes, metric)
+        svg = _svg(canvas, ident)
+    return Picture(ident, figure.title, _caption(figure, table), _alt(figure, table, metric), svg)
+
+
+def forest_picture(verdicts: Sequence[Verdict], ident: str, unit: str) -> Picture | None:
+    """The paired differences of all claims; None before any claim has a paired seed."""
+    table = forest.values(verdicts)
+    if table.empty:
+        return None
+    with mpl.rc_context(STYLE):
+        canvas, axes = _canvas(forest.size(table))
+        forest.draw(_drawable(table), axes, unit)
+        svg = _svg(canvas, ident)
+    told = "; ".join(
+        f"{row['claim']}: {row['mean']:+.1f} from {row['n']} seeds"
+        for row in table.drop_duplicates("claim").to_dict("records")
+    )
+    return Picture(
+        ident,
+        "Paired differences",
+        "Every dot is one seed: both cells of a difference have that seed. A whisker is the "
+        "interval at the level under its claim's name: of the seeds of the look that judged it, or, "
+        "before a look and for exploratory claims, 95 % over all paired seeds.",
+        f"Paired differences by claim. {told}.",
+        svg,
+    )
+
+
+def _canvas(size: tuple[float, float]) -> tuple[FigureCanvasSVG, Axes]:
+    figure = Figure(figsize=size)
+    return FigureCanvasSVG(figure), figure.add_subplot()
+
+
+def _svg(canvas: FigureCanvasSVG, ident: str) -> str:
+    target = io.StringIO()
+    canvas.figure.savefig(
+        target, format="svg", bbox_inches="tight", pad_inches=0.05, metadata={"Date": None}
+    )
+    text = target.getvalue()
+    for pattern in STRIPPED:
+        text = re.sub(pattern, "", text, flags=re.DOTALL)
+    text = text.replace("xlink:href", "href")
+    text = re.sub(r'\bid="', f'id="{ident}-', text)
+    text = re.sub(r'href="#', f'href="#{ident}-', text)
+    text = re.sub(r"url\(#", f"url(#{ident}-", text)
+    # Strokes that end round or in a mitre are set by the style sheet that was stripped.
+    text = text.replace("<svg ", '<svg stroke-linejoin="round" stroke-linecap="butt" ', 1)
+    return re.sub(r"\n\s*", "\n", text).strip()
+
+
+def _caption(figure: AnyFigure, table: pd.DataFrame) -> str:
+    own = (
+        _heatmap_caption(figure, table)
+        if isinstance(figure, Heatmap)
+        else _series_caption(figure, table)
+    )
+    hatched = int(table.drop_duplicates("cell")["mean"].isna().sum())
+    if not hatched:
+        return own
+    cells = (
+        "1 cell without a number yet is"
+        if hatched == 1
+        else f"{hatched} cells without a number yet are"
+    )
+    return f"{own} {cells} hatched."
+
+
+def _series_caption(figure: Bars | Lines, table: pd.DataFrame) -> str:
+    if isinstance(figure, Lines) and len(set(table["group"])) > 1:
+        return (
+            "The number at the end of a line is our mean there; the table has all of them. "
+            "Every dot is one seed."
+        )
+    return f"Our mean is in bold{_paper(table, 'next to')}; every dot is one seed."
+
+
+def _paper(table: pd.DataFrame, where: str) -> str:
+    return (
+        f", the paper's number small {where} it" if bool(table["published"].notna().any()) else ""
+    )
+
+
+def _heatmap_caption(figure: Heatmap, table: pd.DataFrame) -> str:
+    texts = [
+        (
+            f"Our mean is large{_paper(table, 'under')}; the dots along the bottom "
+            "of a square are its seeds on the colour bar's scale, left low and right high."
+        )
+    ]
+    if heatmap.has_averages(figure, table):
+        texts.append(
+            "The last column is the average over a row's squares, ours where all have a number."
+        )
+    low, high = heatmap.limits(table)
+    if high - low > float(table["mean"].max()) - float(table["mean"].min()):
+        spread = heatmap.noise(table)
+        told = "unknown" if math.isnan(spread) else f"{spread:.1f}"
+        texts.append(
+            f"The colour bar spans {heatmap.NOISE_SPAN:.0f} standard deviations over seeds "
+            f"({told}), more than the means do: the colours differ little because the cells do."
+        )
+    floor, drawn = heatmap.floor_of(table)
+    if drawn:
+        texts.append(f"The line across the colour bar is the random encoder, {floor:.1f}.")
+    elif not math.isnan(floor):
+        texts.append(f"The random encoder, {floor:.1f}, lies beyond the colour bar.")
+    return " ".join(texts)
+
+
+def _alt(figure: AnyFigure, table: pd.DataFrame, metric: str) -> str:
+    cells = table.drop_duplicates("cell")
+    kind = {"heatmap": "Heat map", "bars": "Bar chart", "lines": "Line chart"}[figure.kind]
+    known = cells.dropna(subset=["mean"]).sort_values("mean", ascending=False, kind="stable")
+    if known.empty:
+        return f"{kind} of {metric}: {len(cells)} cells, none with a number yet."
+    told = known if len(known) <= 8 else pd.concat([known.head(3), known.tail(3)])
+    numbers = "; ".join(
+        f"{row['cell']} {row['mean']:.1f}"
+        + ("" if pd.isna(row["published"]) else f" (paper {row['published']:.1f})")
+        for row in told.to_dict("records")
+    )
+    which = "from the highest" if len(known) <= 8 else "the three highest and three lowest"
+    return f"{kind} of {metric} over {len(cells)} cells, {which}: {numbers}."
+
+
+def _drawable(table: pd.DataFrame) -> pd.DataFrame:
+    """Text that the figures' one font has no glyph for becomes a white square, as nothing else."""
+    glyphs = FT2Font(mpl.font_manager.findfont("DejaVu Sans")).get_charmap()
+
+    def legible(text: object) -> object:
+        if not isinstance(text, str):
+            return text
+        return "".join(c if ord(c) in glyphs or c == "\n" else "□" for c in text)
+
+    texts = [column for column in table if not pd.api.types.is_numeric_dtype(table[column])]
+    return table.assign(**{column: table[column].map(legible) for column in texts})

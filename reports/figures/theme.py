@@ -1,0 +1,57 @@
+"""One look for all figures: colours that colour-blind readers tell apart, ink that can turn.
+
+Text and axes are drawn in INK and FAINT, the paper's numbers in PAPER, the random encoder in FLOOR,
+the first colour of ours is BLUE; the HTML page replaces these five by colours of its own, so that a
+figure is legible in dark mode as well. Nothing else may use them.
+"""
+
+from textwrap import wrap
+
+INK = "#1b1f25"
+FAINT = "#6a717c"
+
+PAPER = "#8a6100"
+"""The paper's numbers, everywhere."""
+
+FLOOR = "#7d4fb3"
+"""The random encoder, everywhere."""
+
+BLUE = "#0072b2"
+"""The first colour of what is ours."""
+
+PALETTE = (BLUE, "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c564b")
+"""Okabe and Ito's colours, in an order whose neighbours differ in lightness too."""
+
+MAP = "cividis"
+"""For heat maps: rises in lightness, the same to a reader who does not tell red from green."""
+
+STYLE = {
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "font.family": "DejaVu Sans",
+    "font.size": 10.0,
+    "axes.labelsize": 10.0,
+    "legend.fontsize": 9.5,
+    "legend.frameon": False,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "reports",
+    "text.color": INK,
+    "text.parse_math": False,
+    "xtick.color": FAINT,
+    "xtick.labelcolor": INK,
+    "ytick.color": FAINT,
+    "ytick.labelcolor": INK,
+}
+"""For matplotlib's rc_context; text is drawn as paths, the same on every machine."""
+
+
+def wrapped(label: str, width: int) -> str:
+    """At most three lines, broken after a plus where it can; dots stand for what is left out."""
+    lines = wrap(label.replace("+", "+ "), width, break_on_hyphens=True) or [label]
+    lines = [line.replace("+ ", "+") for line in lines]
+    return "\n".join(lines if len(lines) <= 3 else [*lines[:2], lines[2][: width - 1] + "…"])

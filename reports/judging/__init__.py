@@ -1,0 +1,30 @@
+"""From evidence to verdicts: outcomes, negative controls, statistics, decisions."""
+
+from reports.judging.decisions import CITES_NOTHING, Decision
+from reports.judging.learned_something import CLASSES
+from reports.judging.negative_controls import OVERLAP, State
+from reports.judging.test_set_error import sampling_error
+from reports.judging.trial_outcomes import Outcome, excluded, outcomes, table
+from reports.judging.verdict import Verdict, verdicts
+from reports.judging.verdict_board import BoardRow, board, board_of, interval_of, level_of, percent
+
+__all__ = [
+    "CITES_NOTHING",
+    "CLASSES",
+    "OVERLAP",
+    "BoardRow",
+    "Decision",
+    "Outcome",
+    "State",
+    "Verdict",
+    "board",
+    "board_of",
+    "excluded",
+    "interval_of",
+    "level_of",
+    "outcomes",
+    "percent",
+    "sampling_error",
+    "table",
+    "verdicts",
+]

@@ -1,0 +1,36 @@
+"""Collapsed trials behind a claim: what they do to its verdict.
+
+Student's t takes the differences to be roughly normal. A cell that collapses in some of a look's
+seeds and not in others has two kinds of runs, and the level that judged says nothing of their mean.
+A cell that collapsed in all of them has one kind again: that is a finding, and is told.
+"""
+
+from collections.abc import Sequence
+
+from reports.judging.trial_outcomes import Outcome
+
+
+def mixed_collapses(cells: Sequence[str], num_seeds: int, found: Sequence[Outcome]) -> str:
+    """Which cells collapsed in some of the seeds 0 to num_seeds - 1 only; empty where none did."""
+    partly = {
+        cell: seeds for cell, seeds in _by_cell(cells, num_seeds, found) if len(seeds) < num_seeds
+    }
+    return "; ".join(f"{cell} in {_seeds(seeds)}" for cell, seeds in partly.items())
+
+
+def whole_collapses(cells: Sequence[str], num_seeds: int, found: Sequence[Outcome]) -> str:
+    """Which cells collapsed in each of the seeds 0 to num_seeds - 1; empty where none did."""
+    found_cells = _by_cell(cells, num_seeds, found)
+    return ", ".join(cell for cell, seeds in found_cells if len(seeds) == num_seeds)
+
+
+def _by_cell(
+    cells: Sequence[str], num_seeds: int, found: Sequence[Outcome]
+) -> list[tuple[str, list[int]]]:
+    marked = {(o.cell.name, o.trial.seed) for o in found if o.mark and o.trial.seed < num_seeds}
+    each = [(cell, sorted(seed for name, seed in marked if name == cell)) for cell in cells]
+    return [(cell, seeds) for cell, seeds in each if seeds]
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"seed{'' if len(seeds) == 1 else 's'} {', '.join(map(str, seeds))}"

@@ -1,0 +1,152 @@
+"""Contrasts: a claim with its cells, and the numbers that it speaks of."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple, assert_never
+
+from reports.judging.rank_agreement import Place, incomplete, num_orders, rank_agreement, smallest_p
+from reports.judging.statistics import slope
+from reports.judging.trial_outcomes import Table
+from reports.spec import ERROR_RATE, AnyClaim, Beats, Evidence, Increases, RanksLike
+from sweeps.intervals import Interval, interval
+
+
+class Subject(NamedTuple):
+    """A claim with its cells and all numbers it may use."""
+
+    claim: AnyClaim
+    cells: tuple[str, ...]
+    published: tuple[float | None, ...]
+    numbers: Table
+    places: tuple[Place, ...]
+    """Of rank claims: where each cell is in its table."""
+    tie: float
+    """Of rank claims: published numbers closer than this are in no order."""
+    absent: str
+    """Why it cannot be judged at this scale; empty when it can."""
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds that every cell of the claim has."""
+        each = [set(self.numbers.get(cell, {})) for cell in self.cells]
+        return tuple(sorted(set[int].intersection(*each))) if each else ()
+
+
+def subject_of(claim: AnyClaim, evidence: Evidence, numbers: Table) -> Subject:
+    """The claim's cells at this scale, requested or not, with what is known of them."""
+    known = {cell.name: cell for cell in evidence.cells}
+    if isinstance(claim, RanksLike):
+        return _ranked(claim, evidence, numbers)
+    names, absent = _named(claim, evidence)
+    if not absent and isinstance(claim, Increases) and len(names) < 2:
+        absent = "one cell has no slope"
+    if not absent and isinstance(claim, Beats) and len(names) != 2:
+        absent = f"it compares two cells, and its roles stand for {len(names)}"
+    return Subject(
+        claim,
+        () if absent else names,
+        () if absent else tuple(known[name].published if name in known else None for name in names),
+        numbers,
+        (),
+        0.0,
+        absent,
+    )
+
+
+def _ranked(claim: RanksLike, evidence: Evidence, numbers: Table) -> Subject:
+    """Over all cells of the scale with a published number: what is run or shown chooses none."""
+    published = {
+        cell.name: cell.published
+        for cell in evidence.cells
+        if cell.role == "arm" and cell.published is not None
+    } | evidence.scale_published
+    if claim.among is None:
+        names, absent = evidence.scale_arms or tuple(published), ""
+    else:
+        names, absent = _named(claim, evidence)
+    cells = () if absent else tuple(name for name in names if name in published)
+    theirs = tuple(published[cell] for cell in cells)
+    places = tuple(evidence.places.get(cell, ((cell,),)) for cell in cells)
+    absent = absent or _no_table(theirs, places) or _undecidable(claim, theirs, places, evidence)
+    if absent:
+        return Subject(claim, (), (), numbers, (), 0.0, absent)
+    return Subject(claim, cells, theirs, numbers, places, evidence.published_tie, "")
+
+
+def _named(claim: AnyClaim, evidence: Evidence) -> tuple[tuple[str, ...], str]:
+    """The cells that stand for the claim's roles, and which roles have none at this scale."""
+    there = {cell.name for cell in evidence.cells} | set(evidence.scale_arms)
+    names, lost = list[str](), list[str]()
+    for role in claim.roles():
+        stands_for = evidence.roles.get(role, ())
+        stands_for = (stands_for,) if isinstance(stands_for, str) else stands_for
+        names += stands_for
+        if not stands_for or any(name not in there for name in stands_for):
+            lost.append(role)
+    return tuple(names), f"this scale has no cell for {', '.join(map(repr, lost))}" if lost else ""
+
+
+def _no_table(theirs: tuple[float, ...], places: tuple[Place, ...]) -> str:
+    if len(theirs) < 2:
+        cells = f"{len(theirs)} cell{' has' if len(theirs) == 1 else 's have'}"
+        return f"{cells} a published number; a rank claim needs more"
+    lost = incomplete(places)
+    return f"the cells are no complete table: {lost}" if lost else ""
+
+
+def _undecidable(
+    claim: RanksLike, theirs: tuple[float, ...], places: tuple[Place, ...], evidence: Evidence
+) -> str:
+    """Why no table of ours could ever decide a primary rank claim; empty where one could."""
+    if not claim.primary:
+        return ""
+    least = smallest_p(theirs, places, evidence.published_tie)
+    most = max(evidence.looks.shares) * ERROR_RATE
+    if math.isnan(least):
+        return (
+            f"published numbers that differ by less than {evidence.published_tie:g} have no order"
+        )
+    if least > most:
+        return (
+            f"{len(theirs)} cells have {num_orders(places)} orders of their levels, so even full "
+            f"agreement would have p = {least:.2g}; a look allows at most {most:.2g}"
+        )
+    return ""
+
+
+def by_seed(subject: Subject, seeds: tuple[int, ...]) -> tuple[float, ...]:
+    """One number a seed: both cells of a difference, all cells of a slope, are of that seed."""
+    rows = [[subject.numbers[cell][seed] for cell in subject.cells] for seed in seeds]
+    return tuple(contrast(subject.claim, row) for row in rows)
+
+
+def contrast(claim: AnyClaim, row: Sequence[float]) -> float:
+    match claim:
+        case Beats():
+            return row[0] - row[1]
+        case Increases():
+            return slope(row)
+        case RanksLike():
+            raise AssertionError("rank claims have no number a seed")
+        case _:
+            assert_never(claim)
+
+
+def tau_of(subject: Subject, seeds: tuple[int, ...]) -> tuple[Interval, float]:
+    if not seeds:
+        return interval(()), math.nan
+    ours = [
+        math.fsum(subject.numbers[cell][seed] for seed in seeds) / len(seeds)
+        for cell in subject.cells
+    ]
+    theirs = [value for value in subject.published if value is not None]
+    found = rank_agreement(ours, theirs, subject.places, tie=subject.tie)
+    nan = math.nan
+    return Interval(found.tau, nan, nan, nan, len(seeds), nan), found.p
+
+
+def published_of(subject: Subject) -> float | None:
+    values = [value for value in subject.published if value is not None]
+    if isinstance(subject.claim, RanksLike) or not values or len(values) < len(subject.published):
+        return None
+    return contrast(subject.claim, values)

@@ -1,0 +1,106 @@
+"""What a claim can come to, and in which words: they depend on what the claim cites.
+
+Only a claim that cites a publication can be reproduced or contradicted. It cites one when it names
+the place of its statement, or when a published table has a number for each of its cells and these
+numbers say what the claim says. Any other claim is the study's own: shown, or not shown.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import assert_never
+
+from reports.judging.contrasts import contrast
+from reports.spec import AnyClaim, Beats, Deviation, Evidence, Increases, RanksLike
+from sweeps.intervals import Interval
+
+
+class Decision(StrEnum):
+    """What a claim came to."""
+
+    REPRODUCED = "reproduced"
+    CONTRADICTED = "contradicted"
+    SHOWN = "shown"
+    NOT_SHOWN = "not shown"
+    SMALLER = "smaller than claimed"
+    NO_WORSE = "no worse than its margin"
+    INCONCLUSIVE = "inconclusive"
+    WAITING = "waiting for its look"
+    WITHHELD = "withheld"
+    NOT_JUDGED = "not judged at this scale"
+    EXPLORATORY = "exploratory, not judged"
+
+
+DECIDED = frozenset(
+    {
+        Decision.REPRODUCED,
+        Decision.CONTRADICTED,
+        Decision.SHOWN,
+        Decision.NOT_SHOWN,
+        Decision.SMALLER,
+        Decision.NO_WORSE,
+    }
+)
+"""What a look can decide; the first such decision stands."""
+
+CITES_NOTHING = "nothing published: the study's own claim"
+
+
+def cites(claim: AnyClaim, published: Sequence[float | None], source: str) -> str:
+    """The place in a publication that the claim takes its statement or its numbers from.
+
+    `published` are the numbers of the claim's cells, in its order, `source` names their table.
+    Empty where the claim cites nothing: numbers that do not say what it says are no citation.
+    """
+    if claim.source:
+        return claim.source
+    numbers = [number for number in published if number is not None]
+    if not numbers or len(numbers) < len(published):
+        return ""
+    match claim:
+        case Beats() | Increases():
+            return source if contrast(claim, numbers) > claim.margin else ""
+        case RanksLike():
+            return source
+        case _:
+            assert_never(claim)
+
+
+def denied_by(claim: AnyClaim, published: float) -> str:
+    """What the published numbers say of a claim that names a source; empty where they agree."""
+    margin = 0.0 if isinstance(claim, RanksLike) else claim.margin
+    if published > margin:
+        return ""
+    return f"the published numbers of its cells do not say so: {published:+.1f}, margin {margin:g}"
+
+
+def decision(numbers: Interval, margin: float, *, cited: bool) -> Decision:
+    """Of a claim whose test against the margin has rejected, by the interval that agrees with it.
+
+    Below the margin is not yet the opposite: that takes an interval below 0 as well. Where the true
+    value is 0 or more, the interval lies below 0 in at most half of the test's error rate. Nor is
+    above a margin below 0 yet the claim's direction: that takes an interval above 0.
+    """
+    if margin < 0 and margin < numbers.mean and not numbers.low > 0:
+        return Decision.NO_WORSE
+    if numbers.mean > margin:
+        return Decision.REPRODUCED if cited else Decision.SHOWN
+    # Rank claims have no bounds, and no margin: a reversal is the opposite.
+    if margin > 0 and not numbers.high < 0:
+        return Decision.SMALLER
+    return Decision.CONTRADICTED if cited else Decision.NOT_SHOWN
+
+
+def verdict_words(
+    decided: Decision, evidence: Evidence, deviations: Sequence[Deviation], *, cited: bool
+) -> str:
+    """A verdict's words carry the scale; bare ones are left to the paper's own protocol."""
+    if decided not in DECIDED | {Decision.INCONCLUSIVE}:
+        return decided.value
+    if evidence.built_data:
+        return f"{decided} on synthetic data"
+    if evidence.scale != "paper":
+        return f"{decided} at {evidence.scale} scale"
+    if deviations:
+        number = f"{len(deviations)} deviation{'' if len(deviations) == 1 else 's'}"
+        return f"{decided} at paper scale, with {number}"
+    return decided.value if cited else f"{decided} at paper scale"

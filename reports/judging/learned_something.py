@@ -1,0 +1,160 @@
+"""Whether any arm learned something: a test against its random encoder and against raw pixels.
+
+Of each arm that predicts classes, two one-sided paired Student t-tests over seeds; the larger of
+both p-values is the arm's, since it must be above both. Holm's procedure over all arms of the scale,
+run or not, and the study's looks keep the chance that arms which learn nothing pass at or below 5 %,
+however many they are: the best of k means is above zero far more often.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from reports.judging.statistics import holm, no_spread, t_test
+from reports.judging.trial_outcomes import Table
+from reports.spec import ERROR_RATE, CellInfo, Evidence
+
+CLASSES = "classes"
+"""What an evaluation predicts of which this is asked: an encoder is meant to forget transformations."""
+
+
+class Learned(NamedTuple):
+    """What was found, in one sentence."""
+
+    state: Literal["passed", "failed", "not decided yet", "not run yet"]
+    detail: str
+
+
+class _Compared(NamedTuple):
+    """An arm with its differences over common seeds."""
+
+    name: str
+    encoder: dict[int, float]
+    pixels: dict[int, float] | None
+    """None: raw pixels have no number."""
+
+    def p(self, seeds: Sequence[int]) -> float:
+        """That it is above both by chance; NaN where one of both lacks a seed or has no spread."""
+        sides = (self.encoder, self.pixels)
+        found = [_p([side[s] for s in seeds]) for side in sides if side and set(seeds) <= set(side)]
+        return (
+            max(found) if len(found) == len(sides) and not any(map(math.isnan, found)) else math.nan
+        )
+
+
+def learned(evidence: Evidence, numbers: Table) -> Learned | None:
+    """The control's result; None where no arm predicts classes, and at smoke scale."""
+    arms = [cell for cell in evidence.cells if cell.role == "arm"]
+    asked = [cell for cell in arms if cell.predicts == CLASSES]
+    if not evidence.judges or (arms and not asked):
+        return None
+    references = [
+        numbers[cell.name]
+        for cell in evidence.cells
+        if cell.role == "reference" and cell.predicts == CLASSES and numbers.get(cell.name)
+    ]
+    compared = [_compared(cell, numbers, references) for cell in asked]
+    if not any(one.encoder for one in compared):
+        return Learned("not run yet", "no arm and its random encoder have a common seed.")
+    unit = "points" if evidence.unit == "%" else evidence.unit
+    if not references:
+        nearest, seeds = _nearest(compared, None)
+        told = _told(nearest, seeds, unit)
+        return Learned("not run yet", f"raw pixels have no number to compare with; {told}.")
+    family = len(asked) + len(set(evidence.scale_arms) - {cell.name for cell in arms})
+    of = f"{family} arm{'s' * (family > 1)}"
+    reached: tuple[int, ...] = ()
+    for count, share in zip(evidence.looks.seeds, evidence.looks.shares, strict=True):
+        seeds = tuple(range(count))
+        p_values = [one.p(seeds) for one in compared]
+        if all(map(math.isnan, p_values)):
+            continue
+        reached = seeds
+        tests = holm([*p_values, *[math.nan] * (family - len(compared))], share * ERROR_RATE)
+        passed = [one for one, test in zip(compared, tests, strict=False) if test.rejected]
+        if passed:
+            best = max(passed, key=lambda one: min(_means(one, seeds)))
+            told = _told(best, seeds, unit)
+            return Learned("passed", f"{told}, significant in a one-sided test among {of}.")
+    nearest, seeds = _nearest(compared, reached or None)
+    told = _told(nearest, seeds, unit)
+    first = evidence.looks.seeds[0]
+    untested = family - sum(set(range(first)) <= one.encoder.keys() for one in compared)
+    if reached and untested:
+        have = "has" if untested == 1 else "have"
+        return Learned(
+            "not decided yet",
+            f"{untested} of {of} {have} no number yet at seeds 0 to {first - 1}; so far {told}.",
+        )
+    if reached:
+        return Learned(
+            "failed",
+            "no arm is significantly above both its random encoder and raw pixels; the nearest of "
+            f"{of}: {told}.",
+        )
+    why = f"it takes seeds 0 to {first - 1} of an arm, its random encoder and raw pixels"
+    if set(range(first)) <= nearest.encoder.keys():
+        why = "its seeds all gave one number, which has no spread to judge by"
+    return Learned("not decided yet", f"{why}; so far {told}.")
+
+
+def _compared(
+    arm: CellInfo, numbers: Table, references: Sequence[Mapping[int, float]]
+) -> _Compared:
+    own, floor = numbers.get(arm.name, {}), numbers.get(arm.floor or "", {})
+    best: dict[int, float] = {}
+    for seed in own:
+        # Raw pixels need no seed: one trial stands for all, where each seed has none of its own.
+        beside = [next(iter(r.values())) if len(r) == 1 else r.get(seed) for r in references]
+        known = [value for value in beside if value is not None]
+        if known and len(known) == len(beside):
+            best[seed] = max(known)
+    return _Compared(
+        arm.name,
+        {seed: own[seed] - floor[seed] for seed in sorted(own.keys() & floor.keys())},
+        {seed: own[seed] - best[seed] for seed in sorted(best)} if references else None,
+    )
+
+
+def _p(differences: Sequence[float]) -> float:
+    """One-sided, that the mean is above 0; NaN for fewer than two, or above 0 without spread."""
+    if len(differences) > 1 and no_spread(differences) and math.fsum(differences) <= 0:
+        return 1.0
+    both = t_test(differences, 0.0)
+    return both / 2 if math.fsum(differences) > 0 else 1 - both / 2
+
+
+def _means(one: _Compared, seeds: Sequence[int]) -> list[float]:
+    sides = [side for side in (one.encoder, one.pixels) if side]
+    each = [[side[seed] for seed in seeds if seed in side] for side in sides]
+    return [math.fsum(values) / len(values) for values in each if values]
+
+
+def _nearest(
+    compared: Sequence[_Compared], seeds: tuple[int, ...] | None
+) -> tuple[_Compared, tuple[int, ...]]:
+    """The arm whose smaller mean difference is largest, and the seeds that this is over."""
+    some = [one for one in compared if one.encoder]
+    over = {one.name: seeds or tuple(one.encoder) for one in some}
+    whole = [one for one in some if set(over[one.name]) <= one.encoder.keys()]
+    best = max(whole, key=lambda one: min(_means(one, over[one.name])))
+    return best, over[best.name]
+
+
+def _told(one: _Compared, seeds: Sequence[int], unit: str) -> str:
+    parts: list[str] = []
+    for side, name in ((one.encoder, "its random encoder"), (one.pixels, "raw pixels")):
+        values = [side[seed] for seed in seeds if seed in side] if side else []
+        if not values:
+            continue
+        mean = math.fsum(values) / len(values)
+        where = "above" if mean >= 0 else "below"
+        parts.append(f"{abs(mean):.1f} {unit} {where} {name} ({_p_text(values)}n = {len(values)})")
+    return f"{one.name} is {' and '.join(parts)}"
+
+
+def _p_text(values: Sequence[float]) -> str:
+    if len(values) < 2 or no_spread(values):
+        return ""
+    p = _p(values)
+    return "p below 0.0001, " if p < 0.0001 else f"p = {p:.4f}, "

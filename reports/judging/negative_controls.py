@@ -1,0 +1,266 @@
+"""What must show nothing, or must not have happened, before any verdict is given.
+
+Each control says passed, failed, not run yet or not decided yet, with its numbers. One that has not
+passed withholds every verdict: a number that could be an artefact is no evidence.
+"""
+
+import math
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from reports.judging.learned_something import CLASSES, learned
+from reports.judging.shared_encoder import one_hash
+from reports.judging.statistics import Allowance, allowance
+from reports.judging.trial_outcomes import Outcome, Table
+from reports.spec import Evidence
+
+PERMUTED_MEAN = "permuted/mean"
+PERMUTED_ERROR = "permuted/standard_error"
+PERMUTED_CHANCE = "permuted/largest_class_share"
+"""Keys in the values of a trial with permuted labels, in per cent."""
+
+SHUFFLED = "shuffled positives"
+"""The control whose encoders learnt from pairs of different images."""
+
+HASH_BEFORE = "encoder_hash_before"
+HASH_AFTER = "encoder_hash_after"
+HEAD_BEFORE = "head_hash_before"
+HEAD_AFTER = "head_hash_after"
+SHARED_IMAGES = "shared_images"
+MEASURED_ON = "measured_on"
+OVERLAP = "train_test_overlap"
+"""Keys in the facts of every trial that was read out; the head's only where a layer of it was."""
+
+MOST_ERRORS = 4.0
+"""Standard errors by which permuted labels may stand above the largest class's share."""
+
+MOST_POINTS = 5.0
+"""By which encoders of shuffled positives may truly stand above their random encoders."""
+
+ERROR_RATE = 0.001
+"""At which a true excess of just that much would fail the control of shuffled positives."""
+
+LEARNED = "something learned"
+"""The control of `reports.judging.learned_something`."""
+
+
+class State(StrEnum):
+    """How a control ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    MISSING = "not run yet"
+    OPEN = "not decided yet"
+
+
+class Control(NamedTuple):
+    """One control with its numbers."""
+
+    name: str
+    state: State
+    detail: str
+    """The numbers behind the state, as a sentence."""
+
+
+def controls(found: Sequence[Outcome], numbers: Table, evidence: Evidence) -> tuple[Control, ...]:
+    """All controls, in the order in which they are shown."""
+    unit, result = evidence.unit, learned(evidence, numbers)
+    read_out = [outcome for outcome in found if outcome.state == "finished"]
+    checks = [outcome for outcome in found if outcome.cell.role == "control"]
+    scored = [outcome for outcome in read_out if outcome.cell.role != "control"]
+    return (
+        _permuted([o for o in checks if o.cell.control != SHUFFLED], unit),
+        *_shuffled([o for o in checks if o.cell.control == SHUFFLED], found, numbers, unit),
+        _disjoint(scored),
+        _frozen(scored),
+        *_one_encoder(read_out),
+        *([Control(LEARNED, State(result.state), result.detail)] if result else []),
+    )
+
+
+def withheld(found: Sequence[Control]) -> str:
+    """Why no verdict may be given; empty when one may."""
+    if failed := [control for control in found if control.state is State.FAILED]:
+        return "; ".join(f"{control.name} failed: {control.detail}" for control in failed)
+    waiting: list[str] = []
+    for state in (State.MISSING, State.OPEN):
+        names = ", ".join(control.name for control in found if control.state is state)
+        waiting += [f"controls {state}: {names}"] if names else []
+    return "; ".join(waiting)
+
+
+def _permuted(found: list[Outcome], unit: str) -> Control:
+    name = "permuted labels"
+    done = [outcome for outcome in found if outcome.state == "finished" and outcome.record]
+    if not done:
+        why = f" ({found[0].reason})" if found else ""
+        return Control(name, State.MISSING, f"no trial with permuted labels has finished{why}.")
+    details, passed = list[str](), True
+    for outcome in done:
+        assert outcome.record is not None
+        values = outcome.record.values
+        mean, error, chance = (
+            _number(values.get(key)) for key in (PERMUTED_MEAN, PERMUTED_ERROR, PERMUTED_CHANCE)
+        )
+        bound = chance + MOST_ERRORS * error
+        # Written so that NaN fails: a control that cannot be read has not passed.
+        passed = passed and mean <= bound
+        details.append(
+            f"{outcome.cell.name}, seed {outcome.trial.seed}: mean {mean:.2f} {unit}, standard "
+            f"error {error:.2f}, largest class {chance:.2f} {unit}; may be at most {bound:.2f} "
+            f"{unit}"
+        )
+    return Control(name, State.PASSED if passed else State.FAILED, "; ".join(details) + ".")
+
+
+def _shuffled(
+    trials: list[Outcome], found: Sequence[Outcome], numbers: Table, unit: str
+) -> tuple[Control, ...]:
+    """Whether encoders that had no true pair stand above their random encoders; none if unplanned.
+
+    Each arm that it was made with is judged by itself, and the worst of them is what is told.
+    """
+    if not trials:
+        return ()
+    done = [outcome for outcome in trials if outcome.state == "finished" and outcome.record]
+    floor = numbers.get(trials[0].cell.floor or "", {})
+    groups: dict[str, dict[int, float]] = {}
+    for outcome in done:
+        assert outcome.record is not None
+        if (seed := outcome.trial.seed) in floor:
+            arm = " / ".join((outcome.record.levels or outcome.cell.levels).values())
+            groups.setdefault(arm, {})[seed] = outcome.value - floor[seed]
+    if not groups:
+        why = trials[0].reason or "its random encoder has no number"
+        return (Control(SHUFFLED, State.MISSING, f"no pair with a random encoder yet: {why}."),)
+    above = _above_floors(found, numbers)
+    judged = [_of_an_arm(arm, pairs, above, unit) for arm, pairs in groups.items()]
+    states = {state for state, _ in judged}
+    lacking = [outcome for outcome in trials if outcome.state != "finished"]
+    told = [text for _, text in judged]
+    told += [f"seed {o.trial.seed} has no number yet ({o.reason})" for o in lacking]
+    if State.FAILED in states:
+        state = State.FAILED
+    else:
+        state = State.MISSING if lacking or State.MISSING in states else State.PASSED
+    return (Control(SHUFFLED, state, "; ".join(told) + "."),)
+
+
+def _of_an_arm(
+    arm: str, pairs: dict[int, float], above: list[list[float]], unit: str
+) -> tuple[State, str]:
+    """A mean within the margin passes. Above it a one-sided test decides.
+
+    Its spread is that of the control and of all arms against their random encoders. Few seeds make
+    its bound wide: what reaches half of the best arm's gain is then open, and has not passed.
+    """
+    differences = list(pairs.values())
+    mean = math.fsum(differences) / len(differences)
+    allowed = allowance(differences, above, MOST_POINTS, ERROR_RATE)
+    points = "points" if unit == "%" else unit
+    seeds = f"seed{'s' * (len(pairs) > 1)} {', '.join(map(str, sorted(pairs)))}"
+    stands = (
+        f"{arm}, each image paired with another one's view, {seeds}: mean {mean:+.1f} {points} "
+        "against the random encoder"
+    )
+    half = max((math.fsum(gains) / len(gains) for gains in above if gains), default=math.inf) / 2
+    if mean <= MOST_POINTS:
+        return State.PASSED, f"{stands}; at most {MOST_POINTS:+.1f} passes without a test"
+    if math.isnan(allowed.bound) and not math.isnan(mean):
+        return State.MISSING, f"{stands}; one seed has no spread to judge it by; run more seeds"
+    # Written so that NaN fails: a control that cannot be read has not passed.
+    if not mean <= allowed.bound:
+        return State.FAILED, f"{stands}; {_bound_text(allowed, points)}"
+    if mean > half:
+        why = f"half of the best arm's gain is {half:+.1f}; too few seeds to tell, run more"
+        return State.MISSING, f"{stands}; {_bound_text(allowed, points)}, but {why}"
+    return State.PASSED, f"{stands}; {_bound_text(allowed, points)}"
+
+
+def _bound_text(allowed: Allowance, points: str) -> str:
+    return (
+        f"may be at most {allowed.bound:+.1f}: {MOST_POINTS:.0f} {points} and what chance adds at "
+        f"{100 * ERROR_RATE:g} % with a standard deviation of {allowed.deviation:.1f} over seeds, "
+        f"{allowed.degrees} degrees of freedom"
+    )
+
+
+def _above_floors(found: Sequence[Outcome], numbers: Table) -> list[list[float]]:
+    """Of each arm, its differences to its random encoder by common seed."""
+    asked = [o.cell for o in found if o.cell.role == "arm" and o.cell.predicts == CLASSES]
+    arms = {cell.name: cell for cell in asked}.values()
+    both = [(numbers.get(arm.name, {}), numbers.get(arm.floor or "", {})) for arm in arms]
+    return [[arm[seed] - floor[seed] for seed in sorted(arm.keys() & floor)] for arm, floor in both]
+
+
+def _disjoint(scored: list[Outcome]) -> Control:
+    # Trials that choose settings are measured on the validation part, whose images say so.
+    parts = {str(_fact(outcome, MEASURED_ON) or "test") for outcome in scored} or {"test"}
+    part = " and ".join(sorted(parts))
+    name = f"{part} images apart"
+    counts = [_number(_fact(outcome, SHARED_IMAGES)) for outcome in scored]
+    if not scored or any(math.isnan(count) for count in counts):
+        unknown = sum(math.isnan(count) for count in counts)
+        return Control(
+            name, State.MISSING, f"{unknown} of {len(scored)} finished trials left no count."
+        )
+    shared = max(counts)
+    if shared > 0:
+        images = f"1 {part} image was" if shared == 1 else f"{shared:.0f} {part} images were"
+        return Control(
+            name,
+            State.FAILED,
+            f"{images}, by content, also fitted or chosen on, in the worst of {len(scored)} "
+            "trials.",
+        )
+    return Control(
+        name,
+        State.PASSED,
+        f"no {part} image, by content, was also fitted or chosen on, in {len(scored)} trials.",
+    )
+
+
+def _frozen(scored: list[Outcome]) -> Control:
+    name = "encoder frozen"
+    pairs = [(o, _fact(o, HASH_BEFORE), _fact(o, HASH_AFTER)) for o in scored]
+    known = [pair for pair in pairs if pair[1] is not None and pair[2] is not None]
+    moved = [outcome for outcome, before, after in known if before != after]
+    moved += [o for o in scored if o not in moved and _fact(o, HEAD_BEFORE) != _fact(o, HEAD_AFTER)]
+    if moved:
+        where = ", ".join(f"{o.cell.name} seed {o.trial.seed}" for o in moved)
+        return Control(
+            name,
+            State.FAILED,
+            f"weights or BN statistics changed while {len(moved)} of {len(scored)} trials were "
+            f"read out: {where}.",
+        )
+    if not scored or len(known) < len(scored):
+        return Control(
+            name,
+            State.MISSING,
+            f"{len(scored) - len(known)} of {len(scored)} finished trials left no hashes.",
+        )
+    return Control(
+        name,
+        State.PASSED,
+        f"weights and BN statistics had the same hash before and after in all {len(scored)} "
+        "trials.",
+    )
+
+
+def _one_encoder(read_out: list[Outcome]) -> tuple[Control, ...]:
+    found = one_hash(read_out, HASH_BEFORE)
+    if found is None:
+        return ()
+    passed, detail = found
+    return (Control("one encoder, one hash", State.PASSED if passed else State.FAILED, detail),)
+
+
+def _fact(outcome: Outcome, key: str) -> Any:
+    return outcome.record.facts.get(key) if outcome.record else None
+
+
+def _number(value: Any) -> float:
+    known = isinstance(value, int | float) and math.isfinite(value)
+    return float(value) if known else math.nan

@@ -1,0 +1,78 @@
+"""The procedure of looks and Holm: which claims are decided, at which look, at which level."""
+
+import math
+from typing import NamedTuple
+
+from reports.judging.contrasts import Subject, by_seed, tau_of
+from reports.judging.statistics import HolmTest, holm, t_test
+from reports.spec import ERROR_RATE, AnyClaim, Evidence, RanksLike
+from sweeps.intervals import Interval, interval
+
+
+class Look(NamedTuple):
+    """What a look found of one claim."""
+
+    seeds: int
+    test: HolmTest
+    numbers: Interval
+    p: float
+    margin: float
+    least: float
+    """The least distance from the margin of a verdict: the `min_tau` of rank claims, else 0."""
+    left: int = 0
+    """Claims that share the next look's part of the 5 %: those undecided after the last look."""
+
+    @property
+    def decided(self) -> bool:
+        """Significant, and large enough for a verdict."""
+        return self.test.rejected and not self.weak
+
+    @property
+    def weak(self) -> bool:
+        """Significant, but nearer to the margin than the claim asks."""
+        return self.test.rejected and abs(self.numbers.mean - self.margin) < self.least - 1e-9
+
+
+def judged_looks(subjects: list[Subject], evidence: Evidence) -> dict[str, Look]:
+    """The deciding look of each claim, or its latest one while undecided.
+
+    A claim that was significant but too weak for a verdict stays in the family of later looks.
+    """
+    judged: dict[str, Look] = {}
+    for count, share in zip(evidence.looks.seeds, evidence.looks.shares, strict=True):
+        undecided = _undecided(subjects, judged)
+        complete = [set(range(count)) <= set(s.seeds) for s in undecided]
+        found = [
+            _test(s, tuple(range(count))) if whole else None
+            for s, whole in zip(undecided, complete, strict=True)
+        ]
+        tests = holm([math.nan if f is None else f[1] for f in found], share * ERROR_RATE)
+        for subject, result, test in zip(undecided, found, tests, strict=True):
+            if result is not None:
+                numbers, p = result
+                if not isinstance(subject.claim, RanksLike):
+                    numbers = interval(by_seed(subject, tuple(range(count))), 1 - test.level)
+                judged[subject.claim.name] = Look(
+                    count, test, numbers, p, margin_of(subject.claim), least_of(subject.claim)
+                )
+    left = len(_undecided(subjects, judged))
+    return {name: look._replace(left=left) for name, look in judged.items()}
+
+
+def _undecided(subjects: list[Subject], judged: dict[str, Look]) -> list[Subject]:
+    return [s for s in subjects if s.claim.name not in judged or not judged[s.claim.name].decided]
+
+
+def _test(subject: Subject, seeds: tuple[int, ...]) -> tuple[Interval, float]:
+    if isinstance(subject.claim, RanksLike):
+        return tau_of(subject, seeds)
+    values = by_seed(subject, seeds)
+    return interval(values), t_test(values, subject.claim.margin)
+
+
+def margin_of(claim: AnyClaim) -> float:
+    return 0.0 if isinstance(claim, RanksLike) else claim.margin
+
+
+def least_of(claim: AnyClaim) -> float:
+    return claim.min_tau if isinstance(claim, RanksLike) else 0.0

@@ -1,0 +1,36 @@
+"""The control that trials which share an encoder were measured on the same weights."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from reports.judging.trial_outcomes import Outcome
+
+
+def one_hash(found: Sequence[Outcome], fact: str) -> tuple[bool, str] | None:
+    """Whether all records of one encoder's key have one hash, in words; None where nothing is known.
+
+    Arms, floors and controls that share an encoder speak of one another only if it is the same one:
+    after a training on another machine, or from a changed file, it is not. `fact` names the hash.
+    """
+    hashes: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for outcome in found:
+        record = outcome.record
+        if record is None or record.state != "finished" or not record.stages:
+            continue
+        if (seen := record.facts.get(fact)) is not None:
+            who = f"{outcome.cell.name} seed {outcome.trial.seed}"
+            hashes[record.stages[0].key][str(seen)].append(who)
+    if not hashes:
+        return None
+    several = {key: seen for key, seen in hashes.items() if len(seen) > 1}
+    if not several:
+        return True, f"each of {len(hashes)} encoders had one hash in all its trials."
+    texts = [
+        f"encoder {key}: "
+        + ", ".join(f"{seen[:12]} ({'; '.join(who)})" for seen, who in sorted(of.items()))
+        for key, of in sorted(several.items())
+    ]
+    return False, (
+        f"{len(several)} of {len(hashes)} encoders are on record with different weights: "
+        f"{'; '.join(texts)}; run these trials with --again, so that all have one encoder."
+    )

@@ -1,0 +1,56 @@
+"""What other test images would change: the part of a claim's error that seeds do not show.
+
+All seeds and cells answer the same test images, so an interval over seeds leaves this error out.
+"""
+
+import math
+from collections.abc import Sequence
+
+from reports.judging.trial_outcomes import Outcome
+from reports.judging.verdict import Verdict
+from reports.spec import AnyClaim, Beats, Evidence, Increases, RanksLike
+
+TEST_IMAGES = "test images"
+"""Key in the facts of a record's data."""
+
+
+def sampling_error(verdict: Verdict, evidence: Evidence, found: Sequence[Outcome]) -> float:
+    """An upper bound of the standard error over test images, in points; NaN where none is known.
+
+    An accuracy a on n images has the binomial's sqrt(a (100 - a) / n), which its mean over seeds
+    does not pass. A contrast with weights w adds the cells of one sign as if they were right on the
+    same images, and those of the other sign as if on independent ones; in truth these agree too,
+    which makes the error of a paired difference smaller. For accuracies in per cent alone.
+    """
+    weights = _weights(verdict.claim, len(verdict.cells))
+    own = [o for o in found if o.cell.name in verdict.cells and o.record is not None and o.values]
+    counts = {o.record.facts.get("data", {}).get(TEST_IMAGES) for o in own if o.record}
+    asked = {o.record.facts.get("measured_on", "test") for o in own if o.record}
+    means = [_mean([o.value for o in own if o.cell.name == cell]) for cell in verdict.cells]
+    known = evidence.unit == "%" and len(counts) == 1 and asked == {"test"}
+    number = next(iter(counts), None)
+    if not known or not weights or not isinstance(number, int) or number < 1:
+        return math.nan
+    if not all(0 <= mean <= 100 for mean in means):
+        return math.nan
+    each = [
+        weight * math.sqrt(mean * (100 - mean) / number)
+        for weight, mean in zip(weights, means, strict=True)
+    ]
+    return math.hypot(sum(e for e in each if e > 0), sum(e for e in each if e < 0))
+
+
+def _weights(claim: AnyClaim, count: int) -> list[float]:
+    match claim:
+        case Beats():
+            return [1.0, -1.0][:count]
+        case Increases():
+            middle = (count - 1) / 2
+            square = sum((place - middle) ** 2 for place in range(count))
+            return [(place - middle) / square for place in range(count)]
+        case RanksLike():
+            return []
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values) if values else math.nan

@@ -1,0 +1,138 @@
+"""What counts: which record stands for each planned trial, and why another one does not.
+
+The number of a trial is that of the attempt that counts (`sweeps.planning.attempts`): the newest with a
+finite number of the study's metric. Earlier ones are kept and listed. A record whose key is not
+planned belongs to another configuration and counts nowhere.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from reports.spec import CellInfo, Evidence, PlannedTrial
+from sweeps.planning import counting, has_number, numbered
+from sweeps.record import TrialRecord
+
+
+class Outcome(NamedTuple):
+    """One planned trial with what is known of it."""
+
+    trial: PlannedTrial
+    cell: CellInfo
+    state: Literal["finished", "no number", "failed", "missing"]
+    """No number: it finished, but its metric is absent or not finite (controls need none)."""
+    record: TrialRecord | None
+    """The one that counts (`sweeps.planning.attempts`)."""
+    attempts: tuple[TrialRecord, ...]
+    """All of them, oldest first."""
+    values: tuple[float, ...]
+    """The metric of every attempt that gave a finite number, oldest first; the last one counts."""
+
+    @property
+    def value(self) -> float:
+        """The number that counts, NaN without one."""
+        return self.values[-1] if self.values else math.nan
+
+    @property
+    def mark(self) -> str:
+        """What the record says against the training behind its number; empty where nothing does.
+
+        A mark moves no number and ends no control.
+        """
+        facts = {} if self.record is None else self.record.facts
+        if not facts.get(COLLAPSED):
+            return ""
+        found = facts.get(COLLAPSE) or {}
+        return (
+            f"collapsed at step {found.get('step', 'unknown')}: effective rank "
+            f"{_decimals(found.get('effective_rank'))}, loss {_decimals(found.get('loss'))} of "
+            f"{_decimals(found.get('collapsed_value'))} nats"
+        )
+
+    @property
+    def reason(self) -> str:
+        """Why there is no number, in words; empty where there is one."""
+        match self.state:
+            case "finished":
+                return ""
+            case "no number":
+                return "finished without a finite number"
+            case "failed":
+                return f"failed: {(self.record and self.record.error) or 'no error was recorded'}"
+            case "missing":
+                return self.trial.reason
+
+
+COLLAPSED, COLLAPSE = "collapsed", "collapse"
+"""Keys in the facts of a trial with a pre-training: whether its embeddings collapsed, and when."""
+
+Table = dict[str, dict[int, float]]
+"""Cell -> seed -> the metric; finite numbers only."""
+
+
+def outcomes(evidence: Evidence) -> tuple[Outcome, ...]:
+    """One outcome a planned trial, in the plan's order."""
+    cells = {cell.name: cell for cell in evidence.cells}
+    attempts: dict[str, list[TrialRecord]] = defaultdict(list)
+    for record in sorted(evidence.records, key=lambda record: record.attempt):
+        attempts[record.key].append(record)
+    return tuple(
+        _outcome(trial, cells[trial.cell], attempts.get(trial.key, []), evidence.metric)
+        for trial in evidence.planned
+    )
+
+
+def table(found: Sequence[Outcome]) -> Table:
+    """The numbers that count, by cell and seed."""
+    numbers: Table = defaultdict(dict)
+    for outcome in found:
+        if outcome.values:
+            numbers[outcome.cell.name][outcome.trial.seed] = outcome.value
+    return dict(numbers)
+
+
+def first_attempts(found: Sequence[Outcome], metric: str) -> tuple[Outcome, ...]:
+    """The same trials without what was repeated after an attempt that could count."""
+    once: list[Outcome] = []
+    for outcome in found:
+        could = [
+            place
+            for place, one in enumerate(outcome.attempts)
+            if has_number(one, metric) or (outcome.cell.role, one.state) == ("control", "finished")
+        ]
+        kept = list(outcome.attempts[: could[0] + 1]) if len(could) > 1 else None
+        once.append(
+            outcome if kept is None else _outcome(outcome.trial, outcome.cell, kept, metric)
+        )
+    return tuple(once)
+
+
+def excluded(evidence: Evidence) -> tuple[TrialRecord, ...]:
+    """Records that count nowhere, because no planned trial has their key."""
+    planned = {trial.key for trial in evidence.planned}
+    return tuple(record for record in evidence.records if record.key not in planned)
+
+
+def _outcome(
+    trial: PlannedTrial, cell: CellInfo, attempts: list[TrialRecord], metric: str
+) -> Outcome:
+    record = counting(attempts, metric)
+    if record is None:
+        state = "missing"
+    elif record.state == "failed":
+        state = "failed"
+    else:
+        state = "finished" if has_number(record, metric) or cell.role == "control" else "no number"
+    return Outcome(
+        trial=trial,
+        cell=cell,
+        state=state,
+        record=record,
+        attempts=tuple(attempts),
+        values=tuple(one.values[metric] or 0.0 for one in numbered(attempts, metric)),
+    )
+
+
+def _decimals(value: object) -> str:
+    return f"{value:.2f}" if isinstance(value, int | float) else "unknown"

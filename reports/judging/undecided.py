@@ -1,0 +1,74 @@
+"""What an undecided claim still lacks, in words."""
+
+import math
+from collections.abc import Sequence
+
+from reports.judging.contrasts import Subject, by_seed
+from reports.judging.sequential_looks import Look
+from reports.judging.statistics import seeds_needed
+from reports.judging.trial_outcomes import Outcome
+from reports.spec import ERROR_RATE, Evidence, RanksLike
+from sweeps.intervals import no_spread
+
+NAMED = 6
+"""Trials that a note names; the report's tables list all."""
+
+
+def why_open(subject: Subject, look: Look, evidence: Evidence, later: list[int]) -> str:
+    if isinstance(subject.claim, RanksLike):
+        if math.isnan(look.numbers.mean):
+            return "no spread at all: one of the two tables is constant"
+        if look.weak:
+            tau = look.numbers.mean
+            return (
+                f"{'agrees' if tau > 0 else 'disagrees'} in rank, but weakly: tau-b {tau:+.2f}, at "
+                f"least {look.least:g} was required"
+            )
+        return "more cells, not more seeds, would decide it"
+    values = by_seed(subject, tuple(range(look.seeds)))
+    if no_spread(values):
+        return f"no spread at all: {len(values)} seeds gave one number, {values[0]:+.2f}"
+    share = dict(zip(evidence.looks.seeds, evidence.looks.shares, strict=True))
+    # Holm's first step: the level that the claim has whatever becomes of the others.
+    level = share[later[0] if later else look.seeds] * ERROR_RATE / look.left
+    needed = seeds_needed(values, look.margin, level)
+    if needed is None:
+        return "more than 1,000 seeds would be needed at this mean and spread"
+    tail = "" if later else "; no look is left: it takes a new study, with its looks fixed first"
+    return f"about {needed} seeds would be needed at this mean and spread{tail}"
+
+
+def next_look(subject: Subject, count: int) -> str:
+    """How far the next look is, such as "3 seeds, next look at 5"."""
+    have = len(subject.seeds)
+    return f"{have} seed{'' if have == 1 else 's'}, next look at {count}"
+
+
+def lacking(subject: Subject, count: int, found: Sequence[Outcome]) -> str:
+    """What keeps the next look from being complete, beyond seeds that are yet to come."""
+    have, usable = len(subject.seeds), sum(seed < count for seed in subject.seeds)
+    texts: list[str] = []
+    planned = {outcome.cell.name for outcome in found}
+    if away := [cell for cell in subject.cells if cell not in planned]:
+        texts.append(f"not run, and the claim needs all its cells: {_some(away)}")
+    if usable < have:
+        texts.append(f"the look uses seeds 0 to {count - 1} only and has {usable} of them")
+    for words, states in (("failed", {"failed", "no number"}), ("missing", {"missing"})):
+        lost = [
+            f"{outcome.cell.name} seed {outcome.trial.seed}"
+            for outcome in found
+            if outcome.cell.name in subject.cells
+            and outcome.trial.seed < count
+            and outcome.state in states
+        ]
+        texts += [f"{words}: {_some(lost)}"] if lost else []
+    return join(*texts)
+
+
+def _some(names: list[str]) -> str:
+    more = [f"{len(names) - NAMED} more"] if len(names) > NAMED else []
+    return ", ".join([*names[:NAMED], *more])
+
+
+def join(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)

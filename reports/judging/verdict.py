@@ -1,0 +1,178 @@
+"""Verdicts: a pure function of the study and its records.
+
+Primary claims are judged at the study's looks. A look at n uses seeds 0 to n-1 and no others, and
+needs all of them in every cell of a claim; its share of the 5 % goes through Holm over the claims
+not yet decided (one whose seeds are not complete counts with p = 1); the first decision stands. So
+the chance of any decision where nothing is true stays at or below 5 %: within a look by Holm, over
+the looks since the shares add up to at most one. Two conditions: paired differences are roughly
+normal (a rare collapse breaks it), and all is said of one training subset, one validation split and
+one set of test images, which the seeds share. A record that arrives later can complete a claim,
+and never takes a decision back.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from reports.judging.collapses import mixed_collapses, whole_collapses
+from reports.judging.contrasts import Subject, by_seed, published_of, subject_of, tau_of
+from reports.judging.decisions import DECIDED, Decision, cites, decision, denied_by, verdict_words
+from reports.judging.negative_controls import controls, withheld
+from reports.judging.sequential_looks import Look, judged_looks
+from reports.judging.trial_outcomes import Outcome, Table, first_attempts, outcomes, table
+from reports.judging.undecided import join, lacking, next_look, why_open
+from reports.spec import AnyClaim, Deviation, Evidence, RanksLike
+from sweeps.intervals import Interval, interval
+
+
+class Verdict(NamedTuple):
+    """One claim, what was decided, and the numbers behind it."""
+
+    claim: AnyClaim
+    decision: Decision
+    words: str
+    """The verdict as it is shown; it carries the scale."""
+    note: str
+    """What follows or why, in words; may be empty."""
+    look: int | None
+    """The seed count of the look that judged, else None."""
+    estimate: Interval | None
+    """As judged, with the level that judged. Rank claims: tau without bounds. Else None."""
+    p: float
+    """Two-sided, before Holm; NaN where none could be had."""
+    so_far: Interval
+    """All paired seeds, 95 %; a description and no test."""
+    seeds: tuple[int, ...]
+    """The seeds behind `so_far`."""
+    per_seed: tuple[float, ...]
+    """Paired difference or slope by seed, in the order of `seeds`; empty for rank claims."""
+    published: float | None
+    """The same number from the paper's table; None where it has none."""
+    cites: str
+    """The place in a publication that the claim is from; empty for the study's own claims."""
+    cells: tuple[str, ...]
+    deviations: tuple[Deviation, ...]
+    """Of the claim's cells, each once."""
+
+    @property
+    def shown(self) -> Interval:
+        """The one interval of the claim, wherever it appears: as judged, before a look `so_far`."""
+        return self.estimate or self.so_far
+
+
+def verdicts(evidence: Evidence, found: Sequence[Outcome] | None = None) -> tuple[Verdict, ...]:
+    """One verdict a claim, in the study's order."""
+    found = outcomes(evidence) if found is None else found
+    numbers = table(found)
+    reason = withheld(controls(found, numbers, evidence))
+    newest = _judge(evidence, numbers, found, reason)
+    once = first_attempts(found, evidence.metric)
+    if once == tuple(found):
+        return newest
+    numbers = table(once)
+    # Controls are repeated as well: one that failed first and passed later is told.
+    first = _judge(evidence, numbers, once, withheld(controls(once, numbers, evidence)))
+    return tuple(
+        now
+        if now.decision is before.decision
+        else now._replace(
+            note=join(now.note, f"with the first attempts of repeated trials: {before.words}")
+        )
+        for now, before in zip(newest, first, strict=True)
+    )
+
+
+def _judge(
+    evidence: Evidence, numbers: Table, found: Sequence[Outcome], reason: str
+) -> tuple[Verdict, ...]:
+    subjects = [subject_of(claim, evidence, numbers) for claim in evidence.claims]
+    asked = [s for s in subjects if s.claim.primary and not s.absent and evidence.judges]
+    judged = judged_looks(asked, evidence)
+    return tuple(
+        _verdict(subject, judged.get(subject.claim.name), evidence, found, reason)
+        for subject in subjects
+    )
+
+
+def _verdict(
+    subject: Subject,
+    look: Look | None,
+    evidence: Evidence,
+    found: Sequence[Outcome],
+    reason: str,
+) -> Verdict:
+    seeds, claim = subject.seeds, subject.claim
+    if isinstance(claim, RanksLike):
+        per_seed, so_far = (), tau_of(subject, seeds)[0]
+    else:
+        per_seed = by_seed(subject, seeds)
+        so_far = interval(per_seed)
+    deviations = _deviations(subject.cells, evidence)
+    cited = cites(claim, subject.published, evidence.published_source)
+    decided, note = _decide(subject, look, evidence, found)
+    published = published_of(subject) if evidence.comparable else None
+    if decided in DECIDED and claim.source and published is not None:
+        note = join(note, denied_by(claim, published))
+    if reason and decided in DECIDED | {Decision.INCONCLUSIVE}:
+        decided, note = Decision.WITHHELD, reason
+    return Verdict(
+        claim=claim,
+        decision=decided,
+        words=next_look(subject, evidence.looks.seeds[0])
+        if decided is Decision.WAITING
+        else verdict_words(decided, evidence, deviations, cited=bool(cited)),
+        note=note,
+        look=look.seeds if look else None,
+        estimate=look.numbers if look else None,
+        p=look.p if look else math.nan,
+        so_far=so_far,
+        seeds=seeds,
+        per_seed=per_seed,
+        published=published,
+        cites=cited,
+        cells=subject.cells,
+        deviations=deviations,
+    )
+
+
+def _decide(
+    subject: Subject, look: Look | None, evidence: Evidence, found: Sequence[Outcome]
+) -> tuple[Decision, str]:
+    if subject.absent or not evidence.judges:
+        return Decision.NOT_JUDGED, subject.absent
+    if not subject.claim.primary:
+        return Decision.EXPLORATORY, ""
+    later = [n for n in evidence.looks.seeds if look is None or n > look.seeds]
+    if look is None:
+        return Decision.WAITING, lacking(subject, later[0], found)
+    if look.decided:
+        # Synthetic data reproduce nothing, whatever a claim cites.
+        cited = cites(subject.claim, subject.published, evidence.published_source)
+        own = not cited or evidence.built_data
+        decided = decision(look.numbers, look.margin, cited=not own)
+        return _with_collapses(decided, subject, look, found)
+    note = why_open(subject, look, evidence, later)
+    if later:
+        note = join(note, next_look(subject, later[0]), lacking(subject, later[0], found))
+    return Decision.INCONCLUSIVE, note
+
+
+def _with_collapses(
+    decided: Decision, subject: Subject, look: Look, found: Sequence[Outcome]
+) -> tuple[Decision, str]:
+    """A rank claim is judged by permutation, which asks for no normal differences."""
+    mixed = mixed_collapses(subject.cells, look.seeds, found)
+    whole = whole_collapses(subject.cells, look.seeds, found)
+    told = f"collapsed in every seed of the look: {whole}" if whole else ""
+    if mixed and isinstance(subject.claim, RanksLike):
+        return decided, join(f"collapsed in some seeds: {mixed}", told)
+    if mixed:
+        why = f"collapsed in some seeds and not in others: {mixed}"
+        note = "the differences are then not roughly normal, which the level of the test rests on"
+        return Decision.WITHHELD, join(why, note, told)
+    return decided, told
+
+
+def _deviations(cells: tuple[str, ...], evidence: Evidence) -> tuple[Deviation, ...]:
+    found = [d for cell in evidence.cells if cell.name in cells for d in cell.deviations]
+    return tuple(dict.fromkeys(found))

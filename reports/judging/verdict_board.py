@@ -1,0 +1,202 @@
+"""The verdict board: what stands on page one, and in the terminal."""
+
+import math
+from collections.abc import Sequence
+
+from reports.judging.decisions import CITES_NOTHING, Decision
+from reports.judging.negative_controls import State, controls
+from reports.judging.trial_outcomes import Outcome, outcomes, table
+from reports.judging.verdict import Verdict, verdicts
+from reports.spec import SMOKE_JUDGES_NOTHING, AnyClaim, Evidence, Increases, RanksLike
+from sweeps.base import Frozen
+from sweeps.intervals import Interval
+
+
+class BoardRow(Frozen):
+    """One claim: text ready to be shown, and the numbers behind it, None where unknown."""
+
+    claim: str
+    statement: str
+    decision: Decision
+    words: str
+    """The verdict in words, with its scale; the same in the terminal, HTML and PDF."""
+    note: str
+    margin: str
+    """What the estimate was judged against; empty for rank claims."""
+    changes: tuple[str, ...]
+    """What concerns this claim and is not as it was before the first trial, with both values."""
+    estimate: str
+    interval: str
+    """The claim's one interval: at the level that judged; before a look, 95 %."""
+    level: str
+    descriptive: bool
+    """Whether no look judged by this interval."""
+    n: int
+    """Seeds behind the estimate."""
+    published: str
+    cites: str
+    """The place in a publication that the claim is from, or that it is from none."""
+    mean: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    seeds: int
+    """Paired seeds so far."""
+
+
+class BoardControl(Frozen):
+    """One control as shown under the board."""
+
+    name: str
+    state: State
+    detail: str
+
+
+class Board(Frozen):
+    """All verdicts of one study at one scale."""
+
+    title: str
+    rows: tuple[BoardRow, ...]
+    """Primary claims first."""
+    controls: tuple[BoardControl, ...]
+    warnings: tuple[str, ...]
+    """What concerns all claims: changes since the first run, and what is not known of it."""
+    remark: str
+    """Said once of all claims: that this scale judges nothing; else empty."""
+    summary: str
+    """Trials finished, failed, missing and marked, in one line."""
+
+
+def board(evidence: Evidence) -> Board:
+    """The board of the evidence; needs no pandas, matplotlib or typst."""
+    found = outcomes(evidence)
+    return board_of(evidence, found, verdicts(evidence, found))
+
+
+def board_of(evidence: Evidence, found: Sequence[Outcome], judged: Sequence[Verdict]) -> Board:
+    """The board of verdicts that are already there."""
+    rows = [_row(verdict, evidence) for verdict in judged]
+    primary = [verdict.claim.primary for verdict in judged]
+    ordered = sorted(zip(primary, rows, strict=True), key=lambda pair: not pair[0])
+    return Board(
+        title="Verdicts on synthetic data"
+        if evidence.built_data and evidence.judges
+        else f"Verdicts, {evidence.scale} scale",
+        rows=tuple(row for _, row in ordered),
+        controls=tuple(
+            BoardControl(name=c.name, state=c.state, detail=c.detail)
+            for c in controls(found, table(found), evidence)
+        ),
+        warnings=tuple(
+            filter(
+                None,
+                (evidence.stamp.unknown, *(c.text for c in evidence.stamp.changes if not c.claim)),
+            )
+        ),
+        remark="" if evidence.judges else SMOKE_JUDGES_NOTHING,
+        summary=tally(found) + _left_out(evidence),
+    )
+
+
+def tally(found: Sequence[Outcome]) -> str:
+    """How many trials are finished, failed, missing, marked; one shared by cells counts once."""
+    states = {outcome.trial.key: outcome.state for outcome in found}
+    counts = {
+        state: sum(s == state for s in states.values()) for state in dict.fromkeys(states.values())
+    }
+    parts = [f"{counts.get('finished', 0)} of {len(states)} trials finished"]
+    parts += [
+        f"{counts[state]} {words}"
+        for state, words in (
+            ("failed", "failed"),
+            ("no number", "without a number"),
+            ("missing", "missing"),
+        )
+        if counts.get(state)
+    ]
+    collapsed = len({outcome.trial.key for outcome in found if outcome.mark})
+    if collapsed:
+        parts.append(f"{collapsed} marked as collapsed")
+    return ", ".join(parts)
+
+
+def _left_out(evidence: Evidence) -> str:
+    """The scale's arms that this report has nothing of, since --only named others; empty for none."""
+    absent = [a for a in evidence.scale_arms if a not in {cell.name for cell in evidence.cells}]
+    if not absent:
+        return ""
+    names = ", ".join(absent[:6]) + (f" and {len(absent) - 6} more" if len(absent) > 6 else "")
+    arms = f"{len(absent)} of {len(evidence.scale_arms)} arms of the scale"
+    return f"; {arms} {'has' if len(absent) == 1 else 'have'} no trial in this report: {names}"
+
+
+def percent(level: float) -> str:
+    """A level of confidence such as "98.75 %"."""
+    return f"{100 * level:.2f}".rstrip("0").rstrip(".") + " %"
+
+
+def span(low: float, high: float) -> str:
+    """An interval as text; empty when its bounds are unknown."""
+    return "" if math.isnan(low) else f"[{low:+.1f}, {high:+.1f}]"
+
+
+def interval_of(shown: Interval) -> str:
+    """An interval as text, or why there is none; empty without any seed."""
+    if shown.n == 0:
+        return ""
+    if shown.n == 1:
+        return "one seed, no interval"
+    return span(shown.low, shown.high) or "no spread, no interval"
+
+
+def level_of(row: BoardRow) -> str:
+    """The level of a row's interval in words, such as "95 %, descriptive"; empty without one."""
+    return f"{row.level}, descriptive" if row.descriptive else row.level
+
+
+def unit_of(claim: AnyClaim, evidence: Evidence) -> str:
+    """In which a claim's estimate and margin are."""
+    unit = "points" if evidence.unit == "%" else evidence.unit
+    return f"{unit} a step" if isinstance(claim, Increases) else unit
+
+
+def _row(verdict: Verdict, evidence: Evidence) -> BoardRow:
+    claim = verdict.claim
+    shown = verdict.shown
+    known = not math.isnan(shown.mean)
+    if isinstance(claim, RanksLike):
+        estimate = f"tau-b {shown.mean:+.2f}" if known else "none yet"
+        interval = "none: judged by permutation" if verdict.estimate else ""
+        published = ""
+    else:
+        unit = unit_of(claim, evidence)
+        estimate = f"{shown.mean:+.1f} {unit}" if known else "none yet"
+        interval = interval_of(shown)
+        published = "" if verdict.published is None else f"{verdict.published:+.1f} {unit}"
+    if verdict.decision is Decision.NOT_JUDGED:
+        estimate, interval = "", ""
+    bounded = not math.isnan(shown.low)
+    described = bounded and verdict.decision is not Decision.NOT_JUDGED
+    return BoardRow(
+        claim=claim.name,
+        statement=claim.statement,
+        decision=verdict.decision,
+        words=verdict.words,
+        note=verdict.note,
+        margin=""
+        if isinstance(claim, RanksLike)
+        else f"{claim.margin:+g} {unit_of(claim, evidence)}",
+        changes=tuple(c.text for c in evidence.stamp.changes if c.claim == claim.name),
+        estimate=estimate,
+        interval=interval,
+        level=percent(shown.level) if described else "",
+        descriptive=described and verdict.estimate is None,
+        n=shown.n,
+        published=published,
+        cites=verdict.cites or CITES_NOTHING,
+        mean=shown.mean if known else None,
+        low=shown.low if bounded else None,
+        high=shown.high if bounded else None,
+        p=None if math.isnan(verdict.p) else verdict.p,
+        seeds=len(verdict.seeds),
+    )

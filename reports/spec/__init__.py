@@ -1,0 +1,37 @@
+"""What a study and its records say: claims, figures, looks, and the evidence as one value."""
+
+from reports.spec.claims import AnyClaim, Beats, Increases, RanksLike
+from reports.spec.evidence import (
+    SMOKE_JUDGES_NOTHING,
+    CellInfo,
+    Change,
+    Deviation,
+    Evidence,
+    Fact,
+    PlannedTrial,
+    Stamp,
+)
+from reports.spec.figure_specs import AnyFigure, Bars, Heatmap, Lines
+from reports.spec.interim_looks import ERROR_RATE, MAX_PRIMARY, Looks
+
+__all__ = [
+    "ERROR_RATE",
+    "MAX_PRIMARY",
+    "SMOKE_JUDGES_NOTHING",
+    "AnyClaim",
+    "AnyFigure",
+    "Bars",
+    "Beats",
+    "CellInfo",
+    "Change",
+    "Deviation",
+    "Evidence",
+    "Fact",
+    "Heatmap",
+    "Increases",
+    "Lines",
+    "Looks",
+    "PlannedTrial",
+    "RanksLike",
+    "Stamp",
+]

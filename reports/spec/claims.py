@@ -1,0 +1,112 @@
+"""Claims as data: what a study says of its cells, named by role, before anything was measured.
+
+A role is a name of the study file that stands for one cell, or for several in order. Claims are
+judged by `reports.judging.verdict`; here stands only what they are, so that a study file can be read
+without any of the libraries that judge it.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from sweeps.base import Frozen
+
+
+class _Claim(Frozen):
+    """What all claims say of themselves."""
+
+    name: str = Field(min_length=1)
+    """Short and unique within the study."""
+
+    primary: bool = False
+    """A primary claim is judged; any other is an estimate, marked exploratory."""
+
+    statement: str = ""
+    """The claim as a sentence."""
+
+    source: Annotated[str, StringConstraints(strip_whitespace=True)] = ""
+    """Where a publication makes the statement, such as "section 4.2, figure 8". Left out: the
+    claim is the study's own, shown or not shown, unless a published table has a number for each of
+    its cells that says the same."""
+
+    @model_validator(mode="after")
+    def _states_what_it_cites(self) -> Self:
+        if self.source and not self.statement.strip():
+            raise ValueError(
+                f"source: {self.source!r} needs statement:, the sentence that stands there; "
+                "write it, or leave source: out"
+            )
+        return self
+
+
+class Beats(_Claim):
+    """One cell is better than another, by more than a margin.
+
+    Judged on one number a seed: d = better - worse, both of the same seed. Two-sided Student-t of
+    the differences against the margin: above it reproduced or shown; below it smaller than claimed,
+    and contradicted or not shown where the interval is below 0 as well; else inconclusive. Above a
+    margin below 0, with an interval that is not above 0, it is no worse than its margin.
+    """
+
+    kind: Literal["beats"] = "beats"
+
+    better: str
+    """The role of the cell that should win."""
+
+    worse: str
+    """The role of the cell that should lose."""
+
+    margin: float = Field(default=0.0, allow_inf_nan=False)
+    """In the metric's unit; 0: better at all."""
+
+    def roles(self) -> tuple[str, ...]:
+        """The roles that the claim speaks of, in its own order."""
+        return (self.better, self.worse)
+
+
+class Increases(_Claim):
+    """The metric rises along cells in a stated order.
+
+    Judged on one number a seed: the least-squares slope over the positions 0, 1, 2, ... of the
+    cells, in the metric's unit per step. Two-sided Student-t of the slopes against the margin, as
+    for `beats`. A role may name several cells; they follow in the order of the study file.
+    """
+
+    kind: Literal["increases"] = "increases"
+
+    along: tuple[str, ...] = Field(min_length=1)
+    """Roles, from the lowest to the highest."""
+
+    margin: float = Field(default=0.0, allow_inf_nan=False)
+    """In the metric's unit per step; 0: rises at all."""
+
+    def roles(self) -> tuple[str, ...]:
+        """The roles that the claim speaks of, in its own order."""
+        return self.along
+
+
+class RanksLike(_Claim):
+    """The cells agree in rank with the published table.
+
+    Kendall's tau-b of the table of means with the published one, over all cells of the scale that
+    have a published number and only once all are complete at the look. Judged by permuting whole
+    levels (`reports.judging`): a table of ordered pairs by its operations, rows and columns together.
+    Agreement of at least `min_tau` is reproduced, reversal of at least as much contradicted, else
+    inconclusive. Seeds enter by the means only: here the level is the unit, hence more levels and
+    not more seeds decide it.
+    """
+
+    kind: Literal["ranks_like"] = "ranks_like"
+
+    among: tuple[str, ...] | None = None
+    """Roles of the cells to rank; None: every arm that has a published number."""
+
+    min_tau: float = Field(default=0.5, ge=0, le=1)
+    """The least |tau-b| of a verdict; 0.5 is three pairs in four in the published order."""
+
+    def roles(self) -> tuple[str, ...]:
+        """The roles that the claim speaks of; none when it ranks every published arm."""
+        return self.among or ()
+
+
+AnyClaim = Annotated[Beats | Increases | RanksLike, Field(discriminator="kind")]

@@ -1,0 +1,236 @@
+"""All that a report is made from: the study's words, its cells, its plan and its records.
+
+Reports are a pure function of it: the same evidence gives the same bytes.
+"""
+
+from collections import Counter
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from reports.spec.claims import AnyClaim
+from reports.spec.figure_specs import AnyFigure
+from reports.spec.interim_looks import MAX_PRIMARY, Looks
+from sweeps.base import Frozen
+from sweeps.history_label import label_of
+from sweeps.record import TrialRecord
+
+SMOKE = "smoke"
+"""The scale that judges nothing: two epochs of a small network learn nothing that a test can see."""
+
+SMOKE_JUDGES_NOTHING = "smoke scale checks that everything runs; it judges nothing"
+
+
+class Deviation(Frozen):
+    """One field of a resolved configuration that differs from the same cell's at paper scale."""
+
+    field: str
+    """Dotted, as in the configuration."""
+
+    here: str
+    """The value of these runs, as text."""
+
+    paper: str
+    """The value at paper scale, as text."""
+
+
+class CellInfo(Frozen):
+    """One cell of the study at this scale."""
+
+    name: str
+    """As in the plan; unique."""
+
+    role: Literal["arm", "floor", "reference", "control"] = "arm"
+    """Arms answer the question; floors are random encoders; references, such as raw pixels, are
+    evaluated once, and an arm that learned something is above them; controls must show nothing."""
+
+    control: Literal["permuted labels", "shuffled positives"] | None = None
+    """For a control: what it does otherwise; None is permuted labels."""
+
+    levels: dict[str, str] = Field(default_factory=dict)
+    """Axis name -> level label, as in the plan."""
+
+    floor: str | None = None
+    """For an arm, or a control with shuffled positives: the cell that holds its random encoder."""
+
+    predicts: str = "classes"
+    """What the read-outs predict: classes, or the kind of a transformation."""
+
+    published: float | None = None
+    """The paper's number for this cell, in the metric's unit; None where it has none."""
+
+    deviations: tuple[Deviation, ...] = ()
+    """Derived, never written by hand."""
+
+
+class PlannedTrial(Frozen):
+    """One trial that the report speaks of; cells that share one (a random encoder) name it each."""
+
+    key: str
+    """Content hash; a record counts when its key is planned."""
+
+    cell: str
+    """The name of a cell of the evidence."""
+
+    seed: int
+
+    reason: str
+    """As `plan` says it: finished, missing, failed: ..., data missing: ..., ..."""
+
+    command: str
+    """What a user types to run exactly this trial again."""
+
+
+class Fact(Frozen):
+    """One named sentence or value that is shown as it stands."""
+
+    name: str
+    text: str
+
+
+class Change(Frozen):
+    """One term of the verdicts that is not as it was before the first trial."""
+
+    claim: str = ""
+    """The claim that it concerns; empty: all of them, or one that is gone."""
+
+    text: str
+    """With both values: "margin was -2 at the first run (2026-11-27), is -20 now"."""
+
+
+class Stamp(Frozen):
+    """What is known of claims, margins and looks before the first trial."""
+
+    fixed: str = ""
+    """When they were stamped; empty where no stamp can be read."""
+
+    sha256: str = ""
+    unknown: str = ""
+    """Why they are not known to have been fixed before the run; empty where they are."""
+
+    changes: tuple[Change, ...] = ()
+
+
+class Evidence(Frozen):
+    """A study, its plan and its records; whoever builds it decides nothing about verdicts.
+
+    `planned` must hold every trial of this study, scale and data that has a record or was asked
+    for, not only those of one launch: a record whose key is not planned is listed as excluded and
+    counts nowhere.
+    """
+
+    study: str
+    """The study's name."""
+
+    title: str
+    question: str
+
+    source: str
+    """Where in the paper, such as "section 3.1, figure 5"."""
+
+    scale: str
+    """smoke, laptop, gpu, paper or the study's own name for one."""
+
+    variation: str = ""
+    """What all cells have otherwise than the study says, in one word; empty for the study itself."""
+
+    built_data: bool
+    """Whether the images are synthetic: then nothing reproduces the paper."""
+
+    data_name: str
+
+    data_facts: tuple[Fact, ...] = ()
+    """Shown beside the numbers: fingerprint, numbers of images, images that stand in both parts."""
+
+    metric: str = "top1"
+    """The key in a record's values that is judged and drawn."""
+
+    metric_name: str = "linear probe, top-1"
+    """The metric in words."""
+
+    unit: str = "%"
+
+    cells: tuple[CellInfo, ...] = ()
+    """Arms, floors and controls in the order of the study file."""
+
+    scale_arms: tuple[str, ...] = ()
+    """Names of all arms that the study has at this scale, asked for or not: a claim over them stays
+    in the family of claims that share the 5 %, whatever was chosen to be run or shown."""
+
+    scale_published: dict[str, float] = Field(default_factory=dict)
+    """Published numbers of all arms that the study has at this scale, requested or not; those of
+    `cells` are added."""
+
+    published_tie: float = 0.0
+    """Published numbers closer than this are in no order: the table does not tell them apart."""
+
+    places: dict[str, tuple[tuple[str, ...], ...]] = Field(default_factory=dict)
+    """Arm -> where it is in the table of the axes: for each axis the items of its level, two for an
+    ordered pair. Cells that share items are not exchangeable; without a place, each cell is."""
+
+    planned: tuple[PlannedTrial, ...] = ()
+    records: tuple[TrialRecord, ...] = ()
+    """All attempts, finished or failed."""
+
+    roles: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
+    """Role -> its cell or its cells, in order; cells that this scale lacks may be named."""
+
+    claims: tuple[AnyClaim, ...] = ()
+    figures: tuple[AnyFigure, ...] = ()
+    looks: Looks = Looks()
+
+    stamp: Stamp = Stamp()
+    """Whether claims, margins and looks are those of before the first trial."""
+
+    published_source: str = ""
+    """The table of the paper's numbers, by name; without one they are no citation."""
+
+    published_about: str = ""
+    """What the paper measured there, on what, and how exact the numbers are."""
+
+    methods: tuple[Fact, ...] = ()
+    """The protocol in words, as far as the caller knows it: network, optimiser, read-out."""
+
+    command: str = ""
+    """What a user types to complete the study and write this report again."""
+
+    @property
+    def label(self) -> str:
+        """As the folder of its reports is called."""
+        return label_of(self.study, self.scale, self.variation)
+
+    @property
+    def judges(self) -> bool:
+        """Whether claims are judged at this scale: smoke only checks that everything runs."""
+        return self.scale != SMOKE
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the paper's numbers are meant to be compared with these."""
+        return self.judges and not self.built_data
+
+    @property
+    def publishes(self) -> bool:
+        """Whether any cell has a published number."""
+        return any(cell.published is not None for cell in self.cells)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [cell.name for cell in self.cells]
+        if doubled := [name for name, times in Counter(names).items() if times > 1]:
+            raise ValueError(f"cell names must be unique, got twice: {', '.join(doubled)}")
+        if lost := {trial.cell for trial in self.planned} - set(names):
+            raise ValueError(
+                f"each planned trial needs its cell, unknown: {', '.join(sorted(lost))}"
+            )
+        if doubled := [
+            name for name, times in Counter(c.name for c in self.claims).items() if times > 1
+        ]:
+            raise ValueError(f"claim names must be unique, got twice: {', '.join(doubled)}")
+        primary = [claim.name for claim in self.claims if claim.primary]
+        if len(primary) > MAX_PRIMARY:
+            raise ValueError(
+                f"a study may have at most {MAX_PRIMARY} primary claims, got {len(primary)}: "
+                f"{', '.join(primary)}"
+            )
+        return self

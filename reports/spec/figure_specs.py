@@ -1,0 +1,74 @@
+"""Figures as data: which cells are drawn, in which layout of the paper's."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from sweeps.base import Frozen
+
+
+class Heatmap(Frozen):
+    """One square a cell, rows by columns (figure 5): our value large, the paper's small under it.
+
+    Either `axis` names an axis of ordered pairs (rows 1st, columns 2nd, singles on the diagonal),
+    or `rows` and `columns` name two axes.
+    """
+
+    kind: Literal["heatmap"] = "heatmap"
+
+    title: str
+    axis: str | None = None
+    """An axis of ordered pairs."""
+
+    rows: str | None = None
+    columns: str | None = None
+
+    @model_validator(mode="after")
+    def _one_layout(self) -> Self:
+        if (self.axis is None) == (self.rows is None or self.columns is None):
+            raise ValueError("a heatmap needs either axis, or both rows and columns")
+        return self
+
+    def axes(self) -> tuple[str, ...]:
+        """The axes that the figure names."""
+        return tuple(axis for axis in (self.axis, self.rows, self.columns) if axis is not None)
+
+
+class Bars(Frozen):
+    """One bar a cell (figure 8), in groups when two axes are named; the paper's number a mark."""
+
+    kind: Literal["bars"] = "bars"
+
+    title: str
+    axis: str | None = None
+    """The axis along the bottom; None: every arm by its name."""
+
+    group: str | None = None
+    """A second axis, told apart by colour."""
+
+    def axes(self) -> tuple[str, ...]:
+        """The axes that the figure names."""
+        return tuple(axis for axis in (self.axis, self.group) if axis is not None)
+
+
+class Lines(Frozen):
+    """The metric along an ordered axis (figures 7 and 9), one line a level of a second axis."""
+
+    kind: Literal["lines"] = "lines"
+
+    title: str
+    axis: str
+    """The axis along the bottom; labels that begin with a number are placed by it."""
+
+    group: str | None = None
+    """A second axis, one line a level."""
+
+    scale: Literal["log", "linear"] = "log"
+    """Of the bottom axis, where its labels are numbers."""
+
+    def axes(self) -> tuple[str, ...]:
+        """The axes that the figure names."""
+        return tuple(axis for axis in (self.axis, self.group) if axis is not None)
+
+
+AnyFigure = Annotated[Heatmap | Bars | Lines, Field(discriminator="kind")]

@@ -1,0 +1,310 @@
+"""From settings as users write them to a Config, or to all their mistakes at once."""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from typing import Any, NamedTuple, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from simclr_core.config.schema import Config
+from simclr_core.errors import ConfigurationError
+from simclr_core.plugins import reading
+
+_CUSTOM = ("shape", "disagreement", "value_error")
+"""Error types whose text already says the value."""
+
+_WORDS = (
+    ("Value error, ", ""),
+    ("Input should be", "must be"),
+    ("Tuple should have", "must have"),
+    (" after validation", ""),
+    ("greater than or equal to", "at least"),
+    ("less than or equal to", "at most"),
+    ("Value should have", "must have"),
+    ("a valid integer", "a whole number"),
+    ("a valid number", "a number"),
+    ("a valid string", "a text"),
+    ("a valid tuple", "a list"),
+    ("a valid boolean", "true or false"),
+    ("a valid dictionary", "a mapping of fields"),
+    ("Field required", "must be given"),
+)
+
+
+MOST_MISTAKES = 30
+"""Mistakes that are put in words; of more, the number."""
+
+
+class Mistake(NamedTuple):
+    """One broken rule."""
+
+    field: str
+    """Dotted, as the user wrote it: `encoder.width`, `views.operations.1.strength`."""
+
+    text: str
+    """The rule, the value and the way out."""
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.text}"
+
+
+def default_settings() -> dict[str, Any]:
+    """The defaults as settings: of each part its kind and what departs from that kind's defaults.
+
+    `encoder.blocks` set over these is enough to leave the default depth; over a full dump it
+    would contradict it.
+    """
+    settings: dict[str, Any] = {}
+    for name, field in Config.model_fields.items():
+        default = field.get_default()
+        settings[name] = _departures(default) if isinstance(default, BaseModel) else default
+    return settings
+
+
+def _departures(value: BaseModel) -> dict[str, Any]:
+    """A part's kind, the kinds of the parts below it, and what else it was given."""
+    given = value.model_dump(mode="json", exclude_unset=True)
+    for name in type(value).model_fields:
+        inner = getattr(value, name)
+        if name == "kind":
+            given = {"kind": inner, **given}
+        elif isinstance(inner, BaseModel) and (below := _departures(inner)):
+            given[name] = below
+    return given
+
+
+def settled(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The default settings with these over them, in order; fields may be dotted.
+
+    A mapping with a `kind` replaces what stood there, one without refines it.
+    """
+    result = default_settings()
+    for field, value in settings.items():
+        path = str(field).split(".")
+        _write_out_list(result, path)
+        _put(result, path, value)
+    return result
+
+
+def mistakes(settings: Mapping[str, Any], texts: dict[str, str] | None = None) -> list[Mistake]:
+    """Every mistake in the settings, in the order of the configuration's fields; none is none.
+
+    `texts` are what files of own parts held when they were first read, by path; it is added to.
+    """
+    return _mistakes(settled(settings), texts)[1]
+
+
+def check(settings: Mapping[str, Any]) -> Config:
+    """The configuration that the settings make over the defaults.
+
+    Raises:
+        ConfigurationError: with one line for each mistake.
+    """
+    config, found = _mistakes(settled(settings), None)
+    if config is None:
+        raise ConfigurationError("\n".join(str(mistake) for mistake in found))
+    return config
+
+
+def checked(complete: Mapping[str, Any], texts: dict[str, str] | None = None) -> Config:
+    """The configuration that complete settings are; files of own parts are read, not executed.
+
+    `texts` as in `mistakes`.
+
+    Raises:
+        ValueError: they break rules, which `mistakes` puts in words.
+    """
+    return Config.model_validate(complete, context=reading(texts))
+
+
+def _mistakes(
+    complete: dict[str, Any], texts: dict[str, str] | None
+) -> tuple[Config | None, list[Mistake]]:
+    try:
+        return checked(complete, texts), []
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+    accepted, told = _accepted_fields(complete), errors[:MOST_MISTAKES]
+    more = len(errors) - len(told)
+    found = [_mistake(one, complete, accepted) for one in told if not _miscounted(one, errors)]
+    # Rules between fields are checked only once all fields are right by themselves: those of the
+    # fields that are right are therefore looked at with the others at their defaults.
+    broken = {str(details["loc"][0]) for details in errors if details["loc"]}
+    if broken:
+        rest = {name: value for name, value in complete.items() if name not in broken}
+        try:
+            checked(rest, texts)
+        except ValidationError as error:
+            found += [
+                _mistake(details, rest, accepted)
+                for details in error.errors(include_url=False)
+                if not broken & set(details.get("ctx", {}).get("fields", ()))
+            ]
+    if more > 0:
+        found.append(Mistake("configuration", f"has {more:,} more mistakes; mend these first"))
+    return None, list(dict.fromkeys(found))
+
+
+def _miscounted(details: ErrorDetails, errors: Sequence[ErrorDetails]) -> bool:
+    """Whether a list seems too short only because pydantic does not count its broken items."""
+    loc = details["loc"]
+    return details["type"] == "too_short" and any(
+        len(other["loc"]) > len(loc) and other["loc"][: len(loc)] == loc for other in errors
+    )
+
+
+def _write_out_list(settings: dict[str, Any], path: Sequence[str]) -> None:
+    """Puts a default list in its place if the path leads into one, so that items can be refined."""
+    here: Any = settings
+    for depth, part in enumerate(path[:-1]):
+        if path[depth + 1].isdigit() and isinstance(here, dict) and part not in here:
+            for owner in _owners(path[:depth], settings):
+                if part in owner.model_fields:
+                    whole = owner.model_construct().model_dump(mode="json")
+                    here[part] = whole[part]
+        here = _step(here, int(part) if isinstance(here, list) and part.isdigit() else part)
+
+
+def _put(here: Any, path: Sequence[str], value: Any) -> None:
+    """Sets the value at the path; what leads nowhere is put there for the check to find."""
+    first, *rest = path
+    step: Any = first
+    if isinstance(here, list):
+        step = int(first)
+    inner = _step(here, step)
+    into_list = isinstance(inner, list) and rest and rest[0].isdigit() and int(rest[0]) < len(inner)
+    if rest:
+        if not isinstance(inner, dict) and not into_list:
+            inner = here[step] = {}
+        _put(inner, rest, value)
+    elif isinstance(value, Mapping) and isinstance(inner, dict) and "kind" not in value:
+        for name, below in value.items():
+            _put(inner, str(name).split("."), below)
+    else:
+        here[step] = deepcopy(value)
+
+
+def _mistake(details: ErrorDetails, settings: dict[str, Any], accepted: Sequence[str]) -> Mistake:
+    path = _cleaned(details["loc"], settings)
+    field = ".".join(str(part) for part in path)
+    kind, value, text = details["type"], details["input"], details["msg"]
+    context = details.get("ctx", {})
+    for pydantic_words, ours in _WORDS:
+        text = text.replace(pydantic_words, ours)
+    if kind == "disagreement" and not path:
+        field, _, text = text.partition(" ")
+    elif kind == "extra_forbidden":
+        text = f"no such field{_nearest_field(path, settings, accepted)}"
+    elif kind == "union_tag_invalid":
+        kinds = re.findall(r"'([^']*)'", str(context["expected_tags"]))
+        tag = str(context["tag"])
+        field = f"{field}.kind"
+        text = f"must be one of {', '.join(kinds)}, got {tag!r}{_nearest(tag, kinds)}"
+    elif kind == "union_tag_not_found":
+        kinds = ", ".join(str(kind_of(model)) for model in _owners(path, settings))
+        text = f"must say its kind, one of {kinds}, got {_short(value)}"
+    elif kind == "literal_error":
+        allowed = re.findall(r"'([^']*)'", str(context["expected"]))
+        text = f"{text}, got {_short(value)}{_nearest(str(value), allowed)}"
+    elif kind == "tuple_type" and isinstance(value, Mapping) and all(map(str.isdigit, value)):
+        field, text = f"{field}.{next(iter(value))}", "no such item in the list"
+    elif kind in ("model_type", "model_attributes_type"):
+        text = f"must be a mapping of fields, got {_short(value)}"
+    elif kind not in (*_CUSTOM, "missing"):
+        # Some of pydantic's rules end in a reason after a comma; the value says it as well.
+        text = f"{text.split(', ')[0]}, got {_short(value)}"
+    return Mistake(field, text)
+
+
+def _cleaned(loc: Sequence[int | str], settings: dict[str, Any]) -> list[int | str]:
+    """The field's path as the user wrote it, without the unions' tags that pydantic adds."""
+    path: list[int | str] = []
+    here: Any = settings
+    after_tag = False
+    for part in loc:
+        after_tag = not after_tag and isinstance(here, Mapping) and here.get("kind") == part
+        if not after_tag:
+            path.append(part)
+            here = _step(here, part)
+    return path
+
+
+def _owners(path: Sequence[int | str], settings: Any) -> list[type[BaseModel]]:
+    """The models that may stand at a path; one, where the settings say a known kind."""
+    owners: list[type[BaseModel]] = [Config]
+    for part in path:
+        settings = _step(settings, part)
+        if isinstance(part, str):
+            fields = [m.model_fields[part] for m in owners if part in m.model_fields]
+            owners = [model for field in fields for model in models_of(field.annotation)]
+        if isinstance(settings, Mapping) and "kind" in settings:
+            owners = [m for m in owners if kind_of(m) == settings["kind"]] or owners
+    return owners
+
+
+def models_of(annotation: Any) -> list[type[BaseModel]]:
+    """The models that a field's annotation names: one, or the members of a family."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for inner in get_args(annotation) for model in models_of(inner)]
+
+
+def kind_of(model: type[BaseModel]) -> str | None:
+    """The kind that a family's member is named by; None for what has none."""
+    field = model.model_fields.get("kind")
+    return None if field is None else field.get_default()
+
+
+def _step(here: Any, part: int | str) -> Any:
+    if isinstance(here, Mapping):
+        return here.get(part)
+    if isinstance(here, Sequence) and isinstance(part, int) and part < len(here):
+        return here[part]
+    return None
+
+
+def _accepted_fields(settings: Any) -> tuple[str, ...]:
+    """Every field that the settings may set beside what they say, dotted, without items of lists."""
+
+    def below(model: type[BaseModel], prefix: str, here: Any) -> Iterator[str]:
+        for name, field in model.model_fields.items():
+            yield prefix + name
+            if not str(field.annotation).startswith("tuple"):
+                inner = _step(here, name)
+                kinds = models_of(field.annotation)
+                said = inner.get("kind") if isinstance(inner, Mapping) else None
+                for one in kinds if len(kinds) == 1 else [k for k in kinds if kind_of(k) == said]:
+                    yield from below(one, f"{prefix}{name}.", inner)
+
+    return tuple(dict.fromkeys(below(Config, "", settings)))
+
+
+def _nearest_field(
+    path: Sequence[int | str], settings: dict[str, Any], accepted: Sequence[str]
+) -> str:
+    """The nearest name next to the unknown one, else anywhere, in full: one that is accepted."""
+    name, above = str(path[-1]), [str(part) for part in path[:-1]]
+    beside = [field for model in _owners(path[:-1], settings) for field in model.model_fields]
+    close = difflib.get_close_matches(name, beside, n=1)
+    if close:
+        return f"; did you mean {'.'.join([*above, close[0]])}?"
+    here = ".".join([*above, name])
+    elsewhere = [field for field in reversed(accepted) if field != here]
+    ends = {field.rpartition(".")[2]: field for field in elsewhere}
+    close = difflib.get_close_matches(name, ends, n=1, cutoff=0.8)
+    if close:
+        return f"; did you mean {ends[close[0]]}?"
+    return f"; there are {', '.join(dict.fromkeys(beside))}" if beside else ""
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

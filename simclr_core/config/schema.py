@@ -1,0 +1,275 @@
+"""Config: one frozen value that says all of a trial. Its defaults are the paper's protocol.
+
+But for the read-out: the paper's linear probe on ImageNet is SGD on augmented images (B.6), the
+default L-BFGS on the features of centre squares, as the paper has it for transfer (B.8.1).
+`readouts.probe` of kind sgd is B.6's.
+"""
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from simclr_core.augment import AnyViews, Symmetric
+from simclr_core.base import Frozen
+from simclr_core.data import AnyData, Folder
+from simclr_core.losses import AnyLoss, Labelled, NTXent
+from simclr_core.networks import (
+    AnyEncoder,
+    AnyHead,
+    MlpHead,
+    Pixels,
+    ResNet,
+    VisionTransformer,
+    layers_of,
+)
+from simclr_core.optim import AnyOptimizer, AnySchedule, Lars, WarmupCosine
+from simclr_core.plugins import IDENTITY, anew
+from simclr_core.probes import Classes, ReadOuts, SgdProbe
+from simclr_core.seeds import Seeds
+
+TRAINER_VERSION = 1
+"""Raised by hand when equal configurations give other encoders; enters every encoder's key."""
+
+READOUT_VERSION = 1
+"""Raised by hand when equal encoders give other read-outs; enters every trial's key."""
+
+_PRETRAINING = ("views", "encoder", "head", "loss", "optimizer", "schedule")
+
+
+class Config(Frozen):
+    """A trial of SimCLR: data, views t and t', encoder f, head g, loss, optimiser, read-outs.
+
+    The defaults are section 2.3's: ResNet-50, batch 4096, 100 epochs, LARS at 0.3 x B / 256.
+    """
+
+    data: AnyData = Folder(name="ImageNet (ILSVRC 2012)", size=224)
+    """The images, split into train and test."""
+
+    views: AnyViews = Symmetric()
+    """How the views of an image come about; two, where the loss takes no more."""
+
+    shuffled_positives: bool = False
+    """The negative control: pairs the first view of each image with another image's second one."""
+
+    encoder: AnyEncoder = ResNet()
+    """f, whose output h is what the read-outs see unless `readouts.layer` says otherwise."""
+
+    head: AnyHead = MlpHead()
+    """g, whose output z is what the loss sees."""
+
+    loss: AnyLoss = NTXent()
+    """Pulls the views of one image together."""
+
+    optimizer: AnyOptimizer = Lars()
+    """Moves the weights of encoder and head."""
+
+    schedule: AnySchedule = WarmupCosine()
+    """Moves the learning rate."""
+
+    batch_size: int = Field(default=4096, ge=2, le=1_000_000)
+    """N images: 2N views, 2(N - 1) negatives for each. An epoch's rest below N is left out."""
+
+    gradient_cache: int | None = Field(default=None, ge=2)
+    """Images that pass through the network at a time, of a batch whose loss is whole; batch norm
+    then sees this many images in place of the batch. None: all at once, as in the paper."""
+
+    epochs: int = Field(default=100, ge=0, le=100_000)
+    """Passes over the training images; 0 is the random encoder, or raw pixels."""
+
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Of encoder and head in pre-training; auto is bf16 on cuda and fp32 elsewhere. The loss is
+    always computed in fp32, and read-outs see fp32 features."""
+
+    readouts: ReadOuts = ReadOuts()
+    """What is measured on the finished encoder."""
+
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    """The trial's own seed; stands for each of `seeds` that is not set."""
+
+    seeds: Seeds = Seeds()
+    """Of initialisation, order and views, for those who vary them one by one."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Config":
+        warmup = self.schedule.warmup_epochs if isinstance(self.schedule, WarmupCosine) else 0
+        if 0 < self.epochs < warmup:
+            raise PydanticCustomError(
+                "disagreement",
+                "schedule.warmup_epochs must not exceed epochs, got {warmup} of {epochs}",
+                {"warmup": warmup, "epochs": self.epochs, "fields": ("schedule", "epochs")},
+            )
+        if self.gradient_cache is not None and self.batch_size % self.gradient_cache:
+            raise PydanticCustomError(
+                "disagreement",
+                "gradient_cache must divide batch_size, got {cached} of {batch}",
+                {
+                    "cached": self.gradient_cache,
+                    "batch": self.batch_size,
+                    "fields": ("gradient_cache", "batch_size"),
+                },
+            )
+        views = self.views.num_views if isinstance(self.views, Symmetric) else 2
+        classes = isinstance(self.readouts.target, Classes)
+        if isinstance(self.loss, Labelled) and self.epochs and classes:
+            if self.readouts.part == "validation":
+                raise PydanticCustomError(
+                    "disagreement",
+                    "readouts.part must be test under loss {loss}: the encoder has seen the labels "
+                    "that the probe's l2 would be chosen by, got validation",
+                    {"loss": self.loss.kind, "fields": ("readouts", "loss", "epochs")},
+                )
+            if self.readouts.label_fractions:
+                raise PydanticCustomError(
+                    "disagreement",
+                    "readouts.label_fractions must be empty under loss {loss}, whose encoder has "
+                    "seen more labels, got {fractions}",
+                    {
+                        "loss": self.loss.kind,
+                        "fractions": list(self.readouts.label_fractions),
+                        "fields": ("readouts", "loss", "epochs"),
+                    },
+                )
+        if self.shuffled_positives and self.batch_size < views:
+            raise PydanticCustomError(
+                "disagreement",
+                "shuffled_positives needs a batch_size of at least the number of views, got {batch}"
+                " for {views}",
+                {
+                    "batch": self.batch_size,
+                    "views": views,
+                    "fields": ("shuffled_positives", "batch_size", "views"),
+                },
+            )
+        if views > 2 and not self.loss.takes_many_views:
+            raise PydanticCustomError(
+                "disagreement",
+                "views.num_views must be 2, since loss {loss} takes two views, got {views}",
+                {"loss": self.loss.kind, "views": views, "fields": ("views", "loss")},
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _encoder_can_see_the_images(self) -> "Config":
+        size, encoder = self.data.size, self.encoder
+        if isinstance(encoder, VisionTransformer) and size % encoder.patch:
+            divisors = [patch for patch in range(1, size + 1) if size % patch == 0]
+            raise PydanticCustomError(
+                "disagreement",
+                "encoder.patch must divide data.size, got patches of {patch} px for images of {size} "
+                "px; the nearest that does is {nearest}",
+                {
+                    "patch": encoder.patch,
+                    "size": size,
+                    "nearest": min(divisors, key=lambda patch: abs(patch - encoder.patch)),
+                    "fields": ("encoder", "data"),
+                },
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _has_what_is_read_out(self) -> "Config":
+        layers, layer = layers_of(self.head), self.readouts.layer
+        if isinstance(self.encoder, Pixels):
+            layers = ("h",)
+        if layer not in layers:
+            what = f"head {self.head.kind}" if len(layers) > 1 else "encoder pixels"
+            raise PydanticCustomError(
+                "disagreement",
+                "readouts.layer must be {layers} under {what}, got {layer}",
+                {
+                    "layers": " or ".join(layers),
+                    "what": what,
+                    "layer": layer,
+                    "fields": ("readouts", "head", "encoder"),
+                },
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _pixels_train_nothing(self) -> "Config":
+        if isinstance(self.encoder, Pixels) and self.epochs:
+            raise PydanticCustomError(
+                "disagreement",
+                "epochs must be 0 where the encoder is raw pixels, which have no weights to train, "
+                "got {epochs}",
+                {"epochs": self.epochs, "fields": ("encoder", "epochs")},
+            )
+        return self
+
+    def at(self, seed: int) -> "Config":
+        """The same trial with another seed, unchecked and therefore cheap."""
+        return self.model_copy(update={"seed": seed})
+
+    def seed_of(self, source: Literal["initialisation", "order", "views"]) -> int:
+        """The seed of one source of chance: its own, else the trial's."""
+        own: int | None = getattr(self.seeds, source)
+        return self.seed if own is None else own
+
+    def resolved(self, device: Literal["cpu", "cuda", "mps"]) -> "Config":
+        """The same trial with every choice made: precision by device, each seed and hash filled in.
+
+        Own parts in it are new: what an earlier training left in them is gone.
+
+        Raises:
+            ConfigurationError: the file of an own part cannot be read or is no part.
+        """
+        precision = self.precision
+        if precision == "auto":
+            precision = "bf16" if device == "cuda" else "fp32"
+        return anew(self).model_copy(
+            update={"precision": precision, "seeds": self.seeds.filled(self.seed)}
+        )
+
+    def encoder_identity(self) -> dict[str, Any]:
+        """All that a finished encoder depends on, data fingerprint and TRAINER_VERSION apart.
+
+        Of a resolved configuration. The random encoder depends on no view, head, loss or batch:
+        all cells that share an encoder and a seed share it. Raw pixels depend on no seed and no
+        precision either. Where `data` and files of own parts lie plays no part.
+        """
+        assert self.precision != "auto", "identity is that of a resolved configuration"
+        if isinstance(self.encoder, Pixels):
+            return {"encoder": self.encoder.model_dump(mode="json"), "epochs": 0, "seeds": {}}
+        if self.epochs == 0:
+            return {
+                "encoder": self.encoder.model_dump(mode="json", context=IDENTITY),
+                "epochs": 0,
+                "precision": self.precision,
+                "seeds": {"initialisation": self.seeds.initialisation},
+            }
+        return {
+            **{
+                name: getattr(self, name).model_dump(mode="json", context=IDENTITY)
+                for name in _PRETRAINING
+            },
+            "batch_size": self.batch_size,
+            "gradient_cache": self.gradient_cache,
+            "epochs": self.epochs,
+            "precision": self.precision,
+            "seeds": self.seeds.model_dump(mode="json"),
+            # Left out where it is not so: records from before there was a control keep their keys.
+            **({"shuffled_positives": True} if self.shuffled_positives else {}),
+        }
+
+    def readout_identity(self) -> dict[str, Any]:
+        """All that the read-outs add to the encoder's identity, READOUT_VERSION apart.
+
+        Of the seeds only permutations and the batches of an SGD probe need one, the trial's own. A
+        random encoder's head enters where it is read out: the encoder's identity has none.
+        """
+        readouts = self.readouts
+        if readouts.permuted_labels:  # the control fits the probe and measures nothing else
+            unread = ("label_fractions", "neighbours", "geometry")
+            defaults = {name: ReadOuts.model_fields[name].default for name in unread}
+            readouts = readouts.model_copy(update=defaults)
+        identity = readouts.model_dump(mode="json", context=IDENTITY)
+        # Left out where they are the default: records from before there were others keep their keys.
+        if self.readouts.layer == "h":
+            del identity["layer"]
+        elif self.epochs == 0:
+            identity["head"] = self.head.model_dump(mode="json", context=IDENTITY)
+        if isinstance(self.readouts.target, Classes):
+            del identity["target"]
+        drawn = self.readouts.permuted_labels or isinstance(self.readouts.probe, SgdProbe)
+        return identity | {"seed": self.seed} if drawn else identity

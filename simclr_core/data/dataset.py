@@ -1,0 +1,275 @@
+"""What a study learns from: settings that name a data set, and the data set itself.
+
+Pre-training gets pictures. Labels leave through one door, `Dataset.labelled`, which counts.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor
+
+from simclr_core.data.cifar10 import Cifar10, looks_like_cifar10
+from simclr_core.data.decode_cache import gather
+from simclr_core.data.file_reader import first_names, shown
+from simclr_core.data.fingerprints import digest
+from simclr_core.data.image_folder import Folder, existing
+from simclr_core.data.images import Images
+from simclr_core.data.in_memory import Tensors, refuse_mistakes
+from simclr_core.data.textures import Textures
+from simclr_core.errors import DataError
+
+Part = Literal["fit", "validation", "train", "test"]
+
+AnyData = Annotated[Textures | Folder | Cifar10 | Tensors, Field(discriminator="kind")]
+"""Every kind of data set that can be learned from."""
+
+_VALIDATION_SHARE = 0.1
+_FIRST_ENTRIES = 20
+
+
+class Labelled(NamedTuple):
+    """Pictures with their labels."""
+
+    images: Images
+    labels: Tensor
+    """int64 [N]: places in `Dataset.class_names`."""
+
+    hashes: tuple[bytes, ...]
+    """Each picture's content hash."""
+
+
+class Dataset:
+    """Decoded pictures of train and test, and the only way to their labels.
+
+    `reads` counts, by part, how often labels were handed out: a trial that has not reached its
+    final evaluation has no read of "test".
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        fingerprint: str,
+        size: int,
+        class_names: Sequence[str],
+        images: Images,
+        labels: Tensor,
+        contents: Sequence[bytes],
+        num_train: int,
+        deviations: Sequence[str] = (),
+        settings: AnyData | None = None,
+        labels_known: bool = True,
+    ) -> None:
+        """All `images` with `labels` and content hashes; the first `num_train` are for training."""
+        self.name = name
+        self.fingerprint = fingerprint
+        self.size = size
+        self.class_names = tuple(class_names)
+        self.num_classes = len(self.class_names)
+        self.num_train = num_train
+        self.num_test = len(images) - num_train
+        self.deviations = tuple(deviations)
+        """How the pictures differ from the files as they stand, in words."""
+        self.settings = settings or Tensors(name=name, content=fingerprint, size=size)
+        """What a configuration says of these data."""
+        self.labels_known = labels_known
+        """Whether there are labels and a test part; pre-training needs neither."""
+        self.reads: Counter[str] = Counter()
+        """How often `labelled` handed out each part."""
+        self._images = images
+        self._labels = labels
+        self._contents = tuple(contents)
+        self._validation = held_out(self._contents[:num_train], name)
+        train = set(self._contents[:num_train])
+        self.overlap = sum(content in train for content in self._contents[num_train:])
+        """Test images whose content also stands in train."""
+
+    @classmethod
+    def of(
+        cls,
+        train_images: Tensor,
+        train_labels: Tensor | None = None,
+        test_images: Tensor | None = None,
+        test_labels: Tensor | None = None,
+        *,
+        name: str = "tensors",
+        class_names: Sequence[str] | None = None,
+    ) -> Self:
+        """One's own images, uint8 [N, 3, S, S], and labels, whole numbers [N] from 0 on.
+
+        `train_images` alone are enough for pre-training; a read-out needs all four. The tensors are
+        copied to the CPU. The fingerprint covers every image, label and class name, in order.
+
+        Raises:
+            DataError: with one line for each mistake, or fewer than two different training images.
+        """
+        refuse_mistakes(train_images, train_labels, test_images, test_labels, class_names)
+        given = [one.cpu() for one in (train_images, test_images) if one is not None]
+        pixels = torch.cat(given)
+        num, side = len(pixels), pixels.shape[-1]
+        labels_known = train_labels is not None and test_labels is not None
+        labels = torch.zeros(num, dtype=torch.int64)
+        names: tuple[str, ...] = ()
+        if train_labels is not None and test_labels is not None:
+            labels = torch.cat([train_labels.cpu().long(), test_labels.cpu().long()])
+            classes = range(int(labels.max()) + 1)
+            names = tuple(map(str, classes if class_names is None else class_names))
+        step = 3 * side * side
+        shapes = torch.full((num, 2), side, dtype=torch.int64)
+        images = Images(pixels.reshape(-1), torch.arange(num) * step, shapes)
+        contents = images.content_hashes()
+        told = labels.tolist() if labels_known else None
+        hashes = [content.hex() for content in contents]
+        fingerprint = digest("tensors", side, len(train_images), hashes, told, names)
+        return cls(
+            name=name,
+            fingerprint=fingerprint,
+            size=side,
+            class_names=names,
+            images=images,
+            labels=labels,
+            contents=contents,
+            num_train=len(train_images),
+            deviations=(
+                f"handed over as tensors of {side} px; what was done to them is not known",
+            ),
+            labels_known=labels_known,
+        )
+
+    def require_labels(self) -> None:
+        """Says at once that a read-out cannot be.
+
+        Raises:
+            DataError: there are no labels and no test part.
+        """
+        if not self.labels_known:
+            raise DataError(
+                f"{shown(self.name)} has no labels, and a read-out needs them: give Dataset.of"
+                " train_labels, test_images and test_labels, or pre-train only"
+            )
+
+    def pretraining_images(self) -> Images:
+        """All training images, without labels."""
+        return self._images.select(torch.arange(self.num_train))
+
+    def labelled(self, part: Part) -> Labelled:
+        """The pictures and labels of a part; each call is counted in `reads`.
+
+        "train" is "fit" and "validation" together. Validation is a tenth of the training images
+        (at least one), chosen by content hash: the same for all trials, and pictures of equal
+        content fall on the same side.
+
+        Raises:
+            DataError: there are no labels.
+        """
+        self.require_labels()
+        self.reads[part] += 1
+        train = torch.arange(self.num_train)
+        index = {
+            "fit": train[~self._validation],
+            "validation": train[self._validation],
+            "train": train,
+            "test": torch.arange(self.num_train, len(self._images)),
+        }[part]
+        hashes = tuple(self._contents[i] for i in index.tolist())
+        return Labelled(self._images.select(index), self._labels[index], hashes)
+
+
+def data_at(path: Path) -> dict[str, Any]:
+    """What stands at a user's path, as settings for `data`.
+
+    Raises:
+        DataError: nothing stands there, or something that is neither folder nor tar, or a tar that
+            breaks off at once.
+    """
+    path = existing(path.expanduser().absolute())
+    if path.is_dir():
+        # The two folders that the published archives unpack to, or one of them itself.
+        inner = (path, path / "cifar-10-batches-py", path / "cifar-10-batches-bin")
+        names = {file.name for folder in inner if folder.is_dir() for file in folder.iterdir()}
+    else:
+        names = first_names(path, _FIRST_ENTRIES)
+    if looks_like_cifar10(names):
+        return {"kind": "cifar10", "path": str(path)}
+    return {"kind": "folder", "path": str(path), "name": Folder(path=str(path)).shown_name()}
+
+
+def fingerprint(data: AnyData, cache: Path | None) -> str:
+    """What identifies the pictures and labels that `load` would hand out, as 64 hex characters.
+
+    For files it covers every byte, the names of classes and parts, and what is drawn from them
+    (size, subset, split), not where they lie; for textures version and parameters. What was found
+    by reading stands in `cache` under path, size and time of change of every file.
+
+    Raises:
+        DataMissing: the settings name data that are not at hand.
+        DataError: the path holds no such data set, in one text.
+    """
+    return data.fingerprint(cache)
+
+
+def load(data: AnyData, *, cache: Path | None, workers: int = 2) -> Dataset:
+    """The data set, decoded by `workers` threads or read from `cache` by its fingerprint.
+
+    Raises:
+        DataMissing: the settings name data that are not at hand.
+        DataError: unreadable files (counted, five named), more than memory holds, no such data set.
+    """
+    key = data.fingerprint(cache)
+    keep = None if isinstance(data, Textures) else cache
+    gathered = gather(data.source, keep, key, workers)
+    return Dataset(
+        name=data.shown_name(),
+        fingerprint=key,
+        size=data.size,
+        class_names=gathered.class_names,
+        images=Images(
+            torch.from_numpy(gathered.buffer),
+            torch.from_numpy(gathered.starts),
+            torch.from_numpy(gathered.shapes),
+        ),
+        labels=torch.from_numpy(gathered.labels),
+        contents=[row.tobytes() for row in gathered.contents],
+        num_train=gathered.num_train,
+        deviations=(*_reductions(gathered.short_sides, data.size), *gathered.notes),
+        settings=data,
+    )
+
+
+def held_out(contents: Sequence[bytes], name: str) -> Tensor:
+    """Which pictures with these content hashes are held out to choose on: a tenth, at least one.
+
+    bool [N]. The order in which hashes are taken depends on the hashes alone; pictures of equal
+    content fall on the same side.
+
+    Raises:
+        DataError: there are fewer than two different pictures, of what `name` calls them.
+    """
+    order = sorted(set(contents), key=lambda c: hashlib.sha256(b"validation" + c).digest())
+    if len(order) < 2:
+        raise DataError(f"{shown(name)} has fewer than two different training images")
+    wanted = max(1, round(_VALIDATION_SHARE * len(contents)))
+    copies, chosen = Counter(contents), set[bytes]()
+    for content in order[:-1]:
+        if wanted <= 0:
+            break
+        chosen.add(content)
+        wanted -= copies[content]
+    return torch.tensor([content in chosen for content in contents])
+
+
+def _reductions(short_sides: NDArray[np.int64], size: int) -> tuple[str, ...]:
+    reduced = short_sides[short_sides > 2 * size]
+    if not len(reduced):
+        return ()
+    low, high = int(reduced.min()), int(reduced.max())
+    sides = f"{low} px" if low == high else f"{low} to {high} px"
+    share = "" if len(reduced) == len(short_sides) else f" ({len(reduced)} of {len(short_sides)})"
+    return (f"short side reduced to {2 * size} px from {sides} before cropping{share}",)

@@ -1,0 +1,157 @@
+"""Pictures in memory: uint8 RGB, of one shape or of many. Shape suffixes: N images, B batch."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from simclr_core.data.decoding import content_hash
+
+_WHOLE_UP_TO = 32
+_CENTRE = 0.875
+
+
+class Batch(NamedTuple):
+    """Pictures side by side, each in the top left corner of its place."""
+
+    pictures: Tensor
+    """uint8 [B, 3, H, W]: zero outside a picture's own shape."""
+
+    shapes: Tensor
+    """int64 [B, 2]: each picture's own height and width."""
+
+
+class Images:
+    """N pictures as bytes, channels first, each with its own height and width.
+
+    The bytes lie in one flat buffer that several `Images` can share: a selection copies nothing.
+    Where all shapes are equal (`dense`), batches are rows of one array; otherwise each is placed
+    alone. Bytes are as decoded, 0 to 255; nothing is scaled, padded or squashed here.
+    """
+
+    def __init__(self, buffer: Tensor, starts: Tensor, shapes: Tensor) -> None:
+        """Pictures of `shapes` [N, 2] that begin at `starts` [N] in the flat uint8 `buffer`."""
+        self._buffer = buffer
+        self._starts = starts.cpu()
+        self.shapes = shapes.cpu()
+        """int64 [N, 2], on the CPU: height and width of each picture."""
+        self._rows: Tensor | None = None
+        if len(shapes) and bool((self.shapes == self.shapes[0]).all()):
+            height, width = self.shapes[0].tolist()
+            step = 3 * height * width
+            if len(buffer) % step == 0 and not bool((self._starts % step).any()):
+                self._pixels = buffer.view(-1, 3, height, width)
+                self._rows = (self._starts // step).to(buffer.device)
+
+    @classmethod
+    def of(cls, pictures: Sequence[Tensor] | Tensor) -> Self:
+        """The uint8 pictures [3, H, W] of a list, or of one tensor [N, 3, H, W]."""
+        sizes = torch.tensor([p.numel() for p in pictures], dtype=torch.int64)
+        shapes = torch.tensor([p.shape[1:] for p in pictures], dtype=torch.int64).view(-1, 2)
+        buffer = torch.cat([p.reshape(-1) for p in pictures]) if len(pictures) else _nothing()
+        return cls(buffer, sizes.cumsum(0) - sizes, shapes)
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.shapes)
+
+    @property
+    def dense(self) -> bool:
+        """Whether all pictures have one shape."""
+        return self._rows is not None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the bytes are."""
+        return self._buffer.device
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of the pictures themselves, without the tables."""
+        return int(3 * self.shapes.prod(1).sum())
+
+    def select(self, index: Tensor) -> "Images":
+        """The pictures at `index` [B], in that order, over the same bytes."""
+        index = index.cpu()
+        return Images(self._buffer, self._starts[index], self.shapes[index])
+
+    def followed_by(self, other: "Images") -> "Images":
+        """These pictures and then the other's, which are a selection over the same bytes."""
+        same = other._buffer is self._buffer  # noqa: SLF001 -- of this class
+        assert same, "both are selections over the same bytes"
+        starts = torch.cat([self._starts, other._starts])  # noqa: SLF001 -- of this class
+        return Images(self._buffer, starts, torch.cat([self.shapes, other.shapes]))
+
+    def batch(self, index: Tensor) -> Batch:
+        """The pictures at `index` [B], padded with zeros at the bottom right to the largest."""
+        if self._rows is not None:
+            rows = self._rows[index.to(self.device)]
+            height, width = self._pixels.shape[2:]
+            shapes = torch.tensor([[height, width]], device=self.device).expand(len(rows), 2)
+            return Batch(self._pixels[rows], shapes)
+        shapes = self.shapes[index.cpu()]
+        height, width = shapes.amax(0).tolist() if len(shapes) else (0, 0)
+        pictures = self._buffer.new_zeros(len(shapes), 3, height, width)
+        for place, picture in zip(pictures, self._each(index), strict=True):
+            place[:, : picture.shape[1], : picture.shape[2]] = picture
+        return Batch(pictures, shapes.to(self.device))
+
+    def centre_squares(self, index: Tensor, size: int) -> Tensor:
+        """What probes see of the pictures at `index`: float32 [B, 3, size, size] in [0, 1].
+
+        The centre square, of the whole short side for a `size` of up to 32 and of 87.5 % of it
+        above (as the official code does), brought to `size` by antialiased bilinear interpolation.
+        """
+        if self._rows is not None:
+            rows = self._rows[index.to(self.device)]
+            return _squares(self._pixels[rows], size)
+        out = torch.empty(len(index), 3, size, size, device=self.device)
+        for place, picture in zip(out, self._each(index), strict=True):
+            place.copy_(_squares(picture[None], size)[0])
+        return out
+
+    def to(self, device: torch.device | str) -> "Images":
+        """The same pictures on another device; only the bytes of these pictures travel."""
+        if torch.device(device) == self.device:
+            return self
+        if self.num_bytes == len(self._buffer):
+            return Images(self._buffer.to(device), self._starts, self.shapes)
+        own = torch.cat([p.reshape(-1) for p in self._each(torch.arange(len(self)))])
+        sizes = 3 * self.shapes.prod(1)
+        return Images(own.to(device), sizes.cumsum(0) - sizes, self.shapes)
+
+    def content_hashes(self) -> list[bytes]:
+        """SHA-256 over each picture's height, width and bytes: equal pictures, equal hashes."""
+        return [
+            content_hash(height, width, picture.contiguous().cpu().numpy().data)
+            for (height, width), picture in zip(
+                self.shapes.tolist(), self._each(torch.arange(len(self))), strict=True
+            )
+        ]
+
+    def _each(self, index: Tensor) -> list[Tensor]:
+        index = index.cpu()
+        starts, shapes = self._starts[index].tolist(), self.shapes[index].tolist()
+        return [
+            self._buffer[start : start + 3 * height * width].view(3, height, width)
+            for start, (height, width) in zip(starts, shapes, strict=True)
+        ]
+
+
+def _nothing() -> Tensor:
+    return torch.empty(0, dtype=torch.uint8)
+
+
+def _squares(pictures: Tensor, size: int) -> Tensor:
+    height, width = pictures.shape[2:]
+    side = min(height, width)
+    if size > _WHOLE_UP_TO:
+        side = max(1, round(_CENTRE * side))
+    top, left = round((height - side) / 2), round((width - side) / 2)
+    square = pictures[:, :, top : top + side, left : left + side].float().div_(255)
+    if side == size:
+        return square
+    square = F.interpolate(square, (size, size), mode="bilinear", antialias=True)
+    return square.clamp_(0, 1)

@@ -1,0 +1,210 @@
+"""Images that a caller hands over as tensors: what they must be, and what identifies them.
+
+Shape suffixes: N images, S their side in px.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, NoReturn
+
+import torch
+from torch import Tensor
+
+from simclr_core.base import Frozen
+from simclr_core.data.decode_cache import Source
+from simclr_core.errors import DataError, DataMissing
+
+_BYTES = "uint8, the bytes 0 to 255 as decoded"
+_WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+
+
+class Tensors(Frozen):
+    """What a configuration says of images that were handed over (`Dataset.of`) and lie in no file.
+
+    It can be compared and kept, not loaded: a process without the tensors has no such data.
+    """
+
+    kind: Literal["tensors"] = "tensors"
+
+    name: str = "tensors"
+    """What reports call the data."""
+
+    content: str = ""
+    """The data set's fingerprint."""
+
+    size: int = 32
+    """Side of the images and of the views in px."""
+
+    def shown_name(self) -> str:
+        """What reports call the data."""
+        return self.name
+
+    def fingerprint(self, cache: Path | None) -> str:  # noqa: ARG002 -- nothing to remember
+        """Cannot be found out here.
+
+        Raises:
+            DataMissing: always.
+        """
+        self._missing()
+
+    def source(self) -> Source:
+        """Cannot be read again.
+
+        Raises:
+            DataMissing: always.
+        """
+        self._missing()
+
+    def _missing(self) -> NoReturn:
+        raise DataMissing(
+            f"data: {self.name} was handed over as tensors and stands in no file; hand it over"
+            " again (Dataset.of), or keep the images in class folders (data.kind folder)"
+        )
+
+
+def refuse_mistakes(
+    train_images: Any,
+    train_labels: Any,
+    test_images: Any,
+    test_labels: Any,
+    class_names: Sequence[str] | None,
+) -> None:
+    """Looks at all that was handed over.
+
+    Raises:
+        DataError: with one line for each mistake.
+    """
+    found = list(_mistakes(train_images, train_labels, test_images, test_labels, class_names))
+    if found:
+        raise DataError("\n".join(found))
+
+
+def _mistakes(
+    train_images: Any,
+    train_labels: Any,
+    test_images: Any,
+    test_labels: Any,
+    class_names: Sequence[str] | None,
+) -> Iterator[str]:
+    yield from _wrong_images("train_images", train_images)
+    rest = {"train_labels": train_labels, "test_images": test_images, "test_labels": test_labels}
+    missing = [name for name, value in rest.items() if value is None]
+    if len(missing) == len(rest):
+        if class_names is not None:
+            yield "class_names: name the labels' classes, and there are no labels; leave them out"
+        return
+    if missing:
+        yield (
+            f"{' and '.join(missing)}: must be given beside {_and(rest, missing)}; a probe needs"
+            " all four, pre-training train_images alone"
+        )
+    if test_images is not None:
+        yield from _wrong_images("test_images", test_images)
+        if _side(train_images) and _side(test_images) and _side(train_images) != _side(test_images):
+            yield (
+                f"test_images: must have the side of train_images, got {_side(test_images)} and"
+                f" {_side(train_images)} px; resize one of them"
+            )
+    for part, images, labels in (
+        ("train", train_images, train_labels),
+        ("test", test_images, test_labels),
+    ):
+        if labels is not None:
+            yield from _wrong_labels(f"{part}_labels", labels, f"{part}_images", images)
+    if _are_labels(train_labels):
+        yield from _wrong_classes(train_labels, test_labels, class_names)
+
+
+def _wrong_images(name: str, images: Any) -> Iterator[str]:
+    if not isinstance(images, Tensor):
+        kind = type(images).__name__
+        yield f"{name}: must be a torch tensor, got {kind}; torch.from_numpy makes one of an array"
+        return
+    shape = list(images.shape)
+    if images.dtype != torch.uint8:
+        yield f"{name}: must be {_BYTES}, got {_numbers(images)}"
+    if len(shape) == 4 and shape[3] == 3 and shape[1] != 3:
+        yield f"{name}: must be [N, 3, S, S], got {shape}; {name}.permute(0, 3, 1, 2) is"
+    elif len(shape) == 4 and shape[1] == 1:
+        yield f"{name}: must be [N, 3, S, S], got {shape}; grey becomes RGB by expand(-1, 3, -1, -1)"
+    elif len(shape) != 4 or shape[1] != 3:
+        yield f"{name}: must be [N, 3, S, S], got {shape}"
+    elif shape[2] != shape[3]:
+        yield (
+            f"{name}: must be square, got {shape[2]} x {shape[3]} px; crop or pad them, or keep"
+            " them as files (data.kind folder takes every shape)"
+        )
+    elif min(shape) < 1:
+        yield f"{name}: must hold at least one image of one pixel, got {shape}"
+
+
+def _numbers(images: Tensor) -> str:
+    """What stands in the place of bytes, and how they are made of it."""
+    kind = str(images.dtype).removeprefix("torch.")
+    if not images.numel() or images.is_complex():
+        return kind
+    if images.is_floating_point():
+        wrong = int((~images.isfinite()).sum())
+        if wrong:
+            return f"{kind} of which {wrong} of {images.numel()} are no finite numbers; mend these"
+    low, high = float(images.min()), float(images.max())
+    told = f"{kind} from {low:g} to {high:g}"
+    if low < 0:
+        return f"{told}; undo the normalisation first: views are made of plain pixels"
+    if images.is_floating_point() and high <= 1:
+        return f"{told}; (255 * images).round().to(torch.uint8) makes them of 0 to 1"
+    return f"{told}; .to(torch.uint8) makes them of 0 to 255" if high <= 255 else told
+
+
+def _wrong_labels(name: str, labels: Any, images_name: str, images: Any) -> Iterator[str]:
+    if not isinstance(labels, Tensor):
+        kind = type(labels).__name__
+        yield f"{name}: must be a torch tensor, got {kind}; torch.tensor makes one of a list"
+        return
+    if labels.dtype not in _WHOLE:
+        kind = str(labels.dtype).removeprefix("torch.")
+        yield f"{name}: must be whole numbers (int64), got {kind}"
+    if labels.ndim != 1:
+        yield f"{name}: must be [N], one class an image, got {list(labels.shape)}"
+    elif isinstance(images, Tensor) and images.ndim and len(labels) != len(images):
+        yield (
+            f"{name}: must be as many as {images_name}, got {len(labels)} labels and"
+            f" {len(images)} images"
+        )
+
+
+def _wrong_classes(train: Tensor, test: Any, class_names: Sequence[str] | None) -> Iterator[str]:
+    """Labels are places among the classes, and a probe can only tell classes that it has met."""
+    met = sorted(set(train.tolist()))
+    num = (max(met) + 1 if met else 0) if class_names is None else len(class_names)
+    if outside := [label for label in met if not 0 <= label < num]:
+        yield f"train_labels: must be 0 to {num - 1}, got {_some(outside)}"
+    elif lacking := [label for label in range(num) if label not in set(met)]:
+        yield (
+            f"train_labels: must name each class 0 to {num - 1}, got none of {_some(lacking)};"
+            " torch.unique(labels, return_inverse=True)[1] numbers them without gaps"
+        )
+    elif num < 2:
+        yield "train_labels: must be of two classes or more, since a probe tells them apart"
+    if _are_labels(test):
+        strange = sorted(set(test.tolist()) - set(met))
+        if strange:
+            yield f"test_labels: must be classes that train_labels has, got {_some(strange)}"
+
+
+def _are_labels(labels: Any) -> bool:
+    return isinstance(labels, Tensor) and labels.ndim == 1 and labels.dtype in _WHOLE
+
+
+def _side(images: Any) -> int | None:
+    whole = isinstance(images, Tensor) and images.ndim == 4 and images.shape[2] == images.shape[3]
+    return images.shape[2] if whole else None
+
+
+def _and(names: Any, without: Sequence[str]) -> str:
+    return " and ".join(name for name in names if name not in without)
+
+
+def _some(labels: Sequence[int]) -> str:
+    more = f" and {len(labels) - 5} more" if len(labels) > 5 else ""
+    return ", ".join(map(str, labels[:5])) + more

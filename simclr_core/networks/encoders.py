@@ -1,0 +1,240 @@
+"""Encoders f: a batch of views -> the representation h that the read-outs see (paper, 2.1).
+
+Here stand the residual networks; transformers and raw pixels have modules of their own. Layers are
+named as torchvision names them, so that a state dict fits both ways.
+"""
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import Annotated, Literal, TypedDict
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+from torch import Tensor, nn
+
+from simclr_core.base import Frozen
+from simclr_core.networks.activation_memory import recomputed
+from simclr_core.networks.pixels import Pixels
+from simclr_core.networks.vit import VisionTransformer
+from simclr_core.plugins import FileEncoder
+from simclr_core.seeds import generator
+
+BASE_CHANNELS = 64
+
+
+class BatchNorm(TypedDict):
+    """What all batch norm layers share."""
+
+    eps: float
+    momentum: float
+    """Of the new batch: running statistics decay by 0.9 a step, as in the official code."""
+
+
+BATCH_NORM: BatchNorm = {"eps": 1e-5, "momentum": 0.1}
+
+_STAGES = {
+    10: (1, 1, 1, 1),
+    18: (2, 2, 2, 2),
+    34: (3, 4, 6, 3),
+    50: (3, 4, 6, 3),
+    101: (3, 4, 23, 3),
+    152: (3, 8, 36, 3),
+}
+
+
+class ResNet(Frozen):
+    """A residual network; depths from 50 up have bottleneck blocks, the others basic blocks.
+
+    Global average pooling ends it: h has 64 x width x 2^(stages - 1) numbers, four times as many
+    with bottlenecks. The last gamma of each residual branch starts at zero, so that each block
+    starts as its shortcut (paper's code, resnet.py).
+    """
+
+    kind: Literal["resnet"] = "resnet"
+
+    depth: Literal[10, 18, 34, 50, 101, 152] | None = 50
+    """Layers with weights; None where `blocks` says it."""
+
+    blocks: tuple[Annotated[int, Field(le=200)], ...] | None = Field(
+        default=None, min_length=1, max_length=4
+    )
+    """Basic blocks in each stage, in place of a depth: (1, 1, 1) is three stages of one block."""
+
+    width: float = Field(default=1.0, gt=0, le=16)
+    """Multiplies all channels; the first stage has 64 x width of them, a whole number."""
+
+    stem: Literal["imagenet", "cifar", "small"] = "imagenet"
+    """imagenet: 7x7, stride 2, then max-pool; cifar: 3x3, stride 1; small: 3x3, stride 2."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _blocks_replace_the_default_depth(cls, value: object) -> object:
+        if isinstance(value, dict) and value.get("blocks") is not None and "depth" not in value:
+            return {**value, "depth": None}
+        return value
+
+    @model_validator(mode="after")
+    def _one_shape(self) -> "ResNet":
+        if (self.depth is None) == (self.blocks is None):
+            raise PydanticCustomError(
+                "shape",
+                "depth or blocks must be set, and not both, got depth {depth} and blocks {blocks}",
+                {"depth": self.depth, "blocks": self.blocks and list(self.blocks)},
+            )
+        if self.blocks is not None and min(self.blocks) < 1:
+            raise PydanticCustomError(
+                "shape",
+                "each stage must have at least one block, got {blocks}",
+                {"blocks": list(self.blocks)},
+            )
+        if not (BASE_CHANNELS * self.width).is_integer():
+            raise PydanticCustomError(
+                "shape",
+                "64 x width must be a whole number of channels, got width {width}; "
+                "the nearest is {nearest}",
+                {
+                    "width": self.width,
+                    "nearest": max(1, round(BASE_CHANNELS * self.width)) / BASE_CHANNELS,
+                },
+            )
+        return self
+
+    @property
+    def num_features(self) -> int:
+        """The length of h."""
+        bottleneck, stages, channels = self._shape()
+        return channels * 2 ** (len(stages) - 1) * (4 if bottleneck else 1)
+
+    def outline(self, size: int | None = None) -> "ResidualNetwork":  # noqa: ARG002 -- the family's form
+        """The network on torch's meta device: weights with shapes and no memory. Any side fits."""
+        bottleneck, stages, channels = self._shape()
+        with torch.device("meta"):  # no second initialisation, no draw from the global generator
+            return ResidualNetwork(
+                _Bottleneck if bottleneck else _Basic, stages, channels, self.stem
+            )
+
+    def build(self, seed: int, size: int | None = None) -> "ResidualNetwork":
+        """The network at its initialisation, which depends on this value and the seed alone."""
+        network = self.outline(size)
+        network.to_empty(device="cpu")
+        _initialise(network, generator(seed, "encoder"))
+        return network
+
+    def _shape(self) -> tuple[bool, tuple[int, ...], int]:
+        channels = int(BASE_CHANNELS * self.width)
+        if self.blocks is not None:
+            return False, self.blocks, channels
+        assert self.depth is not None
+        return self.depth >= 50, _STAGES[self.depth], channels
+
+
+class _Basic(nn.Module):
+    expansion = 1
+
+    def __init__(self, channels_in: int, channels: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = _conv(channels_in, channels, 3, stride)
+        self.bn1 = nn.BatchNorm2d(channels, **BATCH_NORM)
+        self.conv2 = _conv(channels, channels, 3, 1)
+        self.bn2 = nn.BatchNorm2d(channels, **BATCH_NORM)
+        self.downsample = _downsample(channels_in, channels, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        out = self.bn2(self.conv2(out))
+        out = out.add_(x if self.downsample is None else self.downsample(x))
+        return F.relu(out, inplace=True)
+
+
+class _Bottleneck(nn.Module):
+    expansion = 4
+
+    def __init__(self, channels_in: int, channels: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = _conv(channels_in, channels, 1, 1)
+        self.bn1 = nn.BatchNorm2d(channels, **BATCH_NORM)
+        self.conv2 = _conv(channels, channels, 3, stride)
+        self.bn2 = nn.BatchNorm2d(channels, **BATCH_NORM)
+        self.conv3 = _conv(channels, channels * 4, 1, 1)
+        self.bn3 = nn.BatchNorm2d(channels * 4, **BATCH_NORM)
+        self.downsample = _downsample(channels_in, channels * 4, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        out = F.relu(self.bn2(self.conv2(out)), inplace=True)
+        out = self.bn3(self.conv3(out))
+        out = out.add_(x if self.downsample is None else self.downsample(x))
+        return F.relu(out, inplace=True)
+
+
+class ResidualNetwork(nn.Module):
+    """What a ResNet builds: torchvision's network without its classifier `fc`."""
+
+    def __init__(
+        self,
+        block: type[_Basic] | type[_Bottleneck],
+        stages: Sequence[int],
+        channels: int,
+        stem: Literal["imagenet", "cifar", "small"],
+    ) -> None:
+        super().__init__()
+        kernel, stride = {"imagenet": (7, 2), "cifar": (3, 1), "small": (3, 2)}[stem]
+        self.conv1 = _conv(3, channels, kernel, stride)
+        self.bn1 = nn.BatchNorm2d(channels, **BATCH_NORM)
+        self.maxpool = nn.MaxPool2d(3, 2, 1) if stem == "imagenet" else nn.Identity()
+        self.recompute = False
+        """Whether blocks keep their inputs only and are computed anew on the way back."""
+        self._stages: list[nn.Sequential] = []
+        channels_in = channels
+        for number, num_blocks in enumerate(stages):
+            channels_out = channels * 2**number
+            layer = nn.Sequential()
+            for position in range(num_blocks):
+                stride = 2 if number > 0 and position == 0 else 1
+                layer.append(block(channels_in, channels_out, stride))
+                channels_in = channels_out * block.expansion
+            self.add_module(f"layer{number + 1}", layer)
+            self._stages.append(layer)
+
+    def forward(self, x: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B H"]:
+        x = self.maxpool(F.relu(self.bn1(self.conv1(x)), inplace=True))
+        for block in chain.from_iterable(self._stages):
+            x = recomputed(block, x) if self.recompute else block(x)
+        return x.mean(dim=(2, 3))
+
+
+AnyEncoder = Annotated[
+    ResNet | VisionTransformer | Pixels | FileEncoder, Field(discriminator="kind")
+]
+"""Every kind of f. `build(seed, size)` gives a network for images of that side."""
+
+
+def _conv(channels_in: int, channels: int, kernel: int, stride: int) -> nn.Conv2d:
+    return nn.Conv2d(channels_in, channels, kernel, stride, padding=kernel // 2, bias=False)
+
+
+def _downsample(channels_in: int, channels: int, stride: int) -> nn.Sequential | None:
+    if stride == 1 and channels_in == channels:
+        return None
+    return nn.Sequential(
+        _conv(channels_in, channels, 1, stride), nn.BatchNorm2d(channels, **BATCH_NORM)
+    )
+
+
+def _initialise(network: ResidualNetwork, rng: torch.Generator) -> None:
+    """He's normal law over the outgoing connections, as torchvision draws it; last gammas zero."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(
+                module.weight, mode="fan_out", nonlinearity="relu", generator=rng
+            )
+        elif isinstance(module, nn.BatchNorm2d):
+            module.reset_parameters()
+    for module in network.modules():
+        if isinstance(module, _Basic):
+            nn.init.zeros_(module.bn2.weight)
+        elif isinstance(module, _Bottleneck):
+            nn.init.zeros_(module.bn3.weight)

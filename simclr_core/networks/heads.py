@@ -1,0 +1,115 @@
+"""Projection heads g: the representation h -> z, where the loss is taken (paper, 4.2).
+
+Pre-training needs them; read-outs take h, or the layer of a head that they are told. Weights start
+from torch's own uniform law, +-1 / sqrt(inputs); under LARS with batch norm their scale cancels,
+hence the official code's standard deviation of 0.01 would make no difference to the paper's own
+protocol.
+"""
+
+import math
+from itertools import pairwise
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from simclr_core.base import Frozen
+from simclr_core.networks.encoders import BATCH_NORM
+from simclr_core.plugins import FileHead
+from simclr_core.seeds import generator
+
+
+class NoHead(Frozen):
+    """z = h: the loss is taken at the representation itself (figure 8, "none")."""
+
+    kind: Literal["none"] = "none"
+
+    def build(self, num_features: int, seed: int) -> nn.Module:  # noqa: ARG002 -- the family's form
+        """The identity; it has no weights, so the seed plays no part."""
+        return nn.Identity()
+
+
+class LinearHead(Frozen):
+    """z = W h (figure 8, "linear"), with the official code's batch norm unless told otherwise."""
+
+    kind: Literal["linear"] = "linear"
+
+    output: int = Field(default=128, ge=1, le=100_000)
+    """The length of z; the paper tried 32 to 2048."""
+
+    batch_norm: bool = True
+    """The official form: no bias, then batch norm with a scale and no shift; else W h + b."""
+
+    def build(self, num_features: int, seed: int) -> nn.Module:
+        """The head at its initialisation."""
+        return _layers([num_features, self.output], batch_norm=self.batch_norm, seed=seed)
+
+
+class MlpHead(Frozen):
+    """z = W2 relu(W1 h) with one hidden layer: the paper's own head (2.1); up to three here."""
+
+    kind: Literal["mlp"] = "mlp"
+
+    hidden_layers: int = Field(default=1, ge=1, le=3)
+    """Layers before the last; each ends in a ReLU."""
+
+    hidden: int | None = Field(default=None, ge=1, le=100_000)
+    """Width of the hidden layers; None makes them as wide as h, as the paper does."""
+
+    output: int = Field(default=128, ge=1, le=100_000)
+    """The length of z."""
+
+    batch_norm: bool = True
+    """The official form: batch norm after every layer, the last without a shift; else biases."""
+
+    def build(self, num_features: int, seed: int) -> nn.Module:
+        """The head at its initialisation."""
+        hidden = [self.hidden or num_features] * self.hidden_layers
+        return _layers([num_features, *hidden, self.output], batch_norm=self.batch_norm, seed=seed)
+
+
+AnyHead = Annotated[NoHead | LinearHead | MlpHead | FileHead, Field(discriminator="kind")]
+
+Layer = Literal["h", "g1", "g2", "g3", "z"]
+"""What a read-out can see: the representation, the head's hidden layers, its output."""
+
+
+def layers_of(head: AnyHead) -> tuple[Layer, ...]:
+    """The layers that a network with this head has; of a head of one's own only the last."""
+    hidden: tuple[Layer, ...] = ("g1", "g2", "g3")
+    return ("h", *hidden[: head.hidden_layers if isinstance(head, MlpHead) else 0], "z")
+
+
+def up_to(head: nn.Module, layer: Layer) -> nn.Module:
+    """From h to a layer of the head: a hidden layer ends in its ReLU. Shares the head's weights."""
+    if layer == "h":
+        return nn.Identity()
+    if layer == "z":
+        return head
+    assert isinstance(head, nn.Sequential), "only heads of layers have hidden ones"
+    relus = [place for place, module in enumerate(head) if isinstance(module, nn.ReLU)]
+    return head[: relus[int(layer[1]) - 1] + 1]
+
+
+def _layers(sizes: list[int], *, batch_norm: bool, seed: int) -> nn.Sequential:
+    """Linear layers from size to size, ReLU between them; drawn from the head's own stream."""
+    rng = generator(seed, "head")
+    layers = nn.Sequential()
+    for number, (inputs, outputs) in enumerate(pairwise(sizes)):
+        last = number == len(sizes) - 2
+        with torch.device("meta"):  # no draw from the global generator
+            linear = nn.Linear(inputs, outputs, bias=not batch_norm)
+        linear.to_empty(device="cpu")
+        bound = 1 / math.sqrt(inputs)
+        for parameter in linear.parameters():
+            nn.init.uniform_(parameter, -bound, bound, generator=rng)
+        layers.append(linear)
+        if batch_norm:
+            norm = nn.BatchNorm1d(outputs, **BATCH_NORM)
+            if last:
+                norm.register_parameter("bias", None)
+            layers.append(norm)
+        if not last:
+            layers.append(nn.ReLU(inplace=True))
+    return layers

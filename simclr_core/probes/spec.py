@@ -1,0 +1,128 @@
+"""What is measured on a finished encoder."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from simclr_core.base import Frozen
+from simclr_core.networks import Layer
+from simclr_core.probes.geometry import Geometry
+from simclr_core.probes.knn import Neighbours
+from simclr_core.probes.logistic import LogisticProbe
+from simclr_core.probes.mlp import MlpProbe
+from simclr_core.probes.ridge import RidgeProbe
+from simclr_core.probes.sgd import SgdProbe
+from simclr_core.probes.targets import AnyTarget, Classes
+
+ChoosingProbe = LogisticProbe | RidgeProbe | MlpProbe
+"""Those that are fitted on cached features and choose their l2 on a validation part."""
+
+AnyProbe = Annotated[ChoosingProbe | SgdProbe, Field(discriminator="kind")]
+"""Every probe."""
+
+_Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+class ReadOuts(Frozen):
+    """The read-outs of a trial, all on the same features of the frozen encoder."""
+
+    part: Literal["test", "validation"] = "test"
+    """Where the final values are measured. "validation" is for studies that choose settings: the
+    test part is never asked for, the validation part takes its place, and a tenth of the fit part
+    that of the validation part; the values are validation_top1, validation_knn_top1, ..."""
+
+    layer: Layer = "h"
+    """What is read out: h, which the paper evaluates; z = g(h), the head's output; or g1 to g3, its
+    hidden layers after their ReLU (section 4.2, table 3)."""
+
+    target: AnyTarget = Classes()
+    """What is predicted: the classes, or how the images were transformed (table 3). Accuracies
+    keep their names: top1 is then the share of right answers to that question."""
+
+    probe: AnyProbe | None = LogisticProbe()
+    """The probe, linear but for kind mlp: top1, and top5 where there are more than five classes."""
+
+    label_fractions: tuple[_Fraction, ...] = ()
+    """Parts of the training labels for which the probe is fitted once more, such as 0.01 and 0.1:
+    top1@1%, top1@10%. The images are equally many of each class, of the fit part, the same in every
+    trial; l2 is chosen on the whole validation part, whose labels are beside those counted, and
+    the probe is fitted on the few alone."""
+
+    neighbours: Neighbours | None = Neighbours()
+    """Nearest neighbours: knn_top1, and knn_top5 where there are more than five classes."""
+
+    geometry: Geometry | None = None
+    """alignment, uniformity and effective_rank of the layer, without labels; None measures none."""
+
+    permuted_labels: int = Field(default=0, ge=0)
+    """Above 0 the trial is the negative control and measures nothing else: the probe is fitted and
+    tested this many times on labels permuted over the whole data set, before any split."""
+
+    @model_validator(mode="after")
+    def _measures_something(self) -> "ReadOuts":
+        if self.probe is None and self.neighbours is None:
+            raise PydanticCustomError(
+                "disagreement", "probe or neighbours must be set, got neither", {}
+            )
+        if self.permuted_labels and self.probe is None:
+            raise PydanticCustomError(
+                "disagreement", "permuted_labels needs a probe to fit, got probe null", {}
+            )
+        named = [labelled(fraction) for fraction in self.label_fractions]
+        if len(set(named)) < len(named):
+            raise PydanticCustomError(
+                "disagreement",
+                "label_fractions must differ in their names, got {named}",
+                {"named": ", ".join(named)},
+            )
+        if self.label_fractions and not isinstance(self.probe, ChoosingProbe):
+            raise PydanticCustomError(
+                "disagreement",
+                "label_fractions need a probe that is fitted on cached features, logistic, "
+                "ridge or mlp, got {kind}",
+                {"kind": "null" if self.probe is None else self.probe.kind},
+            )
+        if not isinstance(self.target, Classes):
+            if isinstance(self.probe, SgdProbe):
+                raise PydanticCustomError(
+                    "disagreement",
+                    "target {target} needs a probe that is fitted on cached features, logistic, "
+                    "ridge or mlp, got sgd",
+                    {"target": self.target.kind},
+                )
+            if self.geometry is not None:
+                raise PydanticCustomError(
+                    "disagreement",
+                    "geometry must be null under target {target}: it is that of the images as they "
+                    "are",
+                    {"target": self.target.kind},
+                )
+        return self
+
+    def value_names(self) -> tuple[str, ...]:
+        """What a trial records; top-5 is left out where there are at most 5 classes."""
+        if self.permuted_labels:
+            return ("permuted/mean", "permuted/standard_error", "permuted/largest_class_share")
+        tops = ("top1", "top5") if isinstance(self.target, Classes) else ("top1",)
+        names: list[str] = []
+        if self.probe is not None:
+            names += tops
+        for fraction in self.label_fractions:
+            names += [f"{top}{labelled(fraction)}" for top in tops]
+        if self.neighbours is not None:
+            names += [f"knn_{top}" for top in tops]
+        if self.geometry is not None:
+            names += ["alignment", "uniformity", "effective_rank"]
+        chosen = isinstance(self.probe, ChoosingProbe) and self.part == "test"
+        return (*["validation_top1"] * chosen, *(self.prefix + name for name in names))
+
+    @property
+    def prefix(self) -> str:
+        """What stands before the names of final values, so that none is taken for a test value."""
+        return "" if self.part == "test" else "validation_"
+
+
+def labelled(fraction: float) -> str:
+    """What the names of values say of the labels that were used: @1%."""
+    return f"@{100 * fraction:g}%"

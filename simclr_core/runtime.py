@@ -1,0 +1,107 @@
+"""How a trial is carried out: what may change its seconds, and is no part of what it is."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from simclr_core.base import Frozen
+from simclr_core.errors import ConfigurationError
+
+Device = Literal["cpu", "cuda", "mps"]
+
+
+class Execution(Frozen):
+    """Device, threads and layout. They enter no key; numbers agree between them up to rounding.
+
+    On a CPU with the same threads and layout two runs of one configuration are equal bit for bit.
+    """
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """auto: the first of cuda, mps and cpu that this machine has."""
+
+    threads: int | None = Field(default=None, ge=1)
+    """Of torch on the CPU; None leaves torch's own choice."""
+
+    memory_format: Literal["channels_last", "contiguous"] = "channels_last"
+    """Order of an image batch in memory."""
+
+    recompute: bool = False
+    """Keeps the input of each of the encoder's blocks and computes the rest anew on the way back:
+    less memory, about a third more time, equal numbers."""
+
+    cache: Path | None = None
+    """Where decoded data sets are kept; None keeps none."""
+
+    checkpoint_seconds: float = Field(default=60.0, ge=0, allow_inf_nan=False)
+    """Between two checkpoints of a pre-training that has a place for them; 0 is after every step.
+    More where saving is slow: it takes at most a fiftieth of the time."""
+
+    @property
+    def resolved_device(self) -> Device:
+        """The device that `device` means on this machine.
+
+        Raises:
+            ConfigurationError: this machine has no such device.
+        """
+        return resolve_device(self.device)
+
+    @property
+    def layout(self) -> torch.memory_format:
+        """`memory_format` in torch's terms."""
+        return getattr(
+            torch,
+            "channels_last" if self.memory_format == "channels_last" else "contiguous_format",
+        )
+
+    def place(self, network: nn.Module) -> nn.Module:
+        """The network on the device, in the layout."""
+        network = network.to(self.resolved_device)
+        return network.to(memory_format=self.layout)
+
+    @contextmanager
+    def in_force(self) -> Generator[None]:
+        """Within it torch uses `threads`, and fp32 is fp32: what was before is restored at the end.
+
+        Unasked, convolutions on newer NVIDIA GPUs round their factors to 10 bits (TF32).
+        """
+        threads, convolutions = torch.get_num_threads(), torch.backends.cudnn.allow_tf32
+        products = torch.backends.cuda.matmul.allow_tf32
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+            torch.backends.cudnn.allow_tf32 = convolutions
+            torch.backends.cuda.matmul.allow_tf32 = products
+
+
+def autocast(precision: Literal["auto", "fp32", "bf16"], device: torch.device) -> torch.autocast:
+    """Within it matrices are multiplied in bf16 where that is the (resolved) precision."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+
+
+def resolve_device(device: Literal["auto", "cpu", "cuda", "mps"]) -> Device:
+    """What `device` means on this machine.
+
+    Raises:
+        ConfigurationError: this machine has no such device.
+    """
+    here: dict[Device, bool] = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if device == "auto":
+        return next(name for name, at_hand in here.items() if at_hand)
+    if not here[device]:
+        raise ConfigurationError(
+            f"device: must be one that this machine has, got {device}; use auto or cpu"
+        )
+    return device

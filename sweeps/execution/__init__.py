@@ -1,0 +1,25 @@
+"""Running the trials of a plan: Ray Tune or this process, workers, heartbeats, progress."""
+
+from sweeps.execution.executor import execute, run_here
+from sweeps.execution.ray_settings import unused_variables
+from sweeps.execution.result import Ended, Execution
+from sweeps.execution.study_progress import CellProgress, Progress, Running, progress
+from sweeps.execution.trial_context import Outcome, TrialContext, TrialFunction
+from sweeps.execution.trial_runner import Ran, RunSettings
+
+__all__ = [
+    "CellProgress",
+    "Ended",
+    "Execution",
+    "Outcome",
+    "Progress",
+    "Ran",
+    "RunSettings",
+    "Running",
+    "TrialContext",
+    "TrialFunction",
+    "execute",
+    "progress",
+    "run_here",
+    "unused_variables",
+]

@@ -1,0 +1,131 @@
+"""Executing a plan: Ray Tune runs what is to do, or one trial runs here."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sweeps.execution.heartbeat import heartbeats
+from sweeps.execution.launch import Launch
+from sweeps.execution.notifier import OnProgress, OnRecord
+from sweeps.execution.ray_session import (
+    end_processes,
+    new_session,
+    own_session,
+    processes,
+    remove_session,
+)
+from sweeps.execution.result import Execution
+from sweeps.execution.trial_runner import Job, Ran, RunSettings, drop_passing_artifacts, run_trial
+from sweeps.planning import Plan, Trial
+from sweeps.processes import mark_of, now
+from sweeps.storage import Store, new_launch, note_launch, read_json, save_plan
+
+
+def execute(
+    plan: Plan,
+    store: Store,
+    function: str,
+    settings: RunSettings,
+    *,
+    on_progress: OnProgress | None = None,
+    on_record: OnRecord | None = None,
+    before: Callable[[], None] | None = None,
+) -> Execution:
+    """Runs what is to do in a plan, in its order, `settings.slots` trials at a time.
+
+    `function` names the trial function as `module:name`. The callbacks come from one other thread:
+    a progress about every second, and each record once it is in place. `before` is called under the
+    store's lock, before any trial starts. Raises StoreError if the
+    store cannot be had; trouble with it later stops the launch and is told in the result.
+    """
+    clock = time.perf_counter()
+    with store.locked():
+        _clear_after_predecessor(store)
+        done = {one.key for one in store.summaries() if one.state == "finished"}
+        todo = [trial for trial in plan.todo if trial.anew or trial.key not in done]
+        save_plan(store, plan)
+        if before is not None:
+            before()
+        if not todo:
+            return Execution(
+                launch=None,
+                finished=(),
+                failed=(),
+                died=(),
+                left=(),
+                interrupted=False,
+                stopped=None,
+                seconds=time.perf_counter() - clock,
+            )
+        launch = Launch(
+            plan=plan,
+            store=store,
+            function=function,
+            settings=settings,
+            todo=todo,
+            on_progress=on_progress,
+            on_record=on_record,
+        )
+        return launch.run(new_session(store.identity))
+
+
+def run_here(
+    trial: Trial,
+    plan: Plan,
+    store: Store,
+    function: str,
+    settings: RunSettings,
+    *,
+    before: Callable[[], None] | None = None,
+) -> Ran:
+    """Runs one trial of a plan in this process, whether or not it is to do, with full output.
+
+    `before` is called as in `execute`. Ctrl-C leaves no record and is raised on.
+    """
+    with store.locked():
+        _clear_after_predecessor(store)
+        store.note_lock()
+        if before is not None:
+            before()
+        launch = new_launch()
+        job = Job(
+            study=plan.study,
+            scale=plan.scale,
+            variation=plan.variation,
+            launch=launch,
+            function=function,
+            settings=settings,
+            store=str(store.path),
+            driver=None,
+            trials=(trial.model_copy(update={"todo": True}),),
+        )
+        note_launch(
+            store, plan.label, launch=launch, began=now(), command=settings.command, trials=1
+        )
+        try:
+            ran = run_trial(job, job.trials[0], store, aloud=True)
+        finally:
+            drop_passing_artifacts(job, store)
+        note_launch(store, plan.label, launch=launch, ended=now(), **{ran.state: 1})
+        return ran
+
+
+def _clear_after_predecessor(store: Store) -> None:
+    """Waits for workers of a driver that died, ends those that linger, clears what it left."""
+    note = read_json(store.path / "lock")
+    session = own_session(note.get("session"), store.identity) if isinstance(note, dict) else None
+    if session is not None:
+        until = time.monotonic() + 5.0
+        while time.monotonic() < until and _lives(store, session):
+            time.sleep(0.05)
+        end_processes(session)
+    store.clear_leftovers()
+    store.clear_checkpoints()
+    if session is not None:
+        remove_session(session)
+
+
+def _lives(store: Store, session: Path) -> bool:
+    """Whether a trial still runs in a session; what runs elsewhere is not waited for."""
+    alive = {mark.pid for one in heartbeats(store.running) if (mark := mark_of(one)).alive()}
+    return bool(alive) and any(process.pid in alive for process in processes(session))

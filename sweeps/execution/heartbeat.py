@@ -1,0 +1,108 @@
+"""The heartbeat of a running trial: a small file with its progress, and a watch on the driver.
+
+A thread writes the file at most every two seconds and ends the process at once when the driver is
+gone: records are written whole or not at all, so there is nothing to save.
+"""
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sweeps.planning import Trial
+from sweeps.processes import ProcessMark, now, this_process
+from sweeps.storage import read_json, write_json
+
+WATCH_SECONDS = 0.5
+WRITE_SECONDS = 2.0
+
+
+class Heartbeat:
+    """Written while the block runs, gone after it."""
+
+    def __init__(
+        self, folder: Path, trial: Trial, *, study: str, launch: str, driver: ProcessMark | None
+    ) -> None:
+        self.file = folder / f"{trial.key}.json"
+        self.stop = threading.Event()
+        """Set when the launch is interrupted: when its stop file appears."""
+        self.done: float | None = None
+        self.total: float | None = None
+        self.metrics: dict[str, float | None] = {}
+        self.earlier_seconds = 0.0
+        """Of launches that were broken off and whose checkpoints the trial went on from."""
+        self._driver = driver
+        self._stop_file = stop_file(folder, launch)
+        me = this_process()
+        self._about: dict[str, Any] = {
+            "key": trial.key,
+            "study": study,
+            "cell": trial.cell,
+            "seed": trial.seed,
+            "launch": launch,
+            "started": now(),
+            "pid": me.pid,
+            "began": me.began,
+            "host": me.host,
+        }
+        self._began = time.monotonic()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._write()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        del kind, error, traceback
+        self._over.set()
+        self._thread.join()
+        with contextlib.suppress(OSError):
+            self.file.unlink(missing_ok=True)
+
+    def _beat(self) -> None:
+        written, last = self._state(), time.monotonic()
+        while not self._over.wait(WATCH_SECONDS):
+            if self._driver is not None and not self._driver.alive():
+                os.kill(os.getpid(), signal.SIGKILL)
+            if self._stop_file.exists():
+                self.stop.set()
+            state = self._state()
+            if state != written and time.monotonic() - last >= WRITE_SECONDS:
+                self._write()
+                written, last = state, time.monotonic()
+
+    def _state(self) -> tuple[float | None, float | None, dict[str, float | None]]:
+        return self.done, self.total, self.metrics
+
+    def _write(self) -> None:
+        state = {
+            "done": self.done,
+            "total": self.total,
+            "metrics": self.metrics,
+            "seconds": round(time.monotonic() - self._began + self.earlier_seconds, 2),
+        }
+        # A disk that refuses a heartbeat will refuse the record, and that is where it is said.
+        with contextlib.suppress(OSError):
+            write_json(self.file, self._about | state)
+
+
+def stop_file(folder: Path, launch: str) -> Path:
+    """The file whose appearance asks the trials of a launch to end."""
+    return folder / f"{launch}.stop"
+
+
+def heartbeats(folder: Path) -> list[dict[str, Any]]:
+    """The notes in a store's `running` folder, those of dead processes too."""
+    notes = [read_json(file) for file in sorted(folder.glob("*.json"))]
+    return [note for note in notes if isinstance(note, dict) and "key" in note]

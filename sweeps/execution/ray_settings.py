@@ -1,0 +1,56 @@
+"""The environment of a launch's own Ray: what is set for it, and what of the user's is not used."""
+
+import os
+import secrets
+from pathlib import Path
+
+from sweeps.execution.ray_session import SESSION_VARIABLE
+from sweeps.execution.trial_runner import RunSettings
+from sweeps.processes import python_path
+
+_NOT_PASSED_ON = ("RAY_", "TUNE_")
+
+
+def unused_variables() -> str | None:
+    """One message that names the variables for Ray that a launch does not use; None without any."""
+    names = sorted(name for name in os.environ if name.startswith(_NOT_PASSED_ON))
+    if not names:
+        return None
+    verb = "is set and not used" if len(names) == 1 else "are set and not used"
+    return (
+        f"{', '.join(names)} {verb}: a launch starts a private Ray on this machine and does not"
+        " attach to a cluster; unset to silence this message"
+    )
+
+
+def ray_environment(session: Path, settings: RunSettings) -> dict[str, str]:
+    """The caller's environment without variables for Ray, and with what a private Ray needs."""
+    threads = str(settings.threads)
+    passed_on = {
+        name: text for name, text in os.environ.items() if not name.startswith(_NOT_PASSED_ON)
+    }
+    return passed_on | {
+        SESSION_VARIABLE: str(session),
+        # A token of our own: without one Ray writes a file to the home folder, which may be closed,
+        # and without authentication any user of the machine could send work to these processes.
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        "RAY_enable_metrics_collection": "0",
+        "RAY_AIR_NEW_OUTPUT": "0",
+        # Workers started ahead are not those that actors get; they cost a second of both cores.
+        "RAY_prestart_worker_first_driver": "0",
+        "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+        # Ctrl-C is answered by the driver.
+        "TUNE_DISABLE_SIGINT_HANDLER": "1",
+        "TUNE_MAX_PENDING_TRIALS_PG": str(2 * settings.slots),
+        # Tune's own state is never read: records are the truth.
+        "TUNE_GLOBAL_CHECKPOINT_S": "86400",
+        "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+        # Workers inherit these.
+        "OMP_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": threads,
+        "OPENBLAS_NUM_THREADS": threads,
+        "PYTHONPATH": python_path(),
+    }

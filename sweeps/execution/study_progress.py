@@ -1,0 +1,199 @@
+"""How far a study is and when it will be done, from records and heartbeats: small files only."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sweeps.planning import Plan, Role, Trial, by_key, counting, has_number
+from sweeps.processes import mark_of
+from sweeps.record import Summary
+from sweeps.storage import Store, read_json
+
+TELLING = 0.1
+"""Fraction of a trial from which on its pace tells its length; before, its start weighs too much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A trial that runs now, as its heartbeat tells."""
+
+    key: str
+    cell: str
+    seed: int
+    fraction: float | None
+    """Of its work, from 0 to 1; None before the trial says."""
+    metrics: dict[str, float | None]
+    seconds: float
+    """That it has run, at its last heartbeat, in all launches."""
+
+    def projected(self) -> float | None:
+        """Seconds of the whole trial; None while its start would weigh more than its work."""
+        if self.fraction is None or self.fraction < TELLING:
+            return None
+        return self.seconds / self.fraction
+
+
+@dataclass(frozen=True, slots=True)
+class CellProgress:
+    """One row of a live table."""
+
+    cell: str
+    role: Role
+    total: int
+    """Trials of the plan in this cell."""
+    finished: tuple[Summary, ...]
+    """Of each finished trial the attempt that counts where no metric is named."""
+    failed: tuple[Summary, ...]
+    running: tuple[Running, ...]
+    attempts: tuple[tuple[Summary, ...], ...]
+    """All attempts of each finished trial."""
+
+    def values(self, metric: str) -> list[float]:
+        """The final values of a metric, by finished trial, of the attempts that count for it."""
+        found = [counting(attempts, metric) for attempts in self.attempts]
+        return [one.values[metric] or 0.0 for one in found if one and has_number(one, metric)]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The state of a plan."""
+
+    cells: tuple[CellProgress, ...]
+    eta_seconds: float | None
+    """Until the trials left are done; None while nothing tells how long a trial takes."""
+    eta_basis: str
+    """What the estimate rests on, in words."""
+
+    @property
+    def total(self) -> int:
+        """Trials of the plan."""
+        return sum(cell.total for cell in self.cells)
+
+    @property
+    def finished(self) -> int:
+        """Trials with a finished record."""
+        return sum(len(cell.finished) for cell in self.cells)
+
+    @property
+    def failed(self) -> int:
+        """Trials that ended by their own error."""
+        return sum(len(cell.failed) for cell in self.cells)
+
+    @property
+    def running(self) -> tuple[Running, ...]:
+        """All trials that run now."""
+        return tuple(trial for cell in self.cells for trial in cell.running)
+
+
+def progress(store: Store, plan: Plan, *, slots: int = 1, since: str | None = None) -> Progress:
+    """The state of a plan from records and heartbeats.
+
+    Trials that this launch runs anew count as finished once their new record is there: `since` is
+    the name of the launch. The estimate takes, for each trial left, the mean seconds of its cell's
+    finished trials, else of its role's, else of all, else of what the running ones project; trials
+    that took an artifact from the store only count for others that do. It divides by the slots and
+    is never shorter than the longest trial that runs.
+    """
+    attempts = by_key(_of_plan(store.summaries(), plan, since))
+    chosen = {key: one for key, of in attempts.items() if (one := counting(of)) is not None}
+    running = _running(store, {trial.key for trial in plan.trials})
+    cells = {cell.name: cell for cell in plan.cells}
+    by_cell: dict[str, list[Trial]] = {name: [] for name in cells}
+    for trial in plan.trials:
+        by_cell.setdefault(trial.cell, []).append(trial)
+    rows: list[CellProgress] = []
+    for name, trials in by_cell.items():
+        records = [chosen[trial.key] for trial in trials if trial.key in chosen]
+        rows.append(
+            CellProgress(
+                cell=name,
+                role=cells[name].role if name in cells else "arm",
+                total=len(trials),
+                finished=tuple(record for record in records if record.state == "finished"),
+                failed=tuple(
+                    record
+                    for record in records
+                    if record.state == "failed" and record.key not in running
+                ),
+                running=tuple(running[trial.key] for trial in trials if trial.key in running),
+                attempts=tuple(
+                    tuple(attempts[record.key]) for record in records if record.state == "finished"
+                ),
+            )
+        )
+    left = [trial for trial in plan.trials if trial.todo and trial.key not in chosen]
+    eta, basis = _eta(
+        left, list(chosen.values()), running, cells={c.cell: c.role for c in rows}, slots=slots
+    )
+    return Progress(tuple(rows), eta, basis)
+
+
+def _of_plan(summaries: Iterable[Summary], plan: Plan, since: str | None) -> Iterator[Summary]:
+    """The attempts of the plan's trials, less those from before a launch that runs them anew."""
+    trials = {trial.key: trial for trial in plan.trials}
+    for summary in summaries:
+        trial = trials.get(summary.key)
+        if trial is None:
+            continue
+        rerun = trial.anew or (trial.todo and trial.reason.startswith("failed"))
+        if since is None or not rerun or summary.launch == since:
+            yield summary
+
+
+def _running(store: Store, keys: set[str]) -> dict[str, Running]:
+    found: dict[str, Running] = {}
+    for file in sorted(store.running.glob("*.json")):
+        note: dict[str, Any] | None = read_json(file)
+        if not isinstance(note, dict) or note.get("key") not in keys or not mark_of(note).alive():
+            continue
+        done, total = note.get("done"), note.get("total")
+        found[note["key"]] = Running(
+            key=note["key"],
+            cell=note["cell"],
+            seed=note["seed"],
+            fraction=min(1.0, max(0.0, done / total)) if done is not None and total else None,
+            metrics=note.get("metrics", {}),
+            seconds=float(note.get("seconds", 0.0)),
+        )
+    return found
+
+
+def _eta(
+    left: list[Trial],
+    records: list[Summary],
+    running: dict[str, Running],
+    *,
+    cells: dict[str, Role],
+    slots: int,
+) -> tuple[float | None, str]:
+    if not left:
+        return 0.0, "nothing is left"
+    measured = [record for record in records if record.state == "finished"]
+    whole = [record for record in measured if not record.reused] or measured
+    by_cell = _means((record.cell, record.seconds) for record in whole)
+    by_role = _means((cells.get(record.cell, "arm"), record.seconds) for record in whole)
+    overall = _means(("all", record.seconds) for record in whole).get("all")
+    projected = [
+        projection for trial in running.values() if (projection := trial.projected()) is not None
+    ]
+    if overall is None and projected:
+        overall = sum(projected) / len(projected)
+    if overall is None:
+        return None, "no trial has finished yet"
+    work, longest = 0.0, 0.0
+    for trial in left:
+        seconds = by_cell.get(trial.cell, by_role.get(trial.role, overall))
+        now = running.get(trial.key)
+        if now is not None:
+            seconds = max(0.0, (now.projected() or seconds) - now.seconds)
+            longest = max(longest, seconds)
+        work += seconds
+    basis = f"{len(whole)} finished trials, by cell" if whole else "what the running trials project"
+    return max(work / max(1, slots), longest), f"{basis}, {slots} at a time"
+
+
+def _means(pairs: Iterable[tuple[str, float]]) -> dict[str, float]:
+    together: dict[str, list[float]] = {}
+    for name, seconds in pairs:
+        together.setdefault(name, []).append(seconds)
+    return {name: sum(values) / len(values) for name, values in together.items()}

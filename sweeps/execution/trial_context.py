@@ -1,0 +1,231 @@
+"""What a running trial may call; by its shape an observer of a trainer, without any import."""
+
+import errno
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sweeps.errors import StoreError
+from sweeps.execution.heartbeat import Heartbeat
+from sweeps.jsonable import number, plain
+from sweeps.planning import Trial
+from sweeps.record import TrialRecord
+from sweeps.storage import StageCheckpoint, Store, artifacts, sentence
+
+_STORE_TROUBLE = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a trial function returns."""
+
+    values: Mapping[str, float | None]
+    """Final values; None or not a number is unknown."""
+
+    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What is worth knowing beyond numbers, as JSON. `data`, if given, names the data set in
+    trackers by its `name` and `fingerprint`."""
+
+
+class TrialContext:
+    """A trial while it runs: its configuration, its place in the store, and its voice."""
+
+    def __init__(
+        self,
+        trial: Trial,
+        store: Store,
+        payload: Mapping[str, Any],
+        *,
+        launch: str,
+        lasting: bool,
+        heartbeat: Heartbeat,
+    ) -> None:
+        self.trial = trial
+        self.store = store
+        self.payload = payload
+        """What the caller handed to all trials of the launch, such as the device."""
+        self.reused: list[str] = []
+        self.files: dict[str, bytes] = {}
+        """What stands beside the record, name -> content; see `attach`."""
+        self.notes: list[str] = []
+        """What the user should hear of the store; it stands in the record."""
+        self.chain: tuple[tuple[str, dict[str, Any]], ...] = ()
+        self._kept: set[str] = set()
+        self._checked: set[str] = set()
+        self._checkpoints: dict[str, StageCheckpoint] = {}
+        self._began = time.perf_counter()
+        self.stopped = False
+        self._launch, self._lasting, self._heartbeat = launch, lasting, heartbeat
+        self._rows: dict[int, dict[str, float | None]] = {}
+        self._lock = threading.Lock()
+
+    def identify(self, chain: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """Puts on record what its stages are, (stage, identity), from which its keys come."""
+        self.chain = tuple((name, plain(dict(identity))) for name, identity in chain)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The trial's complete configuration."""
+        return self.trial.config
+
+    @property
+    def seed(self) -> int:
+        """The trial's seed."""
+        return self.trial.seed
+
+    def metrics(self, step: int, values: Mapping[str, float | None]) -> None:
+        """Adds numbers to the curve at a step; later numbers of one step join the earlier ones."""
+        finite = {name: number(value) for name, value in values.items()}
+        with self._lock:
+            self._rows.setdefault(int(step), {}).update(finite)
+        self._heartbeat.metrics = {**self._heartbeat.metrics, **finite}
+
+    def progress(self, done: float, total: float) -> None:
+        """Says how far the trial is, in any unit."""
+        self._heartbeat.done, self._heartbeat.total = float(done), float(total)
+
+    def should_stop(self) -> bool:
+        """Whether the launch was interrupted: the trial should end now and will not be recorded."""
+        self.stopped = self.stopped or self._heartbeat.stop.is_set()
+        return self.stopped
+
+    def log(self, text: str) -> None:
+        """Writes a line to the trial's log. What the trial prints stands there, too."""
+        print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)  # noqa: T201 - captured as the log
+
+    def attach(self, name: str, content: bytes) -> None:
+        """Puts a small file beside the trial's record, whether the trial finishes or fails."""
+        if Path(name).name != name or name.startswith("."):
+            raise ValueError(f"a file of a record has a plain name, got {name!r}")
+        self.files[name] = content
+
+    def artifact(self, stage: str) -> Path | None:
+        """The folder that a stage left in the store, from which the trial may go on; else None.
+
+        A trial that runs anew takes only what this very launch made. What changed since it was
+        kept, or was kept for another key, is set aside.
+        """
+        key = self._key(stage)
+        folder = self.store.artifact(stage, key)
+        made = self.store.made(stage, key)
+        if made is not None and self.trial.anew and made.get("launch") != self._launch:
+            return None
+        if stage not in self._kept | self._checked:
+            if not folder.is_dir() or not any(folder.iterdir()):
+                return None
+            if (why := artifacts.fault(folder, stage, key)) is not None:
+                self.refuse(stage, why)
+                return None
+            self._checked.add(stage)
+        if stage not in self.reused and stage not in self._kept:
+            self.reused.append(stage)
+        return folder
+
+    def is_checked(self, stage: str) -> bool:
+        """Whether hashes that were kept with a stage's artifact confirm it; earlier versions kept none."""
+        return stage in self._kept or artifacts.can_be_checked(
+            self.store.artifact(stage, self._key(stage))
+        )
+
+    def records_of(self, stage: str) -> Iterator[TrialRecord]:
+        """The finished records of all trials that share a stage with this one."""
+        key = self._key(stage)
+        keys = [
+            one.key
+            for one in self.store.summaries()
+            if one.state == "finished" and any(s.name == stage and s.key == key for s in one.stages)
+        ]
+        return (one for one in self.store.records(keys) if one.state == "finished")
+
+    def refuse(self, stage: str, why: str) -> None:
+        """The artifact of a stage cannot be used: it is set aside, and the trial makes it anew."""
+        told = len(self.store.sentences)
+        self.store.set_aside(self.store.artifact(stage, self._key(stage)), why)
+        for said in self.store.sentences[told:]:
+            self.notes.append(f"{said}; it is made again")
+            self.log(self.notes[-1])
+        del self.store.sentences[told:]
+        self.reused = [name for name in self.reused if name != stage]
+
+    def checkpoint(self, stage: str) -> StageCheckpoint:
+        """Where the stage is gone on with if an earlier launch was broken off, and may be again.
+
+        It goes when the stage's artifact is kept, and when the trial leaves a record. A trial that
+        runs anew takes only what this very launch left.
+        """
+        if stage not in self._checkpoints:
+            self._checkpoints[stage] = StageCheckpoint(
+                self.store.checkpoint(stage, self._key(stage)),
+                trial=self.trial.key,
+                launch=self._launch,
+                anew=self.trial.anew,
+                seconds=self.seconds,
+                log=self.log,
+                gone_on=self._gone_on,
+            )
+        return self._checkpoints[stage]
+
+    @property
+    def earlier_seconds(self) -> float:
+        """Seconds that trials ran whose checkpoints this one went on from, up to these."""
+        return sum(one.earlier_seconds for one in self._checkpoints.values())
+
+    def seconds(self) -> float:
+        """Seconds that the trial has run, in all launches."""
+        return time.perf_counter() - self._began + self.earlier_seconds
+
+    def drop_checkpoints(self) -> None:
+        """Removes the checkpoints of all stages: the trial leaves a record and needs none."""
+        for stage in self.trial.stages:
+            self.checkpoint(stage.name).drop()
+
+    def _gone_on(self) -> None:
+        self._heartbeat.earlier_seconds = self.earlier_seconds
+
+    def keep(self, stage: str, write: Callable[[Path], None]) -> None:
+        """Keeps what a stage made: `write` fills an empty folder, kept whole or not at all.
+
+        If the launch keeps nothing (`keep="none"`), it goes when the trials that share it are done.
+        Nothing is kept of a trial that was told to stop: it may be half done.
+        """
+        key = self._key(stage)
+        if self.stopped:
+            return
+        try:
+            with self.store.keep_artifact(
+                stage, key, launch=self._launch, lasting=self._lasting
+            ) as folder:
+                write(folder)
+            self._kept.add(stage)
+            self.checkpoint(stage).drop()
+        except OSError as error:
+            if error.errno in _STORE_TROUBLE:
+                raise StoreError(sentence(error, self.store.artifact(stage, key))) from error
+            raise
+
+    def curve(self) -> dict[str, list[float | None]]:
+        """Metrics so far as columns of one length, by step."""
+        with self._lock:
+            rows = sorted(self._rows.items())
+        if not rows:
+            return {}
+        names = list(dict.fromkeys(name for _, row in rows for name in row if name != "step"))
+        columns: dict[str, list[float | None]] = {"step": [step for step, _ in rows]}
+        return columns | {name: [row.get(name) for _, row in rows] for name in names}
+
+    def _key(self, stage: str) -> str:
+        for known in self.trial.stages:
+            if known.name == stage:
+                return known.key
+        names = ", ".join(known.name for known in self.trial.stages)
+        raise ValueError(f"this trial has no stage {stage!r}; it has {names}")
+
+
+TrialFunction = Callable[[TrialContext], Outcome]
+"""Named to the engine as `module:name`, so that workers import it themselves."""

@@ -1,0 +1,34 @@
+"""From axes to cells, trials and keys, and which trials a store still lacks."""
+
+from sweeps.planning.attempts import by_key, counting, has_number, numbered
+from sweeps.planning.axes import AnyAxis, Levels, OrderedPairs, Paired
+from sweeps.planning.grid import Cell, Companion, Role, Sweep, apply, flatten, put
+from sweeps.planning.keys import canonical, chain_keys, key_of
+from sweeps.planning.trial_plan import Known, Plan, Resolve, Resolved, Trial, plan
+
+__all__ = [
+    "AnyAxis",
+    "Cell",
+    "Companion",
+    "Known",
+    "Levels",
+    "OrderedPairs",
+    "Paired",
+    "Plan",
+    "Resolve",
+    "Resolved",
+    "Role",
+    "Sweep",
+    "Trial",
+    "apply",
+    "by_key",
+    "canonical",
+    "chain_keys",
+    "counting",
+    "flatten",
+    "has_number",
+    "key_of",
+    "numbered",
+    "plan",
+    "put",
+]

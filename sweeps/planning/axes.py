@@ -1,0 +1,194 @@
+"""Axes: what a sweep varies. Each axis is a list of points: a label and the fields that it sets.
+
+To add a kind of axis, write the class with its `points` and name it in `AnyAxis` at the foot.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from sweeps.base import Frozen
+
+Points = dict[str, dict[str, Any]]
+"""Label of a level -> the fields that it sets, as dotted names."""
+
+
+def _sayable(word: str, what: str) -> str:
+    if not word.strip() or word != word.strip():
+        raise ValueError(f"{what} {word!r} must be a word without blanks at its ends")
+    if "," in word or any(not character.isprintable() for character in word):
+        raise ValueError(
+            f"{what} {word!r} may hold neither commas nor control characters:"
+            " commas part the names of cells on the command line"
+        )
+    return word
+
+
+def _check_labels(levels: Mapping[str, Any]) -> None:
+    for label in levels:
+        _sayable(label, "label")
+
+
+AxisName = Annotated[
+    str, Field(min_length=1), AfterValidator(lambda name: _sayable(name, "the axis name"))
+]
+
+
+class Levels(Frozen):
+    """One field that takes one value after the other."""
+
+    kind: Literal["levels"] = "levels"
+
+    name: AxisName
+    """What the axis is called in tables and figures, and in the cells of a study of several."""
+
+    field: str = Field(min_length=1)
+    """The field that is varied, as a dotted name."""
+
+    levels: dict[str, Any] = Field(min_length=1)
+    """Label -> value; a plain list of numbers, words or truth values is labelled by its values."""
+
+    @field_validator("levels", mode="before")
+    @classmethod
+    def _labelled(cls, levels: Any) -> Any:
+        if not isinstance(levels, (list, tuple)):
+            return levels
+        nested = [value for value in levels if isinstance(value, (list, tuple, dict))]
+        if nested:
+            raise ValueError(f"{nested[0]!r} needs a label of its own: write `label: value`")
+        labels = [label_of(value) for value in levels]
+        twice = _first_double(labels)
+        if twice is not None:
+            raise ValueError(f"level {twice!r} stands twice; each level may stand once")
+        return dict(zip(labels, levels, strict=True))
+
+    @field_validator("levels")
+    @classmethod
+    def _printable(cls, levels: dict[str, Any]) -> dict[str, Any]:
+        _check_labels(levels)
+        return levels
+
+    def num_points(self) -> int:
+        """How many points there are, without making them."""
+        return len(self.levels)
+
+    def points(self) -> Points:
+        """One point a level."""
+        return {label: {self.field: value} for label, value in self.levels.items()}
+
+    def items_of(self) -> dict[str, tuple[str, ...]]:
+        """Label -> what the point is made of: itself."""
+        return {label: (label,) for label in self.levels}
+
+
+class Paired(Frozen):
+    """Several fields that change together, such as a batch size and its learning rate."""
+
+    kind: Literal["paired"] = "paired"
+
+    name: AxisName
+    """What the axis is called in tables and figures, and in the cells of a study of several."""
+
+    levels: dict[str, dict[str, Any]] = Field(min_length=1)
+    """Label -> {dotted field: value}; every level sets the same fields."""
+
+    @model_validator(mode="after")
+    def _same_fields(self) -> Self:
+        _check_labels(self.levels)
+        every = {field for values in self.levels.values() for field in values}
+        for label, values in self.levels.items():
+            lacking = sorted(every - set(values))
+            if lacking:
+                raise ValueError(
+                    f"level {label!r} leaves out {', '.join(lacking)}, which another level sets;"
+                    " every level must set the same fields"
+                )
+        if not every:
+            raise ValueError("a level must set at least one field")
+        return self
+
+    def num_points(self) -> int:
+        """How many points there are, without making them."""
+        return len(self.levels)
+
+    def points(self) -> Points:
+        """One point a level."""
+        return {label: dict(values) for label, values in self.levels.items()}
+
+    def items_of(self) -> dict[str, tuple[str, ...]]:
+        """Label -> what the point is made of: itself."""
+        return {label: (label,) for label in self.levels}
+
+
+class OrderedPairs(Frozen):
+    """One or two items in order: the single ones on the diagonal, `a+b` is a first and then b.
+
+    n items give n + n(n - 1) points, row by row: 7 items give 49 = 7 + 42.
+    """
+
+    kind: Literal["ordered_pairs"] = "ordered_pairs"
+
+    name: AxisName
+    """What the axis is called in tables and figures, and in the cells of a study of several."""
+
+    field: str = Field(min_length=1)
+    """The field that takes the list [a] or [a, b], as a dotted name."""
+
+    items: dict[str, Any] = Field(min_length=1)
+    """Label -> item."""
+
+    @field_validator("items")
+    @classmethod
+    def _apart(cls, items: dict[str, Any]) -> dict[str, Any]:
+        for label in items:
+            if "+" in label:
+                raise ValueError(f"item {label!r} may not hold '+', which joins the two of a pair")
+        _check_labels(items)
+        return items
+
+    def num_points(self) -> int:
+        """How many points there are, without making them."""
+        return len(self.items) ** 2
+
+    def points(self) -> Points:
+        """One point an ordered pair, the first item slowest."""
+        return {
+            (first if first == second else f"{first}+{second}"): {
+                self.field: [a] if first == second else [a, b]
+            }
+            for first, a in self.items.items()
+            for second, b in self.items.items()
+        }
+
+    def items_of(self) -> dict[str, tuple[str, ...]]:
+        """Label -> its first and its second item; a single one is both."""
+        return {
+            (first if first == second else f"{first}+{second}"): (first, second)
+            for first in self.items
+            for second in self.items
+        }
+
+
+def label_of(value: Any) -> str:
+    """How a plain value is written as a label: true, none, 0.1, 256, words as they are."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        short = format(value, "g")
+        return short if float(short) == value else repr(value)
+    return str(value)
+
+
+def _first_double(labels: list[str]) -> str | None:
+    seen: set[str] = set()
+    for label in labels:
+        if label in seen:
+            return label
+        seen.add(label)
+    return None
+
+
+AnyAxis = Annotated[Levels | Paired | OrderedPairs, Field(discriminator="kind")]

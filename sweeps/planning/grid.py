@@ -1,0 +1,258 @@
+"""A sweep: the axes of a study spanned into cells. A cell is one configuration, over all seeds."""
+
+import copy
+import itertools
+import math
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from sweeps.base import Frozen
+from sweeps.errors import PlanError
+from sweeps.history_label import label_of
+from sweeps.planning.axes import AnyAxis
+from sweeps.suggest import did_you_mean
+
+Role = Literal["arm", "floor", "reference", "control"]
+
+MOST_CELLS = 10_000
+"""Cells that the axes of a sweep may span; counted before any is made."""
+
+
+class Companion(Frozen):
+    """A configuration that goes with cells of the sweep: what they must beat, or a check on them.
+
+    Companions of several cells that come out with the same key are one trial.
+    """
+
+    name: str = Field(min_length=1)
+    """The name of its cell; with the arm's name in brackets where arms need one each."""
+
+    role: Literal["floor", "reference", "control"]
+    """A floor is a result of its own that an arm is compared with, seed by seed; a reference stands
+    beside the arms without that; a control checks the method."""
+
+    set: dict[str, Any]
+    """What it sets on top of its arm, as dotted fields."""
+
+    cells: Literal["each", "first"] | tuple[str, ...] = "each"
+    """Which arms it goes with; `first` is the first arm that is selected."""
+
+    num_seeds: int | None = Field(default=None, ge=1)
+    """How many of the sweep's first seeds it has; None is every one."""
+
+
+class Cell(Frozen):
+    """One configuration of the sweep, whatever the seed."""
+
+    name: str
+    """Unique in its sweep."""
+
+    levels: dict[str, str]
+    """Axis -> label."""
+
+    settings: dict[str, Any]
+    """What distinguishes it from the base, as dotted fields."""
+
+    config: dict[str, Any]
+    """The base with the settings applied, nested; defaults are not filled in."""
+
+    role: Role = "arm"
+
+    floor: str | None = None
+    """The cell that is the floor of this arm, or of the arm that this control goes with."""
+
+
+class Sweep(Frozen):
+    """What is varied, with which seeds, and what goes with it."""
+
+    study: str = Field(min_length=1)
+    """The name under which launches and runs are kept."""
+
+    scale: str | None = None
+    """The size at which the study runs; another scale is another history."""
+
+    variation: str = ""
+    """What all its cells have otherwise than the study says; another variation is another history."""
+
+    base: dict[str, Any]
+    """What all cells share, nested or as dotted fields."""
+
+    axes: tuple[AnyAxis, ...] = ()
+
+    design: Literal["factorial", "one_at_a_time"] = "factorial"
+    """All combinations, or the first level of every axis and one change at a time from it."""
+
+    companions: tuple[Companion, ...] = ()
+
+    seeds: tuple[int, ...] = Field(min_length=1)
+
+    only: tuple[str, ...] | None = None
+    """The names of the cells to plan; their companions come along. None means all."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (spanned := self._num_cells()) > MOST_CELLS:
+            sizes = " x ".join(str(axis.num_points()) for axis in self.axes)
+            raise ValueError(
+                f"the axes span {spanned:,} cells ({sizes}), and a sweep has at most {MOST_CELLS:,};"
+                " take out levels or an axis, or write design: one_at_a_time"
+            )
+        mistakes = [*_doubles("axis", [axis.name for axis in self.axes])]
+        mistakes += _doubles("companion", [companion.name for companion in self.companions])
+        mistakes += _doubles("seed", [str(seed) for seed in self.seeds])
+        floors = [companion.name for companion in self.companions if companion.role == "floor"]
+        if len(floors) > 1:
+            mistakes.append(f"a sweep has at most one floor, got {', '.join(floors)}")
+        setters: dict[str, str] = {}
+        for axis in self.axes:
+            for field in {field for point in axis.points().values() for field in point}:
+                for other, name in setters.items():
+                    if name != axis.name and _overlap(field, other):
+                        mistakes.append(
+                            f"axes {name!r} and {axis.name!r} both set"
+                            f" {min(field, other, key=len)!r}; a field belongs to one axis"
+                        )
+                setters[field] = axis.name
+        if mistakes:
+            raise ValueError("; ".join(mistakes))
+        return self
+
+    @property
+    def label(self) -> str:
+        """As folders and runs are called; see `label_of`."""
+        return label_of(self.study, self.scale, self.variation)
+
+    def arms(self) -> tuple[Cell, ...]:
+        """All cells that the axes span, in order, the first axis slowest; `only` is not applied."""
+        base = apply({}, self.base)
+        arms = tuple(
+            Cell(name=name, levels=levels, settings=settings, config=apply(base, settings))
+            for name, levels, settings in self._combinations()
+        )
+        doubles = _doubles("cell", [arm.name for arm in arms])
+        if doubles:
+            raise PlanError(*(f"{double}; rename a level" for double in doubles))
+        return arms
+
+    def places(self) -> dict[str, tuple[tuple[str, ...], ...]]:
+        """Arm -> where it is in the table of the axes: for each axis the items of its level.
+
+        One axis at a time is no table: each arm is a place of its own.
+        """
+        items = {axis.name: axis.items_of() for axis in self.axes}
+        table = self.design == "factorial" or len(self.axes) == 1
+        return {
+            name: tuple(items[axis][label] for axis, label in levels.items())
+            if table and levels
+            else ((name,),)
+            for name, levels, _ in self._combinations()
+        }
+
+    def _num_cells(self) -> int:
+        sizes = [axis.num_points() for axis in self.axes]
+        return math.prod(sizes) if self.design == "factorial" else 1 + sum(n - 1 for n in sizes)
+
+    def _combinations(self) -> list[tuple[str, dict[str, str], dict[str, Any]]]:
+        if not self.axes:
+            return [("base", {}, {})]
+        points = [list(axis.points().items()) for axis in self.axes]
+        if self.design == "factorial" or len(self.axes) == 1:
+            chosen = [
+                (" / ".join(label for label, _ in combination), combination)
+                for combination in itertools.product(*points)
+            ]
+        else:
+            baseline = tuple(axis_points[0] for axis_points in points)
+            chosen = [("baseline", baseline)]
+            for place, axis in enumerate(self.axes):
+                for point in points[place][1:]:
+                    changed = (*baseline[:place], point, *baseline[place + 1 :])
+                    chosen.append((f"{axis.name}={point[0]}", changed))
+        return [
+            (
+                name,
+                {axis.name: label for axis, (label, _) in zip(self.axes, combination, strict=True)},
+                {field: value for _, settings in combination for field, value in settings.items()},
+            )
+            for name, combination in chosen
+        ]
+
+
+def apply(base: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The base with dotted fields set, nested; what stands at a field is replaced whole.
+
+    A number in a dotted name is a place in a list: `views.operations.1.strength`. The base is left
+    as it is, and the result shares nothing with it or with the settings.
+    """
+    result: dict[str, Any] = copy.deepcopy(dict(base))
+    for field, value in settings.items():
+        put(result, field, value)
+    return result
+
+
+def flatten(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A nested configuration as dotted fields; lists count as values, empty mappings stay."""
+    flat: dict[str, Any] = {}
+    for name, value in config.items():
+        if isinstance(value, Mapping) and value:
+            flat |= {f"{name}.{inner}": leaf for inner, leaf in flatten(value).items()}
+        else:
+            flat[name] = value
+    return flat
+
+
+def select(only: tuple[str, ...] | None, names: list[str]) -> set[str]:
+    """The names that `only` keeps; an unknown one is a PlanError with the nearest names."""
+    if only is None:
+        return set(names)
+    unknown = [name for name in only if name not in names]
+    if unknown:
+        raise PlanError(*(f"no cell {name!r}{did_you_mean(name, names)}" for name in unknown))
+    return set(only)
+
+
+def put(target: dict[str, Any], field: str, value: Any) -> None:
+    """Sets one dotted field in place, to a copy of the value.
+
+    Raises:
+        PlanError: the field leads nowhere.
+    """
+    *way, last = field.split(".")
+    here: Any = target
+    for place, part in enumerate(way):
+        here = (
+            here[_place(field, part, here)] if isinstance(here, list) else here.setdefault(part, {})
+        )
+        if not isinstance(here, (dict, list)):
+            raise PlanError(
+                f"{field} cannot be set: {'.'.join(way[: place + 1])} is {here!r},"
+                " which has no fields"
+            )
+    if isinstance(here, list):
+        here[_place(field, last, here)] = copy.deepcopy(value)
+    else:
+        here[last] = copy.deepcopy(value)
+
+
+def _place(field: str, part: str, items: list[Any]) -> int:
+    if part.isdecimal() and int(part) < len(items):
+        return int(part)
+    raise PlanError(
+        f"{field} cannot be set: {part!r} is no place in a list of {len(items)},"
+        f" whose places are 0 to {len(items) - 1}"
+    )
+
+
+def _overlap(field: str, other: str) -> bool:
+    return field == other or field.startswith(f"{other}.") or other.startswith(f"{field}.")
+
+
+def _doubles(what: str, names: list[str]) -> list[str]:
+    return [
+        f"{what} {name!r} stands {times} times; each may stand once"
+        for name, times in Counter(names).items()
+        if times > 1
+    ]

@@ -1,0 +1,28 @@
+"""The store on disk: records, artifacts, checkpoints, and the launch log, each written atomically."""
+
+from sweeps.storage.atomic_io import in_words, read_json, sentence, write_json
+from sweeps.storage.checkpoints import StageCheckpoint
+from sweeps.storage.launch_log import (
+    launches,
+    load_plan,
+    new_launch,
+    note_launch,
+    save_plan,
+    studies,
+)
+from sweeps.storage.store import Store
+
+__all__ = [
+    "StageCheckpoint",
+    "Store",
+    "in_words",
+    "launches",
+    "load_plan",
+    "new_launch",
+    "note_launch",
+    "read_json",
+    "save_plan",
+    "sentence",
+    "studies",
+    "write_json",
+]

@@ -1,0 +1,136 @@
+"""What a stage made, in a folder of its own: kept with the hash of each file, checked before use.
+
+`made.json` in the folder names the stage and key that it was made for, the launch that made it and the
+SHA-256 of every file, and is sealed itself: a flipped bit, a file of another artifact and two folders
+that changed places are all noticed.
+"""
+
+import os
+import secrets
+import shutil
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from sweeps.errors import StoreError
+from sweeps.processes import now
+from sweeps.storage.atomic_io import folder_whole, read_json, sync_folder, write_json
+from sweeps.storage.seals import SEAL, file_hash, is_whole, sealed
+
+MADE = "made.json"
+_FILES = "files"
+
+
+@contextmanager
+def artifact_kept(
+    folder: Path, stage: str, key: str, *, launch: str, lasting: bool
+) -> Generator[Path]:
+    """A folder to fill; when the block ends well it stands in its place whole, with its manifest.
+
+    An artifact that stands there is replaced. What else stands there stays where it is: then the
+    manifest, without which there is no artifact, comes last.
+    """
+    beside = os.path.lexists(folder) and not is_ours_alone(folder)
+    place = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}") if beside else folder
+    with folder_whole(place) as filling:
+        yield filling
+        manifest: dict[str, Any] = {
+            "launch": launch,
+            "lasting": lasting,
+            "moment": now(),
+            "stage": stage,
+            "key": key,
+            _FILES: {str(file.relative_to(filling)): file_hash(file) for file in _files(filling)},
+        }
+        write_json(filling / MADE, sealed(manifest))
+    if beside:
+        _move_into(place, folder, [*manifest[_FILES], MADE])
+
+
+def made(folder: Path) -> dict[str, Any] | None:
+    """The manifest of an artifact; None where there is none that can be read."""
+    about = read_json(folder / MADE)
+    return about if isinstance(about, dict) else None
+
+
+def fault(folder: Path, stage: str, key: str) -> str | None:
+    """Why an artifact may not be used, as the end of a sentence; None where it is as it was made.
+
+    One of an earlier version, without hashes, passes: see `can_be_checked`.
+    """
+    about = made(folder)
+    if about is None:
+        return f"has no {MADE} that can be read"
+    if SEAL not in about and _FILES not in about:
+        return None
+    if not is_whole(about):
+        return f"has another {MADE} than was written"
+    if (about["stage"], about["key"]) != (stage, key):
+        return f"was made for {about['stage']} {about['key']}"
+    for name, expected in about[_FILES].items():
+        try:
+            found = file_hash(folder / name)
+        except OSError as error:
+            return f"lacks its file {name} ({error.strerror})"
+        if found != expected:
+            return f"has a file {name} that changed since it was kept"
+    return None
+
+
+def can_be_checked(folder: Path) -> bool:
+    """Whether hashes were kept with an artifact; earlier versions kept none."""
+    return _FILES in (made(folder) or {})
+
+
+def is_ours_alone(folder: Path) -> bool:
+    """Whether an artifact's folder holds nothing but what was kept in it."""
+    about = made(folder)
+    if about is None or folder.is_symlink():
+        return False
+    if _FILES not in about:
+        return True
+    try:
+        there = {str(entry.relative_to(folder)) for entry in folder.rglob("*")}
+    except OSError:
+        return False
+    kept = {*about[_FILES], MADE}
+    return there <= kept | {str(parent) for name in kept for parent in Path(name).parents}
+
+
+def drop(folder: Path) -> None:
+    """Removes an artifact; what else somebody put into its folder stays."""
+    if is_ours_alone(folder):
+        going = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.old")
+        with suppress(OSError):
+            folder.rename(going)
+            shutil.rmtree(going, ignore_errors=True)
+        return
+    about = made(folder)
+    if about is None or folder.is_symlink() or not is_whole(about):
+        return
+    for name in (*about[_FILES], MADE):
+        with suppress(OSError):
+            (folder / name).unlink()
+
+
+def _move_into(place: Path, folder: Path, names: list[str]) -> None:
+    drop(folder)
+    try:
+        if folder.is_symlink() or not folder.is_dir():
+            raise StoreError(
+                f"{folder} is in the place of a {folder.parent.name[:-1]}; move it away"
+            )
+        taken = [name for name in names if os.path.lexists(folder / name)]
+        if taken:
+            raise StoreError(f"{folder / taken[0]} is in the place of a file to keep; move it away")
+        for name in names:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (place / name).rename(folder / name)
+        sync_folder(folder)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.is_file())

@@ -1,0 +1,155 @@
+"""Checkpoints of stages: what a trial that is broken off leaves, for the next launch to go on from.
+
+One file a stage and key: a line of JSON (who made it, its size and hash), then the stage's bytes,
+whatever they are. A checkpoint is a convenience: one that is torn, or that cannot be written, is told
+in the trial's log and is no failure.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from sweeps.record import Summary
+from sweeps.storage.atomic_io import read_bytes, sentence, sync_folder
+from sweeps.storage.seals import SEAL, is_whole, sealed
+
+
+class StageCheckpoint:
+    """Where a running trial finds and leaves the checkpoint of one stage."""
+
+    def __init__(
+        self,
+        file: Path,
+        *,
+        trial: str,
+        launch: str,
+        anew: bool,
+        seconds: Callable[[], float],
+        log: Callable[[str], None],
+        gone_on: Callable[[], None],
+    ) -> None:
+        """`seconds` the trial has run so far; with `anew` only this very launch's one is taken.
+
+        `gone_on` hears whenever `earlier_seconds` changes.
+        """
+        self._file, self._trial, self._launch, self._anew = file, trial, launch, anew
+        self._seconds, self._log, self._gone_on = seconds, log, gone_on
+        self._complained = False
+        self.earlier_seconds = 0.0
+        """What the trials ran for that left what `load` gave; 0 once it is refused."""
+
+    def load(self) -> bytes | None:
+        """What was saved last; None where nothing was, or nothing whole."""
+        try:
+            about, packed = _read(self._file)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            self.refuse(f"cannot be read ({type(error).__name__}: {error})")
+            return None
+        if self._anew and about["launch"] != self._launch:
+            return None
+        self.earlier_seconds = float(about["seconds"])
+        self._gone_on()
+        self._log(f"going on from {self._file}, saved by launch {about['launch']}")
+        return packed
+
+    def save(self, packed: bytes) -> None:
+        """Takes the place of what was saved before, whole or not at all.
+
+        A disk that has no room or is closed is told once, and what was saved before stays.
+        """
+        about = {
+            "of": self._file.name,
+            "trial": self._trial,
+            "launch": self._launch,
+            "seconds": round(self._seconds(), 3),
+            "size": len(packed),
+            "sha256": sha256(packed).hexdigest(),
+        }
+        try:
+            _write(self._file, sealed(about), packed)
+        except OSError as error:
+            if not self._complained:
+                self._log(f"no checkpoint was saved: {sentence(error, self._file)}")
+            self._complained = True
+
+    def refuse(self, why: str) -> None:
+        """What `load` gave is not used: it goes."""
+        self._log(f"the checkpoint {self._file} {why}; the stage starts anew")
+        self.earlier_seconds = 0.0
+        self._gone_on()
+        self.drop()
+
+    def drop(self) -> None:
+        """Removes it, if it is there."""
+        with suppress(OSError):
+            self._file.unlink(missing_ok=True)
+
+
+def drop_done(
+    folder: Path, artifacts: dict[str, frozenset[str]], records: Iterable[Summary]
+) -> None:
+    """Removes the checkpoints in a folder that no trial can need.
+
+    Those are the ones of stages whose artifact is at hand, and those of trials that left a record in
+    the very launch that saved them: a process was killed before it could remove them.
+    """
+    files = [file for file in folder.glob("*-*") if file.is_file() and file.name[0] != "."]
+    if not files:
+        return
+    recorded = {(record.key, record.launch) for record in records}
+    for file in files:
+        stage, _, key = file.name.rpartition("-")
+        with suppress(OSError):
+            if key in artifacts.get(stage, ()) or _maker(file) in recorded:
+                file.unlink()
+
+
+def _maker(file: Path) -> tuple[str, str] | None:
+    """Trial and launch that saved a checkpoint; None where it cannot be read."""
+    try:
+        with file.open("rb") as opened:
+            about = json.loads(opened.readline())
+        return about["trial"], about["launch"]
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _read(file: Path) -> tuple[dict[str, Any], bytes]:
+    line, _, packed = read_bytes(file).partition(b"\n")
+    about: Any = json.loads(line)
+    if not isinstance(about, dict):
+        raise TypeError("its first line is no mapping")
+    # Earlier versions sealed none and did not say whose it is.
+    if SEAL in about and not is_whole(about):
+        raise ValueError("its first line changed")
+    if about.get("of", file.name) != file.name:
+        raise ValueError(f"it is that of {about['of']}")
+    if len(packed) != about["size"]:
+        raise ValueError(f"{len(packed)} of {about['size']} bytes")
+    if sha256(packed).hexdigest() != about["sha256"]:
+        raise ValueError("its bytes changed")
+    _ = float(about["seconds"]), about["launch"]
+    return about, packed
+
+
+def _write(file: Path, about: dict[str, Any], packed: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    try:
+        with temporary.open("wb") as opened:
+            opened.write(json.dumps(about).encode() + b"\n")
+            opened.write(packed)
+            opened.flush()
+            os.fsync(opened.fileno())
+        temporary.replace(file)
+        sync_folder(file.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

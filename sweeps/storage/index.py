@@ -1,0 +1,102 @@
+"""The index: a copy of the records' summaries in one file, so that thousands are quick to read.
+
+It is never trusted for what exists: an entry counts only while its record's file is there, as large
+and as old as it was when the entry was made.
+"""
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from sweeps.record import Stage, Summary
+from sweeps.storage.atomic_io import write_whole
+
+
+class Index:
+    """Summaries by (key, attempt), in memory and as lines of JSON."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.entries: dict[tuple[str, int], Summary] = {}
+        self.stamps: dict[tuple[str, int], str] = {}
+        self._read_to = 0
+
+    def load(self) -> None:
+        """Reads the lines that were added since the last call; torn or foreign ones are skipped."""
+        try:
+            if not self.file.is_file():
+                return
+            with self.file.open("rb") as file:
+                if file.seek(0, 2) < self._read_to:
+                    self._read_to = 0
+                file.seek(self._read_to)
+                data = file.read()
+        except OSError:
+            return
+        whole, _, _ = data.rpartition(b"\n")
+        self._read_to += len(whole) + 1 if whole else 0
+        for line in whole.splitlines():
+            with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
+                checksum, _, text = line.partition(b" ")
+                if checksum != _checksum(text):
+                    continue
+                about = json.loads(text)
+                stamp = about.pop("stamp", "")
+                summary = _summary(about)
+                self.entries[summary.key, summary.attempt] = summary
+                self.stamps[summary.key, summary.attempt] = stamp
+
+    def append(self, summaries: Iterable[Summary]) -> None:
+        """Adds lines; a disk that refuses them costs speed only."""
+        text = "".join(self._line(summary) for summary in summaries)
+        if self.file.exists() and not self.file.is_file():
+            return
+        with contextlib.suppress(OSError), self.file.open("a", encoding="utf-8") as file:
+            # A line torn by a kill would swallow the next one: begin on a line of its own.
+            file.write(f"\n{text}" if file.tell() else text)
+
+    def keep(self, here: Iterable[tuple[str, int]]) -> None:
+        """Forgets entries whose records are gone; the file is rewritten when many are."""
+        there = set(here)
+        gone = [place for place in self.entries if place not in there]
+        for place in gone:
+            del self.entries[place]
+        if len(gone) > len(there):
+            text = "".join(map(self._line, self.entries.values()))
+            with contextlib.suppress(OSError):
+                write_whole(self.file, text)
+                self._read_to = 0
+
+    def _line(self, summary: Summary) -> str:
+        stamp = self.stamps.get((summary.key, summary.attempt), "")
+        text = json.dumps({"stamp": stamp, **summary.model_dump(mode="json")})
+        return f"{_checksum(text.encode()).decode()} {text}\n"
+
+
+def _checksum(text: bytes) -> bytes:
+    return hashlib.sha256(text).hexdigest()[:16].encode()
+
+
+def stamp(file: Path) -> str:
+    """What changes when a record is written anew; empty where there is none."""
+    try:
+        about = file.stat()
+    except OSError:
+        return ""
+    # The time of change, unlike that of writing, cannot be put back.
+    return f"{about.st_mtime_ns} {about.st_ctime_ns} {about.st_size}"
+
+
+_FIELDS = set(Summary.model_fields)
+
+
+def _summary(line: dict[str, Any]) -> Summary:
+    # Lines are what this class wrote; checking thousands again would cost more than reading them.
+    if set(line) != _FIELDS:
+        raise KeyError(*(_FIELDS ^ set(line)))
+    line["stages"] = tuple(Stage.model_construct(**stage) for stage in line["stages"])
+    line["reused"] = tuple(line["reused"])
+    return Summary.model_construct(**line)

@@ -1,0 +1,84 @@
+"""Launches: what ran when, and the last plan, so that a study's state shows without planning."""
+
+import contextlib
+import json
+import secrets
+import time
+from typing import Any
+
+from sweeps.history_label import label_of
+from sweeps.planning import Cell, Plan, Trial
+from sweeps.record import Stage
+from sweeps.storage.atomic_io import in_words, read_json, write_whole
+from sweeps.storage.store import Store
+
+
+def new_launch() -> str:
+    """A name for a launch that sorts by time."""
+    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
+
+
+def note_launch(store: Store, label: str, **facts: Any) -> None:
+    """Adds a line to the study's launches."""
+    file = store.study(label) / "launches.jsonl"
+    with in_words(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(facts, ensure_ascii=False) + "\n")
+
+
+def launches(store: Store, label: str) -> list[dict[str, Any]]:
+    """The launches of a study in order, each with its beginning and, unless killed, its end."""
+    try:
+        text = (store.study(label) / "launches.jsonl").read_text(encoding="utf-8")
+    except OSError:
+        return []
+    found: dict[str, dict[str, Any]] = {}
+    for line in text.splitlines():
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            facts = json.loads(line)
+            found.setdefault(facts["launch"], {}).update(facts)
+    return list(found.values())
+
+
+def save_plan(store: Store, plan: Plan) -> None:
+    """Keeps the plan of the latest launch of a study."""
+    file = store.study(plan.label) / "plan.json"
+    with in_words(file):
+        write_whole(file, plan.model_dump_json())
+
+
+def load_plan(store: Store, label: str) -> Plan | None:
+    """The plan of the latest launch; None if there was none or it is torn. Quick."""
+    try:
+        about = json.loads((store.study(label) / "plan.json").read_text(encoding="utf-8"))
+        # What this module wrote is not checked again: ten thousand trials would take a second.
+        return Plan.model_construct(
+            study=about["study"],
+            scale=about["scale"],
+            variation=about.get("variation", ""),
+            command=about.get("command", ""),
+            cells=tuple(Cell.model_construct(**cell) for cell in about["cells"]),
+            trials=tuple(_trial(trial) for trial in about["trials"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _trial(about: dict[str, Any]) -> Trial:
+    about["stages"] = tuple(Stage.model_construct(**stage) for stage in about["stages"])
+    return Trial.model_construct(**about)
+
+
+def studies(store: Store) -> list[str]:
+    """The labels of all studies that were launched on a store, each variation by itself."""
+    try:
+        folders = sorted((store.path / "studies").iterdir())
+    except OSError:
+        return []
+    labels: list[str] = []
+    for folder in folders:
+        about = read_json(folder / "plan.json")
+        if isinstance(about, dict) and "study" in about:
+            labels.append(label_of(about["study"], about.get("scale"), about.get("variation", "")))
+    return labels

@@ -1,0 +1,126 @@
+"""A record's file: sealed where it is written, and believed only if its seal, key and values fit."""
+
+import datetime as dt
+import errno
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from sweeps.errors import StoreError
+from sweeps.planning import chain_keys
+from sweeps.record import FORMAT, TrialRecord
+from sweeps.storage.atomic_io import read_text, write_synced
+from sweeps.storage.seals import SEAL, is_whole, sealed
+
+MOST_BYTES = 32_000_000
+"""Of a record's file; 50,000 logged steps of four metrics take 5 MB."""
+
+_MOST_DEPTH = 64
+"""Of what a trial may tell in its own form: all who write it anew go down as deep."""
+
+_ACCURACY = re.compile(r"(^|[/_])top[1-9][0-9]*$")
+"""The names of values that are shares in per cent, such as `top1` and `knn_top5`."""
+
+_UNSEALED = 1
+"""The last format without a seal."""
+
+_CLOSED = {errno.EACCES, errno.EPERM, errno.EIO}
+
+
+class Unreadable(Exception):  # noqa: N818 -- a state of a file, handled where it is read
+    """A record that is none; the text is the end of a sentence that begins with its folder."""
+
+
+def write_record(file: Path, record: TrialRecord) -> TrialRecord:
+    """Writes a record with its seal; gives it as it will be read."""
+    about = sealed(json.loads(record.model_dump_json(exclude={SEAL})))
+    write_synced(file, json.dumps(about, ensure_ascii=False, allow_nan=False, indent=1) + "\n")
+    return record.model_copy(update={SEAL: about[SEAL]})
+
+
+def read_record(file: Path, key: str, attempt: int) -> TrialRecord:
+    """The record in a file, which stands under this key and attempt.
+
+    Raises:
+        Unreadable: it is torn, changed, no record, or that of another trial.
+        StoreError: it is of a newer version, or may not be read.
+    """
+    try:
+        about = json.loads(read_text(file, MOST_BYTES))
+        if isinstance(about, dict) and about.get("format", FORMAT) > FORMAT:
+            raise StoreError(
+                f"{file} has format {about['format']}, and this program reads up to {FORMAT};"
+                " it was written by a newer version: update, or name another store"
+            )
+        if isinstance(about, dict) and about.get("format") != _UNSEALED and not is_whole(about):
+            raise Unreadable("changed since it was written: its checksum does not fit")
+        record = TrialRecord.model_validate(about)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "record"
+        raise Unreadable(f"is no record ({place}: {first['msg']})") from error
+    except (ValueError, TypeError, RecursionError, MemoryError) as error:
+        raise Unreadable(f"cannot be read ({error})") from error
+    except FileNotFoundError as error:
+        raise Unreadable("holds no record.json") from error
+    except OSError as error:
+        if error.errno in _CLOSED:
+            raise StoreError(
+                f"{file} cannot be read ({error.strerror}); mend its rights"
+            ) from error
+        raise Unreadable(f"cannot be read ({error.strerror})") from error
+    if (record.key, record.attempt) != (key, attempt):
+        raise Unreadable(f"holds the record of {record.key}, attempt {record.attempt}")
+    if (why := _impossible(record)) is not None:
+        raise Unreadable(f"is no record ({why})")
+    return record
+
+
+def _impossible(record: TrialRecord) -> str | None:
+    """What no trial can have left."""
+    if record.chain:
+        found = chain_keys(record.chain)
+        if found != [(stage.name, stage.key) for stage in record.stages]:
+            return f"its key is {record.key}, and its configuration gives {found[-1][1]}"
+    if (why := _impossible_values(record)) is not None:
+        return why
+    if record.seconds < 0:
+        return f"seconds: {record.seconds} is negative"
+    if not 0 <= record.earlier_seconds <= record.seconds:
+        return f"earlier_seconds: {record.earlier_seconds} is not from 0 to {record.seconds}"
+    if (record.error is None) != (record.state == "finished"):
+        return f"error: {record.error!r} of a trial that {record.state}"
+    try:
+        dt.datetime.fromisoformat(record.started)
+    except ValueError:
+        return f"started: {record.started!r} is no moment"
+    return None
+
+
+def _impossible_values(record: TrialRecord) -> str | None:
+    free = {"config": record.config, "facts": record.facts, "provenance": record.provenance}
+    for name, value in free.items():
+        if _is_deep(value):
+            return f"{name}: is nested more than {_MOST_DEPTH} deep"
+    for name, value in (*record.values.items(), ("seconds", record.seconds)):
+        if value is not None and not math.isfinite(value):
+            return f"{name}: {value} is not a finite number"
+        # What is sealed is what was measured.
+        bounded = record.seal is None and _ACCURACY.search(name) is not None
+        if value is not None and bounded and not 0 <= value <= 100:
+            return f"{name}: {value} is out of bounds, a percentage is 0 to 100"
+    return None
+
+
+def _is_deep(value: Any) -> bool:
+    level: list[Any] = [value]
+    for _ in range(_MOST_DEPTH):
+        inner = [one for one in level if isinstance(one, dict | list)]
+        level = [v for one in inner for v in (one.values() if isinstance(one, dict) else one)]
+        if not level:
+            return False
+    return True

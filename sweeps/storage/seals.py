@@ -1,0 +1,42 @@
+"""Checksums of what is kept, so that a change of one bit is noticed where it is read."""
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sweeps.errors import PlanError
+from sweeps.planning import canonical
+
+SEAL = "seal"
+"""The field that holds the checksum of a JSON mapping's other fields."""
+
+
+def sealed(value: Mapping[str, Any]) -> dict[str, Any]:
+    """A JSON mapping with the checksum of its canonical text."""
+    return {**value, SEAL: _checksum(value)}
+
+
+def is_whole(value: Mapping[str, Any]) -> bool:
+    """Whether a mapping is as it was when it was sealed; one without a seal is not."""
+    try:
+        return value.get(SEAL) == _checksum(value)
+    except PlanError:  # not even JSON
+        return False
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _checksum(value: Mapping[str, Any]) -> str:
+    rest = {name: inner for name, inner in value.items() if name != SEAL}
+    return hashlib.sha256(canonical(rest).encode("utf-8", "surrogatepass")).hexdigest()

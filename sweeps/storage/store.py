@@ -1,0 +1,346 @@
+"""The store: a folder that holds records, artifacts and what is needed to show a study's state.
+
+store.json                what makes the folder a store; see `sweeps.storage.store_folder`
+trials/<key>/<attempt>/   record.json, log.txt and files/, written whole or not at all: the truth
+<stage>s/<key>/           what a stage made, such as encoders/<key>/
+checkpoints/<stage>-<key> where a trial that was broken off goes on; see `sweeps.storage.checkpoints`
+running/                  heartbeats and logs of trials that run now
+studies/<study>@<scale>/  launches and the last plan; of a variation with `+<what differs>` behind it
+set-aside/                what could not be read, kept for a person to look at
+index.jsonl               a copy of the records' summaries, for speed; may be deleted
+lock                      held by the one process that runs trials
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from sweeps.errors import StoreError
+from sweeps.planning import Known
+from sweeps.processes import now, this_process
+from sweeps.record import FORMAT, Summary, TrialRecord
+from sweeps.storage import artifacts, leftovers
+from sweeps.storage.atomic_io import folder_whole, in_words, read_json, sentence
+from sweeps.storage.checkpoints import drop_done
+from sweeps.storage.index import Index, stamp
+from sweeps.storage.record_file import Unreadable, read_record, write_record
+from sweeps.storage.store_folder import (
+    ATTEMPT,
+    KEY,
+    about,
+    is_store,
+    make_store,
+    refuse_foreign,
+    unmake_store,
+)
+
+
+class Store:
+    """A store at a path. Nothing is written before a trial runs or `prepare` is called."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path).expanduser().absolute()
+        self.sentences: list[str] = []
+        """What the user should hear: a sentence for each thing set aside."""
+        self._index = Index(self.path / "index.jsonl")
+        self._is_store = False
+
+    @property
+    def exists(self) -> bool:
+        """Whether the folder is a store; nothing is read of one that is not."""
+        self._is_store = self._is_store or is_store(self.path)
+        return self._is_store
+
+    # Places
+
+    @property
+    def trials(self) -> Path:
+        """The folder of all records."""
+        return self.path / "trials"
+
+    @property
+    def running(self) -> Path:
+        """The folder of heartbeats and of logs in the making."""
+        return self.path / "running"
+
+    @property
+    def cache(self) -> Path:
+        """A folder for what can be made again, such as decoded data."""
+        return self.path / "cache"
+
+    @property
+    def machine(self) -> Path:
+        """What was measured of this machine, kept by the caller as JSON."""
+        return self.path / "machine.json"
+
+    def study(self, label: str) -> Path:
+        """The folder of a study at a scale."""
+        return self.path / "studies" / label.replace("/", "-")
+
+    def artifact(self, stage: str, key: str) -> Path:
+        """Where a stage's artifact stands or would stand."""
+        return self.path / f"{stage}s" / key
+
+    def checkpoint(self, stage: str, key: str) -> Path:
+        """Where a stage's checkpoint stands or would stand while a trial makes it."""
+        return self.path / "checkpoints" / f"{stage}-{key}"
+
+    # Reading
+
+    def summaries(self) -> tuple[Summary, ...]:
+        """A summary of every readable record, all attempts, by key and attempt; quick.
+
+        Those that the index does not hold are read and added to it. Unreadable ones are set aside.
+        """
+        self._index.load()
+        fresh: list[Summary] = []
+        here: list[tuple[str, int]] = []
+        for key, attempt, file in self._record_files():
+            place, now_there = (key, attempt), stamp(file)
+            if place not in self._index.entries or self._index.stamps[place] != now_there:
+                record = self._read(file, key, attempt)
+                if record is None:
+                    continue
+                fresh.append(record.summary())
+                self._index.entries[place] = fresh[-1]
+                self._index.stamps[place] = now_there
+            here.append(place)
+        self._index.keep(here)
+        if fresh:
+            self._index.append(fresh)
+        return tuple(self._index.entries[place] for place in here)
+
+    def records(self, keys: Iterable[str] | None = None) -> Iterator[TrialRecord]:
+        """The readable records, all attempts, by key and attempt; of some keys or of all."""
+        for key, attempt, file in self._record_files(keys):
+            record = self._read(file, key, attempt)
+            if record is not None:
+                yield record
+
+    def record(self, key: str, attempt: int) -> TrialRecord | None:
+        """One record; None where there is none that can be read."""
+        file = self.trials / key / f"{attempt:03d}" / "record.json"
+        return self._read(file, key, attempt) if file.exists() else None
+
+    def known(self) -> Known:
+        """What planning needs to know of this store."""
+        return Known(self.summaries(), self.artifacts())
+
+    def artifacts(self) -> dict[str, frozenset[str]]:
+        """Stage -> keys of the artifacts at hand."""
+        found: dict[str, frozenset[str]] = {}
+        for folder in _folders(self.path) if self.exists else ():
+            if folder.name.endswith("s") and folder.name not in {"trials", "studies"}:
+                keys = frozenset(
+                    made.name
+                    for made in _folders(folder)
+                    if KEY.fullmatch(made.name) and (made / artifacts.MADE).exists()
+                )
+                if keys:
+                    found[folder.name[:-1]] = keys
+        return found
+
+    # Writing
+
+    @property
+    def identity(self) -> str:
+        """A name for this store that no other has, made at first use; for trackers."""
+        self.prepare()
+        return str((about(self.path) or {})["id"])
+
+    def refuse_foreign(self) -> None:
+        """Says in one sentence why the folder cannot be a store; writes nothing.
+
+        Raises:
+            StoreError: it holds something else, or is of a newer version.
+        """
+        refuse_foreign(self.path)
+
+    def unmake(self) -> None:
+        """Takes `prepare` back where nothing was recorded since; the cache goes, too."""
+        shutil.rmtree(self.cache, ignore_errors=True)
+        unmake_store(self.path)
+        self._is_store = False
+
+    def prepare(self) -> None:
+        """Makes the folder a store, or says in one sentence why it cannot be one."""
+        told = make_store(self.path)
+        if told is not None:
+            self.sentences.append(told)
+        self._is_store = True
+        with in_words(self.path):
+            self.trials.mkdir(exist_ok=True)
+            self.running.mkdir(exist_ok=True)
+            probe = self.running / f".probe.{secrets.token_hex(4)}"
+            probe.write_text("", encoding="utf-8")
+            probe.unlink()
+
+    @contextlib.contextmanager
+    def locked(self) -> Generator[Path]:
+        """Holds the store for one driver; the system lets go of it when the process dies.
+
+        A second driver gets one sentence. Yields the lock file, in which a driver may note what a
+        successor has to clear away.
+        """
+        self.prepare()
+        lock = self.path / "lock"
+        with in_words(lock):
+            # A link in its place could lead to a file of somebody else's.
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+            file = os.fdopen(os.open(lock, flags, 0o644), "r+", encoding="utf-8")
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                holder = _lock_note(lock)
+                who = f" by process {holder['pid']} since {holder['since']}" if holder else ""
+                raise StoreError(
+                    f"the store {self.path} is in use{who}; wait until it ends, stop it,"
+                    " or name another store"
+                ) from error
+            except OSError as error:
+                raise StoreError(
+                    f"the store {self.path} cannot be locked ({error.strerror}); put it on a disk"
+                    " that has locks, such as a local one"
+                ) from error
+            try:
+                yield lock
+            finally:
+                file.seek(0)
+                file.truncate()
+
+    def note_lock(self, **facts: Any) -> None:
+        """Notes in the lock who holds it and what a successor has to clear away."""
+        me = this_process()
+        note = {"pid": me.pid, "began": me.began, "host": me.host, "since": now(), **facts}
+        with in_words(self.path / "lock"):
+            (self.path / "lock").write_text(json.dumps(note) + "\n", encoding="utf-8")
+
+    def commit(
+        self, record: TrialRecord, log: Path, files: Mapping[str, bytes] | None = None
+    ) -> TrialRecord:
+        """Puts a record and its log in place, whole or not at all, as the next attempt of its key.
+
+        With them stand the files of the record, name -> content.
+
+        Raises StoreError, with nothing torn, if the disk is full or closed.
+        """
+        home = self.trials / record.key
+        with in_words(home):
+            home.mkdir(parents=True, exist_ok=True)
+            taken = [int(one.name) for one in home.iterdir() if one.name.isdecimal()]
+            attempt = 1 + max(taken, default=0)
+            name = f"{attempt:03d}"
+            numbered = record.model_copy(
+                update={
+                    "attempt": attempt,
+                    "log": f"trials/{record.key}/{name}/log.txt",
+                    "files": tuple(files or ()),
+                    "format": FORMAT,
+                }
+            )
+            with folder_whole(home / name) as folder:
+                if log.exists():
+                    shutil.copyfile(log, folder / "log.txt")
+                else:
+                    (folder / "log.txt").touch()
+                for file, content in (files or {}).items():
+                    (folder / "files").mkdir(exist_ok=True)
+                    (folder / "files" / file).write_bytes(content)
+                numbered = write_record(folder / "record.json", numbered)
+            log.unlink(missing_ok=True)
+            return numbered
+
+    def keep_artifact(
+        self, stage: str, key: str, *, launch: str, lasting: bool
+    ) -> contextlib.AbstractContextManager[Path]:
+        """A folder to fill with a stage's artifact; it takes its place whole or not at all.
+
+        What somebody else put there stays.
+        """
+        return artifacts.artifact_kept(
+            self.artifact(stage, key), stage, key, launch=launch, lasting=lasting
+        )
+
+    def made(self, stage: str, key: str) -> dict[str, Any] | None:
+        """When, by which launch an artifact was made, and whether it is to last; None if absent."""
+        return artifacts.made(self.artifact(stage, key))
+
+    def drop_artifact(self, stage: str, key: str) -> None:
+        """Removes an artifact; what somebody else put into its folder stays."""
+        artifacts.drop(self.artifact(stage, key))
+
+    def clear_leftovers(self) -> None:
+        """Removes what dead processes left half made; only for the holder of the lock."""
+        if self.exists:
+            stages = {stage.name for one in self.summaries() for stage in one.stages}
+            leftovers.clear(self.path, sorted({*stages, *self.artifacts()}))
+
+    def clear_checkpoints(self) -> None:
+        """Removes checkpoints that no trial can need; only for the holder of the lock."""
+        folder = self.path / "checkpoints"
+        if folder.is_dir():
+            drop_done(folder, self.artifacts(), self.summaries())
+
+    def set_aside(self, path: Path, why: str) -> None:
+        """Moves something unreadable out of the way and says so."""
+        shelf = self.path / "set-aside"
+        target = shelf / f"{path.parent.name}-{path.name}-{secrets.token_hex(3)}"
+        try:
+            shelf.mkdir(parents=True, exist_ok=True)
+            path.rename(target)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self.sentences.append(f"{path} {why}, and {sentence(error, target)}")
+            return
+        self.sentences.append(f"{path} {why}; it was moved to {target}")
+
+    # Helpers
+
+    def _record_files(self, keys: Iterable[str] | None = None) -> Iterator[tuple[str, int, Path]]:
+        if not self.exists:
+            return
+        homes = (
+            sorted(folder for folder in _folders(self.trials) if KEY.fullmatch(folder.name))
+            if keys is None
+            else [self.trials / key for key in dict.fromkeys(keys)]
+        )
+        for home in homes:
+            for attempt, folder in sorted(_attempts(home)):
+                yield home.name, attempt, folder / "record.json"
+
+    def _read(self, file: Path, key: str, attempt: int) -> TrialRecord | None:
+        try:
+            return read_record(file, key, attempt)
+        except Unreadable as why:
+            self.set_aside(file.parent, str(why))
+        return None
+
+
+def _lock_note(lock: Path) -> dict[str, Any] | None:
+    note = read_json(lock)
+    return note if isinstance(note, dict) and {"pid", "since"} <= set(note) else None
+
+
+def _folders(path: Path) -> list[Path]:
+    try:
+        return [entry for entry in path.iterdir() if entry.is_dir() and entry.name[0] != "."]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _attempts(home: Path) -> list[tuple[int, Path]]:
+    """Attempts by number; a folder without any file of a record is somebody else's."""
+    return [
+        (int(folder.name), folder)
+        for folder in _folders(home)
+        if ATTEMPT.fullmatch(folder.name)
+        and any(os.path.lexists(folder / name) for name in ("record.json", "log.txt"))
+    ]

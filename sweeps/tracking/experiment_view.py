@@ -1,0 +1,49 @@
+"""How a study's experiment looks in MLflow's pages: as training of models, cells in order.
+
+The pages keep a shared view as a tag of the experiment: columns, order and filter as JSON, opened by
+`?viewStateShareKey=`. Neither that nor the tag for the kind is documented; a page that does not know
+them shows its default (read in the pages of MLflow 3.17).
+"""
+
+import json
+
+from mlflow.entities import Experiment
+from mlflow.tracking import MlflowClient
+
+from sweeps.tracking.trial_run import OURS, name_of
+
+KIND = "mlflow.experimentKind"
+"""Without this tag, MLflow opens an experiment in its mode for language models and traces."""
+
+VIEW = "mlflow.sharedViewState."
+
+
+def show_cells(client: MlflowClient, experiment: Experiment, metric: str) -> None:
+    """Sets what is not set yet: the kind of the experiment and its two views."""
+    mean = f"cell/{name_of(metric)}"
+    numbers = [mean, f"{mean}_low", f"{mean}_high", "cell/n", "cell/failed"]
+    order = {"orderByKey": f"metrics.`{mean}`", "orderByAsc": False}
+    cells = {
+        **order,
+        "searchFilter": f"tags.`{OURS}role` != 'trial'",
+        "selectedColumns": [
+            *(f"metrics.`{name}`" for name in numbers),
+            *("tags.`verdicts`", "tags.`trials`"),
+        ],
+    }
+    runs = {
+        **order,
+        "selectedColumns": [
+            *(f"metrics.`{name}`" for name in (f"final/{name_of(metric)}", "seconds", *numbers)),
+            "params.`seed`",
+        ],
+    }
+    tags = {
+        KIND: "custom_model_development",
+        f"{VIEW}cells": json.dumps(cells),
+        f"{VIEW}runs": json.dumps(runs),
+    }
+    for name, text in tags.items():
+        chosen = name == KIND and experiment.tags.get(KIND)
+        if not chosen and experiment.tags.get(name) != text:
+            client.set_experiment_tag(experiment.experiment_id, name, text)

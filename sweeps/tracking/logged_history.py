@@ -1,0 +1,30 @@
+"""What MLflow was told of a study beyond its records: kept, so that its view can be made again."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sweeps.storage import Store, read_json, write_json
+
+_FIELDS = ("cells", "verdicts", "cell_verdicts", "note")
+
+
+def keep_told(store: Store, label: str, last: Mapping[str, Any], metric: str) -> None:
+    """Keeps what a driver said when it settled or closed a study."""
+    files = [
+        str(Path(file).relative_to(store.path))
+        for file in last.get("files") or ()
+        if Path(file).is_relative_to(store.path)
+    ]
+    about = {name: last.get(name) for name in _FIELDS}
+    if any(about.values()) or files:
+        write_json(store.study(label) / "tracked.json", {**about, "files": files, "metric": metric})
+
+
+def told(store: Store, label: str) -> dict[str, Any]:
+    """What was kept; empty if nothing was."""
+    about = read_json(store.study(label) / "tracked.json")
+    if not isinstance(about, dict):
+        return {}
+    files = [store.path / name for name in about.get("files") or ()]
+    return {**about, "files": [str(file) for file in files if file.is_file()]}

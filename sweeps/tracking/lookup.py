@@ -1,0 +1,63 @@
+"""Where runs are found, and studies that a database lacks, made again from the records."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mlflow.tracking import MlflowClient
+
+from sweeps.errors import TrackingError
+from sweeps.storage import Store
+from sweeps.suggest import did_you_mean
+from sweeps.tracking.client import own_uri
+from sweeps.tracking.logged_history import told
+from sweeps.tracking.runs import Runs
+from sweeps.tracking.trial_run import OURS
+from sweeps.tracking.write_guard import Watch
+
+
+def add_missing(client: MlflowClient, store: Store, brief: Mapping[str, Any], watch: Watch) -> int:
+    """Adds the studies that were launched on a store and are not in its own database.
+
+    Gives the number of trials' runs. A server of others is left as it is.
+    """
+    written = 0
+    for study in brief["studies"] if brief["uri"] == own_uri(store) else ():
+        if client.get_experiment_by_name(study["label"]) is None:
+            known = told(store, study["label"])
+            about = {**study, "uri": brief["uri"], "interval": 0.95, "reopen": False, "todo": []}
+            runs = Runs(
+                client, store, {**about, "metric": known.get("metric", study["metric"])}, watch
+            )
+            written += runs.update({**known, "close": True})
+    return written
+
+
+def find_experiment(client: MlflowClient, label: str) -> str:
+    """The number of a study's experiment; TrackingError if nothing was tracked of it."""
+    found = client.get_experiment_by_name(label)
+    if found is None:
+        raise TrackingError(
+            f"nothing of {label} was tracked yet; run it once more: what is on record is not"
+            " trained again, and tracking catches up"
+        )
+    return str(found.experiment_id)
+
+
+def find_trial(client: MlflowClient, store: Store, labels: list[str], key: str) -> tuple[str, str]:
+    """Experiment and run of the trial whose key begins so; TrackingError unless there is one."""
+    found: dict[str, tuple[str, str]] = {}
+    known: list[str] = []
+    for label in labels:
+        experiment = client.get_experiment_by_name(label)
+        if experiment is None:
+            continue
+        condition = f"tags.`{OURS}store` = '{store.identity}' and tags.`{OURS}role` = 'trial'"
+        for run in client.search_runs([experiment.experiment_id], condition, max_results=50000):
+            known.append(run.data.tags[f"{OURS}key"])
+            if known[-1].startswith(key):
+                found.setdefault(known[-1], (run.info.experiment_id, run.info.run_id))
+    if len(found) == 1:
+        return next(iter(found.values()))
+    if found:
+        raise TrackingError(f"{key!r} begins {len(found)} keys; write more of it")
+    raise TrackingError(f"no run of a trial has a key like {key!r}{did_you_mean(key, known)}")

@@ -1,0 +1,139 @@
+"""One record as one run of MLflow."""
+
+import datetime as dt
+import json
+import re
+from typing import Any
+
+from mlflow.entities import Dataset, Metric
+
+from sweeps.record import TrialRecord
+from sweeps.storage import Store
+from sweeps.tracking.new_run import NewRun
+
+OURS = "sweeps."
+"""How our tags begin."""
+
+_LOG_BYTES = 2**20
+"""A longer log stays in the store alone; the note says where."""
+
+
+def trial_run(record: TrialRecord, store: Store, tags: dict[str, str]) -> NewRun:
+    """A record as a run, with these tags besides its own; its attempt, written last, marks it whole."""
+    began = _milliseconds(record.started)
+    ended = began + int((record.seconds - record.earlier_seconds) * 1000)
+    log = store.path / record.log
+    small = log.is_file() and log.stat().st_size <= _LOG_BYTES
+    return NewRun(
+        name=f"{record.cell}, seed {record.seed}",
+        began=began,
+        ended=ended,
+        status="FINISHED" if record.state == "finished" else "FAILED",
+        tags={
+            **tags,
+            f"{OURS}key": record.key,
+            f"{OURS}launch": record.launch,
+            "mlflow.note.content": _note(record, store),
+            **_origin(record),
+        },
+        mark={f"{OURS}attempt": str(record.attempt)},
+        params=_params(record),
+        metrics=tuple(_metrics(record, began, ended)),
+        dataset=_data(record),
+        texts=(
+            ("config.json", json.dumps(record.config, indent=1)),
+            ("provenance.json", json.dumps(record.provenance, indent=1)),
+        ),
+        log=log if small else None,
+    )
+
+
+def name_of(name: str) -> str:
+    """A name as MLflow takes it: letters, digits, `_-. :/`, no empty or dotted part of a path."""
+    parts = re.sub(r"[^\w\-. :/]", "_", name).split("/")
+    return "/".join(part if part.strip(".") else f"_{part}" for part in parts)[:240]
+
+
+def level_params(cell: str, role: str, levels: dict[str, str]) -> dict[str, str]:
+    """What distinguishes a cell, as parameters; an axis may be called as one of ours."""
+    ours = {"cell": cell, "role": role}
+    taken = {*ours, "seed"}
+    named = {
+        f"axis {name_of(axis)}" if axis in taken else name_of(axis): label
+        for axis, label in levels.items()
+    }
+    return ours | named
+
+
+def _params(record: TrialRecord) -> dict[str, str]:
+    return level_params(record.cell, record.role, record.levels) | {"seed": str(record.seed)}
+
+
+def _metrics(record: TrialRecord, began: int, ended: int) -> list[Metric]:
+    steps = record.curve.get("step", [])
+    apart = (ended - began) / max(1, len(steps))
+    metrics = [
+        Metric(name_of(name), float(value), began + int(apart * row), int(step or 0))
+        for name, column in record.curve.items()
+        if name != "step"
+        for row, (step, value) in enumerate(zip(steps, column, strict=True))
+        if value is not None
+    ]
+    final = {f"final/{name_of(name)}": value for name, value in record.values.items()}
+    final["seconds"] = record.seconds
+    metrics += [
+        Metric(name, float(value), ended, 0) for name, value in final.items() if value is not None
+    ]
+    return metrics
+
+
+def _data(record: TrialRecord) -> Dataset | None:
+    data = record.facts.get("data")
+    if not isinstance(data, dict) or "name" not in data:
+        return None
+    return Dataset(
+        name=str(data["name"])[:500],
+        digest=str(data.get("fingerprint", "unknown"))[:36],
+        source_type="local",
+        source=json.dumps({"name": data["name"]}),
+    )
+
+
+def _origin(record: TrialRecord) -> dict[str, str]:
+    """Code and machine as tags, as far as the record knows them."""
+    provenance = record.provenance
+    code, machine = _mapping(provenance.get("code")), _mapping(provenance.get("machine"))
+    facts = {
+        "mlflow.source.git.commit": code.get("commit"),
+        f"{OURS}dirty": code.get("dirty"),
+        f"{OURS}host": provenance.get("host"),
+        f"{OURS}cpu": machine.get("cpu"),
+        f"{OURS}device": provenance.get("device"),
+        f"{OURS}threads": provenance.get("threads"),
+        f"{OURS}slots": provenance.get("slots"),
+    }
+    return {name: str(value) for name, value in facts.items() if value is not None}
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _note(record: TrialRecord, store: Store) -> str:
+    lines = [f"Trial `{record.key}`, attempt {record.attempt}, launch `{record.launch}`."]
+    if record.error is not None:
+        lines.append(f"It failed: {record.error}")
+    if record.reused:
+        lines.append(f"It took from the store: {', '.join(record.reused)}.")
+    for name, why in _mapping(record.facts.get("unknown")).items():
+        lines.append(f"{name} is unknown: {why}.")
+    earlier = range(1, record.attempt)
+    if earlier:
+        numbers = ", ".join(str(number) for number in earlier)
+        lines.append(f"Other attempts are in the store: {numbers}.")
+    lines.append(f"Log: `{store.path / record.log}`")
+    return "\n\n".join(lines)[:7900]
+
+
+def _milliseconds(moment: str) -> int:
+    return int(dt.datetime.fromisoformat(moment).timestamp() * 1000)
