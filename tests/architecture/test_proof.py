@@ -86,7 +86,7 @@ def test_no_batch_is_spread_over_processes_or_devices() -> None:
     }
     named = {
         f"{path.name}: {name}"
-        for path in (ROOT / "simclr_core").glob("*.py")
+        for path in (ROOT / "simclr_core").rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         for name in spread
         if (isinstance(node, ast.Attribute) and node.attr == name)

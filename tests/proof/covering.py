@@ -52,7 +52,8 @@ def helpers(root: Path) -> set[Path]:
 def packages(tests: Iterable[Path], root: Path) -> list[str]:
     """The packages that these files or the helpers next to them name, and what those import."""
     tests = {test for test in tests if test.is_file()}
-    shared = helpers(root) & {file for test in tests for file in test.parent.glob("*.py")}
+    folders = {folder for test in tests for folder in test.parents if root in folder.parents}
+    shared = helpers(root) & {file for folder in folders for file in folder.glob("*.py")}
     found = {name for test in tests for name in PACKAGES if _names(test, name)}
     found |= {name for helper in shared for name in _imported(helper)}
     while more := {name for package in found for name in _imported_by(root / package)} - found:

@@ -1,5 +1,6 @@
 """Records as trials would have left them."""
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -36,3 +37,10 @@ def commit(store: Store, trial: Trial, **changes: Any) -> TrialRecord:
     log = store.running / f"{trial.key}.log"
     Path(log).write_text("a line of the log\n", encoding="utf-8")
     return store.commit(made_record(trial, **changes), log)
+
+
+def dead_address() -> str:
+    """A port of this machine on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}"

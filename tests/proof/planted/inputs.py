@@ -4,8 +4,9 @@ from proof.planted.mutant import planter
 
 plant, plant_core = planter("ablations"), planter("simclr_core")
 
-PATHS, YAML = "test_paths.py::", "test_yaml_file.py::"
-SETTINGS, HOSTILE = "test_settings.py::", "test_hostile_files.py::"
+PATHS, YAML = "ablations/study/test_paths.py::", "ablations/study/test_yaml_file.py::"
+SETTINGS = "simclr_core/config/test_overrides.py::"
+HOSTILE = "simclr_core/data/test_hostile_files.py::"
 
 MUTANTS = (
     plant(

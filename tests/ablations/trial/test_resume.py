@@ -45,7 +45,7 @@ def test_killed_with_9_in_an_epoch_it_takes_the_rest_of_its_steps_and_ends_with_
     study = written_study(here, LONG)
     key = the_plan(study).trials[0].key
     counter, store = here / "counter", here / "killed"
-    script = Path(__file__).with_name("counted.py")
+    script = Path(__file__).parents[1] / "counted.py"
     driver = subprocess.Popen(
         [sys.executable, str(script), str(study), key, str(store), str(counter)],
         cwd=here,

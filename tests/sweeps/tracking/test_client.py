@@ -17,13 +17,6 @@ from sweeps import Plan, Store, TrackingError, open_tracking, places, tracking_u
 WRONG = ["runs", "file:///tmp/runs", "htp://host", "ftp://host", "/a/path"]
 
 
-def dead_address() -> str:
-    """A port of this machine on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}"
-
-
 def test_runs_go_where_they_are_told_else_to_the_variable_else_to_the_store(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

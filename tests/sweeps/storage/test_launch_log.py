@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from launching import ROOT, Scene
-from test_tracking import dead_address
+from made_records import dead_address
 from toy_trials import toy_plan, toy_sweep
 
 from sweeps import RunSettings, Store, open_tracking, run_here

@@ -23,7 +23,7 @@ from reports.document.sections import document
 from reports.judging.verdict_board import board
 from reports.write import write_report, write_reports
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 PROGRAM = """
 import sys
 from pathlib import Path

@@ -14,7 +14,7 @@ from scipy import stats
 from reports.judging.rank_agreement import Place, incomplete, num_orders, rank_agreement, smallest_p
 
 SEEDED = st.integers(0, 2**32 - 1).map(np.random.default_rng)
-PUBLISHED = Path(__file__).parents[2] / "ablations" / "published"
+PUBLISHED = Path(__file__).parents[3] / "ablations" / "published"
 
 
 def pairs(items: str) -> tuple[Place, ...]:

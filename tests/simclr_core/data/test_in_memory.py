@@ -15,7 +15,7 @@ from simclr_core.data.dataset import fingerprint
 from simclr_core.data.textures import generate
 from simclr_core.errors import ConfigurationError, DataError, DataMissing
 
-README = Path(__file__).parents[2] / "simclr_core" / "README.md"
+README = Path(__file__).parents[3] / "simclr_core" / "README.md"
 
 TRAIN, TEST = 120, 60
 

@@ -17,7 +17,7 @@ from ablations.study.assignments import Setting
 from ablations.study.request import parse_seeds, seeds_text
 from sweeps.storage.store import Store
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def seeds_of(said: Said) -> set[int]:

@@ -229,7 +229,7 @@ def test_a_second_driver_gets_one_sentence_and_a_killed_one_leaves_no_lock(store
         [sys.executable, "-c", HOLDER, str(store.path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
     )
     with holder:
         assert holder.stdout is not None
