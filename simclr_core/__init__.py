@@ -10,9 +10,9 @@ from simclr_core.conformance import Finding, examine_loss, examine_views
 from simclr_core.data import AnyData, Dataset, Tensors, Textures, fingerprint, load
 from simclr_core.errors import ConfigurationError, DataError, DataMissing, Diverged, SimclrError
 from simclr_core.evaluation import ReadOut, read_out
-from simclr_core.run import Result, run
 from simclr_core.runtime import Execution
 from simclr_core.training import Pretrained, pretrain
+from simclr_core.trial import Result, run
 
 __all__ = [
     "READOUT_VERSION",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ablations.compose.resolve import Composed
-from ablations.study import catalogue
+from ablations.study import cells_left_out
 from sweeps.planning import Known, Plan
 
 MOST_NAMED = 12
@@ -44,7 +44,7 @@ def left_out(composed: Composed) -> list[str]:
     """What the scale does not run of the study, and how that is run; empty where it runs all."""
     if composed.request.only is not None:
         return []
-    return [one.message for one in catalogue.left_out(composed.written, composed.scale)]
+    return [one.message for one in cells_left_out(composed.written, composed.scale)]
 
 
 def _some(names: Sequence[object]) -> str:

@@ -9,7 +9,8 @@ from typing import Any, Literal, NamedTuple
 
 from ablations.compose.flops import Compute, compute
 from ablations.compose.identity import ENCODER
-from ablations.compose.resolve import Composed, all_mistakes, broken_mistakes
+from ablations.compose.mistakes import all_mistakes, broken_mistakes
+from ablations.compose.resolve import Composed
 from ablations.errors import StudyError, UsageError
 from ablations.study import Request, in_order, path_of, read_study
 from sweeps.errors import PlanError

@@ -4,6 +4,7 @@ from ablations.study.assignments import Setting, applied, origin, overlap, parse
 from ablations.study.catalogue import (
     Written,
     cell_names,
+    cells_left_out,
     chosen_cells,
     path_of,
     read_study,
@@ -41,6 +42,7 @@ __all__ = [
     "axes_beside",
     "beside",
     "cell_names",
+    "cells_left_out",
     "chosen_cells",
     "companions",
     "fields_of",

@@ -131,7 +131,7 @@ class LeftOut(NamedTuple):
     """In one sentence with file and line, and how to run them."""
 
 
-def left_out(written: Written, scale: ScaleName) -> list[LeftOut]:
+def cells_left_out(written: Written, scale: ScaleName) -> list[LeftOut]:
     """The cells that `only` hides at a scale, and the study's levels that its own axes leave out."""
     study, file = written.study, written.file
     found: list[LeftOut] = []

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple, assert_never
 
-from reports.judging.rank_agreement import Place, incomplete, num_orders, rank_agreement, smallest_p
+from reports.judging.ranks import Place, incomplete, num_orders, rank_agreement, smallest_p
 from reports.judging.statistics import slope
 from reports.judging.trial_outcomes import Table
 from reports.spec import ERROR_RATE, AnyClaim, Beats, Evidence, Increases, RanksLike

@@ -13,7 +13,7 @@ from sweeps.execution.heartbeat import Heartbeat
 from sweeps.jsonable import number, plain
 from sweeps.planning import Trial
 from sweeps.record import TrialRecord
-from sweeps.storage import StageCheckpoint, Store, artifacts, sentence
+from sweeps.storage import StageCheckpoint, Store, artifact_can_be_checked, artifact_fault, sentence
 
 _STORE_TROUBLE = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
@@ -119,7 +119,7 @@ class TrialContext:
         if stage not in self._kept | self._checked:
             if not folder.is_dir() or not any(folder.iterdir()):
                 return None
-            if (why := artifacts.fault(folder, stage, key)) is not None:
+            if (why := artifact_fault(folder, stage, key)) is not None:
                 self.refuse(stage, why)
                 return None
             self._checked.add(stage)
@@ -129,7 +129,7 @@ class TrialContext:
 
     def is_checked(self, stage: str) -> bool:
         """Whether hashes that were kept with a stage's artifact confirm it; earlier versions kept none."""
-        return stage in self._kept or artifacts.can_be_checked(
+        return stage in self._kept or artifact_can_be_checked(
             self.store.artifact(stage, self._key(stage))
         )
 

@@ -1,5 +1,6 @@
 """The store on disk: records, artifacts, checkpoints, and the launch log, each written atomically."""
 
+from sweeps.storage.artifacts import artifact_can_be_checked, artifact_fault
 from sweeps.storage.atomic_io import in_words, read_json, sentence, write_json
 from sweeps.storage.checkpoints import StageCheckpoint
 from sweeps.storage.launch_log import (
@@ -15,6 +16,8 @@ from sweeps.storage.store import Store
 __all__ = [
     "StageCheckpoint",
     "Store",
+    "artifact_can_be_checked",
+    "artifact_fault",
     "in_words",
     "launches",
     "load_plan",

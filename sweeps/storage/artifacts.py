@@ -54,7 +54,7 @@ def made(folder: Path) -> dict[str, Any] | None:
     return about if isinstance(about, dict) else None
 
 
-def fault(folder: Path, stage: str, key: str) -> str | None:
+def artifact_fault(folder: Path, stage: str, key: str) -> str | None:
     """Why an artifact may not be used, as the end of a sentence; None where it is as it was made.
 
     One of an earlier version, without hashes, passes: see `can_be_checked`.
@@ -78,7 +78,7 @@ def fault(folder: Path, stage: str, key: str) -> str | None:
     return None
 
 
-def can_be_checked(folder: Path) -> bool:
+def artifact_can_be_checked(folder: Path) -> bool:
     """Whether hashes were kept with an artifact; earlier versions kept none."""
     return _FILES in (made(folder) or {})
 

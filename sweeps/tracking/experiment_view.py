@@ -10,7 +10,7 @@ import json
 from mlflow.entities import Experiment
 from mlflow.tracking import MlflowClient
 
-from sweeps.tracking.trial_run import OURS, name_of
+from sweeps.tracking.one_trial import OURS, name_of
 
 KIND = "mlflow.experimentKind"
 """Without this tag, MLflow opens an experiment in its mode for language models and traces."""

@@ -10,8 +10,8 @@ from sweeps.storage import Store
 from sweeps.suggest import did_you_mean
 from sweeps.tracking.client import own_uri
 from sweeps.tracking.logged_history import told
+from sweeps.tracking.one_trial import OURS
 from sweeps.tracking.runs import Runs
-from sweeps.tracking.trial_run import OURS
 from sweeps.tracking.write_guard import Watch
 
 

@@ -23,7 +23,7 @@ from sweeps.tracking.client import artifact_root, own_database, own_uri
 from sweeps.tracking.experiment_view import show_cells
 from sweeps.tracking.logged_history import keep_told
 from sweeps.tracking.new_run import NewRun, OtherTables, write_run, write_runs
-from sweeps.tracking.trial_run import OURS, level_params, name_of, trial_run
+from sweeps.tracking.one_trial import OURS, level_params, name_of, trial_run
 from sweeps.tracking.write_guard import Stopped, Watch
 
 _TOGETHER = 100

@@ -76,7 +76,7 @@ def everything() -> tuple[dict[str, Part], dict[str, Runner]]:
         sources = tuple({mutant.file for mutant in mutants})
         parts[name] = Part(tests, (*files, *sources, "tests/proof/mutate.py"))
         runners[name] = lambda mutants=mutants: (list(mutated(mutants)), [], "")
-    asked = (name for stages in drawn.DRAWN.values() for tests in stages for name in tests.split())
+    asked = (name for one in drawn.DRAWN.values() for tests in one.tests for name in tests.split())
     tests = {f"tests/simclr_core/{name}": "" for name in asked}
     parts[DRAWN] = Part(tests, ("tests/proof/drawn.py", "tests/proof/living.py"))
     runners[DRAWN] = lambda: (list(map(Row._make, drawn.rows())), [], "")

@@ -36,20 +36,43 @@ LANES = 2
 SECONDS = 60
 """Of a processor for one file's tests, after which a mutant counts as noticed: a loop became endless."""
 
-DRAWN: dict[str, tuple[str, ...]] = {
-    "losses.py": (
-        "test_losses.py test_pair_losses.py test_contrast.py",
-        "test_config.py test_settings.py test_pretrain.py",
+
+class Drawn(NamedTuple):
+    """How mutants of one module are drawn and judged."""
+
+    seed: str
+    """Of the draw; it keeps the name that the module had when its living mutants were explained."""
+    tests: tuple[str, ...]
+    """Files below tests/simclr_core, in the order in which they are asked."""
+
+
+SCHEMA = "config/test_schema.py config/test_overrides.py"
+DRAWN: dict[str, Drawn] = {
+    "losses/contrastive.py": Drawn(
+        f"{SEED} losses.py",
+        (
+            "losses/test_contrastive.py losses/test_pair_losses.py losses/test_nt_xent_blockwise.py",
+            f"{SCHEMA} training/test_pretraining.py",
+        ),
     ),
-    "contrast.py": ("test_contrast.py", "test_losses.py"),
-    "probe.py": ("test_probe.py", "test_evaluation.py test_config.py test_settings.py"),
-    "optimizers.py": (
-        "test_optimizers.py",
-        "test_config.py test_settings.py",
-        "test_own.py test_vit.py",
+    "losses/nt_xent_blockwise.py": Drawn(
+        f"{SEED} contrast.py",
+        ("losses/test_nt_xent_blockwise.py", "losses/test_contrastive.py"),
+    ),
+    "probes/logistic.py": Drawn(
+        f"{SEED} probe.py",
+        ("probes/test_logistic.py", f"evaluation/test_frozen_evaluation.py {SCHEMA}"),
+    ),
+    "optim/optimizers.py": Drawn(
+        f"{SEED} optimizers.py",
+        (
+            "optim/test_optimizers.py",
+            SCHEMA,
+            "plugins/test_component.py networks/test_vit.py",
+        ),
     ),
 }
-"""Module -> its tests below tests/simclr_core, in the order in which they are asked."""
+"""By module below simclr_core."""
 
 
 class Change(NamedTuple):
@@ -85,7 +108,7 @@ def mutants(file: str, code: str, most: int = MOST) -> tuple[list[tuple[Change, 
     visitor = Everywhere(mutation_operators, IgnoredCode(set(), set(), set()))
     module = MetadataWrapper(cst.parse_module(code)).visit(visitor)
     made = visitor.mutations
-    chosen = random.Random(f"{SEED} {file}").sample(made, min(most, len(made)))
+    chosen = random.Random(DRAWN[file].seed).sample(made, min(most, len(made)))
     texts = [module.deep_replace(one.original_node, one.mutated_node).code for one in chosen]
     return [(changed(file, code, text), text) for text in texts], len(made)
 
@@ -108,7 +131,7 @@ def outcomes(file: str, drawn: list[tuple[Change, str]]) -> Iterator[Outcome]:
     sys.dont_write_bytecode = True  # two mutants of one second and size would share it
     with tempfile.TemporaryDirectory() as folder:
         lanes = [copied(Path(folder) / str(lane)) for lane in range(LANES)]
-        for tests in DRAWN[file]:
+        for tests in DRAWN[file].tests:
             process = _asked(lanes[0], tests)
             process.join()
             if _noticed(process):
@@ -121,7 +144,12 @@ def outcomes(file: str, drawn: list[tuple[Change, str]]) -> Iterator[Outcome]:
                 if lane not in running and waiting:
                     change, text = waiting.pop(0)
                     (lane / "simclr_core" / file).write_text(text, "utf-8")
-                    running[lane] = (_asked(lane, DRAWN[file][0]), change, time.monotonic(), 0)
+                    running[lane] = (
+                        _asked(lane, DRAWN[file].tests[0]),
+                        change,
+                        time.monotonic(),
+                        0,
+                    )
                     continue
                 if lane not in running:
                     continue
@@ -129,8 +157,13 @@ def outcomes(file: str, drawn: list[tuple[Change, str]]) -> Iterator[Outcome]:
                 process.join(0.05)
                 if process.exitcode is None:
                     continue
-                if process.exitcode == 0 and stage + 1 < len(DRAWN[file]):
-                    running[lane] = (_asked(lane, DRAWN[file][stage + 1]), change, began, stage + 1)
+                if process.exitcode == 0 and stage + 1 < len(DRAWN[file].tests):
+                    running[lane] = (
+                        _asked(lane, DRAWN[file].tests[stage + 1]),
+                        change,
+                        began,
+                        stage + 1,
+                    )
                     continue
                 del running[lane]
                 yield Outcome(change, _noticed(process), time.monotonic() - began)

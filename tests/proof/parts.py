@@ -134,7 +134,7 @@ NAMED: dict[str, Part] = {
                     "networks/activation_memory": "one plain pass under autograd",
                     "training/pretraining": "laws, scikit-learn",
                     "training/restatement": "algorithm 1 in plain PyTorch, float64",
-                    "run": "the floor of the random encoder",
+                    "trial": "the floor of the random encoder",
                     "seeds": "laws",
                     "config/overrides": "examples with their messages",
                 },

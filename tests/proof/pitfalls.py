@@ -18,15 +18,27 @@ class Pitfall(NamedTuple):
 ONE_PROCESS = "a batch lives in one process on one device; nothing is gathered"
 """Held by tests/architecture/test_proof.py, which looks for imports that would end it."""
 
-LOSSES, CONTRAST = "simclr_core/test_losses.py::", "simclr_core/test_contrast.py::"
-LARS, SCHEDULES = "simclr_core/test_optimizers.py::", "simclr_core/test_schedules.py::"
-PRETRAIN, RESTATED = "simclr_core/test_pretrain.py::", "simclr_core/test_restatement.py::"
-READ_OUT, PROBE = "simclr_core/test_evaluation.py::", "simclr_core/test_probe.py::"
-VIEWS, FILTERS = "simclr_core/test_views.py::", "simclr_core/test_filters.py::"
-IMAGES, CHANCES = "simclr_core/test_images.py::", "simclr_core/test_augmentations.py::"
-HEADS, ENCODERS = "simclr_core/test_heads.py::", "simclr_core/test_encoders.py::"
-DEFAULTS = "simclr_core/test_config.py::test_the_defaults_are_the_papers_own_protocol"
-SHIPPED, EVIDENCE = "ablations/test_shipped_studies.py::", "ablations/test_evidence.py::"
+LOSSES, CONTRAST = (
+    "simclr_core/losses/test_contrastive.py::",
+    "simclr_core/losses/test_nt_xent_blockwise.py::",
+)
+LARS, SCHEDULES = "simclr_core/optim/test_optimizers.py::", "simclr_core/optim/test_schedules.py::"
+PRETRAIN, RESTATED = (
+    "simclr_core/training/test_pretraining.py::",
+    "simclr_core/training/test_restatement.py::",
+)
+READ_OUT, PROBE = (
+    "simclr_core/evaluation/test_frozen_evaluation.py::",
+    "simclr_core/probes/test_logistic.py::",
+)
+VIEWS, FILTERS = "simclr_core/augment/test_views.py::", "simclr_core/augment/test_blur_sobel.py::"
+IMAGES, CHANCES = "simclr_core/data/test_images.py::", "simclr_core/augment/test_operations.py::"
+HEADS, ENCODERS = "simclr_core/networks/test_heads.py::", "simclr_core/networks/test_encoders.py::"
+DEFAULTS = "simclr_core/config/test_schema.py::test_the_defaults_are_the_papers_own_protocol"
+SHIPPED, EVIDENCE = (
+    "ablations/study/test_shipped_studies.py::",
+    "ablations/evidence/test_collect.py::",
+)
 
 EQUATION_1 = LOSSES + "test_the_loss_is_equation_1"
 ONE_MATRIX = CONTRAST + "test_value_and_gradient_are_those_of_one_matrix"
@@ -73,7 +85,7 @@ PITFALLS = (
         "a loss that stays at log(2N - 1) goes unnoticed: nothing is learned",
         (
             LOSSES + "test_an_encoder_that_maps_all_to_one_point_pays_log_of_the_others",
-            "simclr_core/test_run.py::test_crop_and_colour_learn_more_than_the_random_encoder_knows",
+            "simclr_core/test_trial.py::test_crop_and_colour_learn_more_than_the_random_encoder_knows",
         ),
     ),
     Pitfall("gathering forgets to add up gradients over processes", cannot=ONE_PROCESS),

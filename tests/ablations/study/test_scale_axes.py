@@ -7,7 +7,14 @@ import pytest
 from commands import STUDY, called, the_plan, written_study
 from ruamel.yaml import YAML
 
-from ablations.study.catalogue import STUDIES, cells_at, chosen_cells, left_out, read_study, shipped
+from ablations.study.catalogue import (
+    STUDIES,
+    cells_at,
+    cells_left_out,
+    chosen_cells,
+    read_study,
+    shipped,
+)
 from ablations.study.schema import MOST_SMOKE_CELLS, SCALES
 
 NEW = "a level of mine"
@@ -38,7 +45,7 @@ def test_a_level_added_to_a_copy_of_a_shipped_study_is_at_every_scale_or_said_to
         cells = {s: list(cells_at(w.study, scale)) for s, w in (("old", before), ("new", written))}
         new = [cell for cell in cells["new"] if cell not in cells["old"]]
         brought = list(cells_at(written.study, scale, with_data=True))
-        told = left_out(written, scale)
+        told = cells_left_out(written, scale)
 
         assert brought == cells["new"]
         run = chosen_cells(written.study, scale) or tuple(cells["new"])
@@ -85,14 +92,14 @@ def test_the_plan_says_which_cells_only_leaves_out_and_where(
     study = written_study(here, text)
     line = text.splitlines().index("  smoke: {only: [crop], set: {epochs: 1}}") + 1
 
-    (one,) = left_out(read_study(str(study)), "smoke")
+    (one,) = cells_left_out(read_study(str(study)), "smoke")
 
     assert one.names == ("crop+colour",)
     assert one.message.endswith(
         f"/mine.yaml:{line}: only leaves out 1 cell at this scale: crop+colour; --only runs them, or"
         " name them there"
     )
-    assert left_out(read_study(str(study)), "laptop") == []
+    assert cells_left_out(read_study(str(study)), "laptop") == []
     assert "leaves out" not in called(capsys, "plan", study).out
     shown = called(capsys, "plan", "quickstart", "--scale", "smoke").out
     assert "only leaves out 1 cell at this scale: crop+colour+rotation" in shown
@@ -115,7 +122,7 @@ def test_the_smoke_scale_picks_a_few_of_many_cells_by_itself(here: Path) -> None
     )
     few = text.replace("\n".join(levels.splitlines()[MOST_SMOKE_CELLS:]) + "\n", "")
     assert chosen(few) is None
-    (told,) = left_out(read_study(str(written_study(here, text))), "smoke")
+    (told,) = cells_left_out(read_study(str(written_study(here, text))), "smoke")
     assert told.names == ("c1", "c2", "c4", "c6", "c7")
 
 

@@ -9,8 +9,8 @@ import pytest
 from commands import called, the_plan
 from PIL import Image
 
+from ablations.compose.mistakes import all_mistakes
 from ablations.compose.planning import compose
-from ablations.compose.resolve import all_mistakes
 from ablations.evidence.collect import evidence
 from ablations.study.catalogue import PUBLISHED, read_study, shipped
 from ablations.study.request import Request

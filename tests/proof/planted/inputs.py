@@ -11,7 +11,7 @@ HOSTILE = "simclr_core/data/test_hostile_files.py::"
 MUTANTS = (
     plant(
         "a path in a study is relative to the current folder",
-        "beside.py",
+        "study/paths.py",
         "return str(folder / _home(path)) if",
         "return str(_home(path)) if",
         PATHS + "test_images_named_in_a_study_are_found_from_any_folder",
@@ -19,7 +19,7 @@ MUTANTS = (
     ),
     plant_core(
         "a field is suggested that the settings do not accept",
-        "settings.py",
+        "config/overrides.py",
         "for one in kinds if len(kinds) == 1 else [k for k in kinds if kind_of(k) == said]:",
         "for one in kinds:",
         SETTINGS
@@ -27,14 +27,14 @@ MUTANTS = (
     ),
     plant_core(
         "an image may have any number of pixels",
-        "decoding.py",
+        "data/decoding.py",
         "if math.prod(image.size) > MOST_PIXELS:",
         "if False:",
         HOSTILE + "test_an_image_of_too_many_pixels_is_refused_by_name_before_it_is_decoded",
     ),
     plant_core(
         "stray files are decoded",
-        "listing.py",
+        "data/class_split.py",
         "            if _suffix(file) not in _PICTURES:\n",
         "            if False:\n",
         HOSTILE + "test_files_that_are_no_images_by_name_are_skipped_and_listed",
@@ -42,38 +42,38 @@ MUTANTS = (
     ),
     plant(
         "a study may hold any number of values",
-        "yaml_file.py",
+        "study/yaml_file.py",
         "if self._size > MOST_VALUES:",
         "if False:",
         YAML + "test_the_bound_counts_keys_and_values",
     ),
     plant(
         "what an alias stands for is not counted",
-        "yaml_file.py",
+        "study/yaml_file.py",
         "self._count(line, node.size)",
         "self._count(line, 1)",
         YAML + "test_the_bound_counts_keys_and_values",
     ),
     plant(
         "aliases may nest as deep as they like",
-        "yaml_file.py",
+        "study/yaml_file.py",
         "self._dive(line, depth + node.depth)",
         "self._dive(line, depth)",
         YAML + "test_aliases_may_not_nest_deeper_than_what_is_written_out",
     ),
     planter("sweeps")(
         "an accuracy of 250 % enters the board where no seal tells that it was measured",
-        "record_file.py",
+        "storage/record_file.py",
         "not 0 <= value <= 100",
         "False",
-        "test_sealed_records.py::test_an_accuracy_out_of_bounds_is_no_record_where_no_seal_tells_that_"
+        "sweeps/storage/test_sealed_records.py::test_an_accuracy_out_of_bounds_is_no_record_where_no_seal_tells_that_"
         "it_was_measured",
     ),
     plant_core(
         "the cache of decoded images is not checked",
-        "gathering.py",
+        "data/decode_cache.py",
         'if hashlib.sha256(buffer.data).hexdigest() != about["pixels"]:',
         "if False:",
-        "test_data.py::test_one_flipped_bit_of_any_cached_image_is_noticed",
+        "simclr_core/data/test_dataset.py::test_one_flipped_bit_of_any_cached_image_is_noticed",
     ),
 )

@@ -4,7 +4,11 @@ from proof.planted.mutant import planter
 
 plant = planter("ablations")
 
-EVIDENCE, IDENTITY, STAMP = "test_evidence.py::", "test_identity.py::", "test_stamp.py::"
+EVIDENCE, IDENTITY, STAMP = (
+    "ablations/evidence/test_collect.py::",
+    "ablations/compose/test_identity.py::",
+    "ablations/evidence/test_stamp.py::",
+)
 
 MUTANTS = (
     plant(

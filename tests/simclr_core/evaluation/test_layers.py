@@ -15,7 +15,7 @@ from simclr_core.evaluation.frozen_evaluation import ReadOut, read_out
 from simclr_core.evaluation.frozen_features import features, state_hash
 from simclr_core.networks.heads import LinearHead, MlpHead, NoHead, layers_of, up_to
 from simclr_core.probes.logistic import top_k_accuracy
-from simclr_core.run import run
+from simclr_core.trial import run
 
 DEEP: dict[str, Any] = {"head": {"kind": "mlp", "hidden_layers": 2, "hidden": 12, "output": 6}}
 

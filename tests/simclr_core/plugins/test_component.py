@@ -35,8 +35,8 @@ from simclr_core.plugins.contracts import (
     FileSchedule,
 )
 from simclr_core.plugins.source import digest
-from simclr_core.run import run
 from simclr_core.training.pretraining import pretrain
+from simclr_core.trial import run
 
 FIELDS: dict[str, type[FromFile]] = {
     "encoder": FileEncoder,

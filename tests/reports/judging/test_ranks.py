@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 from scipy import stats
 
-from reports.judging.rank_agreement import Place, incomplete, num_orders, rank_agreement, smallest_p
+from reports.judging.ranks import Place, incomplete, num_orders, rank_agreement, smallest_p
 
 SEEDED = st.integers(0, 2**32 - 1).map(np.random.default_rng)
 PUBLISHED = Path(__file__).parents[3] / "ablations" / "published"
