@@ -6,7 +6,7 @@ from simclr_core.callbacks import Both, Curve, Observer
 from simclr_core.config import Config
 from simclr_core.data import Dataset, load
 from simclr_core.errors import ConfigurationError
-from simclr_core.evaluation import read_out
+from simclr_core.evaluation import evaluate
 from simclr_core.runtime import Execution
 from simclr_core.training import pretrain
 
@@ -49,7 +49,7 @@ def run(
     curve = Curve()
     both: Observer = curve if observer is None else Both(curve, observer)
     trained = pretrain(config, dataset, execution, both)
-    found = read_out(config, dataset, trained.state, execution, both, head=trained.head)
+    found = evaluate(config, dataset, trained.state, execution, both, head=trained.head)
     facts = {
         "optimiser_steps": trained.steps,
         "pretraining_seconds": trained.seconds,

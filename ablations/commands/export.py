@@ -69,7 +69,7 @@ def export_encoder(path: Path, prefix: str, to: Path | None) -> None:
 
 def _read_out(config: Config) -> str:
     """Of what the accuracy speaks, where it is not of classes from h."""
-    target, layer = config.readouts.target.kind, config.readouts.layer
+    target, layer = config.evaluation.target.kind, config.evaluation.layer
     return "" if (target, layer) == ("classes", "h") else f"of {target} from {layer} "
 
 

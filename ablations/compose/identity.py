@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from simclr_core.config import READOUT_VERSION, TRAINER_VERSION, Config
+from simclr_core.config import EVALUATION_VERSION, TRAINER_VERSION, Config
 
 ENCODER = "encoder"
 """The stage up to the end of pre-training; its artifact is the encoder's final weights."""
 
-READ_OUT = "read-out"
+EVALUATION = "evaluation"
 """The stage that measures a finished encoder."""
 
 Chain = tuple[tuple[str, dict[str, Any]], ...]
@@ -19,5 +19,5 @@ def chain(config: Config, data: str) -> Chain:
     The trainer's versions enter: they are raised by hand when its numbers change.
     """
     encoder = config.encoder_identity() | {"data": data, "trainer": TRAINER_VERSION}
-    readout = config.readout_identity() | {"version": READOUT_VERSION}
-    return ((ENCODER, encoder), (READ_OUT, readout))
+    readout = config.evaluation_identity() | {"version": EVALUATION_VERSION}
+    return ((ENCODER, encoder), (EVALUATION, readout))

@@ -105,7 +105,7 @@ def cost(the_plan: Plan, known: Known, *, keep: Literal["none", "last"] = "last"
     disk = 0 if keep == "none" else _disk([trial.config for trial in new.values()])
     # Without images there is no key yet: what else a configuration holds tells encoders apart.
     unkeyed = {
-        json.dumps({**trial.config, "readouts": None}): trial
+        json.dumps({**trial.config, "evaluation": None}): trial
         for trial in the_plan.trials
         if not trial.stages
     }

@@ -30,7 +30,7 @@ def executed(plan: Plan, artifacts: Mapping[str, frozenset[str]]) -> list[Execut
     for trial in plan.todo:
         at_hand = bool(trial.stages) and trial.stages[0].key in here and not trial.anew
         trains = trial.config["epochs"] > 0 and not at_hand
-        read = ("encoder", "readouts") + ("head",) * (trial.config["readouts"]["layer"] != "h")
+        read = ("encoder", "evaluation") + ("head",) * (trial.config["evaluation"]["layer"] != "h")
         for part in files_of(trial.config):
             if trains or part.field.partition(".")[0] in read:
                 one = Executed(part.settings["path"], part.settings["sha256"])

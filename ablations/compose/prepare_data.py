@@ -63,10 +63,10 @@ def _decode(configs: list[tuple[str, Config]], store: Store) -> None:
                 f"batch_size: must be at most the number of training images, got "
                 f"{config.batch_size} of {images} (cell {cell!r}); lower it or take more images"
             )
-        probe = config.readouts.probe
+        probe = config.evaluation.probe
         if isinstance(probe, SgdProbe) and probe.batch_size > counts[name]:
             sentences.append(
-                f"readouts.probe.batch_size: must be at most the number of training images, got "
+                f"evaluation.probe.batch_size: must be at most the number of training images, got "
                 f"{probe.batch_size} of {counts[name]} (cell {cell!r}); lower it"
             )
     if sentences:

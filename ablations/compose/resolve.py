@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
-from ablations.compose.identity import ENCODER, READ_OUT, chain
+from ablations.compose.identity import ENCODER, EVALUATION, chain
 from ablations.compose.mistakes import axes_of, mistakes_of, scale_mistakes, settings_of
 from ablations.errors import StudyError
 from ablations.study import (
@@ -158,7 +158,7 @@ class Composed:
             permuting = {"seed": seed} if "seed" in readout else {}
             return Resolved(
                 config=plain | {"seed": seed, "seeds": seeds},
-                chain=((ENCODER, encoder | {"seeds": entering}), (READ_OUT, readout | permuting)),
+                chain=((ENCODER, encoder | {"seeds": entering}), (EVALUATION, readout | permuting)),
                 missing=missing,
             )
 
@@ -215,7 +215,7 @@ class Composed:
         # A study whose trials cannot have its number would run for nothing.
         metric = self.study.metric
         # The controls' rules are of accuracies in per cent.
-        every = config.readouts.value_names()
+        every = config.evaluation.value_names()
         names = [n for n in every if n.removeprefix("validation_") not in NO_ACCURACIES]
         if cell.role != "control" and metric not in names:
             raise StudyError(

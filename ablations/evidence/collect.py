@@ -32,7 +32,7 @@ METHODS = {
     "batch_size": "batch size",
     "epochs": "epochs",
     "precision": "precision",
-    "readouts": "read-outs",
+    "evaluation": "read-outs",
 }
 """Field of the configuration -> what the report calls it."""
 

@@ -49,8 +49,8 @@ class Paper:
             standing = [*_standing(here, there), *self._declared(cell)]
             found += standing
         # One sentence on the arms' probe says more than its fields one by one, a floor's among them.
-        if here["readouts"]["probe"] is None or here["readouts"]["probe"]["kind"] != "sgd":
-            found = [one for one in found if not one.field.startswith("readouts.probe.")]
+        if here["evaluation"]["probe"] is None or here["evaluation"]["probe"]["kind"] != "sgd":
+            found = [one for one in found if not one.field.startswith("evaluation.probe.")]
         return tuple(found)
 
     def _declared(self, cell: Cell) -> tuple[Deviation, ...]:
@@ -82,8 +82,8 @@ def _standing(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation
         )
         yield Deviation(field="views", here="two views of each image a step", paper="one view")
         yield Deviation(
-            field="readouts",
-            here=f"a probe on {here['readouts']['layer']}, as for all other encoders",
+            field="evaluation",
+            here=f"a probe on {here['evaluation']['layer']}, as for all other encoders",
             paper="the accuracy of the trained classifier",
         )
         if here["optimizer"]["kind"] == "lars":
@@ -92,11 +92,11 @@ def _standing(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation
                 here="LARS adapts the classifier's matrix like every other",
                 paper="the official code does not adapt it and decays it by an L2 term of the loss",
             )
-    if not here["loss"].get("labels") or here["readouts"]["target"]["kind"] != "classes":
+    if not here["loss"].get("labels") or here["evaluation"]["target"]["kind"] != "classes":
         yield from _probe(here, there)
-    if here["readouts"]["part"] == "validation":
+    if here["evaluation"]["split"] == "validation":
         yield Deviation(
-            field="readouts.part",
+            field="evaluation.split",
             here="measured on the validation part, the test part unread: for choices, no result",
             paper="measured on the test part",
         )
@@ -133,22 +133,22 @@ OTHER_PROBES = {
 
 def _probe(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation]:
     """The paper's probe is SGD's default; what differs from it in both places is told here."""
-    probe, beside = here["readouts"]["probe"], there["readouts"]["probe"]
-    if here["readouts"]["target"]["kind"] != "classes":
+    probe, beside = here["evaluation"]["probe"], there["evaluation"]["probe"]
+    if here["evaluation"]["target"]["kind"] != "classes":
         yield Deviation(
-            field="readouts.probe",
+            field="evaluation.probe",
             here="none" if probe is None else OTHER_PROBES[probe["kind"]],
             paper="an MLP whose shape and training are not published (table 3)",
         )
         yield Deviation(
-            field="readouts.target",
+            field="evaluation.target",
             here="each image once, transformed or not by a chance of its own",
             paper="how the transformed images were drawn is not published",
         )
         return
     if probe is None or probe["kind"] != "sgd":
         yield Deviation(
-            field="readouts.probe",
+            field="evaluation.probe",
             here="none" if probe is None else OTHER_PROBES[probe["kind"]],
             paper="SGD for 90 epochs on crops and flips, not regularised (B.6)",
         )
@@ -158,7 +158,7 @@ def _probe(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation]:
     for field, value in ours.items():
         if value != papers.get(field, _ABSENT) and value == alike.get(field, _ABSENT):
             paper = value_text(papers.get(field, _ABSENT))
-            yield Deviation(field=f"readouts.probe.{field}", here=value_text(value), paper=paper)
+            yield Deviation(field=f"evaluation.probe.{field}", here=value_text(value), paper=paper)
 
 
 def _differences(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation]:

@@ -165,10 +165,10 @@ def _on_record(composed: Composed, known: Known, label: str) -> int:
     seeds = {*composed.seeds, *(summary.seed for summary in known.summaries)}
     if not keys:
         return 0
-    read_out = {one.stages[0].key for one in known.summaries if one.label == label and one.stages}
+    evaluate = {one.stages[0].key for one in known.summaries if one.label == label and one.stages}
     sweep = composed.sweep(everything=True, seeds=tuple(sorted(seeds)))
     arms = [t for t in plan(sweep, composed.resolve, known).trials if t.role == "arm"]
-    there = {t.key for t in arms if t.key in keys or (t.stages and t.stages[0].key in read_out)}
+    there = {t.key for t in arms if t.key in keys or (t.stages and t.stages[0].key in evaluate)}
     return len(there)
 
 

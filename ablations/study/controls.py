@@ -17,7 +17,7 @@ from sweeps.planning import Cell, Companion
 
 def predicts(cell: Cell) -> str:
     """What a cell's read-outs predict: classes, or the kind of a transformation."""
-    target = cell.config["readouts"].get("target", {})
+    target = cell.config["evaluation"].get("target", {})
     return str(target.get("kind", "classes"))
 
 
@@ -31,12 +31,12 @@ def companions(scale: ScaleName, arm: str | None, arms: Sequence[Cell]) -> Itera
     yield Companion(name=FLOOR, role="floor", set={"epochs": 0})
     if scale in PIXEL_SIDES:
         pixels = {"kind": "pixels", "side": PIXEL_SIDES[scale]}
-        raw = {"encoder": pixels, "epochs": 0, "readouts.layer": "h"}
+        raw = {"encoder": pixels, "epochs": 0, "evaluation.layer": "h"}
         yield Companion(name=PIXELS, role="reference", set=raw, num_seeds=1)
     # Where the arm has no probe, the control has the default one.
     met = probe_of(chosen) or "logistic"
-    probe = {} if probe_of(chosen) else {"readouts.probe": {"kind": met}}
-    permuted = {"readouts.permuted_labels": PERMUTATIONS}
+    probe = {} if probe_of(chosen) else {"evaluation.probe": {"kind": met}}
+    permuted = {"evaluation.permuted_labels": PERMUTATIONS}
     yield Companion(
         name=CONTROL, role="control", set=probe | permuted, cells=(chosen.name,), num_seeds=1
     )
@@ -55,5 +55,5 @@ def companions(scale: ScaleName, arm: str | None, arms: Sequence[Cell]) -> Itera
 
 def probe_of(cell: Cell) -> str | None:
     """The kind of a cell's probe; None where it has none."""
-    probe = cell.config["readouts"].get("probe")
+    probe = cell.config["evaluation"].get("probe")
     return None if probe is None else str(probe.get("kind"))

@@ -11,7 +11,7 @@ from typing import Any
 from ablations.study.assignments import Setting
 from sweeps.planning import AnyAxis, Levels, OrderedPairs, Paired
 
-_WITH_PARTS = ("views", "encoder", "head", "loss", "optimizer", "schedule", "readouts")
+_WITH_PARTS = ("views", "encoder", "head", "loss", "optimizer", "schedule", "evaluation")
 """The fields of a configuration in which a part of the user's own may stand."""
 
 

@@ -84,7 +84,7 @@ def kept_encoder(context: TrialContext, config: Config) -> Kept | None:
     folder = context.artifact(ENCODER)
     if folder is None:
         return None
-    with_head = config.epochs > 0 and config.readouts.layer != "h"
+    with_head = config.epochs > 0 and config.evaluation.layer != "h"
     try:
         state: State = torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True)
         head: State | None = None
@@ -125,7 +125,7 @@ def _join(context: TrialContext, config: Config, about: dict[str, Any]) -> dict[
 
 
 def _neighbours(config: Config) -> dict[str, Any] | None:
-    asked = config.readouts.neighbours
+    asked = config.evaluation.knn
     return None if asked is None else asked.model_dump(mode="json")
 
 
@@ -156,6 +156,6 @@ def _recorded(folder: Path, records: list[TrialRecord]) -> dict[str, Any]:
             return {
                 "facts": {name: record.facts[name] for name in _FACTS if name in record.facts},
                 "curve": record.curve,
-                "neighbours": (record.config.get("readouts") or {}).get("neighbours"),
+                "neighbours": (record.config.get("evaluation") or {}).get("knn"),
             }
     return {"facts": read_json(folder / "marks.json") or {}}

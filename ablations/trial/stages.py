@@ -8,7 +8,7 @@ from ablations.trial.encoder_artifact import keep_encoder, kept_encoder, trainin
 from simclr_core.config import Config
 from simclr_core.data import Dataset, fingerprint, load
 from simclr_core.errors import DataError
-from simclr_core.evaluation import read_out
+from simclr_core.evaluation import evaluate
 from simclr_core.plugins import FromFile, files_of, supply
 from simclr_core.runtime import Execution
 from simclr_core.training import pretrain
@@ -44,7 +44,7 @@ def run_trial(context: TrialContext) -> Outcome:
         state, head = kept.state, kept.head
         facts |= kept.facts
     context.log("reading out")
-    result = read_out(config, dataset, state, execution, context, head=head)
+    result = evaluate(config, dataset, state, execution, context, head=head)
     return Outcome(dict(result.values), {**facts, **result.facts})
 
 

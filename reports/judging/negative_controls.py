@@ -66,15 +66,15 @@ class Control(NamedTuple):
 def controls(found: Sequence[Outcome], numbers: Table, evidence: Evidence) -> tuple[Control, ...]:
     """All controls, in the order in which they are shown."""
     unit, result = evidence.unit, learned(evidence, numbers)
-    read_out = [outcome for outcome in found if outcome.state == "finished"]
+    evaluate = [outcome for outcome in found if outcome.state == "finished"]
     checks = [outcome for outcome in found if outcome.cell.role == "control"]
-    scored = [outcome for outcome in read_out if outcome.cell.role != "control"]
+    scored = [outcome for outcome in evaluate if outcome.cell.role != "control"]
     return (
         _permuted([o for o in checks if o.cell.control != SHUFFLED], unit),
         *_shuffled([o for o in checks if o.cell.control == SHUFFLED], found, numbers, unit),
         _disjoint(scored),
         _frozen(scored),
-        *_one_encoder(read_out),
+        *_one_encoder(evaluate),
         *([Control(LEARNED, State(result.state), result.detail)] if result else []),
     )
 
@@ -249,8 +249,8 @@ def _frozen(scored: list[Outcome]) -> Control:
     )
 
 
-def _one_encoder(read_out: list[Outcome]) -> tuple[Control, ...]:
-    found = one_hash(read_out, HASH_BEFORE)
+def _one_encoder(evaluate: list[Outcome]) -> tuple[Control, ...]:
+    found = one_hash(evaluate, HASH_BEFORE)
     if found is None:
         return ()
     passed, detail = found

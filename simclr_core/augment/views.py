@@ -47,7 +47,7 @@ class OneBranch(Frozen):
     base: Crop = Crop(flip=0)
     """The crop that both branches share."""
 
-    cell: tuple[AnyOperation, ...] = ()
+    branch: tuple[AnyOperation, ...] = ()
     """What happens to the second branch, in this order; nothing: both views are equal."""
 
 
@@ -118,9 +118,9 @@ def _drawn(views: AnyViews, shapes: Tensor, chance: Chance, size: int) -> tuple[
     """What happens to all views, then what to the first alone, what to the second, and so on."""
     square = torch.full_like(shapes, size)
     match views:
-        case OneBranch(base=crop, cell=cell):
+        case OneBranch(base=crop, branch=branch):
             base = _steps((crop,), "base", shapes, chance, size)
-            return base, [], _steps(cell, "branch", square, chance, size)
+            return base, [], _steps(branch, "branch", square, chance, size)
         case Symmetric(operations=operations):
             base: list[_Step] = []
             if not isinstance(operations[0], Crop):

@@ -1,10 +1,10 @@
 """The configuration of a trial: its schema, and how settings by dotted field become one."""
 
 from simclr_core.config.overrides import check, checked, default_settings, mistakes
-from simclr_core.config.schema import READOUT_VERSION, TRAINER_VERSION, Config
+from simclr_core.config.schema import EVALUATION_VERSION, TRAINER_VERSION, Config
 
 __all__ = [
-    "READOUT_VERSION",
+    "EVALUATION_VERSION",
     "TRAINER_VERSION",
     "Config",
     "check",

@@ -2,7 +2,7 @@
 
 But for the read-out: the paper's linear probe on ImageNet is SGD on augmented images (B.6), the
 default L-BFGS on the features of centre squares, as the paper has it for transfer (B.8.1).
-`readouts.probe` of kind sgd is B.6's.
+`evaluation.probe` of kind sgd is B.6's.
 """
 
 from typing import Any, Literal
@@ -25,13 +25,13 @@ from simclr_core.networks import (
 )
 from simclr_core.optim import AnyOptimizer, AnySchedule, Lars, WarmupCosine
 from simclr_core.plugins import IDENTITY, anew
-from simclr_core.probes import Classes, ReadOuts, SgdProbe
+from simclr_core.probes import Classes, Evaluation, SgdProbe
 from simclr_core.seeds import Seeds
 
 TRAINER_VERSION = 1
 """Raised by hand when equal configurations give other encoders; enters every encoder's key."""
 
-READOUT_VERSION = 1
+EVALUATION_VERSION = 1
 """Raised by hand when equal encoders give other read-outs; enters every trial's key."""
 
 _PRETRAINING = ("views", "encoder", "head", "loss", "optimizer", "schedule")
@@ -53,7 +53,7 @@ class Config(Frozen):
     """The negative control: pairs the first view of each image with another image's second one."""
 
     encoder: AnyEncoder = ResNet()
-    """f, whose output h is what the read-outs see unless `readouts.layer` says otherwise."""
+    """f, whose output h is what the read-outs see unless `evaluation.layer` says otherwise."""
 
     head: AnyHead = MlpHead()
     """g, whose output z is what the loss sees."""
@@ -81,7 +81,7 @@ class Config(Frozen):
     """Of encoder and head in pre-training; auto is bf16 on cuda and fp32 elsewhere. The loss is
     always computed in fp32, and read-outs see fp32 features."""
 
-    readouts: ReadOuts = ReadOuts()
+    evaluation: Evaluation = Evaluation()
     """What is measured on the finished encoder."""
 
     seed: int = Field(default=0, ge=0, lt=2**63)
@@ -110,24 +110,24 @@ class Config(Frozen):
                 },
             )
         views = self.views.num_views if isinstance(self.views, Symmetric) else 2
-        classes = isinstance(self.readouts.target, Classes)
+        classes = isinstance(self.evaluation.target, Classes)
         if isinstance(self.loss, Labelled) and self.epochs and classes:
-            if self.readouts.part == "validation":
+            if self.evaluation.split == "validation":
                 raise PydanticCustomError(
                     "disagreement",
-                    "readouts.part must be test under loss {loss}: the encoder has seen the labels "
+                    "evaluation.split must be test under loss {loss}: the encoder has seen the labels "
                     "that the probe's l2 would be chosen by, got validation",
-                    {"loss": self.loss.kind, "fields": ("readouts", "loss", "epochs")},
+                    {"loss": self.loss.kind, "fields": ("evaluation", "loss", "epochs")},
                 )
-            if self.readouts.label_fractions:
+            if self.evaluation.label_fractions:
                 raise PydanticCustomError(
                     "disagreement",
-                    "readouts.label_fractions must be empty under loss {loss}, whose encoder has "
+                    "evaluation.label_fractions must be empty under loss {loss}, whose encoder has "
                     "seen more labels, got {fractions}",
                     {
                         "loss": self.loss.kind,
-                        "fractions": list(self.readouts.label_fractions),
-                        "fields": ("readouts", "loss", "epochs"),
+                        "fractions": list(self.evaluation.label_fractions),
+                        "fields": ("evaluation", "loss", "epochs"),
                     },
                 )
         if self.shuffled_positives and self.batch_size < views:
@@ -169,19 +169,19 @@ class Config(Frozen):
 
     @model_validator(mode="after")
     def _has_what_is_read_out(self) -> "Config":
-        layers, layer = layers_of(self.head), self.readouts.layer
+        layers, layer = layers_of(self.head), self.evaluation.layer
         if isinstance(self.encoder, Pixels):
             layers = ("h",)
         if layer not in layers:
             what = f"head {self.head.kind}" if len(layers) > 1 else "encoder pixels"
             raise PydanticCustomError(
                 "disagreement",
-                "readouts.layer must be {layers} under {what}, got {layer}",
+                "evaluation.layer must be {layers} under {what}, got {layer}",
                 {
                     "layers": " or ".join(layers),
                     "what": what,
                     "layer": layer,
-                    "fields": ("readouts", "head", "encoder"),
+                    "fields": ("evaluation", "head", "encoder"),
                 },
             )
         return self
@@ -252,24 +252,24 @@ class Config(Frozen):
             **({"shuffled_positives": True} if self.shuffled_positives else {}),
         }
 
-    def readout_identity(self) -> dict[str, Any]:
-        """All that the read-outs add to the encoder's identity, READOUT_VERSION apart.
+    def evaluation_identity(self) -> dict[str, Any]:
+        """All that the read-outs add to the encoder's identity, EVALUATION_VERSION apart.
 
         Of the seeds only permutations and the batches of an SGD probe need one, the trial's own. A
         random encoder's head enters where it is read out: the encoder's identity has none.
         """
-        readouts = self.readouts
-        if readouts.permuted_labels:  # the control fits the probe and measures nothing else
-            unread = ("label_fractions", "neighbours", "geometry")
-            defaults = {name: ReadOuts.model_fields[name].default for name in unread}
-            readouts = readouts.model_copy(update=defaults)
-        identity = readouts.model_dump(mode="json", context=IDENTITY)
+        evaluation = self.evaluation
+        if evaluation.permuted_labels:  # the control fits the probe and measures nothing else
+            unread = ("label_fractions", "knn", "geometry")
+            defaults = {name: Evaluation.model_fields[name].default for name in unread}
+            evaluation = evaluation.model_copy(update=defaults)
+        identity = evaluation.model_dump(mode="json", context=IDENTITY)
         # Left out where they are the default: records from before there were others keep their keys.
-        if self.readouts.layer == "h":
+        if self.evaluation.layer == "h":
             del identity["layer"]
         elif self.epochs == 0:
             identity["head"] = self.head.model_dump(mode="json", context=IDENTITY)
-        if isinstance(self.readouts.target, Classes):
+        if isinstance(self.evaluation.target, Classes):
             del identity["target"]
-        drawn = self.readouts.permuted_labels or isinstance(self.readouts.probe, SgdProbe)
+        drawn = self.evaluation.permuted_labels or isinstance(self.evaluation.probe, SgdProbe)
         return identity | {"seed": self.seed} if drawn else identity

@@ -44,17 +44,17 @@ _BATCH = 512
 """Pictures whose views are in memory at a time."""
 
 
-class ReadOut(NamedTuple):
+class Evaluated(NamedTuple):
     """What the read-outs of a trial found."""
 
     values: dict[str, float]
-    """By the names of `ReadOuts.value_names`; accuracies in per cent."""
+    """By the names of `Evaluation.value_names`; accuracies in per cent."""
 
     facts: dict[str, Any]
     """How they were found, and what shows that nothing leaked."""
 
 
-def read_out(
+def evaluate(
     config: Config,
     dataset: Dataset,
     state: dict[str, Tensor],
@@ -62,10 +62,10 @@ def read_out(
     observer: Observer | None = None,
     *,
     head: Mapping[str, Tensor] | None = None,
-) -> ReadOut:
+) -> Evaluated:
     """All read-outs of a configuration, on the encoder with this state.
 
-    Where `readouts.layer` is one of the head's, `head` is its state; that of a random encoder is
+    Where `evaluation.layer` is one of the head's, `head` is its state; that of a random encoder is
     built here. Encoder and head are frozen: their weights and batch norm statistics are hashed
     before and after. The
     test part is asked for once, when everything has been chosen and fitted; where the values are
@@ -80,26 +80,26 @@ def read_out(
     execution = execution or Execution()
     observer = Curve() if observer is None else observer
     dataset.require_labels()
-    measured_on = config.readouts.part
+    measured_on = config.evaluation.split
     with execution.in_force(), global_chance(0, "reading out"):
         encoder = config.encoder.build(0, dataset.size)
         encoder.load_state_dict(state)
         encoder = execution.place(encoder)
         read = {"encoder": encoder}
-        if config.readouts.layer != "h":
+        if config.evaluation.layer != "h":
             read["head"] = _up_to_layer(config, encoder, dataset, execution, head)
         network = nn.Sequential(*read.values()).requires_grad_(requires_grad=False).eval()
         before = {
             f"{name}_hash_before": state_hash(part.state_dict()) for name, part in read.items()
         }
         tests_read = dataset.reads["test"]
-        frozen = _Frozen(network, config.readouts.target, dataset, execution)
+        frozen = _Frozen(network, config.evaluation.target, dataset, execution)
         part = frozen.part
         if measured_on == "test":
             fit, validation = part("fit"), part("validation")
         else:
             fit, validation = tenth_apart(part("fit"), f"the fit part of {dataset.name}")
-        if config.readouts.permuted_labels:
+        if config.evaluation.permuted_labels:
             parts = (fit, validation, part(measured_on))
             values, facts = permuted(config, frozen.num_classes, parts, frozen.seen, observer)
         else:
@@ -116,7 +116,7 @@ def read_out(
             }
         facts |= {"measured_on": measured_on, "test_reads": dataset.reads["test"] - tests_read}
         after = {f"{name}_hash_after": state_hash(part.state_dict()) for name, part in read.items()}
-    return ReadOut(values, {**facts, **before, **after})
+    return Evaluated(values, {**facts, **before, **after})
 
 
 def _up_to_layer(
@@ -133,12 +133,12 @@ def _up_to_layer(
     else:
         if state is None:
             raise ConfigurationError(
-                f"readouts.layer: {config.readouts.layer} needs the trained head's state beside the "
-                "encoder's: read_out(..., head=trained.head)"
+                f"evaluation.layer: {config.evaluation.layer} needs the trained head's state beside the "
+                "encoder's: evaluate(..., head=trained.head)"
             )
         head = execution.place(config.head.build(config.encoder.num_features, 0))
         head.load_state_dict(state)
-    return up_to(head, config.readouts.layer)
+    return up_to(head, config.evaluation.layer)
 
 
 class _Frozen(NamedTuple):
@@ -214,7 +214,7 @@ class _Fitted:
     def __init__(
         self, config: Config, frozen: _Frozen, fit: Part, validation: Part, observer: Observer
     ) -> None:
-        readouts = self._readouts = config.readouts
+        evaluation = self._evaluation = config.evaluation
         num_classes = frozen.num_classes
         self._frozen = frozen
         self._ks = (1, 5) if num_classes >= _TOP_5_FROM else (1,)
@@ -222,7 +222,7 @@ class _Fitted:
         self._facts: dict[str, Any] = {}
         self._values: dict[str, float] = {}
         train = fit.followed_by(validation)
-        probe = readouts.probe
+        probe = evaluation.probe
         if isinstance(probe, SgdProbe):
             seen = frozen.seen(probe, train, config.seed)
             layers = probe.fit(seen, train.y[None], num_classes, config.seed, observer)
@@ -231,7 +231,7 @@ class _Fitted:
             choice = probe.choose((fit.x, fit.y), (validation.x, validation.y), num_classes)
             fitted = probe.fit(train.x, train.y, num_classes, choice.l2)
             self._scores["top{k}"] = fitted.scores
-            if readouts.part == "test":
+            if evaluation.split == "test":
                 self._values["validation_top1"] = max(choice.accuracies)
             self._facts |= _chosen(probe, choice)
             if isinstance(fitted, Fitted):
@@ -240,7 +240,7 @@ class _Fitted:
                     "probe_iterations": fitted.iterations,
                     "candidates_not_converged": len(choice.unconverged),
                 }
-            for fraction in readouts.label_fractions:
+            for fraction in evaluation.label_fractions:
                 few = few_labels(fit, fraction, len(train.y), num_classes)
                 choice = probe.choose((few.x, few.y), (validation.x, validation.y), num_classes)
                 by_few = probe.fit(few.x, few.y, num_classes, choice.l2)
@@ -248,19 +248,19 @@ class _Fitted:
                 self._scores[f"top{{k}}{name}"] = by_few.scores
                 facts = {"images": len(few.y), **_chosen(probe, choice)}
                 self._facts |= {f"{fact}{name}": value for fact, value in facts.items()}
-        if (neighbours := readouts.neighbours) is not None:
+        if (neighbours := evaluation.knn) is not None:
             self._scores["knn_top{k}"] = lambda x: neighbours.scores(
                 train.x, train.y, x, num_classes
             )
 
     def measured(self, asked: Part) -> tuple[dict[str, float], dict[str, Any]]:
         """Values and facts, from the one look at the part that was asked for."""
-        values, prefix = dict(self._values), self._readouts.prefix
+        values, prefix = dict(self._values), self._evaluation.prefix
         for name, scores in self._scores.items():
             found = scores(asked.x)
             for k in self._ks:
                 values[prefix + name.format(k=k)] = top_k_accuracy(found, asked.y, k)
-        if (geometry := self._readouts.geometry) is not None:
+        if (geometry := self._evaluation.geometry) is not None:
             first, second = self._frozen.pairs(geometry, asked.images)
             values[f"{prefix}alignment"] = alignment(first, second, geometry.alpha)
             values[f"{prefix}uniformity"] = uniformity(asked.x, geometry.t)

@@ -28,12 +28,12 @@ def permuted(
     permutations at once, on the same crops, which are `seen` through the encoder.
     """
     fit, validation, asked = parts
-    probe = config.readouts.probe
+    probe = config.evaluation.probe
     assert probe is not None, "permuted labels have a probe to fit"
     labels = torch.cat([fit.y, validation.y, asked.y])
     sizes = [len(fit.y), len(validation.y), len(asked.y)]
     train = fit.followed_by(validation)
-    num = config.readouts.permuted_labels
+    num = config.evaluation.permuted_labels
     drawn = [
         labels[torch.randperm(len(labels), generator=generator(config.seed, "permuted", i))]
         for i in range(num)

@@ -15,7 +15,7 @@ _SIMILARITIES = 1 << 24
 """Numbers held at a time: 64 MiB."""
 
 
-class Neighbours(Frozen):
+class Knn(Frozen):
     """The k most similar training images vote, each with weight exp(cosine similarity / t).
 
     As in Wu et al. 2018; equal votes go to the smaller class number.

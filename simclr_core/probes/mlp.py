@@ -99,7 +99,7 @@ class MlpProbe(Frozen):
                     schedule.step()
         if not all(bool(one.isfinite().all()) for one in network.parameters()):
             raise Diverged(
-                "the probe's weights are no numbers; lower readouts.probe.learning_rate, got "
+                "the probe's weights are no numbers; lower evaluation.probe.learning_rate, got "
                 f"{self.learning_rate:g}"
             )
         return FittedMlp(network.requires_grad_(requires_grad=False), mean_d, scale_d)

@@ -84,7 +84,7 @@ class SgdProbe(Frozen):
         steps_per_epoch = num_images // self.batch_size
         if not steps_per_epoch:
             raise ConfigurationError(
-                f"readouts.probe.batch_size: must be at most the number of images that the probe is"
+                f"evaluation.probe.batch_size: must be at most the number of images that the probe is"
                 f" fitted on, got {self.batch_size} of {num_images}; lower it or take more images"
             )
         num_steps, done = self.epochs * steps_per_epoch, 0

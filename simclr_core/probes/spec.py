@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 from simclr_core.base import Frozen
 from simclr_core.networks import Layer
 from simclr_core.probes.geometry import Geometry
-from simclr_core.probes.knn import Neighbours
+from simclr_core.probes.knn import Knn
 from simclr_core.probes.logistic import LogisticProbe
 from simclr_core.probes.mlp import MlpProbe
 from simclr_core.probes.ridge import RidgeProbe
@@ -24,10 +24,10 @@ AnyProbe = Annotated[ChoosingProbe | SgdProbe, Field(discriminator="kind")]
 _Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
-class ReadOuts(Frozen):
+class Evaluation(Frozen):
     """The read-outs of a trial, all on the same features of the frozen encoder."""
 
-    part: Literal["test", "validation"] = "test"
+    split: Literal["test", "validation"] = "test"
     """Where the final values are measured. "validation" is for studies that choose settings: the
     test part is never asked for, the validation part takes its place, and a tenth of the fit part
     that of the validation part; the values are validation_top1, validation_knn_top1, ..."""
@@ -49,7 +49,7 @@ class ReadOuts(Frozen):
     trial; l2 is chosen on the whole validation part, whose labels are beside those counted, and
     the probe is fitted on the few alone."""
 
-    neighbours: Neighbours | None = Neighbours()
+    knn: Knn | None = Knn()
     """Nearest neighbours: knn_top1, and knn_top5 where there are more than five classes."""
 
     geometry: Geometry | None = None
@@ -60,11 +60,9 @@ class ReadOuts(Frozen):
     tested this many times on labels permuted over the whole data set, before any split."""
 
     @model_validator(mode="after")
-    def _measures_something(self) -> "ReadOuts":
-        if self.probe is None and self.neighbours is None:
-            raise PydanticCustomError(
-                "disagreement", "probe or neighbours must be set, got neither", {}
-            )
+    def _measures_something(self) -> "Evaluation":
+        if self.probe is None and self.knn is None:
+            raise PydanticCustomError("disagreement", "probe or knn must be set, got neither", {})
         if self.permuted_labels and self.probe is None:
             raise PydanticCustomError(
                 "disagreement", "permuted_labels needs a probe to fit, got probe null", {}
@@ -110,17 +108,17 @@ class ReadOuts(Frozen):
             names += tops
         for fraction in self.label_fractions:
             names += [f"{top}{labelled(fraction)}" for top in tops]
-        if self.neighbours is not None:
+        if self.knn is not None:
             names += [f"knn_{top}" for top in tops]
         if self.geometry is not None:
             names += ["alignment", "uniformity", "effective_rank"]
-        chosen = isinstance(self.probe, ChoosingProbe) and self.part == "test"
+        chosen = isinstance(self.probe, ChoosingProbe) and self.split == "test"
         return (*["validation_top1"] * chosen, *(self.prefix + name for name in names))
 
     @property
     def prefix(self) -> str:
         """What stands before the names of final values, so that none is taken for a test value."""
-        return "" if self.part == "test" else "validation_"
+        return "" if self.split == "test" else "validation_"
 
 
 def labelled(fraction: float) -> str:

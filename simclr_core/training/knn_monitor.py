@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from simclr_core.config import Config
 from simclr_core.data import Dataset, Images
 from simclr_core.evaluation import features
-from simclr_core.probes import Neighbours, top_k_accuracy
+from simclr_core.probes import Knn, top_k_accuracy
 from simclr_core.runtime import Execution
 from simclr_core.seeds import generator
 
@@ -22,11 +22,11 @@ _VOTERS, _ASKED = 2048, 1024
 """Images of the fit and the validation part; the curve selects nothing, a sample does."""
 
 
-class NeighboursOnTheWay:
+class OnlineKnn:
     """Nearest neighbours on the validation part while pre-training runs; they select nothing."""
 
     def __init__(self, config: Config, dataset: Dataset, execution: Execution) -> None:
-        asked: Neighbours | None = config.readouts.neighbours
+        asked: Knn | None = config.evaluation.knn
         self._neighbours = asked if dataset.labels_known else None
         self.asked_with = "" if self._neighbours is None else self._neighbours.model_dump_json()
         """Which numbers of a curve are comparable."""

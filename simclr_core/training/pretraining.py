@@ -30,7 +30,7 @@ from simclr_core.seeds import generator, global_chance
 from simclr_core.training.checkpoint import Checkpoints, Keeper, identity
 from simclr_core.training.collapse import CollapseWatch
 from simclr_core.training.divergence import DivergenceWatch
-from simclr_core.training.knn_monitor import KNN, POINTS, NeighboursOnTheWay
+from simclr_core.training.knn_monitor import KNN, POINTS, OnlineKnn
 from simclr_core.training.shuffled_positives import another, with_wrong_positives
 
 _TOLD = 200
@@ -176,7 +176,7 @@ class _Training:
         self.head = execution.place(head)
         self._optimizer = config.optimizer.build(nn.ModuleList([encoder, head]))
         self._peak = config.optimizer.peak(config.batch_size)
-        self._curve = NeighboursOnTheWay(config, dataset, execution)
+        self._curve = OnlineKnn(config, dataset, execution)
         self._divergence = DivergenceWatch(self._steps, self._rate)
         self._collapse = CollapseWatch(
             config.loss.collapsed_value,

@@ -43,7 +43,7 @@ CONFIG = Config.model_validate(
         "batch_size": BATCH,
         "epochs": 1,
         "precision": "fp32",
-        "readouts": {"neighbours": None},  # lightly's loop evaluates nothing on the way either
+        "evaluation": {"knn": None},  # lightly's loop evaluates nothing on the way either
     }
 ).resolved("cpu")
 

@@ -27,7 +27,7 @@ scales:
   laptop:
     set:
       encoder: {kind: resnet, blocks: [1], width: 0.125, stem: small}
-      readouts.probe.l2: [0.01, 1.0, 100.0]
+      evaluation.probe.l2: [0.01, 1.0, 100.0]
       head: {kind: mlp, hidden_layers: 1, output: 8}
       optimizer: {kind: adamw, learning_rate: 1.0e-3}
       schedule: {kind: constant}

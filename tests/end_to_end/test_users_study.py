@@ -116,7 +116,7 @@ def test_a_study_of_ones_own_goes_from_plan_through_a_kill_to_a_report(tmp_path:
     assert (place / "report.pdf").read_bytes().startswith(b"%PDF-")
 
     # A read-out added: trials have another key, every encoder is at hand.
-    more = (*asked, "--set", "readouts.neighbours.k=5")
+    more = (*asked, "--set", "evaluation.knn.k=5")
     again = json.loads(ablate("plan", *more, "--json", cwd=tmp_path).stdout)
     arm = next(trial for trial in again["trials"] if trial["role"] == "arm")
     one = ablate("trial", more[0], arm["key"][:9], *more[1:], cwd=tmp_path)

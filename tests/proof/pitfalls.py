@@ -27,7 +27,7 @@ PRETRAIN, RESTATED = (
     "simclr_core/training/test_pretraining.py::",
     "simclr_core/training/test_restatement.py::",
 )
-READ_OUT, PROBE = (
+EVALUATION, PROBE = (
     "simclr_core/evaluation/test_frozen_evaluation.py::",
     "simclr_core/probes/test_logistic.py::",
 )
@@ -211,18 +211,18 @@ PITFALLS = (
     Pitfall(
         "linear evaluation tunes the encoder, or its classifier has hidden layers",
         (
-            READ_OUT + "test_the_encoder_is_the_same_before_and_after",
+            EVALUATION + "test_the_encoder_is_the_same_before_and_after",
             PROBE + "test_the_solution_is_scikit_learns",
         ),
     ),
     Pitfall(
         "features are brought to length 1 before the linear probe",
-        (READ_OUT + "test_the_whole_chain_is_scikit_learns",),
+        (EVALUATION + "test_the_whole_chain_is_scikit_learns",),
     ),
     Pitfall(
         "the head is still on the network that is read out",
         (
-            READ_OUT + "test_the_whole_chain_is_scikit_learns",
+            EVALUATION + "test_the_whole_chain_is_scikit_learns",
             PRETRAIN
             + "test_the_last_point_of_the_curve_is_scikit_learns_neighbours_on_the_finished_encoder",
         ),
@@ -230,8 +230,8 @@ PITFALLS = (
     Pitfall(
         "settings are chosen on the test part, as the published ones for CIFAR-10 were",
         (
-            READ_OUT + "test_the_test_part_is_handed_out_once_and_last",
-            READ_OUT + "test_labels_of_the_test_part_play_no_part_in_a_choice",
+            EVALUATION + "test_the_test_part_is_handed_out_once_and_last",
+            EVALUATION + "test_labels_of_the_test_part_play_no_part_in_a_choice",
         ),
     ),
     Pitfall(
@@ -260,6 +260,6 @@ PITFALLS = (
     Pitfall(
         "batch size and epochs of a figure on pre-training are taken for the linear probe's",
         cannot="a configuration's batch_size and epochs are pre-training's alone, the probe's own "
-        "settings stand under readouts.probe",
+        "settings stand under evaluation.probe",
     ),
 )

@@ -60,7 +60,7 @@ def at_batch_4(config: Config) -> Config:
             "batch_size": BATCH,
             "epochs": 1,
             "schedule": WarmupCosine(warmup_epochs=0),
-            "readouts": config.readouts.model_copy(update={"neighbours": None}),
+            "evaluation": config.evaluation.model_copy(update={"knn": None}),
         }
     ).resolved("cpu")
 
@@ -138,7 +138,7 @@ def test_what_a_study_would_cost_is_its_encoders_epochs_and_images(
     arms = [trial for trial in plan.trials if trial.role == "arm"]
     learning = [t for t in plan.trials if t.role == "arm" or t.config["shuffled_positives"]]
     # Arms that differ in what is read out share their training.
-    trained = {json.dumps({**t.config, "readouts": None}): t.config for t in learning}.values()
+    trained = {json.dumps({**t.config, "evaluation": None}): t.config for t in learning}.values()
     if study == "head-layers":
         assert (len(learning), len(trained)) == (52, 22)  # 10 cells, 4 sets of views
     else:

@@ -15,7 +15,7 @@ from driving import MINE, SLOTS, ablate, command, environment, records, spare_th
 from interrupted import EACH_STEP, LONG, OPTIMIZERS, Sitting, equal, pictures, sat
 from made_trials import HERE, Listener, equal_states, small_config
 
-from simclr_core.evaluation.frozen_evaluation import read_out
+from simclr_core.evaluation.frozen_evaluation import evaluate
 
 pytestmark = pytest.mark.proof
 
@@ -29,7 +29,7 @@ def unbroken(optimizer: str) -> Sitting:
 
 
 def read(sitting: Sitting) -> Any:
-    return read_out(
+    return evaluate(
         small_config(LONG), pictures(), sitting.trained.state, HERE, Listener()
     )._asdict()
 

@@ -16,7 +16,7 @@ QUICKSTART = {
     "schedule": {"kind": "warmup_cosine", "warmup_epochs": 1},
     "batch_size": 128,
     "epochs": 10,
-    "readouts.probe.l2": [0.01, 1.0, 100.0],
+    "evaluation.probe.l2": [0.01, 1.0, 100.0],
 }
 
 

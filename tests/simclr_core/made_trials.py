@@ -24,7 +24,7 @@ SMALL: dict[str, Any] = {
     "epochs": 2,
     "optimizer": {"kind": "adamw"},
     "schedule": {"kind": "constant"},
-    "readouts": {"probe": {"kind": "logistic", "l2": [0.01, 1.0, 100.0]}, "neighbours": {"k": 10}},
+    "evaluation": {"probe": {"kind": "logistic", "l2": [0.01, 1.0, 100.0]}, "knn": {"k": 10}},
 }
 
 
@@ -68,7 +68,7 @@ def equal_states(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> b
 STILL = {"optimizer": {"kind": "sgd", "learning_rate": 1e-30, "weight_decay": 0}}
 """A rate that moves no weight: what a training ends with is what it began with."""
 
-NO_CURVE = {"readouts.neighbours": None}
+NO_CURVE = {"evaluation.knn": None}
 
 
 class Listener:

@@ -16,7 +16,7 @@ RAISE = (
     "simclr_core/config/schema.py, so that earlier records keep their own keys, and note the new numbers"
 )
 TRAINER = RAISE.format(what="encoders", version="TRAINER_VERSION")
-READOUT = RAISE.format(what="read-outs of equal encoders", version="READOUT_VERSION")
+EVALUATION = RAISE.format(what="read-outs of equal encoders", version="EVALUATION_VERSION")
 
 SYMMETRIC: dict[str, Any] = {
     "views.operations": [{"kind": "crop"}, {"kind": "colour"}, {"kind": "blur"}],
@@ -28,7 +28,7 @@ SYMMETRIC: dict[str, Any] = {
 ONE_BRANCH: dict[str, Any] = {
     "views": {
         "kind": "one_branch",
-        "cell": [{"kind": k} for k in ("cutout", "sobel", "noise", "rotation")],
+        "branch": [{"kind": k} for k in ("cutout", "sobel", "noise", "rotation")],
     },
     "head": {"kind": "linear", "output": 16},
     "epochs": 1,
@@ -44,7 +44,7 @@ RANDOM: dict[str, Any] = {
     "epochs": 0,
     "data.num_images": 300,
     "data.num_test": 300,
-    "readouts.probe.l2": [1.0],
+    "evaluation.probe.l2": [1.0],
 }
 
 
@@ -75,9 +75,9 @@ def test_the_random_encoder_gives_the_numbers_it_gave() -> None:
     assert found == pytest.approx([2.342176, 0.087345], rel=1e-3), TRAINER
 
 
-def test_read_outs_of_the_random_encoder_give_the_numbers_they_gave() -> None:
+def test_evaluations_of_the_random_encoder_give_the_numbers_they_gave() -> None:
     result = run(small_config(RANDOM), None, HERE)
-    control = run(small_config({**RANDOM, "readouts.permuted_labels": 2}), None, HERE)
+    control = run(small_config({**RANDOM, "evaluation.permuted_labels": 2}), None, HERE)
 
     found = result.values | control.values
     expected = {
@@ -91,7 +91,7 @@ def test_read_outs_of_the_random_encoder_give_the_numbers_they_gave() -> None:
         "permuted/largest_class_share": 10.0,
     }
     # Two of 300 test images (or of 30 for the choice) may be rounded into another class.
-    assert found.keys() == expected.keys(), READOUT
+    assert found.keys() == expected.keys(), EVALUATION
     for name, value in expected.items():
         images = 30 if name == "validation_top1" else 300
-        assert found[name] == pytest.approx(value, abs=2.1 * 100 / images), READOUT
+        assert found[name] == pytest.approx(value, abs=2.1 * 100 / images), EVALUATION

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from made_trials import HERE, Listener, equal_states, small_config, textures
 
-from simclr_core import pretrain, read_out, run
+from simclr_core import evaluate, pretrain, run
 from simclr_core.callbacks import Curve
 from simclr_core.config.overrides import check
 from simclr_core.config.schema import Config
@@ -30,7 +30,7 @@ LEARNS = {
 def test_a_run_is_pre_training_and_read_outs_after_another() -> None:
     config, dataset = small_config(), textures()
     trained = pretrain(config, dataset, HERE, Listener())
-    expected = read_out(config, dataset, trained.state, HERE, Listener())
+    expected = evaluate(config, dataset, trained.state, HERE, Listener())
     listener = Listener()
 
     found = run(config, listener, HERE)

@@ -100,7 +100,7 @@ def toy_resolve(by_cell: dict[str, dict] | None = None) -> Resolve:
             identity = {**cell.config, "seed": seed}
             readout = identity.pop("readout", 1)
             config = {**identity, "readout": readout, **(by_cell or {}).get(cell.name, {})}
-            return Resolved(config, (("encoder", identity), ("read-out", {"version": readout})))
+            return Resolved(config, (("encoder", identity), ("evaluation", {"version": readout})))
 
         return at
 

@@ -363,9 +363,9 @@ def test_a_part_that_is_off_by_default_is_switched_on_by_an_empty_mapping(
 ) -> None:
     study = written_study(here)
 
-    told = called(capsys, "plan", study, "--set", "readouts.geometry={}", "--json").json
+    told = called(capsys, "plan", study, "--set", "evaluation.geometry={}", "--json").json
 
-    assert told["trials"][0]["config"]["readouts"]["geometry"]["alpha"] == 2
+    assert told["trials"][0]["config"]["evaluation"]["geometry"]["alpha"] == 2
 
 
 def test_a_study_without_a_probe_has_its_permuted_labels_under_the_default_one(
@@ -373,12 +373,12 @@ def test_a_study_without_a_probe_has_its_permuted_labels_under_the_default_one(
 ) -> None:
     study = written_study(here, STUDY.replace("name: mine\n", "name: mine\nmetric: knn_top1\n", 1))
 
-    told = called(capsys, "plan", study, "--set", "readouts.probe=null", "--json")
+    told = called(capsys, "plan", study, "--set", "evaluation.probe=null", "--json")
 
     assert told.code == 0, told.err
-    probes = {t["role"]: t["config"]["readouts"]["probe"] for t in told.json["trials"]}
+    probes = {t["role"]: t["config"]["evaluation"]["probe"] for t in told.json["trials"]}
     assert probes["arm"] is None
-    assert {t["config"]["readouts"]["permuted_labels"] for t in told.json["trials"]} == {0, 20}
+    assert {t["config"]["evaluation"]["permuted_labels"] for t in told.json["trials"]} == {0, 20}
 
 
 def test_a_study_is_not_judged_by_a_value_that_is_no_accuracy(
@@ -388,7 +388,7 @@ def test_a_study_is_not_judged_by_a_value_that_is_no_accuracy(
         here, STUDY.replace("name: mine\n", "name: mine\nmetric: uniformity\n", 1)
     )
 
-    said = called(capsys, "plan", study, "--set", "readouts.geometry={}")
+    said = called(capsys, "plan", study, "--set", "evaluation.geometry={}")
 
     assert said.code == 2
     assert "metric: must be an accuracy that the read-outs of cell" in said.err

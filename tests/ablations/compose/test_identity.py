@@ -62,7 +62,7 @@ def test_what_pre_training_depends_on_makes_another_encoder(here: Path, assignme
     assert before["crop", 0][1] != after["crop", 0][1]
 
 
-@pytest.mark.parametrize("assignment", ["readouts.neighbours.k=5", "readouts.probe.l2=[1.0]"])
+@pytest.mark.parametrize("assignment", ["evaluation.knn.k=5", "evaluation.probe.l2=[1.0]"])
 def test_a_read_out_makes_another_trial_of_the_same_encoder(here: Path, assignment: str) -> None:
     study = written_study(here)
 
@@ -146,7 +146,7 @@ def test_an_sgd_probes_seed_enters_its_trials_key_also_where_the_encoder_is_shar
     here: Path,
 ) -> None:
     seeds = ("seeds.initialisation=0", "seeds.order=0", "seeds.views=0")
-    plan = with_set(written_study(here), *seeds, "readouts.probe={kind: sgd, batch_size: 32}")
+    plan = with_set(written_study(here), *seeds, "evaluation.probe={kind: sgd, batch_size: 32}")
 
     found = keys(plan)
     assert found["crop", 0][0] == found["crop", 1][0]
@@ -177,7 +177,8 @@ def test_how_a_trial_is_run_enters_no_key(here: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "changed"), [("TRAINER_VERSION", (True, True)), ("READOUT_VERSION", (False, True))]
+    ("version", "changed"),
+    [("TRAINER_VERSION", (True, True)), ("EVALUATION_VERSION", (False, True))],
 )
 def test_a_raised_version_makes_other_keys(
     here: Path, monkeypatch: pytest.MonkeyPatch, version: str, changed: tuple[bool, bool]

@@ -55,7 +55,7 @@ axes:
 """,
     )
     .replace("seeds: 2", "seeds: 1")
-    .replace("      epochs: 1\n", "      epochs: 1\n      readouts.probe.l2: [1.0]\n")
+    .replace("      epochs: 1\n", "      epochs: 1\n      evaluation.probe.l2: [1.0]\n")
     .replace("with: crop+colour, without: crop", "with: mine, without: paper")
     .replace("axis: views", "axis: loss")
 )
@@ -263,15 +263,18 @@ def test_paths_are_meant_from_the_study_wherever_a_part_stands_in_it() -> None:
         "loss.options": (part, part),
         "views.operations": ([{"kind": "crop"}, part], [{"kind": "crop"}, there]),
         "views.operations.1": (part, there),
-        "views.cell.0.path": ("a.py", "lab/a.py"),
-        "views": ({"kind": "one_branch", "cell": [part]}, {"kind": "one_branch", "cell": [there]}),
+        "views.branch.0.path": ("a.py", "lab/a.py"),
+        "views": (
+            {"kind": "one_branch", "branch": [part]},
+            {"kind": "one_branch", "branch": [there]},
+        ),
         "data.path": ("x", str(Path("lab/x").absolute())),
         "data": (
             {"kind": "folder", "path": "x"},
             {"kind": "folder", "path": str(Path("lab/x").absolute())},
         ),
         "encoder": ({"kind": "file", "path": "/a.py"}, {"kind": "file", "path": "/a.py"}),
-        "readouts.path": ("a.py", "lab/a.py"),
+        "evaluation.path": ("a.py", "lab/a.py"),
     }
     settings = [Setting(field, value, "x:1") for field, (value, _) in given.items()]
     axes = (

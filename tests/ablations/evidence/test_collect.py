@@ -46,11 +46,11 @@ def test_deviations_are_derived_from_the_same_cell_at_paper_scale() -> None:
     # What only one of two kinds has comes with the kind, and is not told again.
     assert not {"optimizer.trust", "optimizer.betas", "data.version"} & set(found)
     assert "no such field" not in {text for pair in found.values() for text in pair}
-    assert not {field for field in found if field.startswith(("seed", "views.cell"))}
+    assert not {field for field in found if field.startswith(("seed", "views.branch"))}
     colour = next(cell for cell in told.cells if cell.name == "crop+colour")
-    inside = [one for one in colour.deviations if one.field.startswith("views.cell")]
+    inside = [one for one in colour.deviations if one.field.startswith("views.branch")]
     assert [(one.field, one.here, one.paper) for one in inside] == [
-        ("views.cell.colour.strength", "0.5", "1.0")
+        ("views.branch.colour.strength", "0.5", "1.0")
     ]
 
 
@@ -63,7 +63,7 @@ def test_at_paper_scale_a_study_that_leaves_nothing_open_does_not_deviate() -> N
 @pytest.mark.parametrize("scale", ["smoke", "laptop", "gpu"])
 def test_another_probe_than_the_papers_is_one_deviation(scale: str) -> None:
     [fields] = {
-        tuple(one.field for one in cell.deviations if one.field.startswith("readouts"))
+        tuple(one.field for one in cell.deviations if one.field.startswith("evaluation"))
         for cell in told_of("width", scale=scale).cells
         if cell.role == "arm"
     }
@@ -71,12 +71,12 @@ def test_another_probe_than_the_papers_is_one_deviation(scale: str) -> None:
         one.field
         for cell in told_of("width", scale=scale).cells
         for one in cell.deviations
-        if cell.role != "arm" and one.field.startswith("readouts")
+        if cell.role != "arm" and one.field.startswith("evaluation")
     }
 
-    assert fields == ("readouts.probe",)
+    assert fields == ("evaluation.probe",)
     # A claim against the random encoder names the probe once, by its arm.
-    assert floors <= {"readouts.permuted_labels"}
+    assert floors <= {"evaluation.permuted_labels"}
 
 
 def test_losses_that_were_not_tuned_or_chose_the_edge_of_their_range_say_so() -> None:
@@ -114,7 +114,7 @@ def test_a_deviation_that_a_study_declares_is_of_the_cells_that_it_names(here: P
 
 def with_probe(here: Path, probe: str) -> dict[str, tuple[str, str]]:
     """The deviations at paper scale of a study with this probe, by field."""
-    text = STUDY.replace("base:\n", f"base:\n  readouts.probe: {probe}\n")
+    text = STUDY.replace("base:\n", f"base:\n  evaluation.probe: {probe}\n")
     told = told_of(written_study(here, text), scale="paper")
     arms = [cell for cell in told.cells if cell.role == "arm"]
     return {one.field: (one.here, one.paper) for cell in arms for one in cell.deviations}
@@ -127,10 +127,10 @@ def test_with_the_papers_own_probe_no_probe_deviates(here: Path) -> None:
 @pytest.mark.parametrize(
     ("probe", "field", "told"),
     [
-        ("{kind: sgd, epochs: 30}", "readouts.probe.epochs", ("30", "90")),
-        ("{kind: sgd, crop: {flip: 0}}", "readouts.probe.crop.flip", ("0.0", "0.5")),
-        ("{kind: sgd, crop: null}", "readouts.probe.crop", ("not set", "no such field")),
-        ("{kind: ridge}", "readouts.probe", ("least squares on features", "SGD for 90 epochs")),
+        ("{kind: sgd, epochs: 30}", "evaluation.probe.epochs", ("30", "90")),
+        ("{kind: sgd, crop: {flip: 0}}", "evaluation.probe.crop.flip", ("0.0", "0.5")),
+        ("{kind: sgd, crop: null}", "evaluation.probe.crop", ("not set", "no such field")),
+        ("{kind: ridge}", "evaluation.probe", ("least squares on features", "SGD for 90 epochs")),
     ],
 )
 def test_a_probe_that_is_not_the_papers_is_told_at_each_scale(
@@ -145,21 +145,21 @@ def test_a_probe_that_is_not_the_papers_is_told_at_each_scale(
 def test_a_cell_without_a_probe_is_told_too(here: Path) -> None:
     axis = "    field: views.operations\n    levels:\n"
     text = STUDY[: STUDY.index(axis)] + (
-        "    field: readouts.probe\n    levels: {with: {kind: sgd}, without: null}\n"
+        "    field: evaluation.probe\n    levels: {with: {kind: sgd}, without: null}\n"
         "metric: knn_top1\n"
     )
     cells = {cell.name: cell for cell in told_of(written_study(here, text), scale="paper").cells}
 
     assert cells["with"].deviations == ()
     assert [(one.field, one.here) for one in cells["without"].deviations] == [
-        ("readouts.probe", "none")
+        ("evaluation.probe", "none")
     ]
 
 
 def test_a_study_that_chooses_settings_names_a_validation_value_and_says_that_it_deviates(
     here: Path,
 ) -> None:
-    text = STUDY.replace("base:\n", "base:\n  readouts.part: validation\n")
+    text = STUDY.replace("base:\n", "base:\n  evaluation.split: validation\n")
     study = written_study(here, text + "metric: validation_top1\n")
     plan = the_plan(study)
     recorded(here / "runs", plan, crop={"values": {"validation_top1": 41.5}})
@@ -170,7 +170,7 @@ def test_a_study_that_chooses_settings_names_a_validation_value_and_says_that_it
     assert {outcome.value for outcome in found} == {41.5}
     arms = [cell for cell in told.cells if cell.role == "arm"]
     deviations = [{one.field: one.here for one in cell.deviations} for cell in arms]
-    assert all("the test part unread" in found["readouts.part"] for found in deviations)
+    assert all("the test part unread" in found["evaluation.split"] for found in deviations)
 
 
 def test_what_supervised_cells_do_otherwise_is_told_at_paper_scale() -> None:
@@ -180,8 +180,8 @@ def test_what_supervised_cells_do_otherwise_is_told_at_paper_scale() -> None:
     assert len(arms) == 5
     for arm in arms:
         fields = {deviation.field for deviation in arm.deviations}
-        assert {"loss.labels", "views", "readouts", "optimizer"} <= fields, arm.name
-        assert "readouts.probe" not in fields
+        assert {"loss.labels", "views", "evaluation", "optimizer"} <= fields, arm.name
+        assert "evaluation.probe" not in fields
         # model_util.add_weight_decay of the official code decays head_supervised under LARS, too.
         [classifier] = [one for one in arm.deviations if one.field == "optimizer"]
         assert "does not adapt" in classifier.paper
@@ -464,17 +464,17 @@ def test_a_supervised_encoders_head_and_target_are_told_as_they_are_read() -> No
 
     # The SGD probe, which this scale has, is of classes only.
     values = {
-        "readouts.layer": "z",
-        "readouts.target": {"kind": "noise"},
-        "readouts.probe": {"kind": "logistic"},
+        "evaluation.layer": "z",
+        "evaluation.target": {"kind": "noise"},
+        "evaluation.probe": {"kind": "logistic"},
     }
     read = tuple(Setting(field, value, "--set") for field, value in values.items())
     told = told_of("supervised", scale="paper", set=read)
 
     arm = next(cell for cell in told.cells if cell.role == "arm")
     found = {one.field: one.here for one in arm.deviations}
-    assert found["readouts"] == "a probe on z, as for all other encoders"
-    assert {"readouts.layer", "readouts.target", "readouts.probe"} <= found.keys()
+    assert found["evaluation"] == "a probe on z, as for all other encoders"
+    assert {"evaluation.layer", "evaluation.target", "evaluation.probe"} <= found.keys()
 
 
 def test_the_steps_that_the_official_code_takes_stand_beside_ours_in_the_methods() -> None:

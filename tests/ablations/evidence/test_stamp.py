@@ -192,7 +192,7 @@ def test_a_read_out_added_after_the_trials_fixes_no_other_margin(
 ) -> None:
     # Other keys of trials, but of encoders whose numbers are known.
     edited(study, "margin: -2", "margin: -20")
-    edited(study, "  views: {kind", "  readouts: {label_fractions: [0.5]}\n  views: {kind")
+    edited(study, "  views: {kind", "  evaluation: {label_fractions: [0.5]}\n  views: {kind")
     stamped(study, "2026-11-28", monkeypatch)
     measured(study, "2026-11-28")
 

@@ -17,7 +17,7 @@ from sweeps.storage.store import Store
 AXES = """\
   - kind: levels
     name: from
-    field: readouts.layer
+    field: evaluation.layer
     levels: {h: h, g(h): z}
 """
 LAYERS = (
@@ -73,7 +73,7 @@ def test_an_encoder_kept_without_its_head_is_trained_anew_where_the_head_is_aske
     old = {name: manifest[name] for name in ("launch", "lasting", "moment")}
     (folder / "made.json").write_text(json.dumps(old))
 
-    few = ("--set", "readouts.neighbours.k=3")
+    few = ("--set", "evaluation.knn.k=3")
     other = json.loads(called(capsys, "plan", study, *few, "--json").out)
     [key] = [t["key"] for t in other["trials"] if (t["cell"], t["seed"]) == ("h", 0)]
     plain = called(capsys, "trial", study, key, *few)
@@ -94,8 +94,8 @@ def test_random_encoders_and_raw_pixels_stand_beside_each_layer(here: Path) -> N
 
     assert set(floors) == {"random encoder (h)", "random encoder (g(h))"}
     assert len({t.stages[0].key for t in floors.values()}) == 1
-    assert {t.config["readouts"]["layer"] for t in floors.values()} == {"h", "z"}
-    assert [t.config["readouts"]["layer"] for t in pixels] == ["h"]
+    assert {t.config["evaluation"]["layer"] for t in floors.values()} == {"h", "z"}
+    assert [t.config["evaluation"]["layer"] for t in pixels] == ["h"]
 
 
 def test_an_own_head_is_named_where_it_is_executed_to_be_read(
@@ -124,9 +124,9 @@ def test_what_is_our_choice_about_targets_stands_beside_the_verdict(here: Path) 
     [arm, _] = [cell for cell in evidence(composed, store).cells if cell.role == "arm"]
 
     found = {one.field: one for one in arm.deviations}
-    assert "not published (table 3)" in found["readouts.probe"].paper
-    assert found["readouts.probe"].here.startswith("one hidden layer by Adam")
-    assert "not published" in found["readouts.target"].paper
+    assert "not published (table 3)" in found["evaluation.probe"].paper
+    assert found["evaluation.probe"].here.startswith("one hidden layer by Adam")
+    assert "not published" in found["evaluation.target"].paper
 
 
 def test_a_head_without_weights_has_its_cells_like_any_other(
@@ -149,7 +149,7 @@ def test_a_head_without_weights_has_its_cells_like_any_other(
 
 
 NOISE = LAYERS.replace(
-    "  views: {", "  readouts: {target: {kind: noise}, probe: {kind: mlp}}\n  views: {"
+    "  views: {", "  evaluation: {target: {kind: noise}, probe: {kind: mlp}}\n  views: {"
 )
 
 
@@ -166,9 +166,9 @@ def test_controls_that_speak_of_classes_are_not_made_with_cells_that_do_not(here
     assert set(found["classes"]) == {"permuted labels", "shuffled positives"}
     assert found["noise"] == ["permuted labels"]
     shuffled = next(t for t in mixed.trials if t.cell == "shuffled positives")
-    assert shuffled.config["readouts"]["target"]["kind"] == "classes"
+    assert shuffled.config["evaluation"]["target"]["kind"] == "classes"
     permuted = {
-        t.cell: t.config["readouts"]["probe"]["kind"]
+        t.cell: t.config["evaluation"]["probe"]["kind"]
         for t in mixed.trials
         if t.cell.startswith("permuted")
     }
@@ -238,7 +238,7 @@ def test_noise_without_bound_is_told_with_its_field(
     said = called(capsys, "plan", study)
 
     assert said.code == 2
-    assert "readouts.target.deviation: must be" in said.err
+    assert "evaluation.target.deviation: must be" in said.err
 
 
 # ------------------------------------------------------------------ other levels where data come in
@@ -305,7 +305,7 @@ def test_levels_for_brought_images_are_tried_on_the_settings_that_go_with_them(
 ) -> None:
     deep = (
         "    with_data: {head.hidden_layers: 3}\n    axes_with_data:\n      - kind: levels\n"
-        "        name: from\n        field: readouts.layer\n        levels: {h: h, g(h): g3}\n"
+        "        name: from\n        field: evaluation.layer\n        levels: {h: h, g(h): g3}\n"
     )
     study = written_study(here, LAYERS.replace("roles: {", deep + "roles: {"))
     shallow = LAYERS.replace("g(h): z", "g(h): g1").replace(

@@ -205,7 +205,7 @@ def test_the_paper_scale_is_the_papers_protocol() -> None:
 @pytest.mark.parametrize("study", sorted(CELLS))
 def test_at_paper_scale_classes_are_evaluated_as_appendix_b_6_does(study: str) -> None:
     trials = [t for t in the_plan(study, scale="paper").trials if t.role == "arm"]
-    probes = [t.config["readouts"] for t in trials]
+    probes = [t.config["evaluation"] for t in trials]
     probes = [one["probe"] for one in probes if one["target"]["kind"] == "classes"]
 
     assert probes
@@ -335,18 +335,18 @@ def test_the_numbers_of_table_3_are_the_papers_and_each_target_is_in_its_views()
     for scale in SCALES:
         arms = [t for t in the_plan("head-layers", scale=scale).trials if t.role == "arm"]
         for arm in arms:
-            readouts, views = arm.config["readouts"], arm.config["views"]["operations"]
-            target = readouts["target"]["kind"]
+            evaluation, views = arm.config["evaluation"], arm.config["views"]["operations"]
+            target = evaluation["target"]["kind"]
             beyond = {o["kind"]: o["probability"] for o in views[1:] if "probability" in o}
             beyond.pop("blur", None)
             shares = {"rotation": 0.75, "noise": 0.5, "sobel": 0.5}
             assert beyond == {kind: p for kind, p in shares.items() if kind == target}
-            assert readouts["layer"] == {"h": "h", "g(h)": "z"}[arm.cell.rpartition(" / ")[2]]
+            assert evaluation["layer"] == {"h": "h", "g(h)": "z"}[arm.cell.rpartition(" / ")[2]]
             kind = "mlp" if target != "classes" else "sgd" if scale == "paper" else "logistic"
-            assert readouts["probe"]["kind"] == kind
+            assert evaluation["probe"]["kind"] == kind
             if target == "noise":
                 [noise] = [o for o in views if o["kind"] == "noise"]
-                assert readouts["target"]["deviation"] == noise["deviation"]
+                assert evaluation["target"]["deviation"] == noise["deviation"]
         # h and g(h) read one encoder; the classes and the colours, too.
         keys = {(arm.cell, arm.seed): arm.stages[0].key for arm in arms if arm.stages}
         for (cell, seed), key in keys.items():

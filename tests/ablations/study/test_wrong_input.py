@@ -50,7 +50,7 @@ STUDIES: dict[str, tuple[str | bytes, str]] = {
     "unknown scale": (replaced("  laptop:", "  labtop:"), "did you mean 'laptop'"),
     "a metric that no trial records": (STUDY + "metric: top_1\n", "one of validation_top1, top1"),
     "a test value of trials that choose settings": (
-        replaced("base:\n", "base:\n  readouts.part: validation\n"),
+        replaced("base:\n", "base:\n  evaluation.split: validation\n"),
         "one of validation_top1, validation_top5",
     ),
     "a claim that says made_by": (

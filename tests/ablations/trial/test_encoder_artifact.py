@@ -14,7 +14,7 @@ from sweeps import Store, StoreError
 from sweeps.errors import LaunchError
 from sweeps.record import TrialRecord
 
-MORE = STUDY.replace("batch_size: 32", "batch_size: 32\n      readouts.neighbours.k: 5")
+MORE = STUDY.replace("batch_size: 32", "batch_size: 32\n      evaluation.knn.k: 5")
 """The same encoders, read out otherwise."""
 
 FOLDER = STUDY.replace("{kind: textures, num_images: 64, num_test: 32}", "{kind: folder, path: %s}")
@@ -63,7 +63,7 @@ def test_an_arm_whose_worker_died_after_the_training_has_its_curve_and_steps(
     def die(*_: Any, **__: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(product, "read_out", die)
+    monkeypatch.setattr(product, "evaluate", die)
     with pytest.raises(KeyboardInterrupt):
         run_counted(study, key, here / "runs", here / "counter")
     monkeypatch.undo()

@@ -85,13 +85,13 @@ def test_killed_while_reading_out_it_reads_the_kept_encoder_out_anew(
 ) -> None:
     study = written_study(here)
     key = the_plan(study).trials[0].key
-    read_out = product.read_out
+    evaluate = product.evaluate
 
     def killed(*arguments: Any, **named: Any) -> Any:
-        read_out(*arguments, **named)
+        evaluate(*arguments, **named)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(product, "read_out", killed)
+    monkeypatch.setattr(product, "evaluate", killed)
     with pytest.raises(KeyboardInterrupt):
         run_counted(study, key, here / "killed", here / "counter")
     monkeypatch.undo()
@@ -166,7 +166,7 @@ def test_the_mark_of_a_collapse_goes_with_the_kept_encoder(
     monkeypatch.undo()
     monkeypatch.chdir(here)
     newer = written_study(
-        here, STUDY.replace("batch_size", "readouts.neighbours.k: 5\n      batch_size")
+        here, STUDY.replace("batch_size", "evaluation.knn.k: 5\n      batch_size")
     )
     other = the_plan(newer, store=here / "runs").trials[0]
     assert other.reason == "read-out missing"

@@ -164,7 +164,7 @@ MUTANTS = (
     plant(
         "whatever layer is asked for, the head's output is read",
         "evaluation/frozen_evaluation.py",
-        "return up_to(head, config.readouts.layer)",
+        "return up_to(head, config.evaluation.layer)",
         'return up_to(head, "z")',
         "simclr_core/evaluation/test_layers.py",
     ),

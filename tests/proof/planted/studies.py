@@ -38,7 +38,7 @@ MUTANTS = (
     plant(
         "a read-out added makes the numbers of an encoder unknown again",
         "evidence/stamp.py",
-        "if t.key in keys or (t.stages and t.stages[0].key in read_out)}",
+        "if t.key in keys or (t.stages and t.stages[0].key in evaluate)}",
         "if t.key in keys}",
         STAMP + "test_a_read_out_added_after_the_trials_fixes_no_other_margin",
     ),
@@ -96,8 +96,8 @@ MUTANTS = (
     plant(
         "read-outs are in no key",
         "compose/identity.py",
-        'config.readout_identity() | {"version": READOUT_VERSION}',
-        '{"version": READOUT_VERSION}',
+        'config.evaluation_identity() | {"version": EVALUATION_VERSION}',
+        '{"version": EVALUATION_VERSION}',
         IDENTITY + "test_a_read_out_makes_another_trial_of_the_same_encoder",
     ),
     plant(
@@ -131,7 +131,7 @@ MUTANTS = (
     plant(
         "a validation value is not named as one",
         "evidence/deviations.py",
-        '    if here["readouts"]["part"] == "validation":',
+        '    if here["evaluation"]["split"] == "validation":',
         "    if False:",
         EVIDENCE
         + "test_a_study_that_chooses_settings_names_a_validation_value_and_says_that_it_deviates",

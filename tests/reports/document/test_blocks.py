@@ -180,7 +180,7 @@ def test_without_trouble_the_section_says_so() -> None:
 
 def test_deviations_shared_by_all_stand_once_and_those_of_one_arm_apart() -> None:
     made = compositions()
-    own = made.cells[0].deviations[0].model_copy(update={"field": "views.cell"})
+    own = made.cells[0].deviations[0].model_copy(update={"field": "views.branch"})
     first = made.cells[0].model_copy(update={"deviations": (*made.cells[0].deviations, own)})
     made = made.model_copy(update={"cells": (first, *made.cells[1:])})
 
@@ -190,7 +190,7 @@ def test_deviations_shared_by_all_stand_once_and_those_of_one_arm_apart() -> Non
         "epochs",
         "optimizer.kind",
     ]
-    assert [row[:2] for row in rows(made, "deviations", 1)] == [["crop", "views.cell"]]
+    assert [row[:2] for row in rows(made, "deviations", 1)] == [["crop", "views.branch"]]
 
 
 def test_each_verdict_carries_its_deviations() -> None:

@@ -361,7 +361,7 @@ def test_an_arm_exactly_at_its_random_encoder_is_told_so() -> None:
 def sharing_an_encoder(*hashes: str) -> Evidence:
     """A claim whose first trials share one encoder's key, measured on weights with these hashes."""
     made_ = made()
-    stages = (Stage(name="encoder", key="0" * 16), Stage(name="read-out", key="1" * 16))
+    stages = (Stage(name="encoder", key="0" * 16), Stage(name="evaluation", key="1" * 16))
     changed = [
         one.model_copy(
             update={

@@ -16,7 +16,7 @@ from simclr_core.optim.optimizers import Lars
 
 FIELDS = (
     "data, views, shuffled_positives, encoder, head, loss, optimizer, schedule, batch_size, "
-    "gradient_cache, epochs, precision, readouts, seed, seeds"
+    "gradient_cache, epochs, precision, evaluation, seed, seeds"
 )
 
 
@@ -70,8 +70,8 @@ def test_another_form_of_views_brings_its_own_defaults() -> None:
 
 
 def test_null_switches_a_read_out_off_and_an_empty_mapping_leaves_it() -> None:
-    assert check({"readouts.probe": None}).readouts.probe is None
-    assert check({"readouts.probe": {}}) == Config()
+    assert check({"evaluation.probe": None}).evaluation.probe is None
+    assert check({"evaluation.probe": {}}) == Config()
 
 
 def test_settings_are_not_changed_by_being_checked() -> None:
@@ -158,15 +158,15 @@ def test_settings_are_not_changed_by_being_checked() -> None:
         ),
         ({"epochs": 5}, "schedule.warmup_epochs: must not exceed epochs, got 10.0 of 5"),
         (
-            {"readouts.probe": None, "readouts.neighbours": None},
-            "readouts: probe or neighbours must be set, got neither",
+            {"evaluation.probe": None, "evaluation.knn": None},
+            "evaluation: probe or neighbours must be set, got neither",
         ),
         (
-            {"readouts.probe": None, "readouts.permuted_labels": 20},
-            "readouts: permuted_labels needs a probe to fit, got probe null",
+            {"evaluation.probe": None, "evaluation.permuted_labels": 20},
+            "evaluation: permuted_labels needs a probe to fit, got probe null",
         ),
-        ({"readouts.probe.l2": []}, "readouts.probe.l2: must have at least 1 item, got []"),
-        ({"readouts.probe.l2": [1, -1]}, "readouts.probe.l2.1: must be greater than 0, got -1"),
+        ({"evaluation.probe.l2": []}, "evaluation.probe.l2: must have at least 1 item, got []"),
+        ({"evaluation.probe.l2": [1, -1]}, "evaluation.probe.l2.1: must be greater than 0, got -1"),
         ({"views.operations": []}, "views.operations: must have at least 1 item, got []"),
         (
             {"views.operations": [{"kind": "crop"}, {"kind": "color"}]},
@@ -184,22 +184,22 @@ def test_settings_are_not_changed_by_being_checked() -> None:
             ),
         ),
         (
-            {"loss": {"kind": "sup_con"}, "readouts.part": "validation"},
+            {"loss": {"kind": "sup_con"}, "evaluation.split": "validation"},
             (
-                "readouts.part: must be test under loss sup_con: the encoder has seen the labels that "
+                "evaluation.split: must be test under loss sup_con: the encoder has seen the labels that "
                 "the probe's l2 would be chosen by, got validation"
             ),
         ),
         (
-            {"loss": {"kind": "sup_con"}, "readouts.label_fractions": [0.1]},
+            {"loss": {"kind": "sup_con"}, "evaluation.label_fractions": [0.1]},
             (
-                "readouts.label_fractions: must be empty under loss sup_con, whose encoder has seen "
+                "evaluation.label_fractions: must be empty under loss sup_con, whose encoder has seen "
                 "more labels, got [0.1]"
             ),
         ),
         (
-            {"readouts.label_fractions": [0.5, 0.5000001]},
-            "readouts: label_fractions must differ in their names, got @50%, @50%",
+            {"evaluation.label_fractions": [0.5, 0.5000001]},
+            "evaluation: label_fractions must differ in their names, got @50%, @50%",
         ),
         (
             {"views.num_views": 3, "loss": {"kind": "nt_logistic"}},

@@ -23,7 +23,7 @@ from simclr_core.optim.optimizers import AnyOptimizer, Lars
 from simclr_core.optim.schedules import AnySchedule, WarmupCosine
 from simclr_core.probes.geometry import Geometry
 from simclr_core.probes.sgd import SgdProbe
-from simclr_core.probes.spec import AnyProbe, ReadOuts
+from simclr_core.probes.spec import AnyProbe, Evaluation
 from simclr_core.probes.targets import AnyTarget
 
 
@@ -47,7 +47,7 @@ FAMILIES = {
 ALL_OPERATIONS = tuple(made(operation) for operation in members(AnyOperation))
 
 
-MEASURED = ReadOuts(geometry=Geometry(views=Symmetric(operations=ALL_OPERATIONS)))  # pyright: ignore[reportArgumentType]
+MEASURED = Evaluation(geometry=Geometry(views=Symmetric(operations=ALL_OPERATIONS)))  # pyright: ignore[reportArgumentType]
 """All that the read-outs measure."""
 
 
@@ -69,10 +69,10 @@ def configurations() -> Iterator[Config]:
             if kind is Pixels:  # never trained: a test of their own
                 continue
             yield Config().model_copy(update={field: complete(kind)}).resolved("cpu")
-    probes = [ReadOuts(probe=kind()) for kind in members(AnyProbe)]
-    targets = [ReadOuts(target=kind()) for kind in members(AnyTarget)]
-    for readouts in (*probes, *targets, MEASURED):
-        yield Config().model_copy(update={"readouts": readouts}).resolved("cpu")
+    probes = [Evaluation(probe=kind()) for kind in members(AnyProbe)]
+    targets = [Evaluation(target=kind()) for kind in members(AnyTarget)]
+    for evaluation in (*probes, *targets, MEASURED):
+        yield Config().model_copy(update={"evaluation": evaluation}).resolved("cpu")
 
 
 TRIED = (
@@ -84,8 +84,8 @@ out by default."""
 
 TOGETHER: dict[tuple[type[BaseModel], str], dict[str, Any]] = {
     (ResNet, "blocks"): {"depth": None},
-    (ReadOuts, "label_fractions"): {"probe": {"kind": "logistic"}},
-    (ReadOuts, "geometry"): {"target": {"kind": "classes"}},
+    (Evaluation, "label_fractions"): {"probe": {"kind": "logistic"}},
+    (Evaluation, "geometry"): {"target": {"kind": "classes"}},
     (Folder, "subset_seed"): {"num_images": 100},
     (Cifar10, "subset_seed"): {"num_images": 100},
 }
@@ -139,7 +139,7 @@ CHANGED = [(path, base, other) for base in configurations() for path, other in c
 def identities(config: Config) -> tuple[str, str]:
     """As they enter keys; a precision that is left open is that of cuda."""
     config = config.resolved("cuda")
-    both = config.encoder_identity(), config.readout_identity()
+    both = config.encoder_identity(), config.evaluation_identity()
     first, second = (json.dumps(identity, sort_keys=True) for identity in both)
     return first, second
 
@@ -165,7 +165,7 @@ def test_the_defaults_are_the_papers_own_protocol() -> None:
 
 
 def test_every_field_says_what_it_is() -> None:
-    models: list[type[BaseModel]] = [Config, ReadOuts, Config().seeds.__class__, Geometry]
+    models: list[type[BaseModel]] = [Config, Evaluation, Config().seeds.__class__, Geometry]
     families = (*FAMILIES.values(), AnyOperation, AnyProbe, AnyTarget)
     models += [kind for family in families for kind in members(family)]
 
@@ -184,10 +184,10 @@ def test_every_kind_and_every_field_goes_through_json_and_back() -> None:
         assert isinstance(other, Config)
         # Not every pair of values goes together: three views ask for a loss that takes them.
         together = path != "views.num_views" or other.loss.takes_many_views
-        if path in ("readouts.part", "readouts.label_fractions"):
+        if path in ("evaluation.split", "evaluation.label_fractions"):
             together = not isinstance(other.loss, Labelled)
-        if path == "readouts.layer":
-            together = other.readouts.layer in layers_of(other.head)
+        if path == "evaluation.layer":
+            together = other.evaluation.layer in layers_of(other.head)
         if together:
             assert Config.model_validate_json(other.model_dump_json()) == other, path
 
@@ -203,10 +203,10 @@ def test_every_field_enters_a_key_except_where_data_lie_and_what_only_stands_for
         moved = (encoder != encoder_2, readout != readout_2)
         if path == "seed":
             # An SGD probe draws its batches and crops by it.
-            assert moved == (False, isinstance(base.readouts.probe, SgdProbe)), path
+            assert moved == (False, isinstance(base.evaluation.probe, SgdProbe)), path
         elif path.startswith("data.") or path.endswith(".path"):
             assert moved == (False, False), path
-        elif path.startswith("readouts."):
+        elif path.startswith("evaluation."):
             assert moved == (False, True), path
         else:
             assert moved == (True, False), path
@@ -271,20 +271,22 @@ def test_a_trials_seed_stands_for_each_seed_that_is_not_set(source: str) -> None
 def test_permutations_depend_on_the_trials_seed_and_so_does_their_identity() -> None:
     seeds = {"initialisation": 0, "order": 0, "views": 0}
     one, other = (
-        Config.model_validate({"seed": s, "seeds": seeds, "readouts": {"permuted_labels": 3}})
+        Config.model_validate({"seed": s, "seeds": seeds, "evaluation": {"permuted_labels": 3}})
         for s in (1, 2)
     )
 
     assert one.resolved("cpu").encoder_identity() == other.resolved("cpu").encoder_identity()
-    assert one.readout_identity() != other.readout_identity()
+    assert one.evaluation_identity() != other.evaluation_identity()
 
 
 def test_what_the_permuted_control_does_not_measure_leaves_it_as_it_is() -> None:
-    def control(**readouts: Any) -> tuple[str, str]:
-        return identities(Config.model_validate({"readouts": {"permuted_labels": 3, **readouts}}))
+    def control(**evaluation: Any) -> tuple[str, str]:
+        return identities(
+            Config.model_validate({"evaluation": {"permuted_labels": 3, **evaluation}})
+        )
 
-    more = {"neighbours": {"k": 5}, "geometry": {}, "label_fractions": [0.1]}
-    assert control() == control(**more) == control(neighbours=None)
+    more = {"knn": {"k": 5}, "geometry": {}, "label_fractions": [0.1]}
+    assert control() == control(**more) == control(knn=None)
     assert control() != control(probe={"kind": "ridge"})
     assert control() != control(layer="z")
     assert control() != control(target={"kind": "noise"})
@@ -318,7 +320,7 @@ def test_a_random_encoder_is_no_trained_one() -> None:
 
 def test_identities_are_plain_json() -> None:
     for config in configurations():
-        for identity in (config.encoder_identity(), config.readout_identity()):
+        for identity in (config.encoder_identity(), config.evaluation_identity()):
             assert json.loads(json.dumps(identity, allow_nan=False)) == identity
 
 

@@ -10,7 +10,7 @@ import torch
 from made_trials import HERE, Listener, equal_states, random_pictures, small_config
 from torch import Tensor
 
-from simclr_core import Config, Dataset, Tensors, Textures, load, pretrain, read_out, run
+from simclr_core import Config, Dataset, Tensors, Textures, evaluate, load, pretrain, run
 from simclr_core.data.dataset import fingerprint
 from simclr_core.data.textures import generate
 from simclr_core.errors import ConfigurationError, DataError, DataMissing
@@ -53,8 +53,8 @@ def test_tensors_give_to_the_bit_what_the_same_images_give_when_they_are_loaded(
     found = pretrain(config, dataset, HERE, Listener())
 
     assert equal_states(found.state, expected.state)
-    values = read_out(config, dataset, found.state, HERE, Listener()).values
-    assert values == read_out(config, loaded, expected.state, HERE, Listener()).values
+    values = evaluate(config, dataset, found.state, HERE, Listener()).values
+    assert values == evaluate(config, loaded, expected.state, HERE, Listener()).values
 
 
 def test_a_run_on_tensors_says_so_in_its_configuration_and_is_the_run_of_the_loaded_images() -> (
@@ -91,7 +91,7 @@ def test_without_labels_a_read_out_is_refused_before_anything_trains() -> None:
 
     for asked in (
         lambda: run(config, listener, HERE, dataset=bare),
-        lambda: read_out(config, bare, {}, HERE),
+        lambda: evaluate(config, bare, {}, HERE),
         lambda: bare.labelled("fit"),
     ):
         with pytest.raises(DataError, match=r"my images has no labels.*or pre-train only"):
@@ -105,7 +105,7 @@ def test_execution_and_observer_have_defaults() -> None:
 
     trained = pretrain(config, dataset)
 
-    assert 0 <= read_out(config, dataset, trained.state).values["top1"] <= 100
+    assert 0 <= evaluate(config, dataset, trained.state).values["top1"] <= 100
 
 
 def test_a_configuration_that_names_other_data_is_refused() -> None:

@@ -26,7 +26,7 @@ from simclr_core.config.schema import Config
 from simclr_core.data.dataset import Dataset, Part
 from simclr_core.data.images import Images
 from simclr_core.errors import Diverged
-from simclr_core.evaluation.frozen_evaluation import ReadOut, read_out
+from simclr_core.evaluation.frozen_evaluation import Evaluated, evaluate
 from simclr_core.evaluation.frozen_features import features, state_hash
 from simclr_core.probes.logistic import Fitted, LogisticProbe
 from simclr_core.runtime import Execution
@@ -40,12 +40,12 @@ def found_by(
     dataset: Dataset | None = None,
     state: dict[str, Tensor] | None = None,
     listener: Listener | None = None,
-) -> ReadOut:
+) -> Evaluated:
     """The read-outs of a random encoder, if no other is given."""
     config = small_config(changes)
     dataset = dataset or textures()
     state = state or trained({"epochs": 0}).state
-    return read_out(config, dataset, state, HERE, listener or Listener())
+    return evaluate(config, dataset, state, HERE, listener or Listener())
 
 
 def representation(config: Config, dataset: Dataset, state: dict[str, Tensor], part: Part) -> Any:
@@ -65,7 +65,7 @@ def test_the_whole_chain_is_scikit_learns() -> None:
     # l2 by the validation part, refitted on fit and validation, tested once. The data are such that
     # choosing on the test part, or leaving the validation part out of the refit, would show.
     dataset, state = textures(300, 300), trained({"epochs": 0}).state
-    config = small_config({"readouts.probe": {"kind": "logistic", "l2": GRID, "tolerance": 1e-9}})
+    config = small_config({"evaluation.probe": {"kind": "logistic", "l2": GRID, "tolerance": 1e-9}})
     fit, validation, both, test = (
         representation(config, dataset, state, part)
         for part in ("fit", "validation", "train", "test")
@@ -82,7 +82,7 @@ def test_the_whole_chain_is_scikit_learns() -> None:
     assert best_on_test != best
     assert accuracy(best, fit, test) != expected
 
-    found = read_out(config, dataset, state, HERE, Listener())
+    found = evaluate(config, dataset, state, HERE, Listener())
 
     assert found.facts["l2"] == best
     assert found.values["validation_top1"] == pytest.approx(on_validation[best])
@@ -91,13 +91,13 @@ def test_the_whole_chain_is_scikit_learns() -> None:
 
 def test_neighbours_vote_from_the_whole_training_part() -> None:
     dataset, state = textures(), trained({"epochs": 0}).state
-    config = small_config({"readouts.neighbours": {"k": 20, "temperature": 0.2}})
+    config = small_config({"evaluation.knn": {"k": 20, "temperature": 0.2}})
     train, test = (representation(config, dataset, state, p) for p in ("train", "test"))
     oracle = KNeighborsClassifier(
         20, metric="cosine", weights=lambda d: torch.exp((1 - torch.as_tensor(d)) / 0.2).numpy()
     ).fit(*train)
 
-    values = read_out(config, dataset, state, HERE, Listener()).values
+    values = evaluate(config, dataset, state, HERE, Listener()).values
 
     assert values["knn_top1"] == pytest.approx(100 * oracle.score(*test))
     shares = oracle.predict_proba(test[0])
@@ -210,7 +210,7 @@ def test_top_5_is_told_from_six_classes_on() -> None:
 
 
 def test_a_probe_alone_and_neighbours_alone() -> None:
-    probe, neighbours = found_by({"readouts.neighbours": None}), found_by({"readouts.probe": None})
+    probe, neighbours = found_by({"evaluation.knn": None}), found_by({"evaluation.probe": None})
 
     assert list(probe.values) == ["validation_top1", "top1", "top5"]
     assert list(neighbours.values) == ["knn_top1", "knn_top5"]
@@ -223,9 +223,9 @@ def test_a_probe_alone_and_neighbours_alone() -> None:
 def test_the_facts_tell_a_choice_at_the_edge_and_a_fit_out_of_steps() -> None:
     probe = {"kind": "logistic", "l2": [1e5, 1e6]}
 
-    edge = found_by({"readouts.probe": probe}).facts
-    alone = found_by({"readouts.probe": {**probe, "l2": [1.0]}}).facts
-    short = found_by({"readouts.probe": {**probe, "l2": [1e-3, 1e-2], "max_iterations": 2}}).facts
+    edge = found_by({"evaluation.probe": probe}).facts
+    alone = found_by({"evaluation.probe": {**probe, "l2": [1.0]}}).facts
+    short = found_by({"evaluation.probe": {**probe, "l2": [1e-3, 1e-2], "max_iterations": 2}}).facts
 
     assert (edge["l2_at_the_edge"], edge["probe_converged"]) == (True, True)
     assert not alone["l2_at_the_edge"]
@@ -236,8 +236,8 @@ def test_the_facts_tell_a_choice_at_the_edge_and_a_fit_out_of_steps() -> None:
 # ---------------------------------------------------------------------------- permuted labels
 
 
-def permuted(num: int = 20, **changes: Any) -> ReadOut:
-    return found_by({"readouts.permuted_labels": num, **changes}, dataset=textures(200, 100))
+def permuted(num: int = 20, **changes: Any) -> Evaluated:
+    return found_by({"evaluation.permuted_labels": num, **changes}, dataset=textures(200, 100))
 
 
 def excess(values: Mapping[str, float]) -> float:
@@ -287,7 +287,7 @@ def test_the_largest_class_is_counted_over_the_whole_data_set() -> None:
     order = torch.randperm(120, generator=torch.Generator().manual_seed(0))
     dataset = made_dataset(random_pictures(120, 32), labels[order], 90, 3)
 
-    values = found_by({"readouts.permuted_labels": 2}, dataset).values
+    values = found_by({"evaluation.permuted_labels": 2}, dataset).values
 
     assert values[negative_controls.PERMUTED_CHANCE] == pytest.approx(100 * 50 / 120)
 
@@ -299,8 +299,8 @@ def test_one_permutation_has_no_standard_error() -> None:
 def test_permutations_are_told_and_can_be_stopped() -> None:
     told, stopped = Listener(), Listener(stop_after=2)
 
-    found_by({"readouts.permuted_labels": 3}, listener=told)
-    found = found_by({"readouts.permuted_labels": 3}, listener=stopped)
+    found_by({"evaluation.permuted_labels": 3}, listener=told)
+    found = found_by({"evaluation.permuted_labels": 3}, listener=stopped)
 
     assert told.steps == [(1, 3), (2, 3), (3, 3)]
     assert found.facts["permutations"] == 2

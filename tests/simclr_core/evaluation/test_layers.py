@@ -11,7 +11,7 @@ from torch import Tensor
 from simclr_core.config.overrides import mistakes
 from simclr_core.config.schema import Config
 from simclr_core.errors import ConfigurationError
-from simclr_core.evaluation.frozen_evaluation import ReadOut, read_out
+from simclr_core.evaluation.frozen_evaluation import Evaluated, evaluate
 from simclr_core.evaluation.frozen_features import features, state_hash
 from simclr_core.networks.heads import LinearHead, MlpHead, NoHead, layers_of, up_to
 from simclr_core.probes.logistic import top_k_accuracy
@@ -42,17 +42,17 @@ def h_of(part: Any, state: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
 def neighbours_of(config: Config, state: dict[str, Tensor], head: dict[str, Tensor]) -> float:
     """The accuracy of nearest neighbours on a layer that is computed by hand."""
     (x, y), (asked, answers) = (h_of(part, state) for part in ("train", "test"))
-    layer = config.readouts.layer
+    layer = config.evaluation.layer
     bank, queries = by_hand(x, head, layer), by_hand(asked, head, layer)
-    neighbours = config.readouts.neighbours
+    neighbours = config.evaluation.knn
     assert neighbours is not None
     return top_k_accuracy(neighbours.scores(bank, y, queries, 10), answers, 1)
 
 
-def found_at(layer: str, **changes: Any) -> tuple[Config, ReadOut, dict[str, Tensor]]:
-    config = small_config({**DEEP, "readouts.layer": layer, **changes})
+def found_at(layer: str, **changes: Any) -> tuple[Config, Evaluated, dict[str, Tensor]]:
+    config = small_config({**DEEP, "evaluation.layer": layer, **changes})
     done = trained({**DEEP, **changes})
-    found = read_out(config, textures(), done.state, HERE, Listener(), head=done.head)
+    found = evaluate(config, textures(), done.state, HERE, Listener(), head=done.head)
     return config, found, done.state
 
 
@@ -79,7 +79,7 @@ def test_the_layers_tell_different_things() -> None:
 
 
 def test_training_is_the_same_whatever_is_read_afterwards() -> None:
-    plain, deep = trained(DEEP), trained({**DEEP, "readouts.layer": "z"})
+    plain, deep = trained(DEEP), trained({**DEEP, "evaluation.layer": "z"})
 
     assert equal_states(plain.state, deep.state)
     assert equal_states(plain.head, deep.head)
@@ -87,7 +87,7 @@ def test_training_is_the_same_whatever_is_read_afterwards() -> None:
 
 
 def test_a_whole_trial_reads_its_own_head() -> None:
-    config = small_config({**DEEP, "readouts.layer": "g2"})
+    config = small_config({**DEEP, "evaluation.layer": "g2"})
 
     values = run(config, execution=HERE).values
 
@@ -98,20 +98,20 @@ def test_a_head_without_weights_is_read_like_any_other() -> None:
     none = {"head": {"kind": "none"}}
     plain, deep = (
         run(small_config({**none, **more}), execution=HERE)
-        for more in ({}, {"readouts.layer": "z"})
+        for more in ({}, {"evaluation.layer": "z"})
     )
 
     assert plain.values == deep.values
 
 
 def test_without_the_heads_state_it_says_what_is_missing() -> None:
-    config = small_config({**DEEP, "readouts.layer": "z"})
+    config = small_config({**DEEP, "evaluation.layer": "z"})
 
     with pytest.raises(
         ConfigurationError,
-        match=r"^readouts\.layer: z needs the trained head's state .*head=trained",
+        match=r"^evaluation\.layer: z needs the trained head's state .*head=trained",
     ):
-        read_out(config, textures(), trained(DEEP).state, HERE, Listener())
+        evaluate(config, textures(), trained(DEEP).state, HERE, Listener())
 
 
 # -------------------------------------------------------------------------------- a random head
@@ -144,11 +144,11 @@ def test_a_random_encoder_keeps_no_head() -> None:
 
 def keys(**changes: Any) -> tuple[Any, Any]:
     config = small_config(changes).resolved("cpu")
-    return config.encoder_identity(), config.readout_identity()
+    return config.encoder_identity(), config.evaluation_identity()
 
 
 def test_a_layer_moves_the_read_out_and_not_the_encoder() -> None:
-    plain, deep = keys(**DEEP), keys(**DEEP, **{"readouts.layer": "z"})
+    plain, deep = keys(**DEEP), keys(**DEEP, **{"evaluation.layer": "z"})
 
     assert plain[0] == deep[0]
     assert plain[1] != deep[1]
@@ -160,7 +160,7 @@ def test_a_layer_moves_the_read_out_and_not_the_encoder() -> None:
 def test_a_random_encoders_read_out_depends_on_the_head_that_is_read() -> None:
     other = {"head": {"kind": "mlp", "output": 9}}
     at_h = [keys(epochs=0, **head) for head in (DEEP, other)]
-    at_z = [keys(epochs=0, **head, **{"readouts.layer": "z"}) for head in (DEEP, other)]
+    at_z = [keys(epochs=0, **head, **{"evaluation.layer": "z"}) for head in (DEEP, other)]
 
     assert at_h[0] == at_h[1]
     assert at_z[0][0] == at_z[1][0] == at_h[0][0]
@@ -175,18 +175,18 @@ def test_each_head_has_its_layers_and_no_other() -> None:
     assert layers_of(LinearHead()) == ("h", "z")
     assert layers_of(MlpHead(hidden_layers=3)) == ("h", "g1", "g2", "g3", "z")
     for changes, words in (
-        ({"readouts.layer": "g2"}, "must be h or g1 or z under head mlp, got g2"),
+        ({"evaluation.layer": "g2"}, "must be h or g1 or z under head mlp, got g2"),
         (
-            {"readouts.layer": "g1", "head": {"kind": "none"}},
+            {"evaluation.layer": "g1", "head": {"kind": "none"}},
             "must be h or z under head none, got g1",
         ),
         (
-            {"readouts.layer": "z", "encoder": {"kind": "pixels"}, "epochs": 0},
+            {"evaluation.layer": "z", "encoder": {"kind": "pixels"}, "epochs": 0},
             "must be h under encoder pixels, got z",
         ),
     ):
         [found] = mistakes(small(changes))
-        assert (found.field, words in found.text) == ("readouts.layer", True), found
+        assert (found.field, words in found.text) == ("evaluation.layer", True), found
 
 
 def small(changes: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from reports.judging import negative_controls
 from simclr_core.config.schema import Config
-from simclr_core.evaluation.frozen_evaluation import read_out
+from simclr_core.evaluation.frozen_evaluation import evaluate
 from simclr_core.evaluation.frozen_features import features
 from simclr_core.probes.logistic import top_k_accuracy
 from simclr_core.seeds import generator
@@ -26,7 +26,7 @@ PROBES: dict[str, dict[str, Any]] = {
 
 
 def control(kind: str) -> tuple[Config, dict[str, Tensor]]:
-    changes = {"readouts.probe": PROBES[kind], "readouts.permuted_labels": NUM}
+    changes = {"evaluation.probe": PROBES[kind], "evaluation.permuted_labels": NUM}
     return small_config(changes), trained({"epochs": 0}).state
 
 
@@ -42,7 +42,7 @@ def test_each_permutation_is_fitted_chosen_and_measured_on_its_own_labels(kind: 
     )
     sizes = [len(part.labels) for part in parts]
     labels = torch.cat([part.labels for part in parts])
-    probe = config.readouts.probe
+    probe = config.evaluation.probe
     expected: list[float] = []
     for i in range(NUM):
         order = torch.randperm(len(labels), generator=generator(0, "permuted", i))
@@ -52,7 +52,7 @@ def test_each_permutation_is_fitted_chosen_and_measured_on_its_own_labels(kind: 
         fitted = probe.fit(x, y, CLASSES, choice.l2)
         expected.append(top_k_accuracy(fitted.scores(x_test), y_test, 1))
 
-    values = read_out(config, dataset, state, HERE, Listener()).values
+    values = evaluate(config, dataset, state, HERE, Listener()).values
 
     assert len(set(expected)) > 1
     assert values[negative_controls.PERMUTED_MEAN] == pytest.approx(sum(expected) / NUM, abs=1e-4)
@@ -66,7 +66,7 @@ def test_what_the_probe_is_fitted_and_chosen_on_agrees_with_the_truth_by_chance_
     dataset, other = textures(200, 100), textures(200, 100)
     fit, validation = (other.labelled(part).labels for part in PARTS[:2])
     truth = {len(y): y for y in (fit, validation, torch.cat([fit, validation]))}
-    probe = type(config.readouts.probe)
+    probe = type(config.evaluation.probe)
     agreement: list[float] = []
     both = probe.fit, probe.choose
 
@@ -84,7 +84,7 @@ def test_what_the_probe_is_fitted_and_chosen_on_agrees_with_the_truth_by_chance_
     monkeypatch.setattr(probe, "fit", fitted)
     monkeypatch.setattr(probe, "choose", chosen)
 
-    read_out(config, dataset, state, HERE, Listener())
+    evaluate(config, dataset, state, HERE, Listener())
 
     # A tenth agrees by chance; of 20 labels half do in 7 of a million permutations.
     assert len(agreement) >= 3 * NUM

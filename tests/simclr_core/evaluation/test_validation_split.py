@@ -11,9 +11,9 @@ from simclr_core.data.dataset import Dataset, held_out, load
 from simclr_core.data.images import Images
 from simclr_core.data.textures import Textures
 from simclr_core.errors import DataError
-from simclr_core.evaluation.frozen_evaluation import ReadOut, read_out
+from simclr_core.evaluation.frozen_evaluation import Evaluated, evaluate
 
-VALIDATION = {"readouts.part": "validation"}
+VALIDATION = {"evaluation.split": "validation"}
 
 
 def textures(num: int = 400, num_test: int = 60) -> Dataset:
@@ -21,10 +21,10 @@ def textures(num: int = 400, num_test: int = 60) -> Dataset:
     return load(Textures(num_images=num, num_test=num_test), cache=None)
 
 
-def found_by(dataset: Dataset, **changes: Any) -> ReadOut:
+def found_by(dataset: Dataset, **changes: Any) -> Evaluated:
     """The read-outs of a random encoder."""
     state = trained({"epochs": 0}).state
-    return read_out(small_config(changes), dataset, state, HERE, Listener())
+    return evaluate(small_config(changes), dataset, state, HERE, Listener())
 
 
 def with_validation_as_test(dataset: Dataset) -> Dataset:
@@ -45,7 +45,7 @@ def with_validation_as_test(dataset: Dataset) -> Dataset:
     )
 
 
-@pytest.mark.parametrize("changes", [{}, {"readouts.permuted_labels": 3}])
+@pytest.mark.parametrize("changes", [{}, {"evaluation.permuted_labels": 3}])
 def test_the_test_part_is_never_asked_for(changes: dict[str, Any]) -> None:
     dataset = textures()
 
@@ -56,7 +56,7 @@ def test_the_test_part_is_never_asked_for(changes: dict[str, Any]) -> None:
     assert found_by(dataset, **changes).facts["test_reads"] == 1
 
 
-@pytest.mark.parametrize("changes", [{}, {"readouts.permuted_labels": 3}])
+@pytest.mark.parametrize("changes", [{}, {"evaluation.permuted_labels": 3}])
 def test_it_is_the_test_of_a_data_set_that_has_the_validation_part_as_its_test_part(
     changes: dict[str, Any],
 ) -> None:
@@ -77,23 +77,23 @@ def test_it_is_the_test_of_a_data_set_that_has_the_validation_part_as_its_test_p
     "changes",
     [
         {},
-        {"readouts.neighbours": None},
-        {"readouts.probe": None},
-        {"readouts.permuted_labels": 2},
+        {"evaluation.knn": None},
+        {"evaluation.probe": None},
+        {"evaluation.permuted_labels": 2},
     ],
 )
 def test_the_values_are_those_that_were_announced(part: str, changes: dict[str, Any]) -> None:
-    settings = {"readouts.part": part, **changes}
+    settings = {"evaluation.split": part, **changes}
 
     values = found_by(textures(), **settings).values
 
-    assert set(values) == set(small_config(settings).readouts.value_names())
+    assert set(values) == set(small_config(settings).evaluation.value_names())
 
 
 def test_labels_that_are_permuted_are_found_no_better_than_chance() -> None:
     # The probe's choice is made within the fit part: 45 candidates tried on the part that is told
     # would stand above chance by the choice alone. Beyond 4 standard errors: 3 in 100,000.
-    values = found_by(textures(), **VALIDATION, **{"readouts.permuted_labels": 20}).values
+    values = found_by(textures(), **VALIDATION, **{"evaluation.permuted_labels": 20}).values
 
     above = values[negative_controls.PERMUTED_MEAN] - values[negative_controls.PERMUTED_CHANCE]
     assert above <= negative_controls.MOST_ERRORS * values[negative_controls.PERMUTED_ERROR]

@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 
 from simclr_core import run
 from simclr_core.config.schema import Config
-from simclr_core.evaluation.frozen_evaluation import read_out
+from simclr_core.evaluation.frozen_evaluation import evaluate
 from simclr_core.networks.pixels import Pixels
 from simclr_core.training.pretraining import pretrain
 
@@ -49,9 +49,9 @@ def test_the_probe_on_them_is_scikit_learns_on_the_images_themselves() -> None:
     for i, label in enumerate(labels.tolist()):
         pictures[i, :, 4 * (label // 2) :, 4 * (label % 2) :] //= 2
     dataset = made_dataset(pictures, labels, 200, num_classes=3)
-    config = small_config({**RAW, "readouts.probe.l2": [3.0]})
+    config = small_config({**RAW, "evaluation.probe.l2": [3.0]})
 
-    found = read_out(config, dataset, {}, HERE, Listener())
+    found = evaluate(config, dataset, {}, HERE, Listener())
 
     x = pictures.reshape(300, -1).double() / 255
     theirs = LogisticRegression(C=1 / 3.0, tol=1e-8, max_iter=2000).fit(x[:200], labels[:200])

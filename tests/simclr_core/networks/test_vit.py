@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torchvision.models import VisionTransformer as Published
 
 from simclr_core.data.images import Images
-from simclr_core.evaluation.frozen_evaluation import read_out
+from simclr_core.evaluation.frozen_evaluation import evaluate
 from simclr_core.evaluation.frozen_features import state_hash
 from simclr_core.networks.vit import VisionTransformer
 from simclr_core.optim.optimizers import AdamW, Lars, Sgd
@@ -292,7 +292,7 @@ def test_the_layout_in_memory_changes_only_the_rounding() -> None:
 def test_what_is_read_out_is_the_trained_network_and_it_stays_as_it_is() -> None:
     state = trained(VIT).state
 
-    found = read_out(small_config(VIT), textures(), state, HERE, Listener())
+    found = evaluate(small_config(VIT), textures(), state, HERE, Listener())
 
     assert found.facts["encoder_hash_before"] == found.facts["encoder_hash_after"]
     assert found.facts["encoder_hash_before"] == state_hash(state)

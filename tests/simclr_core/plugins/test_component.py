@@ -22,7 +22,7 @@ from simclr_core.chance import Chance
 from simclr_core.config.overrides import check, mistakes
 from simclr_core.config.schema import Config
 from simclr_core.errors import ConfigurationError, PartError
-from simclr_core.evaluation.frozen_evaluation import read_out
+from simclr_core.evaluation.frozen_evaluation import evaluate
 from simclr_core.losses.contrastive import AnyLoss, NTXent
 from simclr_core.networks.heads import LinearHead
 from simclr_core.optim.optimizers import FileOptimizer
@@ -463,7 +463,7 @@ def test_a_file_is_executed_by_a_training_and_by_nothing_before_it(tmp_path: Pat
     state = pretrain(config, textures(), HERE, Curve()).state
     assert marker.exists()
     marker.unlink()
-    read_out(config, textures(), state, HERE, Curve())
+    evaluate(config, textures(), state, HERE, Curve())
 
 
 @pytest.mark.parametrize(

@@ -153,5 +153,5 @@ def test_an_image_is_judged_alike_whatever_is_asked_beside_it() -> None:
 def test_a_rate_that_is_too_high_ends_in_a_sentence() -> None:
     x, y = clouds(100)
 
-    with pytest.raises(Diverged, match=r"lower readouts\.probe\.learning_rate, got 1e\+30"):
+    with pytest.raises(Diverged, match=r"lower evaluation\.probe\.learning_rate, got 1e\+30"):
         MlpProbe(learning_rate=1e30).fit(x, y, 2, 1e-3)

@@ -17,7 +17,7 @@ from simclr_core.data.dataset import Dataset, load
 from simclr_core.data.images import Images
 from simclr_core.data.textures import Textures
 from simclr_core.errors import ConfigurationError
-from simclr_core.evaluation.frozen_evaluation import ReadOut, read_out
+from simclr_core.evaluation.frozen_evaluation import Evaluated, evaluate
 from simclr_core.evaluation.frozen_features import features
 from simclr_core.evaluation.splits import Part, few_labels
 from simclr_core.probes.logistic import LogisticProbe
@@ -27,10 +27,10 @@ def textures(num: int = 300, num_test: int = 200) -> Dataset:
     return load(Textures(num_images=num, num_test=num_test), cache=None)
 
 
-def found_by(dataset: Dataset, **changes: Any) -> ReadOut:
+def found_by(dataset: Dataset, **changes: Any) -> Evaluated:
     """The read-outs of a random encoder."""
     state = trained({"epochs": 0}).state
-    return read_out(small_config(changes), dataset, state, HERE, Listener())
+    return evaluate(small_config(changes), dataset, state, HERE, Listener())
 
 
 def represented(dataset: Dataset, part: Any) -> tuple[Tensor, Tensor, Images]:
@@ -102,13 +102,15 @@ def test_a_probe_of_few_labels_is_scikit_learns_on_those_images_alone() -> None:
     expected = 100 * solved(best).score(x_t.double().numpy(), y_t.numpy())
     probe = {"kind": "logistic", "l2": grid, "tolerance": 1e-9}
 
-    found = found_by(dataset, **{"readouts.probe": probe, "readouts.label_fractions": [0.1, 0.5]})
+    found = found_by(
+        dataset, **{"evaluation.probe": probe, "evaluation.label_fractions": [0.1, 0.5]}
+    )
 
     assert found.values["top1@10%"] == pytest.approx(expected)
     assert (found.facts["l2@10%"], found.facts["images@10%"]) == (best, 30)
     assert found.facts["images@50%"] == 150
     assert found.values["top1@50%"] != found.values["top1@10%"]
-    plain = found_by(textures(), **{"readouts.probe": probe})
+    plain = found_by(textures(), **{"evaluation.probe": probe})
     assert plain.values.items() <= found.values.items()
 
 
@@ -123,7 +125,7 @@ def test_seeds_of_trials_share_the_few_labels(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(LogisticProbe, "fit", watched)
 
     for seed in (0, 7):
-        found_by(textures(), seed=seed, **{"readouts.label_fractions": [0.1]})
+        found_by(textures(), seed=seed, **{"evaluation.label_fractions": [0.1]})
 
     _, one, _, other = fitted
     assert torch.equal(one, other)
@@ -133,7 +135,7 @@ def test_seeds_of_trials_share_the_few_labels(monkeypatch: pytest.MonkeyPatch) -
 def test_few_labels_are_counted_from_what_is_trained_on_where_the_test_part_is_not_asked_for() -> (
     None
 ):
-    changes = {"readouts.label_fractions": [0.1], "readouts.part": "validation"}
+    changes = {"evaluation.label_fractions": [0.1], "evaluation.split": "validation"}
 
     found = found_by(dataset := textures(), **changes)
 
@@ -147,15 +149,15 @@ def test_few_labels_ask_for_a_probe_on_cached_features(probe: dict[str, Any] | N
     with pytest.raises(
         ConfigurationError, match=r"label_fractions need a probe .*, got (null|sgd)"
     ):
-        check({"readouts.probe": probe, "readouts.label_fractions": [0.1]})
+        check({"evaluation.probe": probe, "evaluation.label_fractions": [0.1]})
 
 
 def test_the_probe_by_field_keeps_its_kind() -> None:
-    assert check({"readouts.probe.l2": [2.0]}).readouts.probe == LogisticProbe(l2=(2.0,))
+    assert check({"evaluation.probe.l2": [2.0]}).evaluation.probe == LogisticProbe(l2=(2.0,))
     with pytest.raises(
         ConfigurationError, match=r"must be one of 'logistic', 'ridge', 'sgd'|one of"
     ):
-        check({"readouts.probe.kind": "svm"})
+        check({"evaluation.probe.kind": "svm"})
 
 
 # --------------------------------------------------------------------------------------- geometry
@@ -180,7 +182,7 @@ def test_geometry_is_that_of_the_test_parts_features_and_of_two_views() -> None:
     singular = np.linalg.svd(x.double().numpy(), compute_uv=False)
     p = singular / singular.sum()
 
-    found = found_by(textures(), **{"readouts.geometry": geometry}).values
+    found = found_by(textures(), **{"evaluation.geometry": geometry}).values
 
     assert found["alignment"] == pytest.approx(np.linalg.norm(u - v, axis=1).mean(), rel=1e-4)
     assert found["uniformity"] == pytest.approx(np.log(np.exp(-1.5 * squares).mean()), rel=1e-5)
@@ -189,7 +191,7 @@ def test_geometry_is_that_of_the_test_parts_features_and_of_two_views() -> None:
 
 def test_geometry_needs_no_training_part_and_its_pairs_are_those_of_every_trial() -> None:
     one, other = (
-        found_by(textures(), seed=seed, **{"readouts.geometry": {}}).values for seed in (0, 5)
+        found_by(textures(), seed=seed, **{"evaluation.geometry": {}}).values for seed in (0, 5)
     )
 
     assert one["alignment"] == other["alignment"]
@@ -199,8 +201,8 @@ def test_a_dead_representation_has_an_alignment_of_0_and_no_rank() -> None:
     dataset = made_dataset(random_pictures(60, 32), torch.arange(60) % 10, 40)
     state = {name: torch.zeros_like(one) for name, one in trained({"epochs": 0}).state.items()}
 
-    values = read_out(
-        small_config({"readouts.geometry": {}}), dataset, state, HERE, Listener()
+    values = evaluate(
+        small_config({"evaluation.geometry": {}}), dataset, state, HERE, Listener()
     ).values
 
     assert (values["alignment"], values["uniformity"]) == (0, 0)

@@ -10,7 +10,7 @@ from sklearn.linear_model import Ridge, RidgeClassifier
 from torch import Tensor
 
 from reports.judging import negative_controls
-from simclr_core.evaluation.frozen_evaluation import read_out
+from simclr_core.evaluation.frozen_evaluation import evaluate
 from simclr_core.evaluation.frozen_features import features
 from simclr_core.probes.ridge import RidgeProbe
 
@@ -80,7 +80,7 @@ def test_among_equal_accuracies_the_strongest_is_chosen() -> None:
 def test_as_a_read_out_it_chooses_on_validation_refits_and_tests_once(num: int) -> None:
     grid = (1e-4, 1e-2, 1.0, 100.0, 1e4)
     dataset, state = textures(num, num), trained({"epochs": 0}).state
-    config = small_config({"readouts.probe": {"kind": "ridge", "l2": grid}})
+    config = small_config({"evaluation.probe": {"kind": "ridge", "l2": grid}})
     encoder = config.encoder.build(0)
     encoder.load_state_dict(state)
     other = textures(num, num)
@@ -102,7 +102,7 @@ def test_as_a_read_out_it_chooses_on_validation_refits_and_tests_once(num: int) 
     assert best != max(grid, key=lambda l2: (accuracy(l2, "fit", "test"), l2))
     assert accuracy(best, "fit", "test") != accuracy(best, "train", "test")
 
-    found = read_out(config, dataset, state, HERE, Listener())
+    found = evaluate(config, dataset, state, HERE, Listener())
 
     assert found.facts["l2"] == best
     assert found.values["validation_top1"] == pytest.approx(on_validation[best])
@@ -113,10 +113,10 @@ def test_as_a_read_out_it_chooses_on_validation_refits_and_tests_once(num: int) 
 
 def test_permuted_labels_are_found_no_better_than_chance() -> None:
     # Beyond 4 standard errors by chance: 3 in 100,000.
-    changes = {"readouts.probe": {"kind": "ridge"}, "readouts.permuted_labels": 20}
+    changes = {"evaluation.probe": {"kind": "ridge"}, "evaluation.permuted_labels": 20}
     config, state = small_config(changes), trained({"epochs": 0}).state
 
-    values = read_out(config, textures(200, 100), state, HERE, Listener()).values
+    values = evaluate(config, textures(200, 100), state, HERE, Listener()).values
 
     above = values[negative_controls.PERMUTED_MEAN] - values[negative_controls.PERMUTED_CHANCE]
     assert above <= negative_controls.MOST_ERRORS * values[negative_controls.PERMUTED_ERROR]

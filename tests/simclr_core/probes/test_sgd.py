@@ -25,7 +25,7 @@ from simclr_core.chance import Chance
 from simclr_core.data.dataset import Dataset
 from simclr_core.data.images import Images
 from simclr_core.errors import ConfigurationError
-from simclr_core.evaluation.frozen_evaluation import ReadOut, read_out
+from simclr_core.evaluation.frozen_evaluation import Evaluated, evaluate
 from simclr_core.evaluation.frozen_features import features
 from simclr_core.optim.schedules import Constant
 from simclr_core.probes.logistic import top_k_accuracy
@@ -160,11 +160,11 @@ QUICK: dict[str, Any] = {"kind": "sgd", "batch_size": 30, "epochs": 3, "learning
 WHOLE = {"area": [1, 1], "aspect": [1, 1], "flip": 0}
 
 
-def found_by(probe: dict[str, Any], dataset: Dataset | None = None, **changes: Any) -> ReadOut:
+def found_by(probe: dict[str, Any], dataset: Dataset | None = None, **changes: Any) -> Evaluated:
     """The read-outs of a random encoder."""
-    config = small_config({"readouts.probe": {**QUICK, **probe}, **changes})
+    config = small_config({"evaluation.probe": {**QUICK, **probe}, **changes})
     state = trained({"epochs": 0}).state
-    return read_out(config, dataset or textures(), state, HERE, Listener())
+    return evaluate(config, dataset or textures(), state, HERE, Listener())
 
 
 def test_it_is_fitted_on_all_training_images_and_tested_once_on_centre_squares() -> None:
@@ -263,7 +263,7 @@ def test_labels_of_the_test_part_play_no_part_in_the_fit(monkeypatch: pytest.Mon
 
 def test_permuted_labels_are_found_no_better_than_chance() -> None:
     # Beyond 4 standard errors by chance: 3 in 100,000.
-    values = found_by({}, textures(200, 100), **{"readouts.permuted_labels": 20}).values
+    values = found_by({}, textures(200, 100), **{"evaluation.permuted_labels": 20}).values
 
     above = values[negative_controls.PERMUTED_MEAN] - values[negative_controls.PERMUTED_CHANCE]
     assert above <= negative_controls.MOST_ERRORS * values[negative_controls.PERMUTED_ERROR]
@@ -286,7 +286,7 @@ def test_each_permutation_is_fitted_and_tested_on_its_own_labels() -> None:
         layer = probe.fit(lambda _, index, x=x: x[index], own[None, :120], 10, 0, Listener())
         expected.append(top_k_accuracy(layer.scores(h[2]), own[120:], 1))
 
-    values = found_by({"crop": None}, dataset, **{"readouts.permuted_labels": 4}).values
+    values = found_by({"crop": None}, dataset, **{"evaluation.permuted_labels": 4}).values
 
     assert len(set(expected)) > 1
     assert values[negative_controls.PERMUTED_MEAN] == pytest.approx(sum(expected) / 4, abs=0.5)

@@ -14,7 +14,7 @@ from torch import Tensor
 from simclr_core.config.overrides import mistakes
 from simclr_core.data.dataset import Dataset, load
 from simclr_core.data.textures import Textures
-from simclr_core.evaluation.frozen_evaluation import read_out
+from simclr_core.evaluation.frozen_evaluation import evaluate
 from simclr_core.probes.targets import (
     Filtered,
     Grey,
@@ -150,8 +150,8 @@ def data(**changes: Any) -> Dataset:
 
 def found_by(dataset: Dataset, target: str, **changes: Any) -> Any:
     state = trained({"epochs": 0}).state
-    settings = {"epochs": 0, "readouts.target": {"kind": target}, **changes}
-    return read_out(small_config(settings), dataset, state, HERE, Listener())
+    settings = {"epochs": 0, "evaluation.target": {"kind": target}, **changes}
+    return evaluate(small_config(settings), dataset, state, HERE, Listener())
 
 
 @pytest.mark.parametrize("target", ["grey", "rotation", "noise", "sobel"])
@@ -180,12 +180,12 @@ def test_raw_pixels_tell_sobel_filtering_and_permuted_answers_tell_nothing() -> 
     pixels = {
         "encoder": {"kind": "pixels", "side": 8},
         "epochs": 0,
-        "readouts.target": {"kind": "sobel"},
-        "readouts.probe": {"kind": "mlp"},
+        "evaluation.target": {"kind": "sobel"},
+        "evaluation.probe": {"kind": "mlp"},
     }
     found, permuted = (
-        read_out(small_config(changes), data(), {}, HERE, Listener()).values
-        for changes in (pixels, {**pixels, "readouts.permuted_labels": 20})
+        evaluate(small_config(changes), data(), {}, HERE, Listener()).values
+        for changes in (pixels, {**pixels, "evaluation.permuted_labels": 20})
     )
 
     assert found["top1"] > 65
@@ -195,17 +195,17 @@ def test_raw_pixels_tell_sobel_filtering_and_permuted_answers_tell_nothing() -> 
 
 
 @pytest.mark.parametrize(
-    ("readouts", "field", "words"),
+    ("evaluation", "field", "words"),
     [
-        ({"probe": {"kind": "sgd"}}, "readouts", "target noise needs a probe that is fitted on "),
-        ({"geometry": {}}, "readouts", "geometry must be null under target noise"),
-        ({"target": {"kind": "nois"}}, "readouts.target.kind", "did you mean noise?"),
-        ({"target": {"kind": "noise", "deviation": 0}}, "readouts.target.deviation", "got 0"),
-        ({"target": {"kind": "grey", "probability": 1}}, "readouts.target.probability", "got 1"),
+        ({"probe": {"kind": "sgd"}}, "evaluation", "target noise needs a probe that is fitted on "),
+        ({"geometry": {}}, "evaluation", "geometry must be null under target noise"),
+        ({"target": {"kind": "nois"}}, "evaluation.target.kind", "did you mean noise?"),
+        ({"target": {"kind": "noise", "deviation": 0}}, "evaluation.target.deviation", "got 0"),
+        ({"target": {"kind": "grey", "probability": 1}}, "evaluation.target.probability", "got 1"),
     ],
 )
-def test_what_does_not_go_with_a_target_is_told(readouts: Any, field: str, words: str) -> None:
-    [found] = mistakes({"readouts": {"target": {"kind": "noise"}, **readouts}})
+def test_what_does_not_go_with_a_target_is_told(evaluation: Any, field: str, words: str) -> None:
+    [found] = mistakes({"evaluation": {"target": {"kind": "noise"}, **evaluation}})
 
     assert found.field == field
     assert words in found.text

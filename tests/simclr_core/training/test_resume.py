@@ -9,7 +9,7 @@ import torch
 from interrupted import EACH_STEP, LONG, OPTIMIZERS, SELDOM, Memory, equal, pictures, sat
 from made_trials import HERE, Listener, equal_states, small_config
 
-from simclr_core.evaluation.frozen_evaluation import read_out
+from simclr_core.evaluation.frozen_evaluation import evaluate
 from simclr_core.training.checkpoint import Keeper
 from simclr_core.training.pretraining import pretrain
 
@@ -46,12 +46,12 @@ def test_checkpoints_change_nothing_of_a_training() -> None:
     assert without.column("knn/validation") == with_them.column("knn/validation")
 
 
-def test_read_outs_of_a_resumed_encoder_are_those_of_an_unbroken_one() -> None:
+def test_evaluations_of_a_resumed_encoder_are_those_of_an_unbroken_one() -> None:
     config, dataset = small_config(LONG), pictures()
     whole = sat({}, until=24, dataset=dataset).trained
     resumed = sat({}, until=24, memory=sat({}, until=13).memory, dataset=dataset).trained
 
-    one, other = (read_out(config, dataset, t.state, HERE, Listener()) for t in (whole, resumed))
+    one, other = (evaluate(config, dataset, t.state, HERE, Listener()) for t in (whole, resumed))
 
     assert one.values == other.values
     assert one.facts == other.facts
@@ -211,9 +211,9 @@ def test_neighbours_asked_otherwise_before_the_break_are_unknown_and_not_mixed()
     # The encoder is the same, its trial another: the training goes on, the curve of it does not.
     memory = sat({}, until=12).memory
 
-    rest = sat({"readouts.neighbours.k": 5}, until=24, memory=memory)
+    rest = sat({"evaluation.knn.k": 5}, until=24, memory=memory)
 
-    whole = sat({"readouts.neighbours.k": 5}, until=24)
+    whole = sat({"evaluation.knn.k": 5}, until=24)
     assert memory.refused == []
     assert rest.steps == 12
     assert rest.curve["loss"] == whole.curve["loss"]

@@ -35,7 +35,7 @@ def resumable(context: TrialContext) -> Outcome:
             if context.stopped:
                 return Outcome({})
         context.keep("encoder", lambda folder: (folder / "weights").write_text("whole"))
-    if how.get("break_at") == "read-out":
+    if how.get("break_at") == "evaluation":
         raise KeyboardInterrupt
     return Outcome({"top1": 1.0}, {"resumed": resumed})
 
@@ -154,7 +154,7 @@ def test_one_that_is_told_to_stop_goes_on_at_the_next_launch(
 def test_one_that_was_broken_off_behind_the_stage_takes_the_artifact(
     store: Store, small_plan: Plan
 ) -> None:
-    broken_off(store, small_plan, "read-out")
+    broken_off(store, small_plan, "evaluation")
     assert checkpoints(store) == []
 
     record = record_of(store, run(store, small_plan))

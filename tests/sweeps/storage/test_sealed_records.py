@@ -235,7 +235,9 @@ def test_a_record_of_an_earlier_version_is_read_and_has_no_seal(
 
 def identified(context: TrialContext) -> Outcome:
     identity = {name: value for name, value in context.config.items() if name != "readout"}
-    context.identify((("encoder", identity), ("read-out", {"version": context.config["readout"]})))
+    context.identify(
+        (("encoder", identity), ("evaluation", {"version": context.config["readout"]}))
+    )
     return Outcome({"top1": 1.0})
 
 
