@@ -44,14 +44,9 @@ def write_report(document: Document, name: ReportName, folder: Path) -> Path:
 
 
 def _content(document: Document, name: ReportName) -> bytes:
-    # Each by its own import: the page is written where the PDF's compiler is not installed.
-    if name == "report.html":
-        from reports.document import html
+    from reports.document import html, pdf
 
-        return html(document).encode()
-    from reports.document import pdf
-
-    return pdf(document)
+    return html(document).encode() if name == "report.html" else pdf(document)
 
 
 def _write(path: Path, content: bytes) -> Path:

@@ -9,8 +9,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import typst
-
 from reports.document.blocks import AnyBlock, Document, Drawing, Table
 from reports.errors import ReportError
 
@@ -60,6 +58,8 @@ def without_glyph(text: str) -> str:
 
 def _compile(document: Document, **options: Any) -> tuple[Any, set[str]]:
     """What typst makes of it, and the characters that its fonts lack."""
+    import typst  # here, not above: without the compiler a report still has its page
+
     value, lacking = _value(document), set[str]()
     while True:
         text = json.dumps(value | {"lacking": bool(lacking)}, ensure_ascii=False)
@@ -71,7 +71,7 @@ def _compile(document: Document, **options: Any) -> tuple[Any, set[str]]:
                 **options,
             )
         except typst.TypstError as error:
-            more = _named(error) - lacking
+            more = _named(str(error.diagnostic)) - lacking
             if not more:
                 raise ReportError(f"the PDF could not be set: {error}") from error
             lacking |= more
@@ -79,9 +79,9 @@ def _compile(document: Document, **options: Any) -> tuple[Any, set[str]]:
             return made, lacking
 
 
-def _named(error: typst.TypstError) -> set[str]:
+def _named(diagnostic: str) -> set[str]:
     """The characters that typst says its fonts cannot show; escapes are as in its own strings."""
-    clusters = NO_GLYPH.findall(str(error.diagnostic))
+    clusters = NO_GLYPH.findall(diagnostic)
     plain = [ESCAPE.sub(lambda found: chr(int(found[1], 16)), one) for one in clusters]
     return {character for one in plain for character in one if not character.isascii()}
 

@@ -123,7 +123,7 @@ def test_a_study_of_ones_own_goes_from_plan_through_a_kill_to_a_report(tmp_path:
 
     reasons = {(trial["cell"] == "permuted labels", trial["reason"]) for trial in again["trials"]}
     # The control with permuted labels asks no neighbours.
-    assert reasons == {(False, "read-out missing"), (True, "finished")}
+    assert reasons == {(False, "evaluation missing"), (True, "finished")}
     assert again["encoders"] == 0
     others = {trial["key"] for trial in again["trials"] if trial["cell"] != "permuted labels"}
     assert not keys & others

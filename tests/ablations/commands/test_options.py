@@ -217,7 +217,7 @@ def test_every_reason_is_in_the_plan(here: Path, capsys: pytest.CaptureFixture[s
     assert reasons[finished.key] == "finished"
     assert reasons[failed.key] == "failed: Diverged: the loss is nan"
     assert reasons[changed.key] == "configuration changed: epochs"
-    assert reasons[half.key] == "read-out missing"
+    assert reasons[half.key] == "evaluation missing"
     assert "missing" in reasons.values()
     assert {t.todo for t in again.trials if t.key == finished.key} == {True}
     assert {t.todo for t in once_more.trials if t.key == failed.key} == {True}

@@ -13,7 +13,6 @@ from commands import STUDY, called, record_of, recorded, spawned, the_plan, tree
 from ablations.commands import report_tracking
 from ablations.commands.run import run_one
 from ablations.study.request import Request
-from sweeps.execution import executor
 from sweeps.execution.result import Ended, Execution
 from sweeps.planning.trial_plan import Plan
 from sweeps.storage.store import Store
@@ -79,7 +78,7 @@ def executing(monkeypatch: pytest.MonkeyPatch, result: Execution | BaseException
         timed="",
     )
     monkeypatch.setattr(machine_profile, "machine", lambda *_: told)
-    monkeypatch.setattr(executor, "execute", execute)
+    monkeypatch.setattr("sweeps.execution.execute", execute)
 
 
 def test_a_complete_study_trains_nothing_and_ends_with_board_and_reports(
@@ -272,7 +271,6 @@ def test_whatever_a_writer_raises_board_and_numbers_are_out_before(
     monkeypatch: pytest.MonkeyPatch,
     error: BaseException,
 ) -> None:
-    from reports.document import html_page
 
     study, _ = complete(here)
     seen: list[tuple[str, int]] = []
@@ -281,7 +279,7 @@ def test_whatever_a_writer_raises_board_and_numbers_are_out_before(
         seen.append((capsys.readouterr().out, len(tracker.settled)))
         raise error
 
-    monkeypatch.setattr(html_page, "html", fails)
+    monkeypatch.setattr("reports.document.html", fails)
 
     said = called(capsys, "run", study)
 
@@ -300,14 +298,13 @@ def test_an_interruption_while_reports_are_written_leaves_the_study_finished_in_
     tracker: Tracker,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from reports.document import html_page
 
     study, _ = complete(here)
 
     def stopped(*_: object) -> str:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(html_page, "html", stopped)
+    monkeypatch.setattr("reports.document.html", stopped)
 
     said = called(capsys, "run", study)
 
@@ -529,7 +526,7 @@ def test_a_record_that_became_unreadable_is_run_again_in_the_same_launch(
         return ended()
 
     executing(monkeypatch, ended())
-    monkeypatch.setattr(executor, "execute", execute)
+    monkeypatch.setattr("sweeps.execution.execute", execute)
 
     said = called(capsys, "run", study)
 

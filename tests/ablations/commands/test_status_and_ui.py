@@ -134,10 +134,9 @@ def test_the_addresses_open_the_kept_views_and_a_trial_has_a_page_of_its_own() -
 def test_with_a_server_elsewhere_ui_prints_its_address_and_serves_nothing(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sweeps.tracking import client
 
     found = Places("http://tracker:5000", "http://tracker:5000", "", "4", "abcd")
-    monkeypatch.setattr(client, "places", lambda *_: found)
+    monkeypatch.setattr("sweeps.tracking.places", lambda *_: found)
 
     said = called(capsys, "ui", "ab", "--tracking", "http://tracker:5000")
 

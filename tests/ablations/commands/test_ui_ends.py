@@ -32,9 +32,10 @@ http.server.HTTPServer(("127.0.0.1", port), Answer).serve_forever()
 SERVE = """
 import sys
 from pathlib import Path
-from ablations import pages, ui
-from sweeps import tracking
-tracking.places = lambda *_: tracking.Places("x", sys.argv[1], "artifacts", "1", None)
+import sweeps.tracking
+from ablations.commands import ui
+from sweeps.tracking.client import Places
+sweeps.tracking.places = lambda *_: Places("x", sys.argv[1], "artifacts", "1", None)
 sys.exit(ui.serve(Path("runs"), None, port=5000, tracking=None))
 """
 

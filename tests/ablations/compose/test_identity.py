@@ -73,7 +73,7 @@ def test_a_read_out_makes_another_trial_of_the_same_encoder(here: Path, assignme
     }
     moved = {place for place in before if before[place][1] != after[place][1]}
     # The control fits the probe and asks no neighbours.
-    still = {("permuted labels", 0)} if "neighbours" in assignment else set()
+    still = {("permuted labels", 0)} if "knn" in assignment else set()
     assert moved == before.keys() - still
 
 

@@ -13,7 +13,6 @@ from ablations.commands import report_tracking
 from ablations.study.assignments import Setting
 from ablations.study.paths import axes_beside, beside
 from simclr_core.plugins import component
-from sweeps.execution import executor
 from sweeps.execution.result import Execution
 from sweeps.execution.trial_runner import Job, RunSettings, run_trial
 from sweeps.planning.axes import Levels, OrderedPairs, Paired
@@ -116,7 +115,7 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     )  # fmt: skip
     monkeypatch.setattr(machine_profile, "machine", lambda *_: told)
     monkeypatch.setattr(report_tracking, "open_tracking", lambda *_, **__: Silent())
-    monkeypatch.setattr(executor, "execute", execute)
+    monkeypatch.setattr("sweeps.execution.execute", execute)
     return hooks
 
 
@@ -244,7 +243,7 @@ def test_where_encoders_are_at_hand_or_nothing_is_trained_only_the_encoders_file
     assert net in both.out
     assert losses in both.out
     assert "disk:" not in both.out  # its size is not known before it is executed
-    assert "read-out missing" in at_hand.out
+    assert "evaluation missing" in at_hand.out
     assert "executes" not in at_hand.out
     assert net in floor.out
     assert losses not in floor.out

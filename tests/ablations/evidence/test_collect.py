@@ -18,7 +18,6 @@ from reports.judging.negative_controls import Control, controls
 from reports.judging.trial_outcomes import outcomes, table
 from reports.judging.verdict import verdicts
 from reports.spec.evidence import Evidence
-from sweeps.execution import executor
 from sweeps.execution.trial_runner import Ran
 from sweeps.planning.trial_plan import Trial
 from sweeps.storage.store import Store
@@ -285,7 +284,7 @@ def test_the_command_behind_a_number_runs_that_very_trial(
         chosen.append(trial.key)
         return Ran(trial.key, "failed", "not run here", 1)
 
-    monkeypatch.setattr(executor, "run_here", run_here)
+    monkeypatch.setattr("sweeps.execution.run_here", run_here)
     monkeypatch.setattr(running, "_settings", lambda *_: None)
     for planned in told.planned:
         program, *words = shlex.split(planned.command)

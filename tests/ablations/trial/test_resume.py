@@ -169,7 +169,7 @@ def test_the_mark_of_a_collapse_goes_with_the_kept_encoder(
         here, STUDY.replace("batch_size", "evaluation.knn.k: 5\n      batch_size")
     )
     other = the_plan(newer, store=here / "runs").trials[0]
-    assert other.reason == "read-out missing"
+    assert other.reason == "evaluation missing"
 
     run_counted(newer, other.key, here / "runs", here / "counter")
 

@@ -259,7 +259,6 @@ def test_a_full_disk_leaves_the_old_report_whole(
 def test_the_page_is_written_without_the_pdfs_compiler(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(sys.modules, "reports.document.pdf_file", raising=False)
     monkeypatch.setitem(sys.modules, "typst", None)
 
     page = write_report(document(quickstart()), "report.html", tmp_path)

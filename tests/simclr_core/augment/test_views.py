@@ -52,7 +52,7 @@ CONTINUOUS = {
     "everything on both": Symmetric(operations=EVERYTHING),
     "no crop": Symmetric(operations=(Colour(), Blur())),
     "one of one's own": Symmetric(operations=(Crop(), made(FileOperation), Blur())),
-    "everything on one branch": OneBranch(cell=EVERYTHING),
+    "everything on one branch": OneBranch(branch=EVERYTHING),
     "five views": Symmetric(operations=(Crop(), Sobel(probability=0.5)), num_views=5),
 }
 """Forms of which a little rounding makes no more than a little."""
@@ -319,10 +319,10 @@ def test_each_of_eight_views_is_independent_of_each_other() -> None:
 def test_with_an_identity_cell_both_views_are_the_same_random_crop() -> None:
     pictures, shapes = _mixed_pictures(16)
 
-    first, second = draw_views(OneBranch(cell=()), pictures, shapes, _chance(16), 32)
+    first, second = draw_views(OneBranch(branch=()), pictures, shapes, _chance(16), 32)
 
     assert torch.equal(first, second)
-    again, _ = draw_views(OneBranch(cell=()), pictures, shapes, _chance(16, epoch=1), 32)
+    again, _ = draw_views(OneBranch(branch=()), pictures, shapes, _chance(16, epoch=1), 32)
     assert not torch.equal(first, again)
 
 
@@ -333,7 +333,7 @@ def test_only_one_branch_gets_the_cells_operation_and_gets_it_on_the_base(
     pictures, shapes = _pictures(20)
     chance = _chance(20)
 
-    base, branch = draw_views(OneBranch(cell=(operation,)), pictures, shapes, chance, 32)
+    base, branch = draw_views(OneBranch(branch=(operation,)), pictures, shapes, chance, 32)
 
     identity, _ = draw_views(OneBranch(), pictures, shapes, chance, 32)
     assert torch.equal(base, identity)
@@ -377,7 +377,7 @@ def test_operations_come_in_the_order_of_the_cell(pair: tuple[AnyOperation, AnyO
     chance = _chance(20)
 
     for cell in (pair, pair[::-1]):
-        base, branch = draw_views(OneBranch(cell=cell), pictures, shapes, chance, 32)
+        base, branch = draw_views(OneBranch(branch=cell), pictures, shapes, chance, 32)
 
         expected = base
         for operation in cell:
@@ -386,7 +386,7 @@ def test_operations_come_in_the_order_of_the_cell(pair: tuple[AnyOperation, AnyO
         assert torch.equal(branch, expected)
 
     forwards, backwards = (
-        draw_views(OneBranch(cell=cell), pictures, shapes, chance, 32)[1]
+        draw_views(OneBranch(branch=cell), pictures, shapes, chance, 32)[1]
         for cell in (pair, pair[::-1])
     )
     assert not torch.equal(forwards, backwards)
@@ -415,7 +415,7 @@ def test_the_second_of_two_equal_operations_draws_its_own_numbers() -> None:
     pictures, shapes = _pictures(20)
     chance = _chance(20)
 
-    base, branch = draw_views(OneBranch(cell=(Noise(), Noise())), pictures, shapes, chance, 32)
+    base, branch = draw_views(OneBranch(branch=(Noise(), Noise())), pictures, shapes, chance, 32)
 
     keys = [Noise().draw(chance.at("branch", "noise", time), shapes) for time in (0, 1)]
     assert not torch.equal(keys[0].keys, keys[1].keys)

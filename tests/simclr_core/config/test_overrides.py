@@ -159,7 +159,7 @@ def test_settings_are_not_changed_by_being_checked() -> None:
         ({"epochs": 5}, "schedule.warmup_epochs: must not exceed epochs, got 10.0 of 5"),
         (
             {"evaluation.probe": None, "evaluation.knn": None},
-            "evaluation: probe or neighbours must be set, got neither",
+            "evaluation: probe or knn must be set, got neither",
         ),
         (
             {"evaluation.probe": None, "evaluation.permuted_labels": 20},

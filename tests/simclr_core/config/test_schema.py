@@ -56,7 +56,7 @@ def complete(kind: type[BaseModel]) -> BaseModel:
     if kind is Symmetric:
         return Symmetric(operations=ALL_OPERATIONS)  # pyright: ignore[reportArgumentType]
     if kind is OneBranch:
-        return OneBranch(cell=ALL_OPERATIONS)  # pyright: ignore[reportArgumentType]
+        return OneBranch(branch=ALL_OPERATIONS)  # pyright: ignore[reportArgumentType]
     if kind is VisionTransformer:
         return VisionTransformer(patch=1)  # which every side is a multiple of
     return made(kind)

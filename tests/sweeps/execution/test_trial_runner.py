@@ -159,7 +159,7 @@ def test_a_new_readout_takes_the_encoder_and_trains_nothing(store: Store, small_
     run(store, small_plan)
     trained = steps(store)
     newer = toy_plan(toy_sweep([1, 2], readout=2), store.known())
-    assert newer.trials[0].reason == "read-out missing"
+    assert newer.trials[0].reason == "evaluation missing"
 
     _, record = run(store, newer)
 

@@ -80,7 +80,7 @@ def test_a_new_readout_of_an_encoder_at_hand_is_named_as_what_is_missing() -> No
 
     made = toy_plan(toy_sweep([1], readout=2), known)
 
-    assert set(reasons(made).values()) == {("read-out missing", True)}
+    assert set(reasons(made).values()) == {("evaluation missing", True)}
     assert {trial.stages[0].key for trial in made.trials} == encoders
     assert not {trial.key for trial in made.trials} & {trial.key for trial in before.trials}
 

@@ -37,7 +37,7 @@ def steps(store: Store) -> int:
 def newer(store: Store) -> Plan:
     """The same encoders with another read-out: they are at hand."""
     plan = toy_plan(toy_sweep([1, 2], readout=2), store.known())
-    assert plan.trials[0].reason == "read-out missing"
+    assert plan.trials[0].reason == "evaluation missing"
     return plan
 
 

@@ -22,7 +22,7 @@ def test_what_a_dead_tracker_left_open_is_closed_and_what_is_foreign_stays(
     client = open_client(uri, store)
     experiment = client.create_experiment("another study")
     ours, foreign = (
-        client.create_run(experiment, tags={"sweeps.storage.store": name}).info.run_id
+        client.create_run(experiment, tags={"sweeps.store": name}).info.run_id
         for name in (store.identity, "of another store")
     )
 
