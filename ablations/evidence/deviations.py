@@ -101,7 +101,7 @@ def _standing(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation
             paper="measured on the test part",
         )
     views = here["views"]
-    kinds = {operation["kind"] for operation in views.get("operations", views.get("cell", ()))}
+    kinds = {operation["kind"] for operation in views.get("operations", views.get("branch", ()))}
     for kind in sorted(kinds.intersection(UNPUBLISHED)):
         yield Deviation(
             field=f"parameters of {kind.replace('_', ' ')}",

@@ -236,7 +236,7 @@ def test_small_images_are_learned_from_as_appendix_b_9_does(
 
     for arm in arms:
         views, encoder = arm.config["views"], arm.config["encoder"]
-        operations = views.get("operations", views.get("cell"))
+        operations = views.get("operations", views.get("branch"))
         if study not in ABOUT_COLOUR:
             assert {o["strength"] for o in operations if o["kind"] == "colour"} <= {0.5}, arm.cell
             assert views["kind"] == "one_branch" or all(o["kind"] != "blur" for o in operations)
