@@ -1,6 +1,7 @@
 """Sub-packages are rooms: each shows its public names in its `__init__`, and the others use these."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -126,3 +127,22 @@ def test_the_tests_of_a_package_are_in_folders_named_like_its_rooms(package: str
     folders = {path.parent.name for path in (ROOT / "tests" / package).glob("*/test_*.py")}
 
     assert folders <= rooms
+
+
+def test_the_page_lists_every_room_and_only_modules_that_exist() -> None:
+    page = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| `(\w+/\w+)` \|.*\| (`.*`) \|$", page, re.MULTILINE))
+    rooms = {
+        str(path.parent.relative_to(ROOT))
+        for package in PACKAGES
+        for path in (ROOT / package).glob("*/__init__.py")
+    }
+    missing = [
+        f"{place}/{name}.py"
+        for place, named in rows.items()
+        for name in re.findall(r"`(\w+)`", named)
+        if not (ROOT / place / f"{name}.py").exists()
+    ]
+
+    assert rows.keys() == rooms
+    assert missing == []
