@@ -4,8 +4,6 @@ The answer decides threads a trial, trials at a time and the memory format. None
 a trial is, so they stay out of its key; they stand in the record's provenance.
 """
 
-import os
-import platform
 import time
 from pathlib import Path
 from statistics import median
@@ -15,7 +13,8 @@ from pydantic import Field, ValidationError
 
 from sweeps.base import Frozen
 from sweeps.processes import now
-from sweeps.storage import in_words, read_json, write_json
+from sweeps.provenance import available_memory, cpu_name, usable_cores
+from sweeps.storage import as_store_error, read_json, write_json
 
 MemoryFormat = Literal["contiguous", "channels_last"]
 Device = Literal["cpu", "cuda", "mps"]
@@ -72,7 +71,7 @@ def machine(file: Path, device: Device) -> Machine:
     if kept is not None and _is_this(kept, device):
         return kept
     measured = measure(device)
-    with in_words(file):
+    with as_store_error(file):
         write_json(file, measured.model_dump(mode="json"))
     return measured
 
@@ -108,7 +107,7 @@ def measure(device: Device) -> Machine:
         for threads in counts
         for form in formats
     ]
-    threads, slots, form = choose(rates, cores, memory(), device)
+    threads, slots, form = choose(rates, cores, available_memory(), device)
     return Machine(
         cpu=cpu_name(),
         cores=cores,
@@ -185,29 +184,6 @@ def images_per_second(
         return BATCH / median(seconds[1:])
     finally:
         torch.set_num_threads(before)
-
-
-def usable_cores() -> int:
-    """Cores that this process may use, which a container may limit."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def memory() -> int:
-    """Bytes of memory that are free for trials now."""
-    import psutil
-
-    return int(psutil.virtual_memory().available)
-
-
-def cpu_name() -> str:
-    """The processor as it calls itself."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine() or "unknown"
 
 
 def _is_this(kept: Machine, device: Device) -> bool:

@@ -1,13 +1,12 @@
-"""Writes both reports, each whole or not at all."""
+"""Writes both reports, each atomically."""
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from reports.document import Document
 from reports.errors import ReportError
 from reports.spec import Evidence
+from sweeps.storage import write_bytes
 
 ReportName = Literal["report.html", "report.pdf"]
 
@@ -50,23 +49,11 @@ def _content(document: Document, name: ReportName) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> Path:
-    """Into a file beside it, then renamed: a reader never sees half a report."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+        write_bytes(path, content)
     except OSError as error:
         raise ReportError(
-            f"reports need a folder that can be written, {path.parent} cannot ({error.strerror}); "
-            "name another store or make room"
-        ) from error
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        Path(beside).chmod(0o644)
-        Path(beside).replace(path)
-    except OSError as error:
-        Path(beside).unlink(missing_ok=True)
-        raise ReportError(
-            f"{path} could not be written ({error.strerror}); name another store or make room"
+            f"{path} could not be written ({error.strerror}); free some space, or name another store"
+            " whose folder is writable"
         ) from error
     return path

@@ -1,4 +1,4 @@
-"""Where a number comes from: code, packages, machine, load."""
+"""Facts about where a number comes from: code, packages, machine, load; their one definition."""
 
 import importlib.metadata
 import os
@@ -10,37 +10,36 @@ from typing import Any
 
 
 def collect(*, code: Path | None = None, packages: Iterable[str] = ()) -> dict[str, Any]:
-    """The facts of this moment, as JSON: `code`, `packages`, `machine`, `load_average`, `python`.
+    """Current facts as JSON: `code`, `packages`, `python`, `machine`, `load_average`.
 
-    `code` is a folder under git, or None. What cannot be found out is None, with the reason in its
-    place where there is one.
+    `code` is a folder under git, or None. An unknown fact is None; an unknown commit has a `why`.
     """
     return {
         "code": _commit(code),
         "packages": {name: version_of(name) for name in packages},
         "python": platform.python_version(),
         "machine": machine(),
-        "load_average": [round(value, 2) for value in os.getloadavg()],
+        "load_average": load_average(),
     }
 
 
 def machine() -> dict[str, Any]:
-    """What this machine is: host, system, processor, cores, memory."""
+    """This machine: host, system, processor, usable cores, memory."""
     return {
         "host": platform.node(),
         "system": platform.platform(),
-        "cpu": _cpu(),
-        "cores": _cores(),
-        "memory_gib": _memory(),
+        "cpu": cpu_name(),
+        "cores": usable_cores(),
+        "memory_gib": round(total_memory() / 2**30, 1),
     }
 
 
 def _commit(code: Path | None) -> dict[str, Any]:
     if code is None:
-        return {"commit": None, "dirty": None, "why": "no folder was named"}
+        return {"commit": None, "dirty": None, "why": "no folder was given"}
     commit = _git(code, "rev-parse", "HEAD")
     if commit is None:
-        return {"commit": None, "dirty": None, "why": "the code is not under git here"}
+        return {"commit": None, "dirty": None, "why": "the code is not under version control here"}
     changes = _git(code, "status", "--porcelain", "--untracked-files=no")
     return {"commit": commit, "dirty": None if changes is None else bool(changes)}
 
@@ -67,25 +66,35 @@ def version_of(package: str) -> str | None:
         return None
 
 
-def _cpu() -> str | None:
+def cpu_name() -> str:
+    """The processor as the system names it."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
-        return platform.processor() or None
+        text = ""
     names = [line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line]
-    return names[0] if names else platform.machine()
+    return names[0] if names else platform.processor() or platform.machine() or "unknown"
 
 
-def _cores() -> int | None:
-    """The cores that this process may use, which containers limit."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:
-        return os.cpu_count()
+def usable_cores() -> int:
+    """Cores that this process may use, which a container may limit."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _memory() -> float | None:
-    try:
-        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
-    except (ValueError, OSError, AttributeError):
-        return None
+def total_memory() -> int:
+    """Bytes of memory of this machine."""
+    import psutil
+
+    return int(psutil.virtual_memory().total)
+
+
+def available_memory() -> int:
+    """Bytes of memory that new processes can have now."""
+    import psutil
+
+    return int(psutil.virtual_memory().available)
+
+
+def load_average() -> list[float]:
+    """Processes that ran or waited for a core, averaged over 1, 5 and 15 minutes."""
+    return [round(value, 2) for value in os.getloadavg()]

@@ -15,7 +15,7 @@ LEAST_FREE = 2_000_000_000
 def examine(path: Path, data: Path | None, *, as_json: bool) -> None:
     """Looks, times where nothing was timed yet, and prints; writes nothing."""
     from simclr_core.runtime import resolve_device
-    from sweeps.provenance import collect
+    from sweeps.provenance import collect, total_memory
 
     device = resolve_device("auto")
     kept = machine_profile.known(path / "machine.json")
@@ -34,7 +34,7 @@ def examine(path: Path, data: Path | None, *, as_json: bool) -> None:
         )
         return
     out = console()
-    out.print(f"machine: {timed.cpu}, {timed.cores} cores, {size(_memory())} memory")
+    out.print(f"machine: {timed.cpu}, {timed.cores} cores, {size(total_memory())} memory")
     out.print(f"python {sys.version.split()[0]}, torch {timed.torch}, device {device}")
     source = f"kept in {path / 'machine.json'}" if timed is kept else "timed just now, not kept"
     out.print(f"timing of {timed.timed} ({source}), images a second in one process:")
@@ -91,9 +91,3 @@ def problems(path: Path, data: Path | None, device: machine_profile.Device) -> l
         except DataError as error:
             sentences.append(f"data: {error}")
     return sentences
-
-
-def _memory() -> int:
-    import psutil
-
-    return int(psutil.virtual_memory().total)

@@ -4,8 +4,6 @@ import errno
 import hashlib
 import io
 import json
-import os
-import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,7 @@ from simclr_core.evaluation import state_hash
 from simclr_core.networks import AnyEncoder, Pixels, ResNet
 from simclr_core.plugins import FileEncoder
 from sweeps.record import TrialRecord
-from sweeps.storage import Store, load_plan, studies
+from sweeps.storage import Store, load_plan, studies, write_new
 from sweeps.suggest import did_you_mean
 
 _STATED = "of one trial with one seed: no interval, no claim"
@@ -53,7 +51,7 @@ def export_encoder(path: Path, prefix: str, to: Path | None) -> None:
     lines = loading_lines(config.encoder, str(target), config.data.size)
     told = _about(record, config, weights, lines)
     text = json.dumps(told, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
-    _write_new({about: text.encode(), target: weights})
+    _write_new({target: weights, about: text.encode()})
     out = console()
     top1, of = record.values.get("top1"), _read_out(config)
     shown = "no top-1" if top1 is None else f"top-1 {of}{top1:.1f} %, one trial, no interval"
@@ -218,35 +216,14 @@ def _write_new(files: Mapping[Path, bytes]) -> None:
         if path.exists() or path.is_symlink():
             raise UsageError(f"--to: {path} exists; remove it or name another file with --to")
     made: list[Path] = []
-    scratch: list[Path] = []
     try:
         for path, content in files.items():
-            temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-            scratch.append(temporary)
-            with temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        for path, temporary in zip(files, scratch, strict=True):
-            _take_name(temporary, path)
+            write_new(path, content)
             made.append(path)
     except OSError as error:
         for path in made:
             path.unlink(missing_ok=True)
-        raise UsageError(f"--to: {_why(error, list(files)[-1])}") from error
-    finally:
-        for temporary in scratch:
-            temporary.unlink(missing_ok=True)
-
-
-def _take_name(temporary: Path, path: Path) -> None:
-    try:
-        path.hardlink_to(temporary)  # unlike a renaming it never replaces
-    except OSError as error:
-        if error.errno not in {errno.EPERM, errno.ENOTSUP, errno.EMLINK}:
-            raise
-        path.open("xb").close()  # a disk without links: the name is taken first
-        temporary.replace(path)
+        raise UsageError(f"--to: {_why(error, list(files)[len(made)])}") from error
 
 
 def _why(error: OSError, path: Path) -> str:
@@ -255,4 +232,4 @@ def _why(error: OSError, path: Path) -> str:
     if error.errno == errno.EEXIST:
         return f"{path} exists by now; name another file"
     reason = error.strerror or type(error).__name__
-    return f"{path} cannot be written ({reason}); mend that or name another file"
+    return f"{path} cannot be written ({reason}); fix that or name another file"

@@ -20,7 +20,7 @@ from reports.spec import AnyClaim, Change, RanksLike, Stamp
 from sweeps.planning import Known, plan
 from sweeps.processes import now
 from sweeps.provenance import version_of
-from sweeps.storage import Store, in_words, read_json, write_json
+from sweeps.storage import Store, as_store_error, read_json, write_json
 
 ABSENT = object()
 LONGEST = 60
@@ -63,7 +63,7 @@ def fix(composed: Composed, store: Store, label: str) -> None:
         store.set_aside(file, "is damaged")
     entry = Entry(now(), _on_record(composed, store.known(), label), terms, _program())
     told = [{**e._asdict(), "sha256": e.sha256} for e in (*(entries or ()), entry)]
-    with in_words(file):
+    with as_store_error(file):
         write_json(file, {"entries": told})
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import os
 import shutil
 import time
 from collections.abc import Iterable
@@ -22,8 +21,9 @@ from sweeps.execution.result import Ended, Execution
 from sweeps.execution.trial_runner import Job, Ran, RunSettings, drop_passing_artifacts
 from sweeps.planning import Plan, Trial
 from sweeps.processes import now, this_process
+from sweeps.provenance import load_average
 from sweeps.record import TrialRecord
-from sweeps.storage import Store, in_words, new_launch, note_launch
+from sweeps.storage import Store, as_store_error, new_launch, note_launch
 
 GRACE_SECONDS = 10.0
 """How long trials may take to notice an interruption, and to save where they are, before their
@@ -90,7 +90,7 @@ class Launch:
             trials=len(self.todo),
             slots=self.settings.slots,
             threads=self.settings.threads,
-            load_average=[round(value, 2) for value in os.getloadavg()],
+            load_average=load_average(),
         )
         with Teller(
             self.plan,
@@ -175,7 +175,7 @@ class Launch:
     def _files(self, jobs: list[Job]) -> list[str]:
         """The jobs of a round, each in a file for the worker that takes it."""
         files: list[str] = []
-        with in_words(self.folder):
+        with as_store_error(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             for job in jobs:
                 file = self.folder / f"{next(self.numbers):05d}.json"

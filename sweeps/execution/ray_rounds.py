@@ -18,7 +18,7 @@ from sweeps.execution.ray_session import end_processes
 from sweeps.execution.ray_settings import ray_environment
 from sweeps.execution.trial_runner import RunSettings
 from sweeps.processes import ProcessMark, began, mark_of, this_process
-from sweeps.storage import Store, in_words
+from sweeps.storage import Store, as_store_error
 
 WATCH_SECONDS = 0.25
 """Between two looks at Ray's processes."""
@@ -52,14 +52,14 @@ class RayRounds:
         self._inbox: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._servers: list[tuple[str, ProcessMark]] = []
         brief = session / "brief.json"
-        with in_words(session):
+        with as_store_error(session):
             brief.write_text(
                 json.dumps(
                     {"session": str(session), "slots": settings.slots, "gpus": settings.gpus}
                 ),
                 encoding="utf-8",
             )
-        with in_words(self._log):
+        with as_store_error(self._log):
             log = self._log.open("ab")
         with log:
             self._process = subprocess.Popen(  # noqa: S603 - this very interpreter and module

@@ -13,7 +13,13 @@ from sweeps.execution.heartbeat import Heartbeat
 from sweeps.jsonable import number, plain
 from sweeps.planning import Trial
 from sweeps.record import TrialRecord
-from sweeps.storage import StageCheckpoint, Store, artifact_can_be_checked, artifact_fault, sentence
+from sweeps.storage import (
+    StageCheckpoint,
+    Store,
+    artifact_can_be_checked,
+    artifact_fault,
+    write_failure,
+)
 
 _STORE_TROUBLE = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
@@ -206,7 +212,7 @@ class TrialContext:
             self.checkpoint(stage).drop()
         except OSError as error:
             if error.errno in _STORE_TROUBLE:
-                raise StoreError(sentence(error, self.store.artifact(stage, key))) from error
+                raise StoreError(write_failure(error, self.store.artifact(stage, key))) from error
             raise
 
     def curve(self) -> dict[str, list[float | None]]:

@@ -21,8 +21,9 @@ from sweeps.execution.trial_context import Outcome, TrialContext, TrialFunction
 from sweeps.jsonable import number, plain
 from sweeps.planning import Trial
 from sweeps.processes import ProcessMark, now
+from sweeps.provenance import load_average
 from sweeps.record import State, TrialRecord
-from sweeps.storage import Store, in_words
+from sweeps.storage import Store, as_store_error
 
 
 class RunSettings(Frozen):
@@ -83,10 +84,10 @@ def run_trial(job: Job, trial: Trial, store: Store, *, aloud: bool = False) -> R
     log = store.running / f"{trial.key}.log"
     driver = None if job.driver is None else ProcessMark(*job.driver)
     settings = job.settings
-    with in_words(log):
+    with as_store_error(log):
         log.parent.mkdir(parents=True, exist_ok=True)
         log.unlink(missing_ok=True)
-    started, clock, load = now(), time.perf_counter(), os.getloadavg()
+    started, clock, load = now(), time.perf_counter(), load_average()
     with Heartbeat(
         store.running, trial, study=job.study, launch=job.launch, driver=driver
     ) as heartbeat:
@@ -112,7 +113,7 @@ def run_trial(job: Job, trial: Trial, store: Store, *, aloud: bool = False) -> R
                 "provenance": {
                     **settings.provenance,
                     "host": platform.node(),
-                    "load_average": [round(value, 2) for value in load],
+                    "load_average": load,
                     "threads": settings.threads,
                     "slots": settings.slots,
                 },

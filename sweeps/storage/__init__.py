@@ -1,7 +1,15 @@
 """The store on disk: records, artifacts, checkpoints, and the launch log, each written atomically."""
 
 from sweeps.storage.artifacts import artifact_can_be_checked, artifact_fault
-from sweeps.storage.atomic_io import in_words, read_json, sentence, write_json
+from sweeps.storage.atomic_io import (
+    as_store_error,
+    read_json,
+    temporary_sibling,
+    write_bytes,
+    write_failure,
+    write_json,
+    write_new,
+)
 from sweeps.storage.checkpoints import StageCheckpoint
 from sweeps.storage.launch_log import (
     launches,
@@ -18,14 +26,17 @@ __all__ = [
     "Store",
     "artifact_can_be_checked",
     "artifact_fault",
-    "in_words",
+    "as_store_error",
     "launches",
     "load_plan",
     "new_launch",
     "note_launch",
     "read_json",
     "save_plan",
-    "sentence",
     "studies",
+    "temporary_sibling",
+    "write_bytes",
+    "write_failure",
     "write_json",
+    "write_new",
 ]

@@ -6,7 +6,6 @@ that changed places are all noticed.
 """
 
 import os
-import secrets
 import shutil
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +14,7 @@ from typing import Any
 
 from sweeps.errors import StoreError
 from sweeps.processes import now
-from sweeps.storage.atomic_io import folder_whole, read_json, sync_folder, write_json
+from sweeps.storage.atomic_io import atomic_folder, read_json, temporary_sibling, write_json
 from sweeps.storage.seals import SEAL, file_hash, is_whole, sealed
 
 MADE = "made.json"
@@ -32,8 +31,8 @@ def artifact_kept(
     manifest, without which there is no artifact, comes last.
     """
     beside = os.path.lexists(folder) and not is_ours_alone(folder)
-    place = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}") if beside else folder
-    with folder_whole(place) as filling:
+    place = temporary_sibling(folder) if beside else folder
+    with atomic_folder(place) as filling:
         yield filling
         manifest: dict[str, Any] = {
             "launch": launch,
@@ -101,7 +100,7 @@ def is_ours_alone(folder: Path) -> bool:
 def drop(folder: Path) -> None:
     """Removes an artifact; what else somebody put into its folder stays."""
     if is_ours_alone(folder):
-        going = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.old")
+        going = temporary_sibling(folder)
         with suppress(OSError):
             folder.rename(going)
             shutil.rmtree(going, ignore_errors=True)
@@ -127,7 +126,6 @@ def _move_into(place: Path, folder: Path, names: list[str]) -> None:
         for name in names:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (place / name).rename(folder / name)
-        sync_folder(folder)
     finally:
         shutil.rmtree(place, ignore_errors=True)
 

@@ -1,4 +1,4 @@
-"""Writing whole or not at all, and what a full or closed disk sounds like in one sentence."""
+"""Atomic writes of files and folders, bounded reads, and messages for what a disk refuses."""
 
 import errno
 import json
@@ -8,6 +8,7 @@ import shutil
 import stat
 from collections.abc import Generator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -15,126 +16,160 @@ from sweeps.errors import StoreError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EMLINK}
 
 
 @contextmanager
-def in_words(path: Path) -> Generator[None]:
-    """Turns an OSError about the store into one sentence with the place and the way out."""
+def as_store_error(path: Path) -> Generator[None]:
+    """Turns an OSError inside the block into a StoreError with the place and the fix."""
     try:
         yield
     except OSError as error:
-        raise StoreError(sentence(error, path)) from error
+        raise StoreError(write_failure(error, path)) from error
 
 
-def sentence(error: OSError, path: Path) -> str:
-    """One sentence for an OSError: what could not be done, where, why, and what to do."""
+def write_failure(error: OSError, path: Path) -> str:
+    """The message for a failed write: what could not be written, why, and the fix."""
     if error.errno in _FULL:
         return (
             f"the disk is full: {path} could not be written;"
-            " make room and launch again, what is finished is kept"
+            " free some space and launch again, finished trials are saved"
         )
     if error.errno in _CLOSED:
-        return f"{path} may not be written to; make it writable or name another store"
+        return f"{path} is not writable; fix its permissions or name another store"
     if error.errno in {errno.ENOTDIR, errno.EEXIST}:
-        return f"{path} cannot be a folder, since a file stands in its way; name another store"
+        return f"{path} cannot be a folder: a file is in its place; name another store"
     reason = error.strerror or type(error).__name__
-    return f"{path} could not be written ({reason}); mend that or name another store"
+    return f"{path} could not be written ({reason}); fix that or name another store"
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Replaces a file: readers see the old text or the new one, also after a power cut."""
+def write_bytes(path: Path, *chunks: bytes) -> None:
+    """Replaces a file atomically: readers see the old or the new bytes, also after a power cut.
+
+    Raises:
+        OSError: the old file is unchanged.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    temporary = temporary_sibling(path)
     try:
-        write_synced(temporary, text)
+        _write_synced(temporary, chunks)
         temporary.replace(path)
-        sync_folder(path.parent)
+        _sync_folder(path.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Replaces a JSON file whole."""
-    write_whole(path, json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1) + "\n")
+    """Replaces a JSON file atomically; see `write_bytes`."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1)
+    write_bytes(path, f"{text}\n".encode())
 
 
-def read_bytes(path: Path, most: int | None = None) -> bytes:
-    """A file's bytes, at most so many.
+def write_new(path: Path, content: bytes) -> None:
+    """Creates a file atomically under a name that is free; it never replaces.
 
-    What is no file, such as a pipe that nobody fills, is an OSError and no wait; so is a larger one,
-    of which no byte is read.
+    Raises:
+        FileExistsError: the name is taken.
+        OSError: nothing was created.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", str(path))
-        if most is not None and os.fstat(descriptor).st_size > most:
-            raise OSError(errno.EFBIG, f"larger than {most // 10**6} MB", str(path))
-        return file.read() if most is None else file.read(most)
-
-
-def read_text(path: Path, most: int | None = None) -> str:
-    """The text of a file that holds UTF-8; see `read_bytes`."""
-    return read_bytes(path, most).decode("utf-8")
-
-
-def read_json(path: Path, most: int | None = None) -> Any | None:
-    """A JSON file's value; None where there is none, it is torn or larger than `most`."""
+    temporary = temporary_sibling(path)
     try:
-        return json.loads(read_text(path, most))
-    except (OSError, ValueError, RecursionError, MemoryError):
-        return None
-
-
-def write_synced(path: Path, text: str) -> None:
-    """Writes a file through to the disk."""
-    with path.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """Makes the names in a folder last."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        # Some network file systems cannot sync a folder; the rename is atomic there all the same.
-        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
+        _write_synced(temporary, (content,))
+        try:
+            path.hardlink_to(temporary)  # unlike a rename it never replaces
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            path.open("xb").close()  # a disk without links: take the name first
+            temporary.replace(path)
+        try:
+            _sync_folder(path.parent)
+        except OSError:
+            path.unlink()
             raise
     finally:
-        os.close(descriptor)
+        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
-def folder_whole(target: Path) -> Generator[Path]:
-    """A folder to fill; it takes the target's name when the block ends well, and else is gone.
+def atomic_folder(target: Path) -> Generator[Path]:
+    """A folder to fill; it is renamed to `target` when the block succeeds, and removed otherwise.
 
-    A folder that stands at the target is replaced: between two renames there is none, never a part.
+    An existing folder is replaced: between two renames there is none, never a partial one.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    filling = target.parent / f".{target.name}.{secrets.token_hex(4)}"
+    filling = temporary_sibling(target)
     filling.mkdir()
     try:
         yield filling
         for path in filling.rglob("*"):
             if path.is_file():
-                _sync_file(path)
-        sync_folder(filling)
-        old = target.parent / f".{target.name}.{secrets.token_hex(4)}.old"
+                _sync(path)
+        _sync_folder(filling)
+        old = filling.with_name(f"{filling.name}.old")
         if target.exists():
             target.rename(old)
         filling.rename(target)
-        sync_folder(target.parent)
+        _sync_folder(target.parent)
         shutil.rmtree(old, ignore_errors=True)
     except BaseException:
         shutil.rmtree(filling, ignore_errors=True)
         raise
 
 
-def _sync_file(path: Path) -> None:
+def temporary_sibling(path: Path) -> Path:
+    """A free name next to a path, `.<name>.<8 hex digits>`, which `leftovers` knows."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+
+
+def read_bytes(path: Path, most: int | None = None) -> bytes:
+    """The bytes of a regular file of at most `most` bytes.
+
+    Raises:
+        OSError: it is no regular file (a pipe is not waited for), or larger; nothing was read.
+    """
+    with open_regular(path) as file:
+        if most is not None and os.fstat(file.fileno()).st_size > most:
+            raise OSError(errno.EFBIG, f"larger than {most // 10**6} MB", str(path))
+        return file.read(-1 if most is None else most)
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Opens a regular file for reading; anything else, such as a pipe, is an OSError."""
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return file
+
+
+def read_json(path: Path, most: int | None = None) -> Any | None:
+    """A JSON file's value; None where there is none, it is torn or larger than `most` bytes."""
+    try:
+        return json.loads(read_bytes(path, most).decode())
+    except (OSError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _write_synced(path: Path, chunks: tuple[bytes, ...]) -> None:
+    with path.open("wb") as file:
+        file.writelines(chunks)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes the names in a folder durable."""
+    try:
+        _sync(folder)
+    except OSError as error:
+        # Some network file systems cannot sync a folder; the rename is atomic there all the same.
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
+            raise
+
+
+def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -6,8 +6,6 @@ in the trial's log and is no failure.
 """
 
 import json
-import os
-import secrets
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from hashlib import sha256
@@ -15,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.record import Summary
-from sweeps.storage.atomic_io import read_bytes, sentence, sync_folder
+from sweeps.storage.atomic_io import read_bytes, write_bytes, write_failure
 from sweeps.storage.seals import SEAL, is_whole, sealed
 
 
@@ -73,10 +71,10 @@ class StageCheckpoint:
             "sha256": sha256(packed).hexdigest(),
         }
         try:
-            _write(self._file, sealed(about), packed)
+            write_bytes(self._file, json.dumps(sealed(about)).encode() + b"\n", packed)
         except OSError as error:
             if not self._complained:
-                self._log(f"no checkpoint was saved: {sentence(error, self._file)}")
+                self._log(f"no checkpoint was saved: {write_failure(error, self._file)}")
             self._complained = True
 
     def refuse(self, why: str) -> None:
@@ -137,19 +135,3 @@ def _read(file: Path) -> tuple[dict[str, Any], bytes]:
         raise ValueError("its bytes changed")
     _ = float(about["seconds"]), about["launch"]
     return about, packed
-
-
-def _write(file: Path, about: dict[str, Any], packed: bytes) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    try:
-        with temporary.open("wb") as opened:
-            opened.write(json.dumps(about).encode() + b"\n")
-            opened.write(packed)
-            opened.flush()
-            os.fsync(opened.fileno())
-        temporary.replace(file)
-        sync_folder(file.parent)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.record import Stage, Summary
-from sweeps.storage.atomic_io import write_whole
+from sweeps.storage.atomic_io import write_bytes
 
 
 class Index:
@@ -67,7 +67,7 @@ class Index:
         if len(gone) > len(there):
             text = "".join(map(self._line, self.entries.values()))
             with contextlib.suppress(OSError):
-                write_whole(self.file, text)
+                write_bytes(self.file, text.encode())
                 self._read_to = 0
 
     def _line(self, summary: Summary) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from sweeps.history_label import label_of
 from sweeps.planning import Cell, Plan, Trial
 from sweeps.record import Stage
-from sweeps.storage.atomic_io import in_words, read_json, write_whole
+from sweeps.storage.atomic_io import as_store_error, read_json, write_bytes
 from sweeps.storage.store import Store
 
 
@@ -21,7 +21,7 @@ def new_launch() -> str:
 def note_launch(store: Store, label: str, **facts: Any) -> None:
     """Adds a line to the study's launches."""
     file = store.study(label) / "launches.jsonl"
-    with in_words(file):
+    with as_store_error(file):
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(facts, ensure_ascii=False) + "\n")
@@ -44,8 +44,8 @@ def launches(store: Store, label: str) -> list[dict[str, Any]]:
 def save_plan(store: Store, plan: Plan) -> None:
     """Keeps the plan of the latest launch of a study."""
     file = store.study(plan.label) / "plan.json"
-    with in_words(file):
-        write_whole(file, plan.model_dump_json())
+    with as_store_error(file):
+        write_bytes(file, plan.model_dump_json().encode())
 
 
 def load_plan(store: Store, label: str) -> Plan | None:

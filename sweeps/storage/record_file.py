@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from sweeps.errors import StoreError
 from sweeps.planning import chain_keys
 from sweeps.record import FORMAT, TrialRecord
-from sweeps.storage.atomic_io import read_text, write_synced
+from sweeps.storage.atomic_io import read_bytes, write_json
 from sweeps.storage.seals import SEAL, is_whole, sealed
 
 MOST_BYTES = 32_000_000
@@ -38,7 +38,7 @@ class Unreadable(Exception):  # noqa: N818 -- a state of a file, handled where i
 def write_record(file: Path, record: TrialRecord) -> TrialRecord:
     """Writes a record with its seal; gives it as it will be read."""
     about = sealed(json.loads(record.model_dump_json(exclude={SEAL})))
-    write_synced(file, json.dumps(about, ensure_ascii=False, allow_nan=False, indent=1) + "\n")
+    write_json(file, about)
     return record.model_copy(update={SEAL: about[SEAL]})
 
 
@@ -50,7 +50,7 @@ def read_record(file: Path, key: str, attempt: int) -> TrialRecord:
         StoreError: it is of a newer version, or may not be read.
     """
     try:
-        about = json.loads(read_text(file, MOST_BYTES))
+        about = json.loads(read_bytes(file, MOST_BYTES).decode())
         if isinstance(about, dict) and about.get("format", FORMAT) > FORMAT:
             raise StoreError(
                 f"{file} has format {about['format']}, and this program reads up to {FORMAT};"

@@ -1,15 +1,13 @@
 """Checksums of what is kept, so that a change of one bit is noticed where it is read."""
 
-import errno
 import hashlib
-import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sweeps.errors import PlanError
 from sweeps.planning import canonical
+from sweeps.storage.atomic_io import open_regular
 
 SEAL = "seal"
 """The field that holds the checksum of a JSON mapping's other fields."""
@@ -30,10 +28,7 @@ def is_whole(value: Mapping[str, Any]) -> bool:
 
 def file_hash(path: Path) -> str:
     """SHA-256 of a file's bytes, in hex."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", str(path))
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -12,7 +12,6 @@ lock                      held by the one process that runs trials
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import secrets
@@ -26,17 +25,17 @@ from sweeps.planning import Known
 from sweeps.processes import now, this_process
 from sweeps.record import FORMAT, Summary, TrialRecord
 from sweeps.storage import artifacts, leftovers
-from sweeps.storage.atomic_io import folder_whole, in_words, read_json, sentence
+from sweeps.storage.atomic_io import as_store_error, atomic_folder, read_json, write_failure
 from sweeps.storage.checkpoints import drop_done
 from sweeps.storage.index import Index, stamp
 from sweeps.storage.record_file import Unreadable, read_record, write_record
 from sweeps.storage.store_folder import (
     ATTEMPT,
     KEY,
-    about,
     is_store,
     make_store,
     refuse_foreign,
+    store_facts,
     unmake_store,
 )
 
@@ -152,7 +151,7 @@ class Store:
     def identity(self) -> str:
         """A name for this store that no other has, made at first use; for trackers."""
         self.prepare()
-        return str((about(self.path) or {})["id"])
+        return str((store_facts(self.path) or {})["id"])
 
     def refuse_foreign(self) -> None:
         """Says in one sentence why the folder cannot be a store; writes nothing.
@@ -174,7 +173,7 @@ class Store:
         if told is not None:
             self.sentences.append(told)
         self._is_store = True
-        with in_words(self.path):
+        with as_store_error(self.path):
             self.trials.mkdir(exist_ok=True)
             self.running.mkdir(exist_ok=True)
             probe = self.running / f".probe.{secrets.token_hex(4)}"
@@ -183,43 +182,44 @@ class Store:
 
     @contextlib.contextmanager
     def locked(self) -> Generator[Path]:
-        """Holds the store for one driver; the system lets go of it when the process dies.
+        """Holds the store for one driver; the system releases the lock when the process dies.
 
-        A second driver gets one sentence. Yields the lock file, in which a driver may note what a
-        successor has to clear away.
+        Yields the lock file, in which a driver may note what a successor has to clear away.
+
+        Raises:
+            StoreError: another driver holds the store, or its disk has no locks.
         """
+        from filelock import FileLock, Timeout
+
         self.prepare()
-        lock = self.path / "lock"
-        with in_words(lock):
-            # A link in its place could lead to a file of somebody else's.
-            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-            file = os.fdopen(os.open(lock, flags, 0o644), "r+", encoding="utf-8")
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                holder = _lock_note(lock)
-                who = f" by process {holder['pid']} since {holder['since']}" if holder else ""
-                raise StoreError(
-                    f"the store {self.path} is in use{who}; wait until it ends, stop it,"
-                    " or name another store"
-                ) from error
-            except OSError as error:
-                raise StoreError(
-                    f"the store {self.path} cannot be locked ({error.strerror}); put it on a disk"
-                    " that has locks, such as a local one"
-                ) from error
-            try:
-                yield lock
-            finally:
-                file.seek(0)
-                file.truncate()
+        file = self.path / "lock"
+        # A lock that only exists as a file would outlive a driver that was killed.
+        lock = FileLock(file, mode=0o644, fallback_to_soft=False)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout as error:
+            holder = _lock_note(file)
+            who = f" by process {holder['pid']} since {holder['since']}" if holder else ""
+            raise StoreError(
+                f"the store {self.path} is in use{who}; wait until it ends, stop it,"
+                " or name another store"
+            ) from error
+        except OSError as error:
+            raise StoreError(
+                f"the store {self.path} cannot be locked ({error.strerror}); put it on a disk"
+                " that has locks, such as a local one"
+            ) from error
+        try:
+            yield file
+        finally:
+            file.write_bytes(b"")
+            lock.release()
 
     def note_lock(self, **facts: Any) -> None:
         """Notes in the lock who holds it and what a successor has to clear away."""
         me = this_process()
         note = {"pid": me.pid, "began": me.began, "host": me.host, "since": now(), **facts}
-        with in_words(self.path / "lock"):
+        with as_store_error(self.path / "lock"):
             (self.path / "lock").write_text(json.dumps(note) + "\n", encoding="utf-8")
 
     def commit(
@@ -232,7 +232,7 @@ class Store:
         Raises StoreError, with nothing torn, if the disk is full or closed.
         """
         home = self.trials / record.key
-        with in_words(home):
+        with as_store_error(home):
             home.mkdir(parents=True, exist_ok=True)
             taken = [int(one.name) for one in home.iterdir() if one.name.isdecimal()]
             attempt = 1 + max(taken, default=0)
@@ -245,7 +245,7 @@ class Store:
                     "format": FORMAT,
                 }
             )
-            with folder_whole(home / name) as folder:
+            with atomic_folder(home / name) as folder:
                 if log.exists():
                     shutil.copyfile(log, folder / "log.txt")
                 else:
@@ -298,7 +298,7 @@ class Store:
         except FileNotFoundError:
             return
         except OSError as error:
-            self.sentences.append(f"{path} {why}, and {sentence(error, target)}")
+            self.sentences.append(f"{path} {why}, and {write_failure(error, target)}")
             return
         self.sentences.append(f"{path} {why}; it was moved to {target}")
 

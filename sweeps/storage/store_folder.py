@@ -4,7 +4,6 @@ A store whose `store.json` was lost is known by its records and gets a new one.
 """
 
 import contextlib
-import errno
 import json
 import re
 import secrets
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.errors import StoreError
-from sweeps.storage.atomic_io import in_words, read_text, write_synced
+from sweeps.storage.atomic_io import as_store_error, read_json, write_bytes, write_new
 from sweeps.storage.record_file import MOST_BYTES
 
 STORE_FORMAT = 1
@@ -28,18 +27,15 @@ _BEING_MADE = re.compile(r"\.store\.json\.[0-9a-f]{8}")
 _SHOWN = 4
 
 
-def about(path: Path) -> dict[str, Any] | None:
+def store_facts(path: Path) -> dict[str, Any] | None:
     """What the `store.json` of a folder says; None where there is none of ours."""
-    try:
-        told = json.loads(read_text(path / "store.json", MOST_BYTES))
-    except (OSError, ValueError, RecursionError, MemoryError):
-        return None
+    told = read_json(path / "store.json", MOST_BYTES)
     return told if isinstance(told, dict) and isinstance(told.get("id"), str) else None
 
 
 def is_store(path: Path) -> bool:
     """Whether a folder is a store; one that lost its `store.json` is, by its records."""
-    return about(path) is not None or _has_record(path)
+    return store_facts(path) is not None or _has_record(path)
 
 
 def refuse_foreign(path: Path) -> None:
@@ -48,7 +44,7 @@ def refuse_foreign(path: Path) -> None:
     Raises:
         StoreError: it holds something and is no store, or is of a newer version.
     """
-    told = about(path)
+    told = store_facts(path)
     if told is None:
         if not _has_record(path):
             _refuse_contents(path)
@@ -67,19 +63,23 @@ def make_store(path: Path) -> str | None:
             written.
     """
     refuse_foreign(path)
-    if about(path) is not None:
+    if store_facts(path) is not None:
         return None
     lost = _has_record(path)
-    with in_words(path):
+    with as_store_error(path):
         path.mkdir(parents=True, exist_ok=True)
-        _name_it(path / "store.json", replace=lost)
+        write = write_bytes if lost else write_new
+        about = {"format": STORE_FORMAT, "id": secrets.token_hex(8)}
+        # Of two processes that make a store at once, the first one's file stays.
+        with contextlib.suppress(FileExistsError):
+            write(path / "store.json", f"{json.dumps(about, indent=1)}\n".encode())
     if not lost:
         return None
     return f"{path / 'store.json'} was lost or torn; a new one was written, all records are kept"
 
 
 def _refuse_contents(path: Path) -> None:
-    with in_words(path):
+    with as_store_error(path):
         try:
             names = sorted(entry.name for entry in path.iterdir())
         except FileNotFoundError:
@@ -91,27 +91,6 @@ def _refuse_contents(path: Path) -> None:
             f"{path} is not a store: it holds {', '.join(names[:_SHOWN])}{more} and no store.json of"
             " this program; name a new or an empty folder"
         )
-
-
-def _name_it(file: Path, *, replace: bool) -> None:
-    """Writes a new `store.json`; of two processes that do so at once the first one's stays."""
-    temporary = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    text = json.dumps({"format": STORE_FORMAT, "id": secrets.token_hex(8)}, indent=1) + "\n"
-    try:
-        write_synced(temporary, text)
-        if replace:
-            temporary.replace(file)
-            return
-        try:
-            file.hardlink_to(temporary)  # unlike a renaming it never replaces
-        except FileExistsError:
-            return
-        except OSError as error:
-            if error.errno not in {errno.EPERM, errno.ENOTSUP, errno.EMLINK}:
-                raise
-            temporary.replace(file)  # a disk without links
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def unmake_store(path: Path) -> None:
@@ -143,8 +122,5 @@ def _has_record(path: Path) -> bool:
 
 
 def _is_record(folder: Path, key: str) -> bool:
-    try:
-        told = json.loads(read_text(folder / "record.json", MOST_BYTES))
-    except (OSError, ValueError, RecursionError, MemoryError):
-        return False
+    told = read_json(folder / "record.json", MOST_BYTES)
     return isinstance(told, dict) and told.get("key") == key and "stages" in told

@@ -1,14 +1,13 @@
 """The store's own MLflow database: made whole or not at all, and made anew when it is broken."""
 
 import contextlib
-import secrets
 import sqlite3
 from pathlib import Path
 
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from sweeps.storage import Store, in_words
+from sweeps.storage import Store, as_store_error, temporary_sibling
 from sweeps.tracking.client import artifact_root, own_database, own_uri
 
 
@@ -87,10 +86,10 @@ def _forget_journal(file: Path) -> None:
 
 
 def _make(file: Path) -> None:
-    making = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    making = temporary_sibling(file)
     try:
         MlflowClient(f"sqlite:///{making.name}").search_experiments()
-        with in_words(file):
+        with as_store_error(file):
             making.replace(file)
     finally:
         making.unlink(missing_ok=True)

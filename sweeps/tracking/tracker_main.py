@@ -6,7 +6,6 @@ the driver has died: a run that was not settled is closed as killed.
 """
 
 import contextlib
-import fcntl
 import io
 import json
 import os
@@ -19,6 +18,8 @@ import traceback
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
+
+from filelock import FileLock, Timeout
 
 from sweeps.errors import TrackingError
 from sweeps.processes import mark_of
@@ -193,20 +194,18 @@ def _clear_leftovers(store: Path) -> None:
 @contextlib.contextmanager
 def _only_writer(lock: Path, enough: Callable[[], bool]) -> Generator[bool]:
     """Whether this is the store's only tracker; another one is waited for until it is enough."""
-    with lock.open("a") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if enough():
-                    yield False
-                    return
-                time.sleep(0.1)
-            else:
-                with contextlib.suppress(OSError):
-                    os.ftruncate(2, 0)  # the log speaks of one tracker
-                yield True
-                return
+    held = FileLock(lock, mode=0o644, fallback_to_soft=False)
+    try:
+        held.acquire(poll_interval=0.1, cancel_check=enough)
+    except Timeout:
+        yield False
+        return
+    try:
+        with contextlib.suppress(OSError):
+            os.ftruncate(2, 0)  # the log is that of one tracker
+        yield True
+    finally:
+        held.release()
 
 
 class _Redacted(io.TextIOBase):

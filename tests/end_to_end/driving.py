@@ -50,7 +50,8 @@ def spare_the_timing(store: Path) -> None:
     """Tells a store what its first run on the CPU would time: one test of the timing is enough."""
     import torch
 
-    from ablations.machine_profile import Machine, cpu_name, usable_cores
+    from ablations.machine_profile import Machine
+    from sweeps.provenance import cpu_name, usable_cores
     from sweeps.storage.store import Store
 
     told = Machine(

@@ -22,13 +22,13 @@ from made_trials import HERE, Listener, equal_states, kernels, made_dataset, ran
 
 from ablations.compose.flops import compute, shown
 from ablations.compose.planning import cost
-from ablations.machine_profile import cpu_name
 from ablations.study.catalogue import shipped
 from simclr_core.config.schema import Config
 from simclr_core.optim.optimizers import Lars
 from simclr_core.optim.schedules import WarmupCosine
 from simclr_core.training.pretraining import Pretrained, pretrain
 from sweeps.planning.trial_plan import Known
+from sweeps.provenance import cpu_name
 
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(1800)]
 

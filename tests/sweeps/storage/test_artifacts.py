@@ -35,7 +35,7 @@ def steps(store: Store) -> int:
 
 
 def newer(store: Store) -> Plan:
-    """The same encoders with another read-out: they are at hand."""
+    """The same encoders with another evaluation: the encoders are in the store."""
     plan = toy_plan(toy_sweep([1, 2], readout=2), store.known())
     assert plan.trials[0].reason == "evaluation missing"
     return plan

@@ -84,7 +84,7 @@ class Scene:
             self.said += [line for line in log if "starts anew" in line]
 
     def relaunch(self) -> dict[tuple[str, int, int], float | None]:
-        """Runs all that is missing, and other read-outs of the same encoders; gives all values."""
+        """Runs all that is missing, and other evaluations of the same encoders; gives all values."""
         store = Store(self.store.path)
         for readout in (1, 2):
             for place in range(4):

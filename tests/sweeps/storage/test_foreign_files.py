@@ -207,7 +207,7 @@ def test_a_link_in_the_place_of_the_lock_leads_nowhere(store: Store, tmp_path: P
 LEVELS = st.sampled_from(
     [
         *("notes", "docs", ".git", ".env", "data.csv", "a b", "ü", ".hidden", "cache.lock"),
-        *("encoders", "read-outs", "mine", ".mine.12ab", ".001.12ab", ".k.0123456", "todo.json"),
+        *("encoders", "evaluations", "mine", ".mine.12ab", ".001.12ab", ".k.0123456", "todo.json"),
         *("x.stop", "x.json", "001", "record.json", "log.txt", ".old", "checkpoints", "trials"),
         *("running", "studies", "set-aside", f".{KEY}.12ab", f"encoder-{KEY}x", "x.tracking"),
     ]
@@ -216,7 +216,7 @@ KINDS = st.sampled_from(["file", "empty", "folder", "link", "dangling", "loop", 
 TREES = st.lists(st.tuples(st.lists(LEVELS, min_size=1, max_size=3), KINDS), max_size=8)
 PLACES = st.sampled_from(
     [
-        *("", "trials", "running", "checkpoints", "encoders", "read-outs", "studies", "cache"),
+        *("", "trials", "running", "checkpoints", "encoders", "evaluations", "studies", "cache"),
         *("set-aside", "docs", "trials/KEY", "encoders/KEY", "studies/toy@smoke", ".."),
     ]
 )
@@ -305,7 +305,7 @@ def test_leftovers_are_known_by_their_exact_names(half_done: Store) -> None:
         half_done.trials / key / ".002.0123abcd",
         half_done.trials / key / ".002.0123abcd.old",
         half_done.path / "encoders" / f".{KEY}.0123abcd",
-        half_done.path / "read-outs" / f".{KEY}.0123abcd.old",
+        half_done.path / "evaluations" / f".{KEY}.0123abcd.old",
     ]
     for folder in ours:
         folder.mkdir(parents=True)

@@ -138,7 +138,7 @@ def test_a_full_disk_is_one_sentence_and_nothing_is_torn(store: Store, small_pla
         commit(store, small_plan.trials[0])
 
     assert str(caught.value).startswith("the disk is full: ")
-    assert "make room and launch again" in str(caught.value)
+    assert "free some space and launch again" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert files(store.trials) == before
     assert not [path for path in store.trials.rglob(".*") if path.is_dir()]
@@ -176,9 +176,9 @@ def test_a_writer_that_is_killed_leaves_whole_records_only(
     ("number", "words"),
     [
         (errno.ENOSPC, "the disk is full"),
-        (errno.EACCES, "may not be written to; make it writable or name another store"),
-        (errno.EROFS, "may not be written to; make it writable or name another store"),
-        (errno.EIO, "could not be written (Input/output error); mend that or name another"),
+        (errno.EACCES, "is not writable; fix its permissions or name another store"),
+        (errno.EROFS, "is not writable; fix its permissions or name another store"),
+        (errno.EIO, "could not be written (Input/output error); fix that or name another"),
     ],
 )
 def test_a_store_that_cannot_be_made_is_one_sentence(
@@ -200,7 +200,7 @@ def test_a_store_that_cannot_be_made_is_one_sentence(
 def test_a_file_in_the_place_of_the_store_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "s").write_text("a file")
 
-    with pytest.raises(StoreError, match="a file stands in its way; name another store"):
+    with pytest.raises(StoreError, match="a file is in its place; name another store"):
         Store(tmp_path / "s").prepare()
 
     assert (tmp_path / "s").read_text() == "a file"
