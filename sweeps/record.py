@@ -7,8 +7,11 @@ from pydantic import Field
 from sweeps.base import Frozen
 from sweeps.history_label import label_of
 
-FORMAT = 2
-"""Raised when a field changes its meaning; old formats stay readable. From 2 on records are sealed."""
+FORMAT = 3
+"""Raised when a field changes its meaning; `sweeps.storage.record_file` migrates older formats.
+
+2: records are sealed. 3: the stage and the configuration field of evaluation are named `evaluation`.
+"""
 
 State = Literal["finished", "failed"]
 
@@ -73,7 +76,7 @@ class Summary(Frozen):
 class TrialRecord(Summary):
     """All that a trial left: `record.json` in its folder, with `log.txt` beside it."""
 
-    format: Literal[1, 2] = FORMAT
+    format: Literal[3] = FORMAT
 
     earlier_seconds: float = 0.0
     """Of `seconds`: those of launches that were broken off, up to the checkpoints it went on from."""

@@ -1,10 +1,11 @@
-"""A record's file: sealed where it is written, and believed only if its seal, key and values fit."""
+"""A record's file: sealed when it is written, and read only if its seal, key and values fit."""
 
 import datetime as dt
 import errno
 import json
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,13 @@ from sweeps.storage.atomic_io import read_bytes, write_json
 from sweeps.storage.seals import SEAL, is_whole, sealed
 
 MOST_BYTES = 32_000_000
-"""Of a record's file; 50,000 logged steps of four metrics take 5 MB."""
+"""Size limit of a record's file; 50,000 logged steps of four metrics take 5 MB."""
 
 _MOST_DEPTH = 64
-"""Of what a trial may tell in its own form: all who write it anew go down as deep."""
+"""Nesting limit of a record's free-form fields: every writer of JSON goes down as deep."""
 
 _ACCURACY = re.compile(r"(^|[/_])top[1-9][0-9]*$")
-"""The names of values that are shares in per cent, such as `top1` and `knn_top5`."""
+"""The names of values that are percentages, such as `top1` and `knn_top5`."""
 
 _UNSEALED = 1
 """The last format without a seal."""
@@ -32,36 +33,38 @@ _CLOSED = {errno.EACCES, errno.EPERM, errno.EIO}
 
 
 class Unreadable(Exception):  # noqa: N818 -- a state of a file, handled where it is read
-    """A record that is none; the text is the end of a sentence that begins with its folder."""
+    """The file holds no valid record; the text continues a sentence that begins with its folder."""
 
 
 def write_record(file: Path, record: TrialRecord) -> TrialRecord:
-    """Writes a record with its seal; gives it as it will be read."""
+    """Writes a record with its seal; returns it as `read_record` will."""
     about = sealed(json.loads(record.model_dump_json(exclude={SEAL})))
     write_json(file, about)
     return record.model_copy(update={SEAL: about[SEAL]})
 
 
 def read_record(file: Path, key: str, attempt: int) -> TrialRecord:
-    """The record in a file, which stands under this key and attempt.
+    """The record of a trial and attempt, migrated to today's format.
 
     Raises:
         Unreadable: it is torn, changed, no record, or that of another trial.
         StoreError: it is of a newer version, or may not be read.
     """
+    record = _parse(file)
+    if (record.key, record.attempt) != (key, attempt):
+        raise Unreadable(f"holds the record of {record.key}, attempt {record.attempt}")
+    if (why := _impossible(record)) is not None:
+        raise Unreadable(f"is no record ({why})")
+    return record
+
+
+def _parse(file: Path) -> TrialRecord:
     try:
         about = json.loads(read_bytes(file, MOST_BYTES).decode())
-        if isinstance(about, dict) and about.get("format", FORMAT) > FORMAT:
-            raise StoreError(
-                f"{file} has format {about['format']}, and this program reads up to {FORMAT};"
-                " it was written by a newer version: update, or name another store"
-            )
-        if isinstance(about, dict) and about.get("format") != _UNSEALED and not is_whole(about):
-            raise Unreadable("changed since it was written: its checksum does not fit")
-        record = TrialRecord.model_validate(about)
+        return TrialRecord.model_validate(_migrated(about, file))
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "record"
+        place = ".".join(str(step) for step in first["loc"]) or "record"
         raise Unreadable(f"is no record ({place}: {first['msg']})") from error
     except (ValueError, TypeError, RecursionError, MemoryError) as error:
         raise Unreadable(f"cannot be read ({error})") from error
@@ -70,18 +73,47 @@ def read_record(file: Path, key: str, attempt: int) -> TrialRecord:
     except OSError as error:
         if error.errno in _CLOSED:
             raise StoreError(
-                f"{file} cannot be read ({error.strerror}); mend its rights"
+                f"{file} cannot be read ({error.strerror}); fix its permissions"
             ) from error
         raise Unreadable(f"cannot be read ({error.strerror})") from error
-    if (record.key, record.attempt) != (key, attempt):
-        raise Unreadable(f"holds the record of {record.key}, attempt {record.attempt}")
-    if (why := _impossible(record)) is not None:
-        raise Unreadable(f"is no record ({why})")
-    return record
+
+
+def _migrated(about: Any, file: Path) -> dict[str, Any]:
+    """The fields of a record of any format as fields of today's."""
+    if not isinstance(about, dict):
+        raise Unreadable("is no record (no mapping)")
+    number = about.get("format", FORMAT)
+    if number > FORMAT:
+        raise StoreError(
+            f"{file} has format {number}, and this program reads up to {FORMAT};"
+            " it was written by a newer version: update, or name another store"
+        )
+    if number != _UNSEALED and not is_whole(about):
+        raise Unreadable("changed since it was written: its checksum does not fit")
+    while (migrate := _MIGRATIONS.get(about.get("format", FORMAT))) is not None:
+        about = migrate(about)
+    return about
+
+
+def _from_1(about: dict[str, Any]) -> dict[str, Any]:
+    """Format 1 had no seal and no identities, and its first versions fewer fields."""
+    return {"chain": (), **about, SEAL: None, "format": 2}
+
+
+def _from_2(about: dict[str, Any]) -> dict[str, Any]:
+    """Format 2 named the stage `evaluation` and its field differently.
+
+    They keep their names: a record's keys are those of the identities that it recorded.
+    """
+    return {**about, "format": 3}
+
+
+_MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1, 2: _from_2}
+"""Format -> how its fields become those of the next one."""
 
 
 def _impossible(record: TrialRecord) -> str | None:
-    """What no trial can have left."""
+    """Why no trial can have left this record; None if one can."""
     if record.chain:
         found = chain_keys(record.chain)
         if found != [(stage.name, stage.key) for stage in record.stages]:

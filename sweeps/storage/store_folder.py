@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.errors import StoreError
-from sweeps.storage.atomic_io import as_store_error, read_json, write_bytes, write_new
+from sweeps.storage.atomic_io import as_store_error, read_json, write_bytes, write_json, write_new
 from sweeps.storage.record_file import MOST_BYTES
 
-STORE_FORMAT = 1
-"""Raised when folders get another meaning."""
+STORE_FORMAT = 2
+"""Raised when folders get another meaning. 2: holds records of format 3."""
 
 KEY = re.compile(r"[0-9a-f]{16}")
 """How a trial's folder is called; see `sweeps.planning.keys`."""
@@ -63,7 +63,10 @@ def make_store(path: Path) -> str | None:
             written.
     """
     refuse_foreign(path)
-    if store_facts(path) is not None:
+    if (facts := store_facts(path)) is not None:
+        if facts.get("format") != STORE_FORMAT:
+            with as_store_error(path / "store.json"):
+                write_json(path / "store.json", _from_1(facts))
         return None
     lost = _has_record(path)
     with as_store_error(path):
@@ -91,6 +94,11 @@ def _refuse_contents(path: Path) -> None:
             f"{path} is not a store: it holds {', '.join(names[:_SHOWN])}{more} and no store.json of"
             " this program; name a new or an empty folder"
         )
+
+
+def _from_1(facts: dict[str, Any]) -> dict[str, Any]:
+    """A store of format 1 is one of format 2 that has no record of format 3 yet."""
+    return {**facts, "format": 2}
 
 
 def unmake_store(path: Path) -> None:

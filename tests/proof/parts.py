@@ -208,6 +208,7 @@ NAMED: dict[str, Part] = {
                 "readme": "the page's own blocks, executed",
                 "execution/trial_runner": "trials that fail in known ways",
                 "storage/store": "writers killed at random moments",
+                "storage/old_formats": "files that the code of each format wrote",
                 "storage/atomic_io": "writers killed at every line, readers between",
                 "planning/grid": "itertools.product, examples by hand",
                 "tracking/client": "addresses of servers that are not there",

@@ -198,8 +198,8 @@ MUTANTS = (
     plant(
         "a record of a newer format is read as one of today",
         "storage/record_file.py",
-        'about.get("format", FORMAT) > FORMAT',
-        'about.get("format", FORMAT) < 0',
+        "    if number > FORMAT:",
+        "    if False:",
         "sweeps/storage/test_store.py",
     ),
     plant(

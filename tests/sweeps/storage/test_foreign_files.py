@@ -118,9 +118,9 @@ def test_a_store_whose_store_json_was_lost_is_known_by_its_records(
 
 
 def test_a_store_of_a_newer_version_is_refused(store: Store) -> None:
-    (store.path / "store.json").write_text('{"format": 2, "id": "0123456789abcdef"}')
+    (store.path / "store.json").write_text('{"format": 3, "id": "0123456789abcdef"}')
 
-    with pytest.raises(StoreError, match=r"has format 2, and this program reads up to 1.*update"):
+    with pytest.raises(StoreError, match=r"has format 3, and this program reads up to 2.*update"):
         Store(store.path).prepare()
 
 

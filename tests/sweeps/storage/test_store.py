@@ -93,9 +93,9 @@ def test_an_unreadable_record_is_set_aside_with_a_sentence(half_done: Store, how
 
 def test_a_record_of_a_newer_format_is_left_where_it_is(half_done: Store) -> None:
     file = next(half_done.trials.glob("*/001/record.json"))
-    file.write_text(file.read_text().replace('"format": 2', '"format": 3'))
+    file.write_text(file.read_text().replace('"format": 3', '"format": 4'))
 
-    with pytest.raises(StoreError, match=r"has format 3, and this program reads up to 2.*update"):
+    with pytest.raises(StoreError, match=r"has format 4, and this program reads up to 3.*update"):
         list(Store(half_done.path).records())
 
     assert file.exists()
