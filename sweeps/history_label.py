@@ -10,7 +10,7 @@ def label_of(study: str, scale: str | None, variation: str = "") -> str:
     return f"{place}+{variation}" if variation else place
 
 
-def place_of(label: str) -> tuple[str, str | None]:
+def study_and_scale(label: str) -> tuple[str, str | None]:
     """The study and the scale of a label."""
     study, at, scale = label.partition("+")[0].partition("@")
     return study, scale if at else None

@@ -76,7 +76,7 @@ def show_plan(request: Request, *, keep: Literal["none", "last"], as_json: bool)
     notes = [*foreseen(composed, the_plan, known), *left_out(composed)]
     notes += skipped(composed.folders.values(), composed.cache)
     files = executed(the_plan, known.artifacts)
-    for sentence in (*store.sentences, *_without_glyph(composed.study, request)):
+    for sentence in (*store.messages, *_without_glyph(composed.study, request)):
         say(sentence)
     if as_json:
         print_json({**_planned(the_plan, price, files), "notes": notes})

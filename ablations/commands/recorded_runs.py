@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from ablations.errors import UsageError
 from sweeps.planning import Plan
-from sweeps.storage import Store, launches, load_plan, studies
+from sweeps.storage import Store, launch_history, load_plan, studies
 
 
 class Recorded(NamedTuple):
@@ -48,6 +48,6 @@ def nothing_recorded(store: Store, label: str, study: str, run: str) -> UsageErr
 
 def _report_command(store: Store, plan: Plan) -> str:
     last = plan.command
-    if not last and (before := launches(store, plan.label)):
+    if not last and (before := launch_history(store, plan.label)):
         last = str(before[-1].get("command") or "")
     return last.removesuffix(" --recompute").replace("ablate run ", "ablate report ", 1)

@@ -14,7 +14,7 @@ from reports.spec import Evidence
 from sweeps.planning import Plan
 from sweeps.record import TrialRecord
 from sweeps.storage import Store
-from sweeps.tracking import CellSummary, Closed, open_tracking
+from sweeps.tracking import CellSummary, TrackingResult, open_tracking
 
 
 class Track:
@@ -26,7 +26,7 @@ class Track:
     def __init__(self, store: Store, composed: Composed, plan: Plan, uri: str | None) -> None:
         self.question = composed.study.question
         self.tracking = open_tracking(store, plan, uri=uri, metric=composed.study.metric)
-        self.closed: Closed | None = None
+        self.closed: TrackingResult | None = None
         self.settled = False
 
     def __enter__(self) -> Self:

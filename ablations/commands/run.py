@@ -78,7 +78,7 @@ def run_study(request: Request, *, keep: Keep, tracking: str | None) -> int:
         say(f"stopped; finished trials are kept; go on with: {_again(request, keep, tracking)}")
         return STOPPED
     finally:
-        for sentence in store.sentences:
+        for sentence in store.messages:
             say(sentence)
     if trouble is not None:
         say(trouble)

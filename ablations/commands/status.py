@@ -11,7 +11,7 @@ from ablations.errors import UsageError
 from ablations.machine_profile import slots_at
 from ablations.study import ScaleName
 from sweeps.execution import progress
-from sweeps.history_label import place_of
+from sweeps.history_label import study_and_scale
 from sweeps.planning import Plan
 from sweeps.storage import Store, load_plan, studies
 from sweeps.suggest import did_you_mean
@@ -48,7 +48,7 @@ def show_status(
 
 
 def _labels(store: Store, study: str | None, scale: ScaleName | None) -> list[str]:
-    known = {label: place_of(label) for label in studies(store)}
+    known = {label: study_and_scale(label) for label in studies(store)}
     if study in known:
         return [study]
     name = None if study is None else _name(study)

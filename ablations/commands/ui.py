@@ -20,7 +20,7 @@ from sweeps.processes import python_path
 from sweeps.storage import Store
 
 if TYPE_CHECKING:
-    from sweeps.tracking import Places
+    from sweeps.tracking import RunLocation
 
 HOST = "127.0.0.1"
 
@@ -30,12 +30,12 @@ PATIENCE = 90.0
 
 def serve(path: Path, key: str | None, *, port: int, tracking: str | None) -> int:
     """Serves until it is interrupted; where a server serves already, only prints the addresses."""
-    from sweeps.tracking import places
+    from sweeps.tracking import locate_runs
 
     store = Store(path)
-    found = places(store, key, tracking)
+    found = locate_runs(store, key, tracking)
     out = console()
-    for sentence in store.sentences:
+    for sentence in store.messages:
         out.print(sentence, soft_wrap=True, markup=False)
     if found.backend.startswith(("http:", "https:")):
         for address in addresses(found.base, found.experiment, found.run):
@@ -70,7 +70,7 @@ def addresses(base: str, experiment: str, run: str | None) -> list[str]:
     return [cells, f"{cells}&compareRunsMode=CHART", f"{page}&viewStateShareKey=runs"]
 
 
-def start(found: "Places", store: Path, port: int) -> subprocess.Popen[bytes]:
+def start(found: "RunLocation", store: Path, port: int) -> subprocess.Popen[bytes]:
     """The server as a process group of its own, which ends when this process does."""
     environment = {
         **os.environ,

@@ -100,7 +100,7 @@ def cost(the_plan: Plan, known: Known, *, keep: Literal["none", "last"] = "last"
     new = {
         trial.stages[0].key: trial
         for trial in the_plan.todo
-        if trial.stages and (trial.anew or trial.stages[0].key not in here)
+        if trial.stages and (trial.rerun or trial.stages[0].key not in here)
     }
     disk = 0 if keep == "none" else _disk([trial.config for trial in new.values()])
     # Without images there is no key yet: what else a configuration holds tells encoders apart.

@@ -28,7 +28,7 @@ def executed(plan: Plan, artifacts: Mapping[str, frozenset[str]]) -> list[Execut
     here = artifacts.get(ENCODER, frozenset())
     found: dict[Executed, None] = {}
     for trial in plan.todo:
-        at_hand = bool(trial.stages) and trial.stages[0].key in here and not trial.anew
+        at_hand = bool(trial.stages) and trial.stages[0].key in here and not trial.rerun
         trains = trial.config["epochs"] > 0 and not at_hand
         read = ("encoder", "evaluation") + ("head",) * (trial.config["evaluation"]["layer"] != "h")
         for part in files_of(trial.config):

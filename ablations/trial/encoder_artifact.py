@@ -72,7 +72,7 @@ def keep_encoder(context: TrialContext, config: Config, trained: Pretrained) -> 
         "curve": context.curve(),
         "neighbours": _neighbours(config),
     }
-    context.keep(ENCODER, lambda folder: _save(trained, about, folder))
+    context.save_artifact(ENCODER, lambda folder: _save(trained, about, folder))
 
 
 def kept_encoder(context: TrialContext, config: Config) -> Kept | None:

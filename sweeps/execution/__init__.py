@@ -2,22 +2,22 @@
 
 from sweeps.execution.executor import execute, run_here
 from sweeps.execution.ray_settings import unused_variables
-from sweeps.execution.result import Ended, Execution
+from sweeps.execution.result import Execution, UnfinishedTrial
 from sweeps.execution.study_progress import CellProgress, Progress, Running, progress
 from sweeps.execution.trial_context import Outcome, TrialContext, TrialFunction
-from sweeps.execution.trial_runner import Ran, RunSettings
+from sweeps.execution.trial_runner import RunSettings, TrialResult
 
 __all__ = [
     "CellProgress",
-    "Ended",
     "Execution",
     "Outcome",
     "Progress",
-    "Ran",
     "RunSettings",
     "Running",
     "TrialContext",
     "TrialFunction",
+    "TrialResult",
+    "UnfinishedTrial",
     "execute",
     "progress",
     "run_here",

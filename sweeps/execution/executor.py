@@ -15,10 +15,16 @@ from sweeps.execution.ray_session import (
     remove_session,
 )
 from sweeps.execution.result import Execution
-from sweeps.execution.trial_runner import Job, Ran, RunSettings, drop_passing_artifacts, run_trial
+from sweeps.execution.trial_runner import (
+    Job,
+    RunSettings,
+    TrialResult,
+    drop_temporary_artifacts,
+    run_trial,
+)
 from sweeps.planning import Plan, Trial
 from sweeps.processes import mark_of, now
-from sweeps.storage import Store, new_launch, note_launch, read_json, save_plan
+from sweeps.storage import Store, log_launch, new_launch, read_json, save_plan
 
 
 def execute(
@@ -42,7 +48,7 @@ def execute(
     with store.locked():
         _clear_after_predecessor(store)
         done = {one.key for one in store.summaries() if one.state == "finished"}
-        todo = [trial for trial in plan.todo if trial.anew or trial.key not in done]
+        todo = [trial for trial in plan.todo if trial.rerun or trial.key not in done]
         save_plan(store, plan)
         if before is not None:
             before()
@@ -77,14 +83,14 @@ def run_here(
     settings: RunSettings,
     *,
     before: Callable[[], None] | None = None,
-) -> Ran:
+) -> TrialResult:
     """Runs one trial of a plan in this process, whether or not it is to do, with full output.
 
     `before` is called as in `execute`. Ctrl-C leaves no record and is raised on.
     """
     with store.locked():
         _clear_after_predecessor(store)
-        store.note_lock()
+        store.note_holder()
         if before is not None:
             before()
         launch = new_launch()
@@ -99,14 +105,14 @@ def run_here(
             driver=None,
             trials=(trial.model_copy(update={"todo": True}),),
         )
-        note_launch(
+        log_launch(
             store, plan.label, launch=launch, began=now(), command=settings.command, trials=1
         )
         try:
-            ran = run_trial(job, job.trials[0], store, aloud=True)
+            ran = run_trial(job, job.trials[0], store, echo=True)
         finally:
-            drop_passing_artifacts(job, store)
-        note_launch(store, plan.label, launch=launch, ended=now(), **{ran.state: 1})
+            drop_temporary_artifacts(job, store)
+        log_launch(store, plan.label, launch=launch, ended=now(), **{ran.state: 1})
         return ran
 
 

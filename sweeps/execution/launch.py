@@ -13,17 +13,17 @@ from sweeps.execution.crashes import why_it_died
 from sweeps.execution.failures import TrialEnd, common_failure
 from sweeps.execution.heartbeat import heartbeats, stop_file
 from sweeps.execution.interrupts import interruptible
-from sweeps.execution.notifier import OnProgress, OnRecord, Teller
+from sweeps.execution.notifier import Notifier, OnProgress, OnRecord
 from sweeps.execution.ray_refusals import why_ray_refused
 from sweeps.execution.ray_rounds import RayLostError, RayRefusedError, RayRounds, ray_log
 from sweeps.execution.ray_session import end_processes, remove_session, removed_on_error
-from sweeps.execution.result import Ended, Execution
-from sweeps.execution.trial_runner import Job, Ran, RunSettings, drop_passing_artifacts
+from sweeps.execution.result import Execution, UnfinishedTrial
+from sweeps.execution.trial_runner import Job, RunSettings, TrialResult, drop_temporary_artifacts
 from sweeps.planning import Plan, Trial
 from sweeps.processes import now, this_process
 from sweeps.provenance import load_average
 from sweeps.record import TrialRecord
-from sweeps.storage import Store, as_store_error, new_launch, note_launch
+from sweeps.storage import Store, as_store_error, log_launch, new_launch
 
 GRACE_SECONDS = 10.0
 """How long trials may take to notice an interruption, and to save where they are, before their
@@ -66,7 +66,7 @@ class Launch:
             )
             for trials in _by_first_stage(todo)
         ]
-        self.ran: dict[str, Ran] = {}
+        self.ran: dict[str, TrialResult] = {}
         self.died: list[str] = []
         self.trouble: str | None = None
         self.interrupted = False
@@ -80,8 +80,8 @@ class Launch:
 
     def _run(self, session: Path) -> Execution:
         clock = time.perf_counter()
-        self.store.note_lock(session=str(session))
-        note_launch(
+        self.store.note_holder(session=str(session))
+        log_launch(
             self.store,
             self.plan.label,
             launch=self.name,
@@ -92,7 +92,7 @@ class Launch:
             threads=self.settings.threads,
             load_average=load_average(),
         )
-        with Teller(
+        with Notifier(
             self.plan,
             self.store,
             self.ran,
@@ -110,7 +110,7 @@ class Launch:
                 self._clear(session)
         execution = self._result(time.perf_counter() - clock)
         with contextlib.suppress(StoreError):
-            note_launch(
+            log_launch(
                 self.store,
                 self.plan.label,
                 launch=self.name,
@@ -191,7 +191,7 @@ class Launch:
         if state == "trouble":
             self.trouble = str(text)
         elif state != "stopped":
-            self.ran[str(key)] = Ran(str(key), state, text, attempt)
+            self.ran[str(key)] = TrialResult(str(key), state, text, attempt)
             self.trouble = self.trouble or common_failure(self._ends(), self.settings.slots)
 
     def _ends(self) -> list[TrialEnd]:
@@ -212,7 +212,9 @@ class Launch:
             first, *behind = unheard
             record = self._record_of_this_launch(first.key)
             if record is not None:
-                self.ran[first.key] = Ran(first.key, record.state, record.error, record.attempt)
+                self.ran[first.key] = TrialResult(
+                    first.key, record.state, record.error, record.attempt
+                )
             else:
                 self.died.append(first.key)
                 (self.store.running / f"{first.key}.json").unlink(missing_ok=True)
@@ -225,7 +227,9 @@ class Launch:
         for trial in (one for job in jobs for one in job.trials):
             record = None if trial.key in self.ran else self._record_of_this_launch(trial.key)
             if record is not None:
-                self.ran[trial.key] = Ran(trial.key, record.state, record.error, record.attempt)
+                self.ran[trial.key] = TrialResult(
+                    trial.key, record.state, record.error, record.attempt
+                )
         over = {*self.ran, *self.died}
         rest = [
             job.model_copy(update={"trials": tuple(t for t in job.trials if t.key not in over)})
@@ -257,7 +261,7 @@ class Launch:
         shutil.rmtree(self.folder, ignore_errors=True)
         if self.settings.keep == "none":
             for job in self.jobs:
-                drop_passing_artifacts(job, self.store)
+                drop_temporary_artifacts(job, self.store)
         remove_session(session)
         if self.trouble is None:
             ray_log(self.store).unlink(missing_ok=True)
@@ -265,8 +269,8 @@ class Launch:
     def _result(self, seconds: float) -> Execution:
         trials = {trial.key: trial for trial in self.todo}
 
-        def ended(key: str, why: str, log: Path) -> Ended:
-            return Ended(key, trials[key].cell, trials[key].seed, why, log)
+        def ended(key: str, why: str, log: Path) -> UnfinishedTrial:
+            return UnfinishedTrial(key, trials[key].cell, trials[key].seed, why, log)
 
         return Execution(
             launch=self.name,

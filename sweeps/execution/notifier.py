@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from sweeps.execution.study_progress import Progress, progress
-from sweeps.execution.trial_runner import Ran
+from sweeps.execution.trial_runner import TrialResult
 from sweeps.planning import Plan
 from sweeps.record import TrialRecord
 from sweeps.storage import Store
@@ -15,14 +15,14 @@ OnProgress = Callable[[Progress], None]
 OnRecord = Callable[[TrialRecord], None]
 
 
-class Teller:
+class Notifier:
     """Calls back while the block runs, from one thread; what a callback raises is raised at its end."""
 
     def __init__(
         self,
         plan: Plan,
         store: Store,
-        ran: Mapping[str, Ran],
+        ran: Mapping[str, TrialResult],
         *,
         launch: str,
         slots: int,
@@ -35,7 +35,7 @@ class Teller:
         self._told = set[str]()
         self._over = threading.Event()
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._work, name="teller", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="notifier", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -66,7 +66,7 @@ class Teller:
             if key not in self._told:
                 record = self._store.record(key, ran.attempt)
                 if record is not None:
-                    self._store.sentences += record.notes
+                    self._store.messages += record.notes
                     if self._on_record is not None:
                         self._on_record(record)
             self._told.add(key)

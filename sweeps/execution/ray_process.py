@@ -24,7 +24,7 @@ from sweeps.execution.ray_session import end_processes
 from sweeps.execution.worker import Worker
 
 
-class Say:
+class DriverOutput:
     """Writes lines to the driver."""
 
     def __init__(self, out: TextIO) -> None:
@@ -43,7 +43,7 @@ class Say:
 class Listener(tune.Stopper):
     """Hears of every result; given a callback instead, Tune imports each tracker it knows."""
 
-    def __init__(self, say: Say) -> None:
+    def __init__(self, say: DriverOutput) -> None:
         self._say = say
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
@@ -100,7 +100,7 @@ def servers() -> list[tuple[str, int]]:
     return found
 
 
-def run_round(brief: dict[str, Any], number: int, files: list[str], say: Say) -> None:
+def run_round(brief: dict[str, Any], number: int, files: list[str], say: DriverOutput) -> None:
     """Runs the jobs in some files; a worker that dies ends its own job only."""
     tune.Tuner(
         tune.with_resources(Worker, {"cpu": 1, "gpu": brief["gpus"]}),
@@ -151,7 +151,7 @@ def _start_less() -> None:
 def main() -> None:
     """Entered by `python -m sweeps.execution.ray_process BRIEF`."""
     # What Ray and its processes print goes to the log; the driver has the output for itself.
-    say = Say(os.fdopen(os.dup(1), "w", encoding="utf-8"))
+    say = DriverOutput(os.fdopen(os.dup(1), "w", encoding="utf-8"))
     os.dup2(2, 1)
     brief = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     session = Path(brief["session"])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class UnfinishedTrial:
     """A trial that did not finish: why, and where its log is."""
 
     key: str
@@ -23,9 +23,9 @@ class Execution:
     """None if there was nothing to do."""
     finished: tuple[str, ...]
     """Keys of the trials that finished in this launch."""
-    failed: tuple[Ended, ...]
-    """Ended by their own error; they run again only when failed ones are asked for."""
-    died: tuple[Ended, ...]
+    failed: tuple[UnfinishedTrial, ...]
+    """UnfinishedTrial by their own error; they run again only when failed ones are asked for."""
+    died: tuple[UnfinishedTrial, ...]
     """Their process ended without a record; they are missing and run at the next launch."""
     left: tuple[str, ...]
     """Keys of the trials that were not run: the launch was interrupted or stopped before."""

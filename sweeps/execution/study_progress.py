@@ -135,7 +135,7 @@ def _of_plan(summaries: Iterable[Summary], plan: Plan, since: str | None) -> Ite
         trial = trials.get(summary.key)
         if trial is None:
             continue
-        rerun = trial.anew or (trial.todo and trial.reason.startswith("failed"))
+        rerun = trial.rerun or (trial.todo and trial.reason.startswith("failed"))
         if since is None or not rerun or summary.launch == since:
             yield summary
 

@@ -119,8 +119,8 @@ class TrialContext:
         """
         key = self._key(stage)
         folder = self.store.artifact(stage, key)
-        made = self.store.made(stage, key)
-        if made is not None and self.trial.anew and made.get("launch") != self._launch:
+        made = self.store.manifest(stage, key)
+        if made is not None and self.trial.rerun and made.get("launch") != self._launch:
             return None
         if stage not in self._kept | self._checked:
             if not folder.is_dir() or not any(folder.iterdir()):
@@ -151,12 +151,12 @@ class TrialContext:
 
     def refuse(self, stage: str, why: str) -> None:
         """The artifact of a stage cannot be used: it is set aside, and the trial makes it anew."""
-        told = len(self.store.sentences)
+        told = len(self.store.messages)
         self.store.set_aside(self.store.artifact(stage, self._key(stage)), why)
-        for said in self.store.sentences[told:]:
+        for said in self.store.messages[told:]:
             self.notes.append(f"{said}; it is made again")
             self.log(self.notes[-1])
-        del self.store.sentences[told:]
+        del self.store.messages[told:]
         self.reused = [name for name in self.reused if name != stage]
 
     def checkpoint(self, stage: str) -> StageCheckpoint:
@@ -170,10 +170,10 @@ class TrialContext:
                 self.store.checkpoint(stage, self._key(stage)),
                 trial=self.trial.key,
                 launch=self._launch,
-                anew=self.trial.anew,
+                rerun=self.trial.rerun,
                 seconds=self.seconds,
                 log=self.log,
-                gone_on=self._gone_on,
+                on_resume=self._on_resume,
             )
         return self._checkpoints[stage]
 
@@ -191,10 +191,10 @@ class TrialContext:
         for stage in self.trial.stages:
             self.checkpoint(stage.name).drop()
 
-    def _gone_on(self) -> None:
+    def _on_resume(self) -> None:
         self._heartbeat.earlier_seconds = self.earlier_seconds
 
-    def keep(self, stage: str, write: Callable[[Path], None]) -> None:
+    def save_artifact(self, stage: str, write: Callable[[Path], None]) -> None:
         """Keeps what a stage made: `write` fills an empty folder, kept whole or not at all.
 
         If the launch keeps nothing (`keep="none"`), it goes when the trials that share it are done.
@@ -204,7 +204,7 @@ class TrialContext:
         if self.stopped:
             return
         try:
-            with self.store.keep_artifact(
+            with self.store.save_artifact(
                 stage, key, launch=self._launch, lasting=self._lasting
             ) as folder:
                 write(folder)

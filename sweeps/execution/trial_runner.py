@@ -65,7 +65,7 @@ class Job(Frozen):
     trials: tuple[Trial, ...]
 
 
-class Ran(NamedTuple):
+class TrialResult(NamedTuple):
     """How a trial ended: with a record, or stopped without one."""
 
     key: str
@@ -74,11 +74,11 @@ class Ran(NamedTuple):
     attempt: int = 0
 
 
-def run_trial(job: Job, trial: Trial, store: Store, *, aloud: bool = False) -> Ran:
+def run_trial(job: Job, trial: Trial, store: Store, *, echo: bool = False) -> TrialResult:
     """Runs a trial of a job and leaves its record.
 
     Its own error makes a failed record; trouble with the store or of the whole launch is raised as
-    StoreError or LaunchError and leaves no record. Its prints go to its log, and with `aloud` to the
+    StoreError or LaunchError and leaves no record. Its prints go to its log, and with `echo` to the
     terminal as well.
     """
     log = store.running / f"{trial.key}.log"
@@ -99,10 +99,10 @@ def run_trial(job: Job, trial: Trial, store: Store, *, aloud: bool = False) -> R
             lasting=settings.keep == "last",
             heartbeat=heartbeat,
         )
-        with _logged(log, aloud=aloud):
+        with _logged(log, echo=echo):
             outcome, error = _call(job.function, context)
         if context.stopped:
-            return Ran(trial.key, "stopped")
+            return TrialResult(trial.key, "stopped")
         seconds = time.perf_counter() - clock + context.earlier_seconds
         record = _record(job, trial, context, outcome, error)
         record = record.model_copy(
@@ -121,14 +121,14 @@ def run_trial(job: Job, trial: Trial, store: Store, *, aloud: bool = False) -> R
         )
         record = store.commit(record, log, context.files)
         context.drop_checkpoints()
-    return Ran(trial.key, record.state, record.error, record.attempt)
+    return TrialResult(trial.key, record.state, record.error, record.attempt)
 
 
-def drop_passing_artifacts(job: Job, store: Store) -> None:
+def drop_temporary_artifacts(job: Job, store: Store) -> None:
     """Removes what a job's stages made if it was not to last."""
     for trial in job.trials:
         for stage in trial.stages:
-            made = store.made(stage.name, stage.key)
+            made = store.manifest(stage.name, stage.key)
             if made is not None and not made.get("lasting", True):
                 store.drop_artifact(stage.name, stage.key)
 
@@ -193,13 +193,13 @@ def _record(
 
 
 @contextlib.contextmanager
-def _logged(log: Path, *, aloud: bool) -> Generator[None]:
-    """Sends what is printed to the log: Python's streams, and without `aloud` also the system's."""
+def _logged(log: Path, *, echo: bool) -> Generator[None]:
+    """Sends what is printed to the log: Python's streams, and without `echo` also the system's."""
     with log.open("w", encoding="utf-8", buffering=1) as file:
-        if aloud:
+        if echo:
             with (
-                contextlib.redirect_stdout(_Both(sys.stdout, file)),
-                contextlib.redirect_stderr(_Both(sys.stderr, file)),
+                contextlib.redirect_stdout(_TeeStream(sys.stdout, file)),
+                contextlib.redirect_stderr(_TeeStream(sys.stderr, file)),
             ):
                 yield
             return
@@ -217,7 +217,7 @@ def _logged(log: Path, *, aloud: bool) -> Generator[None]:
                 os.close(descriptor)
 
 
-class _Both(io.TextIOBase):
+class _TeeStream(io.TextIOBase):
     """Writes to the terminal and to the log."""
 
     def __init__(self, terminal: TextIO, log: TextIO) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from ray import tune
 
 from sweeps.errors import SweepError
-from sweeps.execution.trial_runner import Job, drop_passing_artifacts, run_trial
+from sweeps.execution.trial_runner import Job, drop_temporary_artifacts, run_trial
 from sweeps.storage import Store
 
 
@@ -37,7 +37,7 @@ class Worker(tune.Trainable):
         try:
             ran = run_trial(self.job, trial, store)
             if last:
-                drop_passing_artifacts(self.job, store)
+                drop_temporary_artifacts(self.job, store)
         except SweepError as error:
             return {"ended": (trial.key, "trouble", str(error), 0), "done": True}
         gc.collect()

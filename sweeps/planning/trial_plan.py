@@ -75,7 +75,7 @@ class Trial(Frozen):
     """Whether this launch runs it."""
 
     @property
-    def anew(self) -> bool:
+    def rerun(self) -> bool:
         """It is on record and runs all the same: nothing of the earlier attempt is used."""
         return self.todo and self.reason == "finished"
 
@@ -118,10 +118,10 @@ def plan(
             f"{len(cells):,} cells with {len(sweep.seeds):,} seeds are {number:,} trials, and a plan"
             f" has at most {MOST_TRIALS:,}; take fewer seeds or cells"
         )
-    outlook = _Outlook(sweep, known, failed=failed, again=again)
+    planner = _TrialPlanner(sweep, known, failed=failed, again=again)
     num_seeds = {companion.name: companion.num_seeds for companion in sweep.companions}
     trials = [
-        outlook.trial(cell, seed, resolvers[cell.name](seed))
+        planner.trial(cell, seed, resolvers[cell.name](seed))
         for place, seed in enumerate(sweep.seeds)
         for cell, companion in cells
         if companion is None or place < (num_seeds[companion] or len(sweep.seeds))
@@ -255,7 +255,7 @@ def _companion_cell(
     return first.model_copy(update={"name": name, "levels": common})
 
 
-class _Outlook:
+class _TrialPlanner:
     """Gives each trial its key and its reason."""
 
     def __init__(self, sweep: Sweep, known: Known, *, failed: bool, again: bool) -> None:

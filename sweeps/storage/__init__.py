@@ -12,10 +12,10 @@ from sweeps.storage.atomic_io import (
 )
 from sweeps.storage.checkpoints import StageCheckpoint
 from sweeps.storage.launch_log import (
-    launches,
+    launch_history,
     load_plan,
+    log_launch,
     new_launch,
-    note_launch,
     save_plan,
     studies,
 )
@@ -27,10 +27,10 @@ __all__ = [
     "artifact_can_be_checked",
     "artifact_fault",
     "as_store_error",
-    "launches",
+    "launch_history",
     "load_plan",
+    "log_launch",
     "new_launch",
-    "note_launch",
     "read_json",
     "save_plan",
     "studies",

@@ -22,7 +22,7 @@ _FILES = "files"
 
 
 @contextmanager
-def artifact_kept(
+def saved_artifact(
     folder: Path, stage: str, key: str, *, launch: str, lasting: bool
 ) -> Generator[Path]:
     """A folder to fill; when the block ends well it stands in its place whole, with its manifest.

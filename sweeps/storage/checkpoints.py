@@ -26,17 +26,17 @@ class StageCheckpoint:
         *,
         trial: str,
         launch: str,
-        anew: bool,
+        rerun: bool,
         seconds: Callable[[], float],
         log: Callable[[str], None],
-        gone_on: Callable[[], None],
+        on_resume: Callable[[], None],
     ) -> None:
         """`seconds` the trial has run so far; with `anew` only this very launch's one is taken.
 
-        `gone_on` hears whenever `earlier_seconds` changes.
+        `on_resume` hears whenever `earlier_seconds` changes.
         """
-        self._file, self._trial, self._launch, self._anew = file, trial, launch, anew
-        self._seconds, self._log, self._gone_on = seconds, log, gone_on
+        self._file, self._trial, self._launch, self._rerun = file, trial, launch, rerun
+        self._seconds, self._log, self._on_resume = seconds, log, on_resume
         self._complained = False
         self.earlier_seconds = 0.0
         """What the trials ran for that left what `load` gave; 0 once it is refused."""
@@ -50,10 +50,10 @@ class StageCheckpoint:
         except (OSError, ValueError, TypeError, KeyError) as error:
             self.refuse(f"cannot be read ({type(error).__name__}: {error})")
             return None
-        if self._anew and about["launch"] != self._launch:
+        if self._rerun and about["launch"] != self._launch:
             return None
         self.earlier_seconds = float(about["seconds"])
-        self._gone_on()
+        self._on_resume()
         self._log(f"going on from {self._file}, saved by launch {about['launch']}")
         return packed
 
@@ -79,9 +79,9 @@ class StageCheckpoint:
 
     def refuse(self, why: str) -> None:
         """What `load` gave is not used: it goes."""
-        self._log(f"the checkpoint {self._file} {why}; the stage starts anew")
+        self._log(f"the checkpoint {self._file} {why}; the stage starts from scratch")
         self.earlier_seconds = 0.0
-        self._gone_on()
+        self._on_resume()
         self.drop()
 
     def drop(self) -> None:

@@ -18,7 +18,7 @@ def new_launch() -> str:
     return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
 
 
-def note_launch(store: Store, label: str, **facts: Any) -> None:
+def log_launch(store: Store, label: str, **facts: Any) -> None:
     """Adds a line to the study's launches."""
     file = store.study(label) / "launches.jsonl"
     with as_store_error(file):
@@ -27,7 +27,7 @@ def note_launch(store: Store, label: str, **facts: Any) -> None:
             lines.write(json.dumps(facts, ensure_ascii=False) + "\n")
 
 
-def launches(store: Store, label: str) -> list[dict[str, Any]]:
+def launch_history(store: Store, label: str) -> list[dict[str, Any]]:
     """The launches of a study in order, each with its beginning and, unless killed, its end."""
     try:
         text = (store.study(label) / "launches.jsonl").read_text(encoding="utf-8")

@@ -45,7 +45,7 @@ class Store:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path).expanduser().absolute()
-        self.sentences: list[str] = []
+        self.messages: list[str] = []
         """What the user should hear: a sentence for each thing set aside."""
         self._index = Index(self.path / "index.jsonl")
         self._is_store = False
@@ -56,7 +56,7 @@ class Store:
         self._is_store = self._is_store or is_store(self.path)
         return self._is_store
 
-    # Places
+    # RunLocation
 
     @property
     def trials(self) -> Path:
@@ -171,7 +171,7 @@ class Store:
         """Makes the folder a store, or says in one sentence why it cannot be one."""
         told = make_store(self.path)
         if told is not None:
-            self.sentences.append(told)
+            self.messages.append(told)
         self._is_store = True
         with as_store_error(self.path):
             self.trials.mkdir(exist_ok=True)
@@ -212,10 +212,10 @@ class Store:
         try:
             yield file
         finally:
-            file.write_bytes(b"")
+            os.truncate(file, 0)
             lock.release()
 
-    def note_lock(self, **facts: Any) -> None:
+    def note_holder(self, **facts: Any) -> None:
         """Notes in the lock who holds it and what a successor has to clear away."""
         me = this_process()
         note = {"pid": me.pid, "began": me.began, "host": me.host, "since": now(), **facts}
@@ -257,18 +257,18 @@ class Store:
             log.unlink(missing_ok=True)
             return numbered
 
-    def keep_artifact(
+    def save_artifact(
         self, stage: str, key: str, *, launch: str, lasting: bool
     ) -> contextlib.AbstractContextManager[Path]:
         """A folder to fill with a stage's artifact; it takes its place whole or not at all.
 
         What somebody else put there stays.
         """
-        return artifacts.artifact_kept(
+        return artifacts.saved_artifact(
             self.artifact(stage, key), stage, key, launch=launch, lasting=lasting
         )
 
-    def made(self, stage: str, key: str) -> dict[str, Any] | None:
+    def manifest(self, stage: str, key: str) -> dict[str, Any] | None:
         """When, by which launch an artifact was made, and whether it is to last; None if absent."""
         return artifacts.made(self.artifact(stage, key))
 
@@ -298,9 +298,9 @@ class Store:
         except FileNotFoundError:
             return
         except OSError as error:
-            self.sentences.append(f"{path} {why}, and {write_failure(error, target)}")
+            self.messages.append(f"{path} {why}, and {write_failure(error, target)}")
             return
-        self.sentences.append(f"{path} {why}; it was moved to {target}")
+        self.messages.append(f"{path} {why}; it was moved to {target}")
 
     # Helpers
 

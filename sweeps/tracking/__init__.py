@@ -2,22 +2,22 @@
 
 from sweeps.tracking.client import (
     CellSummary,
-    Closed,
-    Places,
+    RunLocation,
     Tracking,
+    TrackingResult,
+    locate_runs,
     open_tracking,
-    places,
     tracking_uri,
 )
 from sweeps.tracking.redaction import shown
 
 __all__ = [
     "CellSummary",
-    "Closed",
-    "Places",
+    "RunLocation",
     "Tracking",
+    "TrackingResult",
+    "locate_runs",
     "open_tracking",
-    "places",
     "shown",
     "tracking_uri",
 ]

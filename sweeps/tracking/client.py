@@ -21,10 +21,10 @@ from sweeps.errors import TrackingError
 from sweeps.planning import Plan
 from sweeps.processes import this_process
 from sweeps.record import TrialRecord
-from sweeps.storage import Store, launches, load_plan, studies
+from sweeps.storage import Store, launch_history, load_plan, studies
 from sweeps.suggest import did_you_mean
 from sweeps.tracking.redaction import bare, shown
-from sweeps.tracking.tracker_process import PATIENCE, Ending, failure, start
+from sweeps.tracking.tracker_process import PATIENCE, FinalAnswer, failure, start
 
 FINDING = 60.0
 """Seconds without progress for looking a study up, which may make a database first."""
@@ -47,7 +47,7 @@ class CellSummary(NamedTuple):
     high: float | None
 
 
-class Closed(NamedTuple):
+class TrackingResult(NamedTuple):
     """What tracking came to."""
 
     written: int
@@ -174,7 +174,7 @@ class Tracking:
         interrupted: bool = False,
         timeout: float = PATIENCE,
         on_progress: Callable[[int, int], None] | None = None,
-    ) -> Closed:
+    ) -> TrackingResult:
         """Brings everything up to date and closes the study's run.
 
         It takes as long as runs are written, and ends `timeout` seconds after the last progress; when
@@ -191,15 +191,15 @@ class Tracking:
             "files": [str(path) for path in files],
             "interrupted": interrupted,
         }
-        answer: dict[str, Any] = {"written": 0, "trouble": self._trouble, "sentences": []}
+        answer: dict[str, Any] = {"written": 0, "trouble": self._trouble, "messages": []}
         if self._process is not None:
             process, self._process = self._process, None
             try:
-                answer = Ending(process, self.uri, timeout, on_progress).ask(last)
+                answer = FinalAnswer(process, self.uri, timeout, on_progress).ask(last)
             finally:
                 self._brief.unlink(missing_ok=True)
-        self._store.sentences += answer["sentences"]
-        return Closed(answer["written"], answer["trouble"], time.monotonic() - began)
+        self._store.messages += answer["messages"]
+        return TrackingResult(answer["written"], answer["trouble"], time.monotonic() - began)
 
     def _send(self, message: Mapping[str, Any]) -> None:
         """A whole line, in as many writes as the pipe takes; one that is not emptied is given up."""
@@ -212,7 +212,7 @@ class Tracking:
                 data = data[os.write(pipe, data[: select.PIPE_BUF]) :]
 
 
-class Places(NamedTuple):
+class RunLocation(NamedTuple):
     """Where a study's runs are found."""
 
     base: str
@@ -234,9 +234,9 @@ class Places(NamedTuple):
         return f"sqlite:///{OWN}" if self.own else self.backend
 
 
-def places(
+def locate_runs(
     store: Store, key: str | None = None, uri: str | None = None, *, metric: str = "top1"
-) -> Places:
+) -> RunLocation:
     """Where the runs of the store's latest study are, or the run of the trial that `key` begins.
 
     Studies that the store's own database lacks are added to it from the records first.
@@ -262,15 +262,15 @@ def places(
     except OSError as error:
         raise TrackingError(failure(place, error)) from error
     try:
-        answer = Ending(process, place, FINDING, None).ask({"close": True})
+        answer = FinalAnswer(process, place, FINDING, None).ask({"close": True})
     finally:
         brief.unlink(missing_ok=True)
-    store.sentences += answer["sentences"]
+    store.messages += answer["messages"]
     if answer["trouble"] is not None:
         raise TrackingError(answer["trouble"])
     experiment, run = answer["found"]
     server = place.startswith(("http:", "https:"))
-    return Places(
+    return RunLocation(
         base=bare(place) if server else shown(place),
         backend=place,
         artifacts=artifact_root(store).as_uri(),
@@ -284,7 +284,7 @@ def _labels(store: Store) -> list[str]:
     """The studies of a store, the one that was launched last first."""
 
     def latest(label: str) -> str:
-        return max((str(one.get("began", "")) for one in launches(store, label)), default="")
+        return max((str(one.get("began", "")) for one in launch_history(store, label)), default="")
 
     return sorted(studies(store), key=latest, reverse=True)
 

@@ -10,7 +10,7 @@ import json
 from mlflow.entities import Experiment
 from mlflow.tracking import MlflowClient
 
-from sweeps.tracking.one_trial import OURS, name_of
+from sweeps.tracking.one_trial import TAG_PREFIX, name_of
 
 KIND = "mlflow.experimentKind"
 """Without this tag, MLflow opens an experiment in its mode for language models and traces."""
@@ -25,7 +25,7 @@ def show_cells(client: MlflowClient, experiment: Experiment, metric: str) -> Non
     order = {"orderByKey": f"metrics.`{mean}`", "orderByAsc": False}
     cells = {
         **order,
-        "searchFilter": f"tags.`{OURS}role` != 'trial'",
+        "searchFilter": f"tags.`{TAG_PREFIX}role` != 'trial'",
         "selectedColumns": [
             *(f"metrics.`{name}`" for name in numbers),
             *("tags.`verdicts`", "tags.`trials`"),

@@ -9,7 +9,7 @@ from sweeps.storage import Store, read_json, write_json
 _FIELDS = ("cells", "verdicts", "cell_verdicts", "note")
 
 
-def keep_told(store: Store, label: str, last: Mapping[str, Any], metric: str) -> None:
+def save_logged(store: Store, label: str, last: Mapping[str, Any], metric: str) -> None:
     """Keeps what a driver said when it settled or closed a study."""
     files = [
         str(Path(file).relative_to(store.path))
@@ -21,7 +21,7 @@ def keep_told(store: Store, label: str, last: Mapping[str, Any], metric: str) ->
         write_json(store.study(label) / "tracked.json", {**about, "files": files, "metric": metric})
 
 
-def told(store: Store, label: str) -> dict[str, Any]:
+def load_logged(store: Store, label: str) -> dict[str, Any]:
     """What was kept; empty if nothing was."""
     about = read_json(store.study(label) / "tracked.json")
     if not isinstance(about, dict):

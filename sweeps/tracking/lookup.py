@@ -9,8 +9,8 @@ from sweeps.errors import TrackingError
 from sweeps.storage import Store
 from sweeps.suggest import did_you_mean
 from sweeps.tracking.client import own_uri
-from sweeps.tracking.logged_history import told
-from sweeps.tracking.one_trial import OURS
+from sweeps.tracking.logged_history import load_logged
+from sweeps.tracking.one_trial import TAG_PREFIX
 from sweeps.tracking.runs import Runs
 from sweeps.tracking.write_guard import Watch
 
@@ -23,7 +23,7 @@ def add_missing(client: MlflowClient, store: Store, brief: Mapping[str, Any], wa
     written = 0
     for study in brief["studies"] if brief["uri"] == own_uri(store) else ():
         if client.get_experiment_by_name(study["label"]) is None:
-            known = told(store, study["label"])
+            known = load_logged(store, study["label"])
             about = {**study, "uri": brief["uri"], "interval": 0.95, "reopen": False, "todo": []}
             runs = Runs(
                 client, store, {**about, "metric": known.get("metric", study["metric"])}, watch
@@ -51,9 +51,11 @@ def find_trial(client: MlflowClient, store: Store, labels: list[str], key: str) 
         experiment = client.get_experiment_by_name(label)
         if experiment is None:
             continue
-        condition = f"tags.`{OURS}store` = '{store.identity}' and tags.`{OURS}role` = 'trial'"
+        condition = (
+            f"tags.`{TAG_PREFIX}store` = '{store.identity}' and tags.`{TAG_PREFIX}role` = 'trial'"
+        )
         for run in client.search_runs([experiment.experiment_id], condition, max_results=50000):
-            known.append(run.data.tags[f"{OURS}key"])
+            known.append(run.data.tags[f"{TAG_PREFIX}key"])
             if known[-1].startswith(key):
                 found.setdefault(known[-1], (run.info.experiment_id, run.info.run_id))
     if len(found) == 1:

@@ -11,7 +11,7 @@ from sweeps.record import TrialRecord
 from sweeps.storage import Store
 from sweeps.tracking.new_run import NewRun
 
-OURS = "sweeps."
+TAG_PREFIX = "sweeps."
 """How our tags begin."""
 
 _LOG_BYTES = 2**20
@@ -31,12 +31,12 @@ def trial_run(record: TrialRecord, store: Store, tags: dict[str, str]) -> NewRun
         status="FINISHED" if record.state == "finished" else "FAILED",
         tags={
             **tags,
-            f"{OURS}key": record.key,
-            f"{OURS}launch": record.launch,
+            f"{TAG_PREFIX}key": record.key,
+            f"{TAG_PREFIX}launch": record.launch,
             "mlflow.note.content": _note(record, store),
             **_origin(record),
         },
-        mark={f"{OURS}attempt": str(record.attempt)},
+        mark={f"{TAG_PREFIX}attempt": str(record.attempt)},
         params=_params(record),
         metrics=tuple(_metrics(record, began, ended)),
         dataset=_data(record),
@@ -105,12 +105,12 @@ def _origin(record: TrialRecord) -> dict[str, str]:
     code, machine = _mapping(provenance.get("code")), _mapping(provenance.get("machine"))
     facts = {
         "mlflow.source.git.commit": code.get("commit"),
-        f"{OURS}dirty": code.get("dirty"),
-        f"{OURS}host": provenance.get("host"),
-        f"{OURS}cpu": machine.get("cpu"),
-        f"{OURS}device": provenance.get("device"),
-        f"{OURS}threads": provenance.get("threads"),
-        f"{OURS}slots": provenance.get("slots"),
+        f"{TAG_PREFIX}dirty": code.get("dirty"),
+        f"{TAG_PREFIX}host": provenance.get("host"),
+        f"{TAG_PREFIX}cpu": machine.get("cpu"),
+        f"{TAG_PREFIX}device": provenance.get("device"),
+        f"{TAG_PREFIX}threads": provenance.get("threads"),
+        f"{TAG_PREFIX}slots": provenance.get("slots"),
     }
     return {name: str(value) for name, value in facts.items() if value is not None}
 

@@ -18,12 +18,12 @@ from mlflow.tracking import MlflowClient
 from sweeps.intervals import interval
 from sweeps.planning import by_key, counting, has_number
 from sweeps.record import Summary
-from sweeps.storage import Store, launches
+from sweeps.storage import Store, launch_history
 from sweeps.tracking.client import artifact_root, own_database, own_uri
 from sweeps.tracking.experiment_view import show_cells
-from sweeps.tracking.logged_history import keep_told
+from sweeps.tracking.logged_history import save_logged
 from sweeps.tracking.new_run import NewRun, OtherTables, write_run, write_runs
-from sweeps.tracking.one_trial import OURS, level_params, name_of, trial_run
+from sweeps.tracking.one_trial import TAG_PREFIX, level_params, name_of, trial_run
 from sweeps.tracking.write_guard import Stopped, Watch
 
 _TOGETHER = 100
@@ -53,16 +53,19 @@ class Runs:
         self._trials: dict[str, tuple[str, str | None]] = {}
         self._cells: dict[str, _CellRun] = {}
         parents: list[Run] = []
-        for run in self._ours(f"tags.`{OURS}store` = '{self.identity}'", [self.experiment]):
+        for run in self._ours(f"tags.`{TAG_PREFIX}store` = '{self.identity}'", [self.experiment]):
             number, tags = run.info.run_id, run.data.tags
-            match tags.get(f"{OURS}role"):
+            match tags.get(f"{TAG_PREFIX}role"):
                 case "study":
                     parents.append(run)
                 case "trial":
-                    self._trials[tags[f"{OURS}key"]] = (number, tags.get(f"{OURS}attempt"))
+                    self._trials[tags[f"{TAG_PREFIX}key"]] = (
+                        number,
+                        tags.get(f"{TAG_PREFIX}attempt"),
+                    )
                 case "cell":
                     known = _CellRun(number, run.info.status, dict(run.data.metrics), dict(tags))
-                    self._cells[tags[f"{OURS}cell"]] = known
+                    self._cells[tags[f"{TAG_PREFIX}cell"]] = known
                 case _:
                     continue
         self.parent = self._reopened(min(parents, key=_started, default=None))
@@ -91,7 +94,7 @@ class Runs:
             self._note(last.get("note") or "")
             for file in last.get("files") or ():
                 self.client.log_artifact(self.parent.info.run_id, file)
-            keep_told(self.store, self.label, last, self.brief["metric"])
+            save_logged(self.store, self.label, last, self.brief["metric"])
             self._mark(counted, last.get("verdicts") or {})
             self._end("KILLED" if last.get("interrupted") else self._outcome(counted))
             self._settled = True
@@ -214,7 +217,7 @@ class Runs:
     def _note(self, note: str) -> None:
         lines = [note, ""] if note else []
         lines += ["| launch | trials | finished | failed | died | left | command |", "|-" * 7 + "|"]
-        for one in launches(self.store, self.label)[-50:]:
+        for one in launch_history(self.store, self.label)[-50:]:
             cells = [one.get(name, "?") for name in ("finished", "failed", "died", "left")]
             words = [one["launch"], one.get("trials", "?"), *cells, f"`{one.get('command')}`"]
             lines.append(f"| {' | '.join(str(word).replace('|', '/') for word in words)} |")
@@ -234,7 +237,7 @@ class Runs:
             finished = [one for one in summaries if one.state == "finished"]
             values = _cell_values(finished, self.brief["interval"])
             if cell in told:
-                values |= _told_values(told[cell], self.brief["metric"])
+                values |= _given_values(told[cell], self.brief["metric"])
             if not summaries and not values:
                 continue
             failed = len(summaries) - len(finished)
@@ -270,7 +273,7 @@ class Runs:
         status: str,
     ) -> NewRun:
         now = _now()
-        below = {f"{OURS}cell": cell, "mlflow.parentRunId": self.parent.info.run_id}
+        below = {f"{TAG_PREFIX}cell": cell, "mlflow.parentRunId": self.parent.info.run_id}
         metrics = tuple(Metric(name, value, now, 0) for name, value in values.items())
         return NewRun(
             name=f"{cell} (all seeds)",
@@ -301,7 +304,7 @@ class Runs:
             self.watch.step(0, 0)
         if changed or status != run.status:
             self.client.set_terminated(run.number, status=status)
-        cell = run.tags[f"{OURS}cell"]
+        cell = run.tags[f"{TAG_PREFIX}cell"]
         self._cells[cell] = _CellRun(
             run.number, status, {**run.metrics, **changed}, {**run.tags, **tags}
         )
@@ -310,9 +313,9 @@ class Runs:
 
     def _tags(self, role: str) -> dict[str, str]:
         return {
-            f"{OURS}role": role,
-            f"{OURS}store": self.identity,
-            f"{OURS}study": self.label,
+            f"{TAG_PREFIX}role": role,
+            f"{TAG_PREFIX}store": self.identity,
+            f"{TAG_PREFIX}study": self.label,
         }
 
     def _ours(self, condition: str, experiments: list[str]) -> Iterable[Run]:
@@ -330,7 +333,9 @@ class Runs:
     def _close_abandoned(self) -> None:
         """Ends what earlier trackers of this store, all dead by now, left open in any study."""
         experiments = [one.experiment_id for one in self.client.search_experiments()]
-        condition = f"tags.`{OURS}store` = '{self.identity}' and attributes.status = 'RUNNING'"
+        condition = (
+            f"tags.`{TAG_PREFIX}store` = '{self.identity}' and attributes.status = 'RUNNING'"
+        )
         for run in list(self._ours(condition, experiments)) if experiments else ():
             self.client.set_terminated(run.info.run_id, status="KILLED")
 
@@ -370,7 +375,7 @@ def _cell_values(finished: list[Summary], level: float) -> dict[str, float]:
     return values
 
 
-def _told_values(told: list[Any], metric: str) -> dict[str, float]:
+def _given_values(told: list[Any], metric: str) -> dict[str, float]:
     n, mean, low, high = told
     values = {"cell/n": n, f"cell/{name_of(metric)}": mean}
     values |= {f"cell/{name_of(metric)}_low": low, f"cell/{name_of(metric)}_high": high}

@@ -61,7 +61,7 @@ class Tracker:
 
     def work(self) -> dict[str, Any]:
         """Until it is told to close; gives the last word."""
-        signal.signal(signal.SIGTERM, self._told_to_stop)
+        signal.signal(signal.SIGTERM, self._on_terminate)
         threading.Thread(target=self._listen, daemon=True).start()
         with _only_writer(self.store.path / "tracking.lock", self._waited_enough) as alone:
             if not alone:
@@ -100,7 +100,7 @@ class Tracker:
         last = self._last_message
         return self._stop.is_set() or (last is not None and time.monotonic() > last + PATIENCE - 1)
 
-    def _told_to_stop(self, *_: object) -> None:
+    def _on_terminate(self, *_: object) -> None:
         self._stop.set()
 
     def _step(self, done: int, of: int) -> None:
@@ -146,7 +146,7 @@ class Tracker:
         return {
             "written": self.written,
             "trouble": self.trouble,
-            "sentences": self.store.sentences,
+            "messages": self.store.messages,
         }
 
 
@@ -160,7 +160,7 @@ def find(brief: dict[str, Any], say: Callable[[dict[str, Any]], None]) -> dict[s
         say({"done": done, "of": of})
 
     store, until = Store(brief["store"]), time.monotonic() + PATIENCE
-    answer: dict[str, Any] = {"written": 0, "trouble": None, "found": None, "sentences": []}
+    answer: dict[str, Any] = {"written": 0, "trouble": None, "found": None, "messages": []}
     lock = store.path / "tracking.lock"
     try:
         with _only_writer(lock, lambda: time.monotonic() > until) as alone:
@@ -178,7 +178,7 @@ def find(brief: dict[str, Any], say: Callable[[dict[str, Any]], None]) -> dict[s
     except Exception as error:  # noqa: BLE001 - whatever MLflow raises is one sentence
         traceback.print_exc()
         answer["trouble"] = failure(brief["uri"], error)
-    return answer | {"sentences": store.sentences}
+    return answer | {"messages": store.messages}
 
 
 def _clear_leftovers(store: Path) -> None:

@@ -68,7 +68,7 @@ def _private_log(path: Path) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
 
-class Ending:
+class FinalAnswer:
     """Waits for a tracker's last word as long as there is progress, and ends it if there is none."""
 
     def __init__(
@@ -154,7 +154,7 @@ class Ending:
         self.process.wait()
 
     def _trouble(self, why: str) -> dict[str, Any]:
-        return {"written": 0, "trouble": failure(self.uri, why), "sentences": [], "found": None}
+        return {"written": 0, "trouble": failure(self.uri, why), "messages": [], "found": None}
 
 
 def failure(uri: str, why: str | BaseException) -> str:

@@ -34,7 +34,9 @@ def toy_trial(context: TrialContext) -> Outcome:
             while config.get("hold") and step == 1 and not _open(payload, context):
                 time.sleep(0.05)
             time.sleep(payload.get("pause", 0.0))
-        context.keep("encoder", lambda folder: (folder / "weights").write_text(str(config["x"])))
+        context.save_artifact(
+            "encoder", lambda folder: (folder / "weights").write_text(str(config["x"]))
+        )
         encoder = context.artifact("encoder")
     assert encoder is not None
     x = int((encoder / "weights").read_text())
@@ -64,7 +66,7 @@ def walk(context: TrialContext) -> Outcome:
             context.progress(step + 1, config["steps"])
             checkpoint.save(f"{step + 1} {at.hex()}".encode())
             time.sleep(payload.get("pause", 0.0))
-        context.keep("encoder", lambda folder: (folder / "weights").write_text(at.hex()))
+        context.save_artifact("encoder", lambda folder: (folder / "weights").write_text(at.hex()))
         encoder = context.artifact("encoder")
     assert encoder is not None
     return Outcome({"top1": float.fromhex((encoder / "weights").read_text())})

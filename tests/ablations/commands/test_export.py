@@ -39,7 +39,7 @@ def trained_state(encoder: AnyEncoder) -> dict[str, Tensor]:
 def keep_encoder(store: Store, trial: Trial, state: dict[str, Tensor]) -> Path:
     """The state where a run would have put it."""
     [key] = [stage.key for stage in trial.stages if stage.name == "encoder"]
-    with store.keep_artifact("encoder", key, launch="made", lasting=True) as folder:
+    with store.save_artifact("encoder", key, launch="made", lasting=True) as folder:
         torch.save(state, folder / WEIGHTS)
     return store.artifact("encoder", key) / WEIGHTS
 

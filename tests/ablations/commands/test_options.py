@@ -207,7 +207,7 @@ def test_every_reason_is_in_the_plan(here: Path, capsys: pytest.CaptureFixture[s
     other = {"config": {**changed.config, "epochs": 9}, "key": "0" * 16}
     store.commit(record_of(changed, plan, **other), log)
     stage = half.stages[0]
-    with store.keep_artifact(stage.name, stage.key, launch="x", lasting=True):
+    with store.save_artifact(stage.name, stage.key, launch="x", lasting=True):
         pass
 
     reasons = {t.key: t.reason for t in the_plan(study, store=Path("runs")).trials}

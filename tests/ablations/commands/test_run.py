@@ -13,10 +13,10 @@ from commands import STUDY, called, record_of, recorded, spawned, the_plan, tree
 from ablations.commands import report_tracking
 from ablations.commands.run import run_one
 from ablations.study.request import Request
-from sweeps.execution.result import Ended, Execution
+from sweeps.execution.result import Execution, UnfinishedTrial
 from sweeps.planning.trial_plan import Plan
 from sweeps.storage.store import Store
-from sweeps.tracking.client import Closed
+from sweeps.tracking.client import TrackingResult
 
 DIVERGED = {"state": "failed", "values": {}, "error": "Diverged: the loss is nan at step 3"}
 
@@ -30,9 +30,9 @@ class Tracker:
     def settle(self, **told: Any) -> None:
         self.settled.append(told)
 
-    def close(self, **told: Any) -> Closed:
+    def close(self, **told: Any) -> TrackingResult:
         self.closed.append(told)
-        return Closed(0, self.trouble, 0.0)
+        return TrackingResult(0, self.trouble, 0.0)
 
 
 @pytest.fixture
@@ -170,7 +170,9 @@ def test_a_trial_whose_process_died_is_named_and_the_exit_code_is_1(
     del tracker
     study, plan = complete(here, crop=None)
     trial = next(trial for trial in plan.trials if trial.cell == "crop")
-    died = Ended(trial.key, "crop", 0, "its process ended without a word", Path("runs/x.log"))
+    died = UnfinishedTrial(
+        trial.key, "crop", 0, "its process ended without a word", Path("runs/x.log")
+    )
     executing(monkeypatch, ended(died=(died,), stopped="the disk is full"))
 
     said = called(capsys, "run", study)
@@ -491,7 +493,7 @@ def test_a_torn_encoder_is_set_aside_and_trained_anew(
     encoder = trial.stages[0].key
     store = Store(Path("runs"))
     store.prepare()
-    with store.keep_artifact("encoder", encoder, launch="earlier", lasting=True) as folder:
+    with store.save_artifact("encoder", encoder, launch="earlier", lasting=True) as folder:
         (folder / "encoder.pt").write_bytes(torn)
 
     said = called(capsys, "trial", study, trial.key)

@@ -12,7 +12,7 @@ from commands import Said, recorded, the_plan, written_study
 
 from ablations.__main__ import main
 from ablations.commands import report_tracking
-from sweeps.tracking.client import Closed
+from sweeps.tracking.client import TrackingResult
 
 REFUSING = {"full": ">/dev/full", "closed": ">&-", "all closed": "<&- >&-"}
 
@@ -40,9 +40,9 @@ class Tracker:
     def settle(self, **told: Any) -> None:
         self.told.append(("settled", told))
 
-    def close(self, **told: Any) -> Closed:
+    def close(self, **told: Any) -> TrackingResult:
         self.told.append(("closed", told))
-        return Closed(0, None, 0.0)
+        return TrackingResult(0, None, 0.0)
 
 
 def test_a_run_whose_output_is_refused_writes_its_reports_and_finishes_in_mlflow(

@@ -16,7 +16,7 @@ from ablations.machine_profile import Rate, choose
 from sweeps.execution.study_progress import progress
 from sweeps.storage.launch_log import save_plan
 from sweeps.storage.store import Store
-from sweeps.tracking.client import Places
+from sweeps.tracking.client import RunLocation
 
 GIB = 1024**3
 FAILED = {"state": "failed", "values": {}, "error": "Diverged: the loss is nan"}
@@ -135,8 +135,8 @@ def test_with_a_server_elsewhere_ui_prints_its_address_and_serves_nothing(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
 
-    found = Places("http://tracker:5000", "http://tracker:5000", "", "4", "abcd")
-    monkeypatch.setattr("sweeps.tracking.places", lambda *_: found)
+    found = RunLocation("http://tracker:5000", "http://tracker:5000", "", "4", "abcd")
+    monkeypatch.setattr("sweeps.tracking.locate_runs", lambda *_: found)
 
     said = called(capsys, "ui", "ab", "--tracking", "http://tracker:5000")
 

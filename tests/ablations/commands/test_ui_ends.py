@@ -34,8 +34,8 @@ import sys
 from pathlib import Path
 import sweeps.tracking
 from ablations.commands import ui
-from sweeps.tracking.client import Places
-sweeps.tracking.places = lambda *_: Places("x", sys.argv[1], "artifacts", "1", None)
+from sweeps.tracking.client import RunLocation
+sweeps.tracking.locate_runs = lambda *_: RunLocation("x", sys.argv[1], "artifacts", "1", None)
 sys.exit(ui.serve(Path("runs"), None, port=5000, tracking=None))
 """
 

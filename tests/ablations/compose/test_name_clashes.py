@@ -8,7 +8,7 @@ from commands import STUDY, called, recorded, the_plan, tree, written_study
 
 from ablations.commands import report_tracking
 from sweeps.storage.launch_log import save_plan
-from sweeps.tracking.client import Closed
+from sweeps.tracking.client import TrackingResult
 
 OTHER = STUDY.replace("batch_size: 32", "batch_size: 16")
 
@@ -18,8 +18,8 @@ class Tracker:
 
     def settle(self, **_: Any) -> None: ...
 
-    def close(self, **_: Any) -> Closed:
-        return Closed(0, None, 0.0)
+    def close(self, **_: Any) -> TrackingResult:
+        return TrackingResult(0, None, 0.0)
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ from sweeps.execution.trial_runner import Job, RunSettings, run_trial
 from sweeps.planning.axes import Levels, OrderedPairs, Paired
 from sweeps.planning.trial_plan import Plan
 from sweeps.storage.store import Store
-from sweeps.tracking.client import Closed
+from sweeps.tracking.client import TrackingResult
 
 LOSSES = """\
 from pathlib import Path
@@ -80,8 +80,8 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     hooks: dict[str, Any] = {}
 
     class Silent:
-        def close(self, **_: Any) -> Closed:
-            return Closed(0, None, 0.0)
+        def close(self, **_: Any) -> TrackingResult:
+            return TrackingResult(0, None, 0.0)
 
         def record(self, _: Any) -> None:
             pass
@@ -105,7 +105,7 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         )
         job = Job.model_validate_json(job.model_dump_json())
         for trial in job.trials:
-            run_trial(job, trial, store, aloud=True)
+            run_trial(job, trial, store, echo=True)
         component._texts.update(texts)
         return Execution("x", (), (), (), (), interrupted=False, stopped=None, seconds=1.0)
 

@@ -23,7 +23,7 @@ from sweeps.planning.trial_plan import Plan
 from sweeps.record import TrialRecord
 from sweeps.storage.launch_log import load_plan, studies
 from sweeps.storage.store import Store
-from sweeps.tracking.client import Closed
+from sweeps.tracking.client import TrackingResult
 
 SAFE = r"[a-z0-9][a-z0-9._=+@-]*"
 
@@ -173,8 +173,8 @@ class Tracker:
     def settle(self, **_: Any) -> None:
         """Nothing is tracked."""
 
-    def close(self, **_: Any) -> Closed:
-        return Closed(0, None, 0.0)
+    def close(self, **_: Any) -> TrackingResult:
+        return TrackingResult(0, None, 0.0)
 
 
 @pytest.fixture

@@ -212,7 +212,7 @@ MUTANTS = (
     plant(
         "the note in a lock outlives its holder",
         "storage/store.py",
-        '            file.write_bytes(b"")\n',
+        "            os.truncate(file, 0)\n",
         "            pass\n",
         "sweeps/storage/test_store.py",
     ),
@@ -242,7 +242,7 @@ MUTANTS = (
     plant(
         "a trial that runs once more goes on from an earlier launch",
         "storage/checkpoints.py",
-        'if self._anew and about["launch"] != self._launch:',
+        'if self._rerun and about["launch"] != self._launch:',
         "if False:",
         "sweeps/storage/test_checkpoints.py::test_a_trial_that_runs_anew_takes_nothing_of_an_earlier_launch",
     ),

@@ -22,7 +22,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("error", [StoreError("the disk is full"), KeyboardInterrupt()])
 @pytest.mark.parametrize(
-    "where", ["sweeps.execution.launch.note_launch", "sweeps.execution.launch.Teller"]
+    "where", ["sweeps.execution.launch.log_launch", "sweeps.execution.launch.Notifier"]
 )
 def test_a_launch_that_ends_before_its_first_trial_leaves_no_session_folder(
     store: Store,
@@ -54,7 +54,7 @@ def test_a_lock_that_cannot_be_noted_leaves_none(
         if "session" in facts:
             raise StoreError("the disk is full")
 
-    monkeypatch.setattr(Store, "note_lock", refused)
+    monkeypatch.setattr(Store, "note_holder", refused)
 
     with pytest.raises(StoreError):
         execute(small_plan, store, "toy_trials:toy_trial", RunSettings(payload={}))

@@ -13,12 +13,12 @@ from toy_trials import toy_plan, toy_sweep
 from sweeps import (
     Outcome,
     Plan,
-    Ran,
     RunSettings,
     Store,
     StoreError,
     TrialContext,
     TrialRecord,
+    TrialResult,
     run_here,
 )
 
@@ -29,7 +29,7 @@ def settings(tmp_path: Path, **changes: Any) -> RunSettings:
 
 def run(
     store: Store, plan: Plan, place: int = 0, *, function: str = "toy_trial", **changes: Any
-) -> tuple[Ran, TrialRecord | None]:
+) -> tuple[TrialResult, TrialRecord | None]:
     module = "toy_trials" if function == "toy_trial" else __name__
     ran = run_here(
         plan.trials[place], plan, store, f"{module}:{function}", settings(store.path, **changes)
@@ -48,7 +48,7 @@ def test_a_record_tells_all_of_its_trial(store: Store, small_plan: Plan) -> None
 
     trial = small_plan.trials[0]
     assert record is not None
-    assert ran == Ran(trial.key, "finished", None, 1)
+    assert ran == TrialResult(trial.key, "finished", None, 1)
     assert (record.cell, record.seed, record.levels, record.role) == ("1", 0, {"x": "1"}, "arm")
     assert record.config == trial.config
     assert record.stages == trial.stages
@@ -146,7 +146,7 @@ def test_again_keeps_the_earlier_attempt_and_uses_nothing_of_it(
 ) -> None:
     run(store, small_plan)
     again = toy_plan(toy_sweep([1, 2]), store.known(), again=True)
-    assert again.trials[0].anew
+    assert again.trials[0].rerun
 
     _, record = run(store, again)
 

@@ -46,7 +46,7 @@ def test_a_finished_trial_runs_only_again(*, again: bool, todo: bool) -> None:
     made = toy_plan(toy_sweep([1]), known, again=again, failed=True)
 
     assert set(reasons(made).values()) == {("finished", todo)}
-    assert all(trial.anew is again for trial in made.trials)
+    assert all(trial.rerun is again for trial in made.trials)
 
 
 @pytest.mark.parametrize(("failed", "todo"), [(False, False), (True, True)])

@@ -34,16 +34,16 @@ def save_checkpoint(file: Path) -> None:
         file,
         trial="t",
         launch="l",
-        anew=False,
+        rerun=False,
         seconds=lambda: 1.0,
         log=lambda _: None,
-        gone_on=lambda: None,
+        on_resume=lambda: None,
     ).save(NEW.encode() * 1000)
 
 
-def keep_artifact(folder: Path) -> None:
+def save_artifact(folder: Path) -> None:
     store = Store(folder.parents[1])
-    with store.keep_artifact("encoder", folder.name, launch="l", lasting=True) as filling:
+    with store.save_artifact("encoder", folder.name, launch="l", lasting=True) as filling:
         (filling / "weights").write_text(NEW)
 
 
@@ -130,7 +130,7 @@ def test_wherever_it_is_killed_a_new_file_is_absent_or_whole_and_no_other_is_rep
     assert file.read_text() == NEW
 
 
-@pytest.mark.parametrize("write", [fill_folder, keep_artifact])
+@pytest.mark.parametrize("write", [fill_folder, save_artifact])
 def test_wherever_it_is_killed_a_folder_is_the_old_one_the_new_one_or_absent(
     tmp_path: Path, write: Callable[[Path], object]
 ) -> None:

@@ -10,7 +10,16 @@ import pytest
 from full_disk import files_of_at_most
 from toy_trials import toy_plan, toy_sweep
 
-from sweeps import Outcome, Plan, Ran, RunSettings, Store, TrialContext, TrialRecord, run_here
+from sweeps import (
+    Outcome,
+    Plan,
+    RunSettings,
+    Store,
+    TrialContext,
+    TrialRecord,
+    TrialResult,
+    run_here,
+)
 from sweeps.execution.heartbeat import stop_file
 from sweeps.storage.checkpoints import StageCheckpoint
 from sweeps.storage.seals import sealed
@@ -34,7 +43,7 @@ def resumable(context: TrialContext) -> Outcome:
             _end(context, step)
             if context.stopped:
                 return Outcome({})
-        context.keep("encoder", lambda folder: (folder / "weights").write_text("whole"))
+        context.save_artifact("encoder", lambda folder: (folder / "weights").write_text("whole"))
     if how.get("break_at") == "evaluation":
         raise KeyboardInterrupt
     return Outcome({"top1": 1.0}, {"resumed": resumed})
@@ -52,7 +61,7 @@ def _end(context: TrialContext, step: int) -> None:
             time.sleep(0.05)
 
 
-def run(store: Store, plan: Plan, place: int = 0, *, keep: Any = "last", **how: Any) -> Ran:
+def run(store: Store, plan: Plan, place: int = 0, *, keep: Any = "last", **how: Any) -> TrialResult:
     settings = RunSettings(
         payload={"counter": str(store.path / "count"), "launch": None, **how}, keep=keep
     )
@@ -64,7 +73,7 @@ def broken_off(store: Store, plan: Plan, step: int | str, **how: Any) -> None:
         run(store, plan, break_at=step, **how)
 
 
-def record_of(store: Store, ran: Ran) -> TrialRecord:
+def record_of(store: Store, ran: TrialResult) -> TrialRecord:
     record = store.record(ran.key, ran.attempt)
     assert record is not None
     return record
@@ -176,7 +185,7 @@ def test_a_trial_that_runs_anew_takes_nothing_of_an_earlier_launch(
 ) -> None:
     run(store, small_plan, keep="none")
     again = toy_plan(toy_sweep([1, 2]), store.known(), again=True)
-    assert again.trials[0].anew
+    assert again.trials[0].rerun
     broken_off(store, again, 4, keep="none")
     assert checkpoints(store) != []
 
@@ -215,7 +224,7 @@ def test_a_torn_one_is_told_and_the_stage_starts_anew(
     assert (record.facts["resumed"], record.earlier_seconds) == (0, 0.0)
     log = (store.path / record.log).read_text()
     assert f"the checkpoint {file} cannot be read (" in log
-    assert "the stage starts anew" in log
+    assert "the stage starts from scratch" in log
 
 
 def test_a_full_disk_is_told_once_and_the_trial_goes_on(store: Store, small_plan: Plan) -> None:
@@ -244,10 +253,10 @@ def _place(file: Path) -> StageCheckpoint:
         file,
         trial="t",
         launch="l",
-        anew=False,
+        rerun=False,
         seconds=lambda: 1.0,
         log=print,
-        gone_on=lambda: None,
+        on_resume=lambda: None,
     )
 
 
@@ -290,7 +299,7 @@ def test_what_a_kill_left_of_stages_and_trials_that_are_done_goes_at_the_next_la
     broken_off(store, small_plan, 4)
     wanted = files[0].read_bytes()
     done = record_of(store, run(store, small_plan, keep="none"))
-    with store.keep_artifact(
+    with store.save_artifact(
         "encoder", small_plan.trials[1].stages[0].key, launch="l", lasting=True
     ):
         pass

@@ -34,7 +34,7 @@ def resumable(context: TrialContext) -> Outcome:
             checkpoint.save(b"%d %d" % (step, total))
             if context.payload.get("break_at") == step:
                 raise KeyboardInterrupt
-        context.keep("encoder", lambda place: (place / "weights").write_text(str(total)))
+        context.save_artifact("encoder", lambda place: (place / "weights").write_text(str(total)))
         folder = context.artifact("encoder")
     assert folder is not None
     return Outcome({"top1": float((folder / "weights").read_text())})
@@ -81,7 +81,7 @@ class Scene:
             assert record is not None
             self.said += record.notes
             log = (store.path / record.log).read_text().splitlines()
-            self.said += [line for line in log if "starts anew" in line]
+            self.said += [line for line in log if "starts from scratch" in line]
 
     def relaunch(self) -> dict[tuple[str, int, int], float | None]:
         """Runs all that is missing, and other evaluations of the same encoders; gives all values."""
@@ -89,7 +89,7 @@ class Scene:
         for readout in (1, 2):
             for place in range(4):
                 self.run(store, place, readout)
-        self.said += store.sentences
+        self.said += store.messages
         return {
             (one.cell, one.seed, one.config["readout"]): one.values["top1"]
             for one in Store(self.store.path).summaries()

@@ -74,7 +74,7 @@ def test_a_folder_that_holds_something_else_is_refused_and_stays_as_it_was(
     records = list(store.records())
 
     assert everything(folder) == before
-    assert (known.summaries, dict(known.artifacts), records, store.sentences) == ((), {}, [], [])
+    assert (known.summaries, dict(known.artifacts), records, store.messages) == ((), {}, [], [])
     assert len(set(refused)) == 1
     assert f"{folder} is not a store" in refused[0]
     assert next(iter(FOREIGN[what])).split("/")[0] in refused[0]
@@ -111,7 +111,7 @@ def test_a_store_whose_store_json_was_lost_is_known_by_its_records(
     store.prepare()
 
     assert len(json.loads(file.read_text())["id"]) == 16
-    [told] = store.sentences
+    [told] = store.messages
     assert f"{file} was lost" in told
     assert store.summaries() == expected
     assert Store(half_done.path).identity == store.identity
@@ -143,7 +143,7 @@ def test_a_file_in_the_place_of_the_next_attempt_stays(store: Store, small_plan:
 
 
 def kept(store: Store, *, lasting: bool = True) -> Path:
-    with store.keep_artifact("encoder", KEY, launch="l", lasting=lasting) as folder:
+    with store.save_artifact("encoder", KEY, launch="l", lasting=lasting) as folder:
         (folder / "weights").write_text("w")
     return store.artifact("encoder", KEY)
 

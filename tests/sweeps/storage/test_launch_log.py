@@ -24,7 +24,7 @@ EVERY = [f"{cell}:{seed}" for cell in LEVELS for seed in (0, 1)]
 TREE = """
 import json, sys
 from mlflow.tracking import MlflowClient
-from sweeps import Store, places
+from sweeps import Store, locate_runs
 store = Store(sys.argv[1])
 client = MlflowClient(f"sqlite:///{store.path}/mlflow.db")
 experiment = client.get_experiment_by_name("toy@smoke")
@@ -40,8 +40,8 @@ print(json.dumps({
     "data": [(d.dataset.name, d.dataset.digest) for d in one.inputs.dataset_inputs],
     "best": [run.info.run_name for run in client.search_runs(
         [experiment.experiment_id], order_by=["metrics.`cell/top1` DESC"], max_results=1)],
-    "study": places(store)._asdict(),
-    "trial": places(store, sys.argv[2])._asdict(),
+    "study": locate_runs(store)._asdict(),
+    "trial": locate_runs(store, sys.argv[2])._asdict(),
 }))
 """
 
@@ -82,7 +82,7 @@ def _sync(scene: Scene) -> dict[str, Any]:
     store = Store(scene.store)
     plan = toy_plan(toy_sweep(LEVELS), store.known())
     closed = open_tracking(store, plan, uri=f"sqlite:///{store.path}/mlflow.db").close(timeout=120)
-    return {**closed._asdict(), "todo": len(plan.todo), "sentences": store.sentences}
+    return {**closed._asdict(), "todo": len(plan.todo), "messages": store.messages}
 
 
 def _run_again(scene: Scene) -> None:
@@ -294,7 +294,7 @@ def test_a_broken_database_is_set_aside_and_made_anew_from_the_records(
     seen: dict[str, Any],
 ) -> None:
     assert (seen["rebuilt"]["written"], seen["rebuilt"]["trouble"]) == (8, None)
-    [sentence] = seen["rebuilt"]["sentences"]
+    [sentence] = seen["rebuilt"]["messages"]
     assert "mlflow.db is no database that MLflow can use here" in sentence
     assert "it was moved to" in sentence
     assert any("mlflow.db" in name for name in seen["aside"])

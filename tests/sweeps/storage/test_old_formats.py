@@ -35,7 +35,7 @@ def test_a_record_of_an_earlier_format_is_read_with_all_that_it_holds(
     assert record.values == {"top1": 51.25, "knn_top1": None}
     assert (record.seal is None) == (number == 1)
     assert old.summaries() == (record.summary(),)
-    assert old.sentences == []
+    assert old.messages == []
 
 
 def test_a_record_of_format_2_keeps_its_names_and_so_its_keys(store: Store) -> None:
@@ -51,7 +51,7 @@ def test_a_record_of_format_2_that_changed_is_set_aside(store: Store) -> None:
     file.write_text(file.read_text().replace("51.25", "51.26"))
 
     assert store.summaries() == ()
-    assert "changed since it was written" in store.sentences[0]
+    assert "changed since it was written" in store.messages[0]
 
 
 @pytest.mark.parametrize("number", [0, -1, "two", None, 2.5])
@@ -61,7 +61,7 @@ def test_a_format_that_never_was_is_no_record(store: Store, number: object) -> N
     file.write_text(json.dumps(json.loads(file.read_text()) | {"format": number}))
 
     assert store.summaries() == ()
-    assert len(store.sentences) == 1
+    assert len(store.messages) == 1
 
 
 def test_a_store_of_format_1_keeps_its_identity_and_older_programs_refuse_it_from_then_on(

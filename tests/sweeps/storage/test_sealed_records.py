@@ -58,7 +58,7 @@ def test_an_edited_record_is_set_aside_with_one_message_and_its_trial_runs_again
 
     assert plan.trials[0].reason != "finished"
     assert plan.trials[0].todo
-    [told] = store.sentences
+    [told] = store.messages
     assert f"{file.parent} changed since it was written" in told
     assert "it was moved to" in told
     assert list(store.records([small_plan.trials[0].key])) == []
@@ -84,7 +84,7 @@ def test_no_flipped_bit_of_a_record_goes_unnoticed(data: st.DataObject) -> None:
 
         # A bit of white space is a bit of nothing.
         assert read in (None, written)
-        assert (read is None) == bool(store.sentences)
+        assert (read is None) == bool(store.messages)
 
 
 def test_an_index_that_was_edited_is_not_believed(half_done: Store) -> None:
@@ -122,7 +122,7 @@ def test_what_no_trial_can_leave_is_no_record_even_without_a_seal(
     store = Store(half_done.path)
 
     assert [one.state for one in store.summaries()] == ["failed"]
-    [told] = store.sentences
+    [told] = store.messages
     assert words in told
 
 
@@ -139,7 +139,7 @@ def test_an_accuracy_out_of_bounds_is_no_record_where_no_seal_tells_that_it_was_
     store = Store(half_done.path)
 
     assert [one.state for one in store.summaries()] == ["failed"]
-    [told] = store.sentences
+    [told] = store.messages
     assert f"{name}: {value} is out of bounds" in told
     assert "0 to 100" in told
 
@@ -155,7 +155,7 @@ def test_bounds_are_those_of_accuracies_alone(
     store = Store(half_done.path)
 
     assert [one.values for one in store.records([small_plan.trials[0].key])] == [values]
-    assert store.sentences == []
+    assert store.messages == []
 
 
 def deep(number: int) -> str:
@@ -174,7 +174,7 @@ def test_a_record_that_is_nested_too_deep_is_set_aside_with_one_message(
     store = Store(half_done.path)
 
     assert [one.state for one in store.summaries()] == ["failed"]
-    [told] = store.sentences
+    [told] = store.messages
     assert "it was moved to" in told
 
 
@@ -193,7 +193,7 @@ def test_a_record_of_a_gigabyte_is_set_aside_unread_with_one_message(
         tracemalloc.stop()
 
     assert most < 10**8
-    [told] = store.sentences
+    [told] = store.messages
     assert f"{file.parent} cannot be read (larger than 32 MB)" in told
 
 
@@ -225,7 +225,7 @@ def test_a_record_of_an_earlier_version_is_read_and_has_no_seal(
 
     [read] = store.records([small_plan.trials[0].key])
 
-    assert (read.seal, read.values, store.sentences) == (None, {"top1": 50.0}, [])
+    assert (read.seal, read.values, store.messages) == (None, {"top1": 50.0}, [])
     [other] = store.records([small_plan.trials[1].key])
     assert len(str(other.seal)) == 64
 
@@ -275,7 +275,7 @@ def test_a_key_that_its_identities_do_not_give_is_noticed_though_the_seal_fits(
     fresh = Store(store.path)
 
     assert fresh.summaries() == ()
-    [told] = fresh.sentences
+    [told] = fresh.messages
     assert "its configuration gives" in told
 
 

@@ -84,7 +84,7 @@ def test_an_unreadable_record_is_set_aside_with_a_sentence(half_done: Store, how
     summaries = store.summaries()
 
     assert [summary.state for summary in summaries] == ["failed"]
-    [sentence] = store.sentences
+    [sentence] = store.messages
     assert str(file.parent) in sentence
     assert "it was moved to" in sentence
     [aside] = (store.path / "set-aside").iterdir()
@@ -167,7 +167,7 @@ def test_a_writer_that_is_killed_leaves_whole_records_only(
     attempts = [one.attempt for one in store.records()]
 
     assert attempts == list(range(1, len(attempts) + 1))
-    assert store.sentences == []
+    assert store.messages == []
     store.clear_leftovers()
     assert not list(store.trials.rglob(".*"))
 
@@ -218,7 +218,7 @@ import sys
 from sweeps import Store
 store = Store(sys.argv[1])
 with store.locked():
-    store.note_lock()
+    store.note_holder()
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -248,7 +248,7 @@ def test_a_second_driver_gets_one_sentence_and_a_killed_one_leaves_no_lock(store
 
 
 def _keep_half(store: Store) -> None:
-    with store.keep_artifact("encoder", KEY, launch="l", lasting=True) as folder:
+    with store.save_artifact("encoder", KEY, launch="l", lasting=True) as folder:
         (folder / "weights").write_text("half")
         _ = 1 / 0
 
@@ -258,7 +258,7 @@ def test_an_artifact_is_kept_whole_or_not_at_all(store: Store) -> None:
         _keep_half(store)
     assert store.artifacts() == {}
 
-    with store.keep_artifact("encoder", KEY, launch="l", lasting=True) as folder:
+    with store.save_artifact("encoder", KEY, launch="l", lasting=True) as folder:
         (folder / "weights").write_text("whole")
 
     assert store.artifacts() == {"encoder": frozenset({KEY})}
@@ -267,7 +267,7 @@ def test_an_artifact_is_kept_whole_or_not_at_all(store: Store) -> None:
 
 
 def test_leftovers_of_dead_processes_go_and_what_is_whole_stays(half_done: Store) -> None:
-    with half_done.keep_artifact("encoder", KEY, launch="l", lasting=True):
+    with half_done.save_artifact("encoder", KEY, launch="l", lasting=True):
         pass
     half_done.summaries()
     whole = files(half_done.path)
@@ -293,7 +293,7 @@ def test_a_record_that_is_gone_is_known_no_longer(half_done: Store, small_plan: 
 
 def test_who_held_the_lock_is_noted_no_longer_than_it_is_held(store: Store) -> None:
     with store.locked() as lock:
-        store.note_lock(session="somewhere")
+        store.note_holder(session="somewhere")
         assert "somewhere" in lock.read_text("utf-8")
 
     assert lock.read_text("utf-8") == ""

@@ -19,7 +19,7 @@ import pytest
 from made_records import commit
 from toy_trials import toy_plan, toy_sweep
 
-from sweeps import Plan, Store, open_tracking, places
+from sweeps import Plan, Store, locate_runs, open_tracking
 from sweeps.tracking.client import own_uri
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -223,14 +223,14 @@ def test_a_moved_store_keeps_its_view_and_a_lost_one_is_made_again(tmp_path: Pat
     store.path.rename(tmp_path / "moved")
     moved = Store(tmp_path / "moved")
 
-    found = places(moved)
+    found = locate_runs(moved)
     after = read(moved)
     (moved.path / "mlflow.db").unlink()
     shutil.rmtree(moved.path / "mlartifacts")
-    again = places(moved)
+    again = locate_runs(moved)
     rebuilt = read(moved)
 
-    assert moved.sentences == []
+    assert moved.messages == []
     assert found.experiment == before["number"] == after["number"]
     assert again.experiment == rebuilt["number"]
     for name, run in before["runs"].items():

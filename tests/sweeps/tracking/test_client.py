@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from made_records import commit
 
-from sweeps import Plan, Store, TrackingError, open_tracking, places, tracking_uri
+from sweeps import Plan, Store, TrackingError, locate_runs, open_tracking, tracking_uri
 
 WRONG = ["runs", "file:///tmp/runs", "htp://host", "ftp://host", "/a/path"]
 
@@ -49,7 +49,7 @@ def test_a_wrong_variable_is_named(store: Store, monkeypatch: pytest.MonkeyPatch
 
 def test_without_a_study_there_is_no_place_to_show(store: Store) -> None:
     with pytest.raises(TrackingError, match="has no study yet; run one first"):
-        places(store)
+        locate_runs(store)
 
 
 DRIVER = """
