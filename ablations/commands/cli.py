@@ -145,7 +145,7 @@ def report(
 ) -> None:
     """Judge and write the reports anew, from the records alone."""
     request = _request(study, scale, only, set, seeds, data, store, device)
-    from ablations.commands.run import report_study
+    from ablations.commands.report import report_study
 
     raise typer.Exit(report_study(request))
 

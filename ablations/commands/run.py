@@ -1,17 +1,15 @@
-"""What `run`, `report` and `trial` do: plan, execute, track, judge, write, show."""
+"""The commands `run` and `trial`: plan, execute, track, judge, write, show."""
 
 import contextlib
 import shlex
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from ablations.commands.output import DATA_MISSING
-from ablations.commands.recorded_runs import nothing_recorded
 from ablations.commands.terminal import console, say
 from ablations.commands.verdict_table import show_board
-from ablations.commands.write_reports import Reports, write_each
+from ablations.commands.write_reports import show_written, write_all
 from ablations.compose import (
     Composed,
     compose,
@@ -22,9 +20,9 @@ from ablations.compose import (
     refuse_another_design,
 )
 from ablations.errors import UsageError
-from ablations.evidence import evidence, fix
+from ablations.evidence import evidence, fix, save, snapshot_of
 from ablations.study import Request
-from reports.spec import Evidence
+from reports.spec import Evidence, Snapshot
 from sweeps.errors import StoreError
 from sweeps.planning import Plan, Trial, by_key, counting
 from sweeps.storage import Store
@@ -62,17 +60,18 @@ def run_study(request: Request, *, keep: Keep, tracking: str | None) -> int:
     _refuse_recompute(plan.todo, request)
     tracking_uri(store, tracking)
     decode(plan.todo, store)
+    snapshot = snapshot_of(composed)
     out = console()
     try:
         with Track(store, composed, plan, tracking) as track:
-            execution = _execute(composed, store, plan, request, keep, track)
+            execution = _execute(composed, snapshot, store, plan, keep, track)
             if execution is not None and execution.interrupted:
                 raise KeyboardInterrupt  # noqa: TRY301 -- the same end as before and after the trials
-            told = evidence(composed, store)
+            told = evidence(snapshot, request, store)
             show_board(told, out)
             track.settle(told)
             code = _failures(execution, told, store, _again(request, keep, tracking))
-            written = _report(told, store, request)
+            written = write_all(told, store, request)
             trouble = track.finish(written.files)
     except KeyboardInterrupt:
         say(f"stopped; finished trials are kept; go on with: {_again(request, keep, tracking)}")
@@ -82,7 +81,7 @@ def run_study(request: Request, *, keep: Keep, tracking: str | None) -> int:
             say(sentence)
     if trouble is not None:
         say(trouble)
-    return max(code, _show_written(out, written))
+    return max(code, show_written(out, written))
 
 
 def _again(request: Request, keep: Keep, tracking: str | None) -> str:
@@ -90,24 +89,6 @@ def _again(request: Request, keep: Keep, tracking: str | None) -> str:
     options = ["--failed"] * request.failed + ["--keep", keep] * (keep != "last")
     options += [] if tracking is None else ["--tracking", shown(tracking)]
     return " ".join([f"ablate run {request.words()}", *map(shlex.quote, options)])
-
-
-def report_study(request: Request) -> int:
-    """Judges and writes anew from the records; gives the exit code."""
-    composed, store = compose(request)
-    if not store.exists:
-        raise UsageError(
-            f"--store: there is no store at {request.store}; `ablate run {request.study}` makes one"
-        )
-    told = evidence(composed, store)
-    arms = {trial.key for trial in told.planned if trial.cell in _arms(told)}
-    if not any(record.key in arms for record in told.records):
-        run = f"ablate run {_without_recompute(request)}"
-        raise nothing_recorded(store, told.label, told.study, run)
-    out = console()
-    show_board(told, out)
-    written = _report(told, store, request)
-    return _show_written(out, written)
 
 
 def run_one(request: Request, key: str, *, keep: Keep) -> int:
@@ -124,12 +105,11 @@ def run_one(request: Request, key: str, *, keep: Keep) -> int:
     _refuse_recompute([trial], request)
     decode([trial], store)
     store.prepare()
-    settings = _settings(composed, store, [trial], request, keep)
+    settings = _settings(composed, store, [trial], keep)
     out = console()
     out.print(f"{plan.label}: {trial.cell}, seed {trial.seed}, key {trial.key}")
-    ran = run_here(
-        trial, plan, store, FUNCTION, settings, before=lambda: fix(composed, store, plan.label)
-    )
+    snapshot = snapshot_of(composed)
+    ran = run_here(trial, plan, store, FUNCTION, settings, before=lambda: _begin(snapshot, store))
     record = store.record(ran.key, ran.attempt)
     if record is None or ran.state != "finished":
         say(f"{trial.cell}, seed {trial.seed} failed: {ran.error}")
@@ -141,7 +121,7 @@ def run_one(request: Request, key: str, *, keep: Keep) -> int:
 
 
 def _execute(
-    composed: Composed, store: Store, plan: Plan, request: Request, keep: Keep, track: "Track"
+    composed: Composed, snapshot: Snapshot, store: Store, plan: Plan, keep: Keep, track: "Track"
 ) -> "Execution | None":
     from ablations.commands.live_table import Live
     from sweeps.execution import execute, unused_variables
@@ -154,13 +134,13 @@ def _execute(
             out.print(f"note: {note}", soft_wrap=True)
         # Where another driver holds the store, the next run adds to the history.
         with contextlib.suppress(StoreError), store.locked():
-            fix(composed, store, plan.label)
+            _begin(snapshot, store)
         save_plan(store, plan)
         return None
     out.print(f"{plan.label}: {composed.study.question}")
     for note in foreseen(composed, plan, store.known()):
         out.print(f"note: {note}", soft_wrap=True)
-    settings = _settings(composed, store, plan.todo, request, keep)
+    settings = _settings(composed, store, plan.todo, keep)
     out.print(
         f"{len(plan.todo)} of {len(plan.trials)} trials to run, {settings.slots} at a time with "
         f"{settings.threads} threads each"
@@ -176,12 +156,18 @@ def _execute(
             settings,
             on_progress=live.update,
             on_record=track.record,
-            before=lambda: fix(composed, store, plan.label),
+            before=lambda: _begin(snapshot, store),
         )
 
 
+def _begin(snapshot: Snapshot, store: Store) -> None:
+    """Stores what verdicts and reports stand on before the first trial; for the lock's holder."""
+    fix(snapshot, store)
+    save(snapshot, store)
+
+
 def _settings(
-    composed: Composed, store: Store, trials: Iterable[Trial], request: Request, keep: Keep
+    composed: Composed, store: Store, trials: Iterable[Trial], keep: Keep
 ) -> "RunSettings":
     from ablations.machine_profile import machine
     from sweeps.execution import RunSettings
@@ -196,7 +182,7 @@ def _settings(
             "device": timed.device,
             "threads": timed.threads,
             "memory_format": timed.memory_format,
-            "recompute": request.recompute,
+            "recompute": composed.request.recompute,
             "files": own_texts(trials),
         },
         keep=keep,
@@ -205,31 +191,8 @@ def _settings(
             "device": timed.device,
             "memory_format": timed.memory_format,
         },
-        command=f"ablate run {request.words()}",
+        command=f"ablate run {composed.request.words()}",
     )
-
-
-def _report(told: Evidence, store: Store, request: Request) -> Reports:
-    again = f"ablate report {_without_recompute(request)}"
-    return write_each(told, store.study(told.label), again)
-
-
-def _arms(told: Evidence) -> set[str]:
-    return {cell.name for cell in told.cells if cell.role == "arm"}
-
-
-def _without_recompute(request: Request) -> str:
-    return replace(request, recompute=False).words()
-
-
-def _show_written(out: Any, written: Reports) -> int:
-    """Which reports there are and which are missing; gives the exit code."""
-    for sentence in written.missing:
-        say(sentence)
-    for path in written.files:
-        # Unwrapped: a path that is broken in two cannot be clicked or copied.
-        out.print(f"report: {path}", soft_wrap=True)
-    return FAILED if written.missing else DONE
 
 
 def _failures(execution: "Execution | None", told: Evidence, store: Store, again: str) -> int:

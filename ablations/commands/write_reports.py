@@ -1,11 +1,20 @@
-"""Reports written one by one, so that what fails at one of them costs nothing else."""
+"""Reports written one by one, so that a failure of one costs nothing else."""
 
 import traceback
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from ablations.commands.terminal import say
+from ablations.study import Request
 from reports.errors import ReportError
 from reports.spec import Evidence
+from sweeps.storage import Store
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+DONE, FAILED = 0, 1
 
 _INTERRUPTIONS = (KeyboardInterrupt, SystemExit)
 
@@ -15,6 +24,22 @@ class Reports(NamedTuple):
 
     files: tuple[Path, ...]
     missing: tuple[str, ...]
+
+
+def write_all(told: Evidence, store: Store, request: Request) -> Reports:
+    """Both reports of a study, in its folder of the store; see `write_each`."""
+    again = f"ablate report {replace(request, recompute=False).words()}"
+    return write_each(told, store.study(told.label), again)
+
+
+def show_written(out: "Console", written: Reports) -> int:
+    """Prints which reports were written and which were not; returns the exit code."""
+    for message in written.missing:
+        say(message)
+    for path in written.files:
+        # Unwrapped: a path that is broken in two cannot be clicked or copied.
+        out.print(f"report: {path}", soft_wrap=True)
+    return FAILED if written.missing else DONE
 
 
 def write_each(told: Evidence, folder: Path, again: str) -> Reports:

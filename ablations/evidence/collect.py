@@ -1,41 +1,17 @@
 """From a study, its plan and its records to the one value that reports are made from."""
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Literal
 
-from ablations.compose import Composed, chain, num_images, part_text, planned
-from ablations.evidence.deviations import Paper, value_text
+from ablations.errors import UsageError
+from ablations.evidence.snapshots import sweep_of
 from ablations.evidence.stamp import stamp_of
-from ablations.study import (
-    CONTROL,
-    SHUFFLED,
-    SHUFFLED_SEEDS,
-    PublishedTable,
-    chosen_cells,
-    predicts,
-)
-from reports.spec import CellInfo, Evidence, Fact, PlannedTrial
-from simclr_core.config import Config
-from simclr_core.errors import DataMissing
+from ablations.study import CONTROL, SHUFFLED, SHUFFLED_SEEDS, Request, predicts
+from reports.spec import CellInfo, Evidence, Fact, PlannedTrial, Snapshot
+from sweeps.errors import PlanError
 from sweeps.planning import Cell, Known, Plan, Trial, chain_keys, plan
-from sweeps.record import Summary, TrialRecord
+from sweeps.record import TrialRecord
 from sweeps.storage import Store
-
-METHODS = {
-    "data": "images",
-    "views": "views",
-    "encoder": "encoder",
-    "head": "projection head",
-    "loss": "loss",
-    "optimizer": "optimiser",
-    "schedule": "schedule",
-    "batch_size": "batch size",
-    "epochs": "epochs",
-    "precision": "precision",
-    "evaluation": "read-outs",
-}
-"""Field of the configuration -> what the report calls it."""
-
 
 CONTROLS: dict[str, Literal["permuted labels", "shuffled positives"]] = {
     CONTROL: "permuted labels",
@@ -44,103 +20,98 @@ CONTROLS: dict[str, Literal["permuted labels", "shuffled positives"]] = {
 """Cell -> which control of the report it is."""
 
 
-def evidence(composed: Composed, store: Store) -> Evidence:
-    """All that is known of a study at its scale: what was asked for, and what else is on record."""
-    study, request = composed.study, composed.request
+def evidence(snapshot: Snapshot, request: Request, store: Store) -> Evidence:
+    """The evidence of a request: its own trials, and all others of the study that are on record.
+
+    It depends on nothing but the snapshot, the request and the store.
+
+    Raises:
+        UsageError: The request names unknown cells.
+    """
+    statement = snapshot.statement
     known = store.known()
-    asked = planned(composed, known)
-    cells, trials = _with_recorded(composed, known, asked)
-    other_controls = _other_controls(composed, known, trials, cells, asked.label)
-    keys = [trial.key for trial in (*trials, *other_controls)]
-    records = tuple(store.records(keys))
+    cells, trials = _with_recorded(snapshot, known, _requested(snapshot, request, known))
+    controls = _other_controls(snapshot, request, known, cells, trials)
+    records = tuple(store.records([trial.key for trial in (*trials, *controls)]))
     keys_of_arms = {trial.key for trial in trials if trial.role == "arm"}
-    published = composed.written.published
-    paper = Paper(composed)
-    arms = _scale_arms(composed)
-    first = trials[0].config if trials else composed.base
+    first = min((r.started for r in records if r.key in keys_of_arms), default=None)
+    arms = _scale_arms(snapshot)
+    resolved = [snapshot.resolved(cell) for cell in cells]
+    of_first_trial = resolved[[cell.name for cell in cells].index(trials[0].cell)]
     return Evidence(
-        study=study.name,
-        title=study.title,
-        question=study.question,
-        source=study.source,
-        scale=composed.scale,
-        variation=composed.variation,
-        built_data=_built(trials),
-        data_name=data_name(first["data"]),
+        study=snapshot.study,
+        title=statement.title,
+        question=statement.question,
+        source=statement.source,
+        scale=snapshot.scale,
+        variation=snapshot.variation,
+        built_data=any(one.synthetic for one in resolved),
+        data_name=of_first_trial.data_name,
         data_facts=_data_facts(records),
-        metric=study.metric,
-        metric_name=composed.metric_name,
-        unit=study.unit,
-        cells=tuple(
-            CellInfo(
-                name=cell.name,
-                role=cell.role,
-                control=CONTROLS.get(cell.name),
-                levels=cell.levels,
-                floor=cell.floor,
-                predicts=predicts(cell),
-                published=published.values.get(cell.name) if published else None,
-                deviations=paper.deviations(cell, trials),
-            )
-            for cell in cells
-        ),
+        metric=statement.metric,
+        metric_name=statement.metric_name,
+        unit=statement.unit,
+        cells=tuple(_cell_info(snapshot, cell) for cell in cells),
         scale_arms=arms,
         scale_published={
-            arm: published.values[arm] for arm in arms if published and arm in published.values
+            arm: statement.published[arm] for arm in arms if arm in statement.published
         },
-        published_tie=published.tie if published else 0.0,
-        places=composed.sweep(everything=True).places(),
-        planned=tuple(
-            PlannedTrial(
-                key=trial.key,
-                cell=trial.cell,
-                seed=trial.seed,
-                reason=trial.reason,
-                command=_trial_command(composed, trial),
-            )
-            for trial in trials
-        )
-        + other_controls,
+        published_tie=statement.published_tie,
+        places=snapshot.sweep.places(),
+        planned=(*(_planned(snapshot, request, trial) for trial in trials), *controls),
         records=records,
-        roles=study.roles_at(composed.scale),
-        claims=study.claims,
-        figures=study.figures,
-        looks=study.looks,
-        stamp=stamp_of(
-            composed,
-            store,
-            asked.label,
-            first=min((r.started for r in records if r.key in keys_of_arms), default=None),
-        ),
-        published_source="" if published is None else published.source,
-        published_about=_about(published),
-        methods=_methods(composed, first),
+        roles=statement.roles,
+        claims=statement.claims,
+        figures=statement.figures,
+        looks=statement.looks,
+        stamp=stamp_of(snapshot, store, first=first),
+        published_source=statement.published_source,
+        published_about=statement.published_about,
+        methods=of_first_trial.methods,
         command=f"ablate run {request.words()}",
     )
 
 
-def data_name(data: dict[str, Any]) -> str:
-    """What a reader calls the images."""
-    match data:
-        case {"kind": "textures", **more}:
-            num = more.get("num_images")
-            return f"textures (synthetic, {num} images)" if num else "textures (synthetic)"
-        case {"kind": kind, **more}:
-            name = str(more.get("name") or {"cifar10": "CIFAR-10"}.get(kind, kind))
-            num = more.get("num_images")
-            return f"{name} ({num} images)" if num else name
-        case _:
-            return "unknown"
+def _requested(snapshot: Snapshot, request: Request, known: Known) -> Plan:
+    sweep = sweep_of(snapshot, only=request.only, seeds=request.seeds or ())
+    try:
+        return plan(sweep, snapshot.resolve, known)
+    except PlanError as error:
+        option = "--only: " if request.only else ""
+        raise UsageError(*(f"{option}{sentence}" for sentence in error.sentences)) from error
 
 
-def _with_recorded(composed: Composed, known: Known, asked: Plan) -> tuple[list[Cell], list[Trial]]:
-    """What was asked for, and beside it every trial of this study and scale that is on record."""
+def _cell_info(snapshot: Snapshot, cell: Cell) -> CellInfo:
+    return CellInfo(
+        name=cell.name,
+        role=cell.role,
+        control=CONTROLS.get(cell.name),
+        levels=cell.levels,
+        floor=cell.floor,
+        predicts=predicts(cell),
+        published=snapshot.statement.published.get(cell.name),
+        deviations=snapshot.resolved(cell).deviations.get(cell.name, ()),
+    )
+
+
+def _planned(snapshot: Snapshot, request: Request, trial: Trial) -> PlannedTrial:
+    return PlannedTrial(
+        key=trial.key,
+        cell=trial.cell,
+        seed=trial.seed,
+        reason=trial.reason,
+        command=_trial_command(snapshot, request, trial),
+    )
+
+
+def _with_recorded(snapshot: Snapshot, known: Known, asked: Plan) -> tuple[list[Cell], list[Trial]]:
+    """The requested trials, and every other trial of this study and scale that is on record."""
     mine = [summary for summary in known.summaries if summary.label == asked.label]
-    seeds = tuple(sorted({*composed.seeds, *(summary.seed for summary in mine)}))
+    seeds = tuple(sorted({one.seed for one in (*asked.trials, *mine)}))
     keys = {summary.key for summary in known.summaries}
-    everything = plan(composed.sweep(everything=True, seeds=seeds), composed.resolve, known)
+    everything = plan(sweep_of(snapshot, seeds=seeds, everything=True), snapshot.resolve, known)
     here = {(trial.cell, trial.seed) for trial in asked.trials}
-    # What stands beside the arms once has no seed of its own to be there a second time.
+    # A reference is evaluated once: with another seed it would be listed a second time.
     once = {trial.key for trial in asked.trials if trial.role == "reference"}
     trials = {(trial.cell, trial.seed): trial for trial in asked.trials}
     for trial in everything.trials:
@@ -155,58 +126,46 @@ def _with_recorded(composed: Composed, known: Known, asked: Plan) -> tuple[list[
     return [chosen[name] for name in order], ranked
 
 
-def _scale_arms(composed: Composed) -> tuple[str, ...]:
-    only = chosen_cells(composed.study, composed.scale)
-    arms = composed.sweep(everything=True).arms()
-    return tuple(arm.name for arm in arms if only is None or arm.name in only)
+def _scale_arms(snapshot: Snapshot) -> tuple[str, ...]:
+    only = snapshot.statement.only
+    return tuple(arm.name for arm in snapshot.sweep.arms() if only is None or arm.name in only)
 
 
 def _other_controls(
-    composed: Composed,
+    snapshot: Snapshot,
+    request: Request,
     known: Known,
-    trials: Iterable[Trial],
     cells: Iterable[Cell],
-    label: str,
+    trials: Iterable[Trial],
 ) -> tuple[PlannedTrial, ...]:
-    """Controls of these very encoders that were run beside other cells or seeds: they count too."""
-    here = {trial.key: trial for trial in trials}
-    encoders = {trial.stages[0].key: trial.cell for trial in trials if trial.stages}
-    floors = {cell.name: cell.floor for cell in cells}
+    """Controls of these very encoders that were run with other cells or seeds: they count too."""
+    here = {trial.key for trial in trials}
+    named = {cell.name: cell for cell in cells}
+    encoders = {trial.stages[0].key for trial in trials if trial.stages}
+    shuffled = {
+        _shuffled_key(snapshot, named[trial.cell], trial.seed)
+        for trial in trials
+        if SHUFFLED in named
+        and trial.role == "arm"
+        and named[trial.cell].floor == named[SHUFFLED].floor
+    }
     found: dict[str, PlannedTrial] = {}
     for one in known.summaries:
-        mine = (one.label, one.role) == (label, "control")
-        if not mine or one.key in here or one.cell not in floors or not one.stages:
-            continue
-        arm = encoders.get(_controlled(composed, one))
-        if arm is not None and (one.cell != SHUFFLED or floors[arm] == floors[SHUFFLED]):
-            command = f"ablate trial {composed.request.trial_words(one.key, only=None, seeds=None)}"
+        mine = (one.label, one.role) == (snapshot.label, "control") and one.cell in named
+        of_these = shuffled if one.cell == SHUFFLED else encoders
+        if mine and one.key not in here and one.stages and one.stages[0].key in of_these:
+            command = f"ablate trial {request.trial_words(one.key, only=None, seeds=None)}"
             found[one.key] = PlannedTrial(
                 key=one.key, cell=one.cell, seed=one.seed, reason=one.state, command=command
             )
     return tuple(found.values())
 
 
-def _controlled(composed: Composed, control: Summary) -> str:
-    """The key of the encoder that a control speaks of: its own, or that of the true pairs."""
-    if control.cell != SHUFFLED:
-        return control.stages[0].key
-    try:
-        config = Config.model_validate(control.config | {"shuffled_positives": False})
-        (_, encoder), _ = chain_keys(chain(config, composed.fingerprint(config)))
-    except (ValueError, DataMissing):  # of another time, or of images that are gone
-        return ""
-    return encoder
-
-
-def _about(published: PublishedTable | None) -> str:
-    if published is None:
-        return ""
-    return "; ".join(filter(None, (published.what, published.precision)))
-
-
-def _built(trials: Iterable[Trial]) -> bool:
-    kinds = {trial.config["data"]["kind"] for trial in trials}
-    return "textures" in kinds
+def _shuffled_key(snapshot: Snapshot, arm: Cell, seed: int) -> str:
+    """The key that the encoder of an arm has when it is trained on shuffled positives."""
+    (stage, identity), *_ = snapshot.resolved(arm).at(seed).chain
+    [(_, key)] = chain_keys([(stage, identity | {"shuffled_positives": True})])
+    return key
 
 
 DATA_FACTS = {"name": "data set", "deviations": "deviations in the images"}
@@ -214,7 +173,7 @@ DATA_FACTS = {"name": "data set", "deviations": "deviations in the images"}
 
 
 def _data_facts(records: Iterable[TrialRecord]) -> tuple[Fact, ...]:
-    # The trials of one study have their data in common; what several say is said once.
+    # The trials of one study share their data, so equal facts are listed once.
     facts: dict[str, dict[str, None]] = {}
     for record in records:
         for name, value in record.facts.get("data", {}).items():
@@ -223,64 +182,9 @@ def _data_facts(records: Iterable[TrialRecord]) -> tuple[Fact, ...]:
     return tuple(Fact(name=name, text="; ".join(texts)) for name, texts in facts.items())
 
 
-def _methods(composed: Composed, config: dict[str, Any]) -> tuple[Fact, ...]:
-    from ablations.study import fields_of
-
-    varied = {field: axis.name for axis in composed.axes for field in fields_of(axis)}
-    facts: list[Fact] = []
-    for field, name in METHODS.items():
-        axes = [axis for f, axis in varied.items() if f == field or f.startswith(f"{field}.")]
-        text = _method_text(config.get(field))
-        if axes:
-            text += f" (varied by the axis {', '.join(dict.fromkeys(axes))}; here that of the first cell)"
-        facts.append(Fact(name=name, text=text))
-    if steps := _steps_text(config):
-        facts.append(Fact(name="optimiser steps", text=steps))
-    return tuple(facts)
-
-
-def _steps_text(config: dict[str, Any]) -> str:
-    """How many steps and how many of warm-up, and what the official code counts instead.
-
-    The paper gives epochs alone; so it is a method and no deviation. Empty where the official code
-    has no such schedule, or the number of images is not known.
-    """
-    images, batch, epochs = num_images(config["data"]), config["batch_size"], config["epochs"]
-    if config["schedule"]["kind"] != "warmup_cosine" or images is None or not epochs:
-        return ""
-    seen = images - max(1, round(images / 10)) if "labels" in config["loss"] else images
-    warmup, a_epoch = config["schedule"]["warmup_epochs"], seen // batch
-    # model_util.get_train_steps and learning_rate_schedule of the official code.
-    theirs = images * epochs // batch + 1, round(warmup * images // batch)
-    return (
-        f"{epochs * a_epoch:,}, of which {round(warmup * a_epoch):,} are warm-up: each epoch leaves out "
-        "its last, incomplete batch. The official code counts over all epochs together: "
-        f"{theirs[0]:,} and {theirs[1]:,}"
-    )
-
-
-def _method_text(value: Any) -> str:
-    if isinstance(value, list) and len(value) > 8 and not isinstance(value[0], (dict, list)):
-        return f"{len(value)} values from {value_text(value[0])} to {value_text(value[-1])}"
-    if not isinstance(value, dict):
-        return value_text(value)
-    kind = str(value.get("kind", "")).replace("_", " ")
-    if kind == "file":
-        kind = part_text(value)
-        value = {name: inner for name, inner in value.items() if name not in ("name", "sha256")}
-    rest = [
-        f"{name.replace('_', ' ')} "
-        f"{_method_text(inner) if isinstance(inner, (dict, list)) else value_text(inner)}"
-        for name, inner in value.items()
-        if name not in ("kind", "path") and inner not in (None, {})
-    ]
-    return ", ".join([*([kind] if kind else []), *rest])
-
-
-def _trial_command(composed: Composed, trial: Trial) -> str:
-    request = composed.request
-    usual = composed.study.scale(composed.scale).seeds or composed.study.seeds
-    # Which arm the control goes with depends on the cells asked for; all others stand by themselves.
+def _trial_command(snapshot: Snapshot, request: Request, trial: Trial) -> str:
+    usual = snapshot.statement.seeds
+    # The arm of a control depends on the requested cells; no other trial does.
     only = request.only if trial.role == "control" else None
     first = 1 if trial.role in ("control", "reference") else len(usual)
     if trial.cell == SHUFFLED:

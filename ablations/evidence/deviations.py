@@ -11,7 +11,7 @@ from ablations.study import Request
 from reports.spec import Deviation
 from simclr_core.plugins import files_of
 from simclr_core.probes import SgdProbe
-from sweeps.planning import Cell, Trial, apply, flatten
+from sweeps.planning import Cell, apply, flatten
 
 NOT_A_DEVIATION = ("seed", "seeds", "data.path")
 """What differs between trials of one protocol; where images lie changes none of them."""
@@ -28,11 +28,8 @@ class Paper:
         self.resolve = paper.resolve
         self.declared = composed.study.scale(composed.scale).deviations
 
-    def deviations(self, cell: Cell, trials: Iterable[Trial]) -> tuple[Deviation, ...]:
-        """Every field of the resolved configuration that the same cell has otherwise at paper scale."""
-        here = next((trial.config for trial in trials if trial.cell == cell.name), None)
-        if here is None:
-            return ()
+    def deviations(self, cell: Cell, here: dict[str, Any]) -> tuple[Deviation, ...]:
+        """The fields in which `here`, the cell's resolved configuration, differs at paper scale."""
         twin = self.cells.get(cell.name)
         settings = cell.settings if twin is None else twin.settings
         config = apply(self.base, settings)

@@ -9,14 +9,13 @@ that was written for other encoders, or is younger than the trials, fixes nothin
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ablations.compose import Composed
-from ablations.study import chosen_cells
-from reports.spec import AnyClaim, Change, RanksLike, Stamp
+from ablations.evidence.snapshots import sweep_of
+from reports.spec import AnyClaim, Change, RanksLike, Snapshot, Stamp, Statement
 from sweeps.planning import Known, plan
 from sweeps.processes import now
 from sweeps.provenance import version_of
@@ -53,15 +52,15 @@ def stamp_file(store: Store, label: str) -> Path:
     return store.study(label) / "stamp.json"
 
 
-def fix(composed: Composed, store: Store, label: str) -> None:
+def fix(snapshot: Snapshot, store: Store) -> None:
     """Writes the stamp, or adds to its history; only for the holder of the lock."""
-    file = stamp_file(store, label)
-    entries, terms = _read(file), terms_of(composed)
+    file = stamp_file(store, snapshot.label)
+    entries, terms = _read(file), terms_of(snapshot)
     if entries and entries[-1].terms == terms:
         return
     if entries is None:
         store.set_aside(file, "is damaged")
-    entry = Entry(now(), _on_record(composed, store.known(), label), terms, _program())
+    entry = Entry(now(), _on_record(snapshot, store.known()), terms, _program())
     told = [{**e._asdict(), "sha256": e.sha256} for e in (*(entries or ()), entry)]
     with as_store_error(file):
         write_json(file, {"entries": told})
@@ -71,12 +70,12 @@ def _program() -> str:
     return version_of("simclr-ablations") or "not installed"
 
 
-def stamp_of(composed: Composed, store: Store, label: str, *, first: str | None) -> Stamp:
+def stamp_of(snapshot: Snapshot, store: Store, *, first: str | None) -> Stamp:
     """What the stamp says of the study as it is now.
 
     `first` is when the earliest trial of an arm that is on record began; None where none is.
     """
-    entries, terms = _read(stamp_file(store, label)), terms_of(composed)
+    entries, terms = _read(stamp_file(store, snapshot.label)), terms_of(snapshot)
     encoders = _encoders(terms)
     own = [entry for entry in entries or () if encoders & _encoders(entry.terms)]
     if not own:
@@ -100,39 +99,39 @@ def stamp_of(composed: Composed, store: Store, label: str, *, first: str | None)
             "fixed before the run"
         )
         when = f"when they were first stamped ({_day(base[0])})"
-    changes = tuple(_changes(base, terms, composed, when)) if first else ()
+    changes = tuple(_changes(base, terms, snapshot.statement, when)) if first else ()
     return Stamp(fixed=base[0].date, sha256=base[0].sha256, unknown=unknown, changes=changes)
 
 
-def terms_of(composed: Composed) -> dict[str, Any]:
+def terms_of(snapshot: Snapshot) -> dict[str, Any]:
     """What the verdicts are judged by, as JSON has it."""
-    study, published = composed.study, composed.written.published
-    named = {role for claim in study.claims for role in claim.roles()}
-    roles = study.roles_at(composed.scale)
+    statement = snapshot.statement
+    named = {role for claim in statement.claims for role in claim.roles()}
     terms = {
         "claims": {
-            claim.name: claim.model_dump(mode="json", exclude={"name"}) for claim in study.claims
+            claim.name: claim.model_dump(mode="json", exclude={"name"})
+            for claim in statement.claims
         },
-        "looks": study.looks.model_dump(mode="json"),
-        "metric": study.metric,
-        "control_arm": study.control_arm,
-        "roles": {role: roles[role] for role in sorted(named & roles.keys())},
-        "published": {} if published is None else published.values,
-        "published source": "" if published is None else published.source,
-        "published tie": 0.0 if published is None else published.tie,
-        "cells": _cells(composed),
+        "looks": statement.looks.model_dump(mode="json"),
+        "metric": statement.metric,
+        "control_arm": statement.control_arm,
+        "roles": {role: statement.roles[role] for role in sorted(named & statement.roles.keys())},
+        "published": statement.published,
+        "published source": statement.published_source,
+        "published tie": statement.published_tie,
+        "cells": _cells(snapshot),
     }
     found: dict[str, Any] = json.loads(json.dumps(terms))
     return found
 
 
-def _cells(composed: Composed) -> dict[str, list[str]]:
+def _cells(snapshot: Snapshot) -> dict[str, list[str]]:
     """The arms of the scale, requested or not, with the keys of their stages at seed 0."""
-    only = chosen_cells(composed.study, composed.scale)
-    trials = plan(composed.sweep(everything=True, seeds=(0,)), composed.resolve, Known()).trials
+    only = snapshot.statement.only
+    sweep = sweep_of(snapshot, everything=True, seeds=(0,))
     return {
         trial.cell: [stage.key for stage in trial.stages]
-        for trial in trials
+        for trial in plan(sweep, snapshot.resolve, Known()).trials
         if trial.role == "arm" and (only is None or trial.cell in only)
     }
 
@@ -155,29 +154,30 @@ def _read(file: Path) -> list[Entry] | None:
     return entries if entries and whole else None
 
 
-def _on_record(composed: Composed, known: Known, label: str) -> int:
+def _on_record(snapshot: Snapshot, known: Known) -> int:
     """How many trials of arms, of any seed, are on record as the study is now.
 
     Of this study's own records it is enough that their encoder is the same: a read-out added gives
     a trial another key, and its numbers are no longer unknown.
     """
     keys = {summary.key for summary in known.summaries}
-    seeds = {*composed.seeds, *(summary.seed for summary in known.summaries)}
+    seeds = {*snapshot.statement.seeds, *(summary.seed for summary in known.summaries)}
     if not keys:
         return 0
-    evaluate = {one.stages[0].key for one in known.summaries if one.label == label and one.stages}
-    sweep = composed.sweep(everything=True, seeds=tuple(sorted(seeds)))
-    arms = [t for t in plan(sweep, composed.resolve, known).trials if t.role == "arm"]
-    there = {t.key for t in arms if t.key in keys or (t.stages and t.stages[0].key in evaluate)}
+    own = (one for one in known.summaries if one.label == snapshot.label and one.stages)
+    encoders = {one.stages[0].key for one in own}
+    sweep = sweep_of(snapshot, everything=True, seeds=tuple(sorted(seeds)))
+    arms = [t for t in plan(sweep, snapshot.resolve, known).trials if t.role == "arm"]
+    there = {t.key for t in arms if t.key in keys or (t.stages and t.stages[0].key in encoders)}
     return len(there)
 
 
 def _changes(
-    entries: list[Entry], terms: dict[str, Any], composed: Composed, when: str
+    entries: list[Entry], terms: dict[str, Any], statement: Statement, when: str
 ) -> Iterator[Change]:
     """All that is or was otherwise than in the first of the entries."""
     history = [(_day(entry), entry.terms) for entry in entries] + [("now", terms)]
-    claims = {claim.name: claim for claim in composed.study.claims}
+    claims = {claim.name: claim for claim in statement.claims}
     names = dict.fromkeys(name for _, one in history for name in one["claims"])
     fresh = {name for name in names if name not in history[0][1]["claims"]}
     for name in names:
@@ -203,7 +203,7 @@ def _changes(
             between = "".join(f", {_text(value)} from {day}" for day, value in steps[1:-1])
             what = " ".join(way[2:] if way[0] == "claims" else way)
             text = f"{what} was {_text(steps[0][1])} {when}{between}, is {_text(steps[-1][1])} now"
-            for claim in _concerned(way, claims, composed):
+            for claim in _concerned(way, claims, statement.roles):
                 yield Change(claim=claim, text=text)
 
 
@@ -229,7 +229,9 @@ def _changed_cells(
             yield from (Change(claim=claim, text=text) for claim in ranks or [""])
 
 
-def _concerned(way: Way, claims: dict[str, AnyClaim], composed: Composed) -> list[str]:
+def _concerned(
+    way: Way, claims: dict[str, AnyClaim], roles: Mapping[str, str | tuple[str, ...]]
+) -> list[str]:
     """The claims that a change is told next to; "" is all of them."""
     if way[0] == "claims":
         return [way[1]]
@@ -239,7 +241,6 @@ def _concerned(way: Way, claims: dict[str, AnyClaim], composed: Composed) -> lis
         return [name for name, claim in claims.items() if isinstance(claim, RanksLike)] or [""]
     if way[0] != "published":
         return [""]
-    roles = composed.study.roles_at(composed.scale)
     found: list[str] = []
     for name, claim in claims.items():
         cells: list[str] = []

@@ -13,6 +13,7 @@ from reports.spec.evidence import (
 )
 from reports.spec.figure_specs import AnyFigure, Bars, Heatmap, Lines
 from reports.spec.interim_looks import ERROR_RATE, MAX_PRIMARY, Looks
+from reports.spec.snapshot import ResolvedCell, Snapshot, Statement, seed_routes
 
 __all__ = [
     "ERROR_RATE",
@@ -33,5 +34,9 @@ __all__ = [
     "Looks",
     "PlannedTrial",
     "RanksLike",
+    "ResolvedCell",
+    "Snapshot",
     "Stamp",
+    "Statement",
+    "seed_routes",
 ]

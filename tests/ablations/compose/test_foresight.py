@@ -9,6 +9,7 @@ from commands import STUDY, called, recorded, the_plan, written_study
 from ablations.commands import run as running
 from ablations.compose.planning import compose
 from ablations.evidence.collect import evidence
+from ablations.evidence.resolved import snapshot_of
 from ablations.study.request import Request
 from reports.judging.verdict import verdicts
 
@@ -17,7 +18,7 @@ def waits(study: Path, seeds: tuple[int, ...], store: Path) -> bool:
     """Whether the claim waits for its first look when all these trials are on record."""
     recorded(store, the_plan(study, seeds=seeds))
     composed, made = compose(Request(study=str(study), seeds=seeds, store=store))
-    (verdict,) = verdicts(evidence(composed, made))
+    (verdict,) = verdicts(evidence(snapshot_of(composed), composed.request, made))
     return "next look" in verdict.words
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 from ablations.commands import report_tracking
 from ablations.compose.planning import compose, cost
 from ablations.evidence.collect import evidence
+from ablations.evidence.resolved import snapshot_of
 from ablations.study.assignments import Setting, parse_assignment
 from ablations.study.request import Request
 from ablations.study.variation_name import variation_of
@@ -257,7 +258,7 @@ def test_records_of_a_variation_count_where_their_keys_are_planned_and_nowhere_e
         composed, store = compose(
             Request(study=str(study), set=settings(*texts), store=here / "runs")
         )
-        told = evidence(composed, store)
+        told = evidence(snapshot_of(composed), composed.request, store)
         assert {record.key for record in told.records} == {trial.key for trial in told.planned}
         found: dict[str, list[float | None]] = {}
         for record in told.records:
@@ -281,7 +282,9 @@ def test_seeds_of_a_variation_are_not_those_of_its_study(here: Path) -> None:
 
     composed, store = compose(Request(study=str(study), store=here / "runs"))
 
-    assert {trial.seed for trial in evidence(composed, store).planned} == {0, 1}
+    assert {
+        trial.seed for trial in evidence(snapshot_of(composed), composed.request, store).planned
+    } == {0, 1}
 
 
 def test_what_trials_took_in_a_variation_tells_nothing_of_its_study(here: Path) -> None:

@@ -11,7 +11,8 @@ from PIL import Image
 
 from ablations.commands import run as running
 from ablations.compose.planning import compose
-from ablations.evidence.collect import data_name, evidence
+from ablations.evidence.collect import evidence
+from ablations.evidence.resolved import data_name, snapshot_of
 from ablations.study.assignments import Setting
 from ablations.study.request import Request
 from reports.judging.negative_controls import Control, controls
@@ -25,7 +26,7 @@ from sweeps.storage.store import Store
 
 def told_of(study: Path | str, **request: Any) -> Evidence:
     composed, store = compose(Request(study=str(study), **request))
-    return evidence(composed, store)
+    return evidence(snapshot_of(composed), composed.request, store)
 
 
 def controls_of(told: Evidence) -> tuple[Control, ...]:

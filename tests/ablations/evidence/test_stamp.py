@@ -12,6 +12,7 @@ from ablations.commands.verdict_table import show_board
 from ablations.compose.planning import compose
 from ablations.evidence import stamp as stamping
 from ablations.evidence.collect import evidence
+from ablations.evidence.resolved import snapshot_of
 from ablations.evidence.stamp import fix, stamp_file
 from ablations.study.request import Request
 from reports.document.sections import document
@@ -29,12 +30,12 @@ def stamped(study: Path, day: str, monkeypatch: pytest.MonkeyPatch) -> None:
     composed, store = compose(Request(study=str(study)))
     monkeypatch.setattr(stamping, "now", lambda: f"{day}T10:00:00.000Z")
     store.prepare()
-    fix(composed, store, LABEL)
+    fix(snapshot_of(composed), store)
 
 
 def told(study: Path) -> Evidence:
     composed, store = compose(Request(study=str(study)))
-    return evidence(composed, store)
+    return evidence(snapshot_of(composed), composed.request, store)
 
 
 def changes(study: Path) -> list[tuple[str, str]]:
@@ -207,7 +208,7 @@ def test_a_stamp_of_another_study_fixes_nothing(study: Path, here: Path) -> None
     cheap = text.replace("name: mine", "name: cheap").replace("batch_size: 32", "batch_size: 16")
     other = written_study(here, cheap, "cheap.yaml")
     composed, store = compose(Request(study=str(other)))
-    fix(composed, store, "cheap@laptop")
+    fix(snapshot_of(composed), store)
     edited(study, "margin: -2", "margin: -20")
     stamp_file(store, LABEL).write_bytes(stamp_file(store, "cheap@laptop").read_bytes())
 
@@ -317,7 +318,9 @@ def test_the_stamp_is_written_under_the_lock_before_any_trial_starts(
     seen: list[bool] = []
 
     def run_trial(_: Any, trial: Any, store: Store, **__: Any) -> Ran:
-        seen.append(stamp_file(store, LABEL).exists())
+        seen.append(
+            all((store.study(LABEL) / name).exists() for name in ("stamp.json", "snapshot.json"))
+        )
         return Ran(trial.key, "failed", "not run here", 1)
 
     monkeypatch.setattr(executor, "run_trial", run_trial)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from ablations.compose.planning import compose
 from ablations.evidence.collect import evidence
+from ablations.evidence.resolved import snapshot_of
 from ablations.study.request import Request
 from simclr_core.evaluation.frozen_features import state_hash
 from sweeps.storage.store import Store
@@ -121,7 +122,11 @@ def test_an_own_head_is_named_where_it_is_executed_to_be_read(
 def test_what_is_our_choice_about_targets_stands_beside_the_verdict(here: Path) -> None:
     composed, store = compose(Request(study=str(written_study(here, NOISE)), scale="paper"))
 
-    [arm, _] = [cell for cell in evidence(composed, store).cells if cell.role == "arm"]
+    [arm, _] = [
+        cell
+        for cell in evidence(snapshot_of(composed), composed.request, store).cells
+        if cell.role == "arm"
+    ]
 
     found = {one.field: one for one in arm.deviations}
     assert "not published (table 3)" in found["evaluation.probe"].paper
@@ -184,7 +189,7 @@ def test_the_metric_is_named_by_what_the_read_outs_are(here: Path) -> None:
     }.items():
         (here / f"{name}.yaml").write_text(text)
         composed, store = compose(Request(study=str(here / f"{name}.yaml")))
-        told = evidence(composed, store)
+        told = evidence(snapshot_of(composed), composed.request, store)
         names[name] = told.metric_name
         assert {cell.predicts for cell in told.cells} == {
             "classes" if name == "classes" else "noise"

@@ -12,6 +12,7 @@ from PIL import Image
 from ablations.compose.mistakes import all_mistakes
 from ablations.compose.planning import compose
 from ablations.evidence.collect import evidence
+from ablations.evidence.resolved import snapshot_of
 from ablations.study.catalogue import PUBLISHED, read_study, shipped
 from ablations.study.request import Request
 from ablations.study.schema import SCALES, PublishedTable, ScaleName
@@ -282,7 +283,9 @@ def test_on_small_images_claims_are_of_the_cells_that_appendix_b_9_recommends() 
 
 def test_a_claim_whose_role_is_empty_at_a_scale_is_not_judged_there() -> None:
     composed, store = compose(Request(study="colour-distortion"))
-    found = {v.claim.name: v for v in verdicts(evidence(composed, store))}
+    found = {
+        v.claim.name: v for v in verdicts(evidence(snapshot_of(composed), composed.request, store))
+    }
 
     assert found["blur helps"].decision is Decision.NOT_JUDGED
     assert "with blur" in found["blur helps"].note

@@ -1,0 +1,147 @@
+"""Snapshots in the store: written when a launch starts, read when a report cannot resolve anew."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple, cast
+
+from pydantic import ValidationError
+
+from ablations.errors import StudyError, UsageError
+from ablations.evidence.resolved import changes_of, design_of, snapshot_of, statement_of
+from ablations.study import Request, ScaleName, companions, read_study
+from reports.spec import Snapshot
+from sweeps.errors import StoreError
+from sweeps.planning import Sweep
+from sweeps.storage import Store, in_words, read_json, write_json
+
+FILE = "snapshot.json"
+
+IMAGES = "the images are missing or cannot be used"
+
+
+class Current(NamedTuple):
+    """The snapshot that a report is made from."""
+
+    snapshot: Snapshot
+    note: str
+    """For a stored one: which, and why the study was not resolved again; else empty."""
+
+
+def save(snapshot: Snapshot, store: Store) -> None:
+    """Replaces the stored snapshot of the study.
+
+    Raises:
+        StoreError: The folder cannot be written.
+    """
+    file = store.study(snapshot.label) / FILE
+    with in_words(file):
+        write_json(file, snapshot.model_dump(mode="json"))
+
+
+def sweep_of(
+    snapshot: Snapshot,
+    *,
+    only: tuple[str, ...] | None = None,
+    seeds: tuple[int, ...] = (),
+    everything: bool = False,
+) -> Sweep:
+    """The sweep over the requested cells and seeds, by default the scale's, or over all cells."""
+    statement = snapshot.statement
+    chosen = None if everything else only or statement.only
+    sweep = snapshot.sweep.model_copy(
+        update={"only": chosen, "seeds": seeds or statement.seeds, "companions": ()}
+    )
+    arms = sweep.arms()
+    run = [arm for arm in arms if not chosen or arm.name in chosen] or arms
+    more = tuple(companions(cast("ScaleName", snapshot.scale), statement.control_arm, run))
+    return sweep.model_copy(update={"companions": more})
+
+
+def current(request: Request, store: Store) -> Current:
+    """The study as it is now where it can be resolved here, else as it was last stored.
+
+    A report without torch, or after the images were deleted, takes the cells from the store; the
+    claims, margins and looks are those that the study file states now.
+
+    Raises:
+        UsageError, StudyError: The study or the request is wrong, or torch is not installed and
+            no snapshot is stored.
+    """
+    try:
+        from ablations.compose import compose
+    except ImportError as error:
+        return _without_trainer(request, store, f"{error.name or 'torch'} is not installed here")
+    try:
+        fresh = snapshot_of(compose(request)[0])
+    except (StudyError, UsageError) as error:
+        before = stored(request, store) if _of_images(error) else None
+        if before is None:
+            raise
+        return _as_of_now(before, request, IMAGES)
+    lacking = _missing(fresh)
+    before = stored(request, store) if lacking else None
+    if before is not None and _missing(before) < lacking:
+        return _as_of_now(before, request, IMAGES)
+    with contextlib.suppress(StoreError):
+        if store.study(fresh.label).is_dir():
+            save(fresh, store)
+    return Current(fresh, "")
+
+
+def _of_images(error: BaseException | None) -> bool:
+    """Whether images that are missing or cannot be used are behind an error."""
+    from simclr_core.errors import DataError
+
+    while error is not None and not isinstance(error, DataError):
+        error = error.__cause__
+    return error is not None
+
+
+def _without_trainer(request: Request, store: Store, why: str) -> Current:
+    before = stored(request, store)
+    if before is None:
+        raise UsageError(
+            f"a report without the trainer needs the snapshot of a launch, and {why}: the store "
+            f"{store.path} has none of {request.words()}; write the report where torch is installed"
+        )
+    return _as_of_now(before, request, why)
+
+
+def _as_of_now(before: Snapshot, request: Request, why: str) -> Current:
+    """The stored cells with the statement of today's study file, where there is one."""
+    note = f"{why}: the report uses the cells as stored on {before.taken[:16]}Z ({before.code})"
+    try:
+        written = read_study(request.study)
+    except UsageError:  # the file is not on this machine
+        return Current(before, f"{note}, with the claims of that day")
+    name = written.study.metric_name or before.statement.metric_name
+    statement = statement_of(written, request.scale, name)
+    if design_of(written) != before.design:
+        statement = statement.model_copy(update={"only": before.statement.only})
+        note += "; the study file has changed since then in parts that only the trainer can resolve"
+    return Current(before.model_copy(update={"statement": statement}), note)
+
+
+def stored(request: Request, store: Store) -> Snapshot | None:
+    """The newest stored snapshot of a request's study, scale, settings and images."""
+    wanted = (_name(request), request.scale, changes_of(request))
+    found = [one for one in _all(store) if (one.study, one.scale, one.changes) == wanted]
+    return max(found, key=lambda one: one.taken, default=None)
+
+
+def _all(store: Store) -> Iterator[Snapshot]:
+    for file in sorted((store.path / "studies").glob(f"*/{FILE}")):
+        with contextlib.suppress(ValidationError):  # damaged, or of another format
+            yield Snapshot.model_validate(read_json(file))
+
+
+def _name(request: Request) -> str:
+    try:
+        return read_study(request.study).study.name
+    except UsageError:
+        return Path(request.study).stem
+
+
+def _missing(snapshot: Snapshot) -> int:
+    return sum(cell.missing is not None for cell in snapshot.cells.values())

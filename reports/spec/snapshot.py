@@ -1,0 +1,156 @@
+"""What a launch stores for its reports: the study's statement and its resolved cells.
+
+With a snapshot, a report needs neither the trainer nor the images: it is made from the snapshot and
+from the records that the store holds when the report is written.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
+
+from pydantic import Field
+
+from reports.errors import ReportError
+from reports.spec.claims import AnyClaim
+from reports.spec.evidence import Deviation, Fact
+from reports.spec.figure_specs import AnyFigure
+from reports.spec.interim_looks import Looks
+from sweeps.base import Frozen
+from sweeps.history_label import label_of
+from sweeps.planning import Cell, Resolved, Sweep, key_of
+
+Route = tuple[str | int, ...]
+"""The keys and indices that lead to one value inside nested dictionaries and lists."""
+
+
+class Statement(Frozen):
+    """The part of a study file that can be read without resolving a configuration."""
+
+    title: str
+    question: str
+    source: str
+    metric: str
+    metric_name: str
+    unit: str
+    control_arm: str | None
+    seeds: tuple[int, ...]
+    """At this scale, unless a request names others."""
+
+    only: tuple[str, ...] | None
+    """The cells that this scale runs; None: all of them."""
+
+    claims: tuple[AnyClaim, ...]
+    figures: tuple[AnyFigure, ...]
+    looks: Looks
+    roles: dict[str, str | tuple[str, ...]]
+    published: dict[str, float]
+    """Cell -> published number, in the metric's unit; empty without a table."""
+
+    published_source: str
+    published_about: str
+    published_tie: float
+
+
+class ResolvedCell(Frozen):
+    """One complete configuration, with the values that are the trial's seed left open."""
+
+    config: dict[str, Any]
+    """At seed 0."""
+
+    chain: tuple[tuple[str, dict[str, Any]], ...]
+    """(stage, identity) at seed 0."""
+
+    missing: str | None
+    """Why it cannot run; None where it can."""
+
+    seeded: tuple[Route, ...]
+    """Where the trial's seed appears in `[config, chain]`."""
+
+    data_name: str
+    synthetic: bool
+    methods: tuple[Fact, ...]
+    deviations: dict[str, tuple[Deviation, ...]] = Field(default_factory=dict)
+    """Cell name -> its deviations from the paper; cells with one configuration share this entry."""
+
+    def at(self, seed: int) -> Resolved:
+        """Configuration and stage identities of one trial."""
+        both: Any = (self.config, self.chain)
+        for route in self.seeded:
+            both = _replaced(both, route, seed)
+        return Resolved(config=both[0], chain=both[1], missing=self.missing)
+
+
+class Snapshot(Frozen):
+    """A study at one scale, resolved: all that its report needs besides the records."""
+
+    format: Literal[1] = 1
+    """Raised when a field changes its meaning; a snapshot of another format is not used."""
+
+    taken: str
+    """ISO 8601, UTC."""
+
+    code: str
+    """The commit or version of the program that resolved the cells."""
+
+    study: str
+    scale: str
+    variation: str
+    changes: str
+    """The request's `--set` and `--data`, as a shell reads them; they give the variation."""
+
+    design: str
+    """SHA-256 of all that the study file says beyond the statement."""
+
+    statement: Statement
+    sweep: Sweep
+    """All arms of the scale, without controls and baselines."""
+
+    cells: dict[str, ResolvedCell]
+    """Key of a cell's configuration before defaults are filled in -> the complete one."""
+
+    @property
+    def label(self) -> str:
+        """The name of the study's folder in the store."""
+        return label_of(self.study, self.scale, self.variation)
+
+    def resolved(self, cell: Cell) -> ResolvedCell:
+        """The stored configuration of a cell.
+
+        Raises:
+            ReportError: The snapshot has none.
+        """
+        found = self.cells.get(key_of(cell.config))
+        if found is None:
+            raise ReportError(
+                f"each cell needs a resolved configuration, the snapshot of {self.label} "
+                f"({self.taken[:10]}) has none of {cell.name!r}; write the report where torch is "
+                "installed and the images are available"
+            )
+        return found
+
+    def resolve(self, cell: Cell) -> Callable[[int], Resolved]:
+        """Seed -> resolved trial, for planning."""
+        return self.resolved(cell).at
+
+
+def seed_routes(one: Any, other: Any, route: Route = ()) -> Iterable[Route]:
+    """Where two nested values of one shape differ."""
+    if isinstance(one, dict):
+        for name in one:
+            yield from seed_routes(one[name], other[name], (*route, name))
+    elif isinstance(one, list | tuple):
+        for index, (a, b) in enumerate(zip(one, other, strict=True)):
+            yield from seed_routes(a, b, (*route, index))
+    elif one != other:
+        yield route
+
+
+def _replaced(value: Any, route: Route, seed: int) -> Any:
+    """The value with the seed at the end of the route; containers off the route are shared."""
+    if not route:
+        return seed
+    step, *rest = route
+    inner = _replaced(value[step], tuple(rest), seed)
+    if isinstance(value, dict):
+        return {**value, step: inner}
+    assert isinstance(step, int), "sequences are indexed by position"
+    return type(value)((*value[:step], inner, *value[step + 1 :]))
