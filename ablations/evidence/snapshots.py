@@ -13,7 +13,7 @@ from ablations.study import Request, ScaleName, companions, read_study
 from reports.spec import Snapshot
 from sweeps.errors import StoreError
 from sweeps.planning import Sweep
-from sweeps.storage import Store, in_words, read_json, write_json
+from sweeps.storage import Store, as_store_error, read_json, write_json
 
 FILE = "snapshot.json"
 
@@ -35,7 +35,7 @@ def save(snapshot: Snapshot, store: Store) -> None:
         StoreError: The folder cannot be written.
     """
     file = store.study(snapshot.label) / FILE
-    with in_words(file):
+    with as_store_error(file):
         write_json(file, snapshot.model_dump(mode="json"))
 
 
