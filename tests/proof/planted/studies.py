@@ -4,9 +4,10 @@ from proof.planted.mutant import planter
 
 plant = planter("ablations")
 
-EVIDENCE, IDENTITY, STAMP = (
+EVIDENCE, IDENTITY, SNAPSHOTS, STAMP = (
     "ablations/evidence/test_collect.py::",
     "ablations/compose/test_identity.py::",
+    "ablations/evidence/test_snapshots.py::",
     "ablations/evidence/test_stamp.py::",
 )
 
@@ -38,14 +39,14 @@ MUTANTS = (
     plant(
         "a read-out added makes the numbers of an encoder unknown again",
         "evidence/stamp.py",
-        "if t.key in keys or (t.stages and t.stages[0].key in evaluate)}",
+        "if t.key in keys or (t.stages and t.stages[0].key in encoders)}",
         "if t.key in keys}",
         STAMP + "test_a_read_out_added_after_the_trials_fixes_no_other_margin",
     ),
     plant(
         "--only shrinks the family of claims",
         "evidence/collect.py",
-        "arms = _scale_arms(composed)",
+        "arms = _scale_arms(snapshot)",
         "arms = tuple(cell.name for cell in cells)",
         EVIDENCE + "test_what_was_not_asked_for_stays_in_the_family_of_claims",
         EVIDENCE + "test_what_is_asked_for_moves_no_level_at_which_a_claim_is_judged",
@@ -60,24 +61,38 @@ MUTANTS = (
     plant(
         "a control that failed beside other cells is forgotten",
         "evidence/collect.py",
-        "    return tuple(found.values())\n\n\ndef _controlled",
-        "    return ()\n\n\ndef _controlled",
+        "    return tuple(found.values())\n\n\ndef _shuffled_key",
+        "    return ()\n\n\ndef _shuffled_key",
         EVIDENCE + "test_a_control_that_failed_beside_other_seeds_or_cells_still_withholds",
         EVIDENCE + "test_shuffled_positives_that_learnt_beside_other_seeds_or_cells_still_withhold",
     ),
     plant(
         "shuffled positives of any training count",
         "evidence/collect.py",
-        "        if arm is not None and (one.cell",
-        "        arm = arm or next(iter(encoders.values()))\n        if arm is not None and (one.cell",
+        "of_these = shuffled if one.cell == SHUFFLED",
+        "of_these = {stage.key for stage in one.stages} if one.cell == SHUFFLED",
         EVIDENCE + "test_shuffled_positives_of_another_training_do_not_count",
     ),
     plant(
         "textures pass for real images",
-        "evidence/collect.py",
-        'return "textures" in kinds',
-        "return False",
+        "evidence/resolved.py",
+        'synthetic=one.config["data"]["kind"] == "textures"',
+        "synthetic=False",
         EVIDENCE + "test_textures_are_synthetic_data_and_real_images_are_not",
+    ),
+    plant(
+        "a report without the trainer shows the claims of the launch",
+        "evidence/snapshots.py",
+        'before.model_copy(update={"statement": statement})',
+        "before",
+        SNAPSHOTS + "test_a_margin_edited_since_is_shown_without_the_trainer",
+    ),
+    plant(
+        "a stored configuration has the seed of the launch",
+        "evidence/resolved.py",
+        "seeded=tuple(seed_routes((one.config, one.chain), (other.config, other.chain)))",
+        "seeded=()",
+        SNAPSHOTS + "test_a_snapshot_survives_its_json_and_resolves_every_seed_as_the_trainer_does",
     ),
     plant(
         "the images are in no key",
