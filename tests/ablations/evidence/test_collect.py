@@ -19,7 +19,7 @@ from reports.judging.negative_controls import Control, controls
 from reports.judging.trial_outcomes import outcomes, table
 from reports.judging.verdict import verdicts
 from reports.spec.evidence import Evidence
-from sweeps.execution.trial_runner import Ran
+from sweeps.execution.trial_runner import TrialResult
 from sweeps.planning.trial_plan import Trial
 from sweeps.storage.store import Store
 
@@ -281,9 +281,9 @@ def test_the_command_behind_a_number_runs_that_very_trial(
     told = told_of(study, store=Path("my runs"), **request_)
     chosen: list[str] = []
 
-    def run_here(trial: Trial, *_: Any, **__: Any) -> Ran:
+    def run_here(trial: Trial, *_: Any, **__: Any) -> TrialResult:
         chosen.append(trial.key)
-        return Ran(trial.key, "failed", "not run here", 1)
+        return TrialResult(trial.key, "failed", "not run here", 1)
 
     monkeypatch.setattr("sweeps.execution.run_here", run_here)
     monkeypatch.setattr(running, "_settings", lambda *_: None)

@@ -19,7 +19,7 @@ from reports.document.sections import document
 from reports.judging.verdict_board import board
 from reports.spec.evidence import Evidence
 from sweeps.execution import executor
-from sweeps.execution.trial_runner import Ran, RunSettings
+from sweeps.execution.trial_runner import RunSettings, TrialResult
 from sweeps.storage.store import Store
 
 LABEL = "mine@laptop"
@@ -317,11 +317,11 @@ def test_the_stamp_is_written_under_the_lock_before_any_trial_starts(
     study = written_study(here)
     seen: list[bool] = []
 
-    def run_trial(_: Any, trial: Any, store: Store, **__: Any) -> Ran:
+    def run_trial(_: Any, trial: Any, store: Store, **__: Any) -> TrialResult:
         seen.append(
             all((store.study(LABEL) / name).exists() for name in ("stamp.json", "snapshot.json"))
         )
-        return Ran(trial.key, "failed", "not run here", 1)
+        return TrialResult(trial.key, "failed", "not run here", 1)
 
     monkeypatch.setattr(executor, "run_trial", run_trial)
     key = the_plan(study).trials[0].key
