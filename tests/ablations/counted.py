@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from commands import the_plan
 
 from simclr_core.augment.views import draw_views
-from sweeps import Outcome, Ran, RunSettings, Store, TrialContext, run_here
+from sweeps import Outcome, RunSettings, Store, TrialContext, TrialResult, run_here
 
 
 def counted_trial(context: TrialContext) -> Outcome:
@@ -37,7 +37,7 @@ def counted_trial(context: TrialContext) -> Outcome:
         trainer.draw_views = draw_views
 
 
-def run_counted(study: Path, key: str, store: Path, counter: Path, **payload: Any) -> Ran:
+def run_counted(study: Path, key: str, store: Path, counter: Path, **payload: Any) -> TrialResult:
     plan = the_plan(study, store=store)
     trial = next(trial for trial in plan.trials if trial.key == key)
     told = {"device": "cpu", "threads": 1, "checkpoint_seconds": 0.0, "counter": str(counter)}
