@@ -1,4 +1,4 @@
-"""Executing a plan: Ray Tune runs what is to do, or one trial runs here."""
+"""Executing a plan: Ray Tune runs its trials, or one trial runs in this process."""
 
 import time
 from collections.abc import Callable
@@ -37,12 +37,15 @@ def execute(
     on_record: OnRecord | None = None,
     before: Callable[[], None] | None = None,
 ) -> Execution:
-    """Runs what is to do in a plan, in its order, `settings.slots` trials at a time.
+    """Runs the `todo` trials of a plan in its order, `settings.slots` at a time.
 
     `function` names the trial function as `module:name`. The callbacks come from one other thread:
-    a progress about every second, and each record once it is in place. `before` is called under the
-    store's lock, before any trial starts. Raises StoreError if the
-    store cannot be had; trouble with it later stops the launch and is told in the result.
+    progress about every second, and each record once it is in place. `before` is called under the
+    store's lock, before any trial starts.
+
+    Raises:
+        StoreError: the store cannot be used. Later trouble with it stops the launch and is in the
+            result.
     """
     clock = time.perf_counter()
     with store.locked():
@@ -53,16 +56,7 @@ def execute(
         if before is not None:
             before()
         if not todo:
-            return Execution(
-                launch=None,
-                finished=(),
-                failed=(),
-                died=(),
-                left=(),
-                interrupted=False,
-                stopped=None,
-                seconds=time.perf_counter() - clock,
-            )
+            return Execution(seconds=time.perf_counter() - clock)
         launch = Launch(
             plan=plan,
             store=store,
@@ -84,21 +78,20 @@ def run_here(
     *,
     before: Callable[[], None] | None = None,
 ) -> TrialResult:
-    """Runs one trial of a plan in this process, whether or not it is to do, with full output.
+    """Runs one trial of a plan in this process with full output, finished or not.
 
-    `before` is called as in `execute`. Ctrl-C leaves no record and is raised on.
+    `before` is called as in `execute`. Ctrl-C leaves no record and is raised.
     """
     with store.locked():
         _clear_after_predecessor(store)
         store.note_holder()
         if before is not None:
             before()
-        launch = new_launch()
         job = Job(
             study=plan.study,
             scale=plan.scale,
             variation=plan.variation,
-            launch=launch,
+            launch=new_launch(),
             function=function,
             settings=settings,
             store=str(store.path),
@@ -106,18 +99,18 @@ def run_here(
             trials=(trial.model_copy(update={"todo": True}),),
         )
         log_launch(
-            store, plan.label, launch=launch, began=now(), command=settings.command, trials=1
+            store, plan.label, launch=job.launch, began=now(), command=settings.command, trials=1
         )
         try:
-            ran = run_trial(job, job.trials[0], store, echo=True)
+            result = run_trial(job, job.trials[0], store, echo=True)
         finally:
             drop_temporary_artifacts(job, store)
-        log_launch(store, plan.label, launch=launch, ended=now(), **{ran.state: 1})
-        return ran
+        log_launch(store, plan.label, launch=job.launch, ended=now(), **{result.state: 1})
+        return result
 
 
 def _clear_after_predecessor(store: Store) -> None:
-    """Waits for workers of a driver that died, ends those that linger, clears what it left."""
+    """Waits for workers of a dead driver, ends those that linger, clears what it left."""
     note = read_json(store.path / "lock")
     session = own_session(note.get("session"), store.identity) if isinstance(note, dict) else None
     if session is not None:
@@ -132,6 +125,6 @@ def _clear_after_predecessor(store: Store) -> None:
 
 
 def _lives(store: Store, session: Path) -> bool:
-    """Whether a trial still runs in a session; what runs elsewhere is not waited for."""
+    """Whether a trial of the session still runs; trials elsewhere are not waited for."""
     alive = {mark.pid for one in heartbeats(store.running) if (mark := mark_of(one)).alive()}
     return bool(alive) and any(process.pid in alive for process in processes(session))

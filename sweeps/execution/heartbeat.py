@@ -1,7 +1,7 @@
 """The heartbeat of a running trial: a small file with its progress, and a watch on the driver.
 
-A thread writes the file at most every two seconds and ends the process at once when the driver is
-gone: records are written whole or not at all, so there is nothing to save.
+A thread writes the file at most every two seconds and kills the process when the driver is gone:
+records are written atomically, so there is nothing to save.
 """
 
 import contextlib
@@ -10,7 +10,6 @@ import signal
 import threading
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from sweeps.planning import Trial
@@ -22,7 +21,7 @@ WRITE_SECONDS = 2.0
 
 
 class Heartbeat:
-    """Written while the block runs, gone after it."""
+    """Written while the block runs, removed at its end."""
 
     def __init__(
         self, folder: Path, trial: Trial, *, study: str, launch: str, driver: ProcessMark | None
@@ -34,10 +33,9 @@ class Heartbeat:
         self.total: float | None = None
         self.metrics: dict[str, float | None] = {}
         self.earlier_seconds = 0.0
-        """Of launches that were broken off and whose checkpoints the trial went on from."""
+        """Of interrupted launches, up to the checkpoints from which the trial resumed."""
         self._driver = driver
         self._stop_file = stop_file(folder, launch)
-        me = this_process()
         self._about: dict[str, Any] = {
             "key": trial.key,
             "study": study,
@@ -45,9 +43,7 @@ class Heartbeat:
             "seed": trial.seed,
             "launch": launch,
             "started": now(),
-            "pid": me.pid,
-            "began": me.began,
-            "host": me.host,
+            **this_process()._asdict(),
         }
         self._began = time.monotonic()
         self._over = threading.Event()
@@ -58,13 +54,7 @@ class Heartbeat:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        del kind, error, traceback
+    def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
         with contextlib.suppress(OSError):
@@ -82,19 +72,14 @@ class Heartbeat:
                 self._write()
                 written, last = state, time.monotonic()
 
-    def _state(self) -> tuple[float | None, float | None, dict[str, float | None]]:
-        return self.done, self.total, self.metrics
+    def _state(self) -> dict[str, Any]:
+        return {"done": self.done, "total": self.total, "metrics": self.metrics}
 
     def _write(self) -> None:
-        state = {
-            "done": self.done,
-            "total": self.total,
-            "metrics": self.metrics,
-            "seconds": round(time.monotonic() - self._began + self.earlier_seconds, 2),
-        }
-        # A disk that refuses a heartbeat will refuse the record, and that is where it is said.
+        seconds = round(time.monotonic() - self._began + self.earlier_seconds, 2)
+        # A disk that refuses a heartbeat will refuse the record too, which is where it is reported.
         with contextlib.suppress(OSError):
-            write_json(self.file, self._about | state)
+            write_json(self.file, {**self._about, **self._state(), "seconds": seconds})
 
 
 def stop_file(folder: Path, launch: str) -> Path:
@@ -103,6 +88,6 @@ def stop_file(folder: Path, launch: str) -> Path:
 
 
 def heartbeats(folder: Path) -> list[dict[str, Any]]:
-    """The notes in a store's `running` folder, those of dead processes too."""
+    """The notes in a store's `running` folder, those of dead processes included."""
     notes = [read_json(file) for file in sorted(folder.glob("*.json"))]
     return [note for note in notes if isinstance(note, dict) and "key" in note]

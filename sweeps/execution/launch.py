@@ -1,4 +1,4 @@
-"""One launch on Ray Tune: each trial leaves its record, and anything may be killed."""
+"""One launch on Ray Tune: each trial leaves its record, and any process may be killed."""
 
 import contextlib
 import itertools
@@ -9,32 +9,34 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.errors import StoreError
-from sweeps.execution.crashes import why_it_died
-from sweeps.execution.failures import TrialEnd, common_failure
+from sweeps.execution.failures import TrialEnd, common_failure, why_it_died, why_ray_refused
 from sweeps.execution.heartbeat import heartbeats, stop_file
 from sweeps.execution.interrupts import interruptible
 from sweeps.execution.notifier import Notifier, OnProgress, OnRecord
-from sweeps.execution.ray_refusals import why_ray_refused
 from sweeps.execution.ray_rounds import RayLostError, RayRefusedError, RayRounds, ray_log
 from sweeps.execution.ray_session import end_processes, remove_session, removed_on_error
 from sweeps.execution.result import Execution, UnfinishedTrial
-from sweeps.execution.trial_runner import Job, RunSettings, TrialResult, drop_temporary_artifacts
+from sweeps.execution.trial_runner import (
+    Job,
+    RunSettings,
+    TrialResult,
+    drop_temporary_artifacts,
+)
 from sweeps.planning import Plan, Trial
 from sweeps.processes import now, this_process
 from sweeps.provenance import load_average
-from sweeps.record import TrialRecord
 from sweeps.storage import Store, as_store_error, log_launch, new_launch
 
 GRACE_SECONDS = 10.0
-"""How long trials may take to notice an interruption, and to save where they are, before their
-processes are ended; a second interruption ends them at once."""
+"""Time for trials to notice an interruption and save a checkpoint before their processes are ended;
+a second interruption ends them at once."""
 
 RESTARTS = 3
-"""How often in a row, without a trial that ends, a lost Ray is replaced by another one."""
+"""How often in a row, without a trial that ends, a lost Ray is replaced."""
 
 
 class Launch:
-    """One launch: its jobs, what came of them, and the thread that tells about it."""
+    """One launch: its jobs, their results, and the thread that reports on them."""
 
     def __init__(
         self,
@@ -47,11 +49,10 @@ class Launch:
         on_progress: OnProgress | None,
         on_record: OnRecord | None,
     ) -> None:
-        self.plan, self.store, self.settings, self.todo = plan, store, settings, todo
-        self.on_progress, self.on_record = on_progress, on_record
+        self.plan, self.store, self.settings = plan, store, settings
+        self.trials = {trial.key: trial for trial in todo}
         self.name = new_launch()
         self.folder = store.running / self.name
-        me = this_process()
         self.jobs = [
             Job(
                 study=plan.study,
@@ -61,83 +62,78 @@ class Launch:
                 function=function,
                 settings=settings,
                 store=str(store.path),
-                driver=(me.pid, me.began, me.host),
+                driver=this_process(),
                 trials=tuple(trials),
             )
             for trials in _by_first_stage(todo)
         ]
-        self.ran: dict[str, TrialResult] = {}
+        self.results: dict[str, TrialResult] = {}
         self.died: list[str] = []
         self.trouble: str | None = None
         self.interrupted = False
         self.rounds = 0
         self.numbers = itertools.count()
+        self.on_progress, self.on_record = on_progress, on_record
 
     def run(self, session: Path) -> Execution:
         """Runs all jobs in a session folder, which is removed at the end."""
-        with removed_on_error(session):
-            return self._run(session)
-
-    def _run(self, session: Path) -> Execution:
         clock = time.perf_counter()
-        self.store.note_holder(session=str(session))
-        log_launch(
-            self.store,
-            self.plan.label,
-            launch=self.name,
-            began=now(),
-            command=self.settings.command,
-            trials=len(self.todo),
-            slots=self.settings.slots,
-            threads=self.settings.threads,
-            load_average=load_average(),
-        )
-        with Notifier(
-            self.plan,
-            self.store,
-            self.ran,
-            launch=self.name,
-            slots=self.settings.slots,
-            on_progress=self.on_progress,
-            on_record=self.on_record,
-        ):
-            try:
-                with interruptible():
-                    self._rounds(session)
-            except KeyboardInterrupt:
-                self.interrupted = True
-            finally:
-                self._clear(session)
-        execution = self._result(time.perf_counter() - clock)
-        with contextlib.suppress(StoreError):
-            log_launch(
+        with removed_on_error(session):
+            self.store.note_holder(session=str(session))
+            self._log(
+                began=now(),
+                command=self.settings.command,
+                trials=len(self.trials),
+                slots=self.settings.slots,
+                threads=self.settings.threads,
+                load_average=load_average(),
+            )
+            with Notifier(
+                self.plan,
                 self.store,
-                self.plan.label,
+                self.results,
                 launch=self.name,
+                slots=self.settings.slots,
+                on_progress=self.on_progress,
+                on_record=self.on_record,
+            ):
+                try:
+                    with interruptible():
+                        self._rounds(session)
+                except KeyboardInterrupt:
+                    self.interrupted = True
+                finally:
+                    self._clear(session)
+            execution = self._execution(time.perf_counter() - clock)
+        with contextlib.suppress(StoreError):
+            self._log(
                 ended=now(),
-                finished=len(execution.finished),
-                failed=len(execution.failed),
-                died=len(execution.died),
-                left=len(execution.left),
+                **{
+                    name: len(getattr(execution, name))
+                    for name in ("finished", "failed", "died", "left")
+                },
                 interrupted=execution.interrupted,
                 stopped=execution.stopped,
             )
         return execution
 
+    def _log(self, **facts: Any) -> None:
+        log_launch(self.store, self.plan.label, launch=self.name, **facts)
+
     def _rounds(self, session: Path) -> None:
-        """Runs all jobs; when Ray is lost, what is left goes on with another one."""
+        """Runs all jobs; when Ray is lost, another one runs the rest."""
         jobs, lost = self.jobs, 0
         while jobs and self.trouble is None and not self.interrupted:
-            heard = len(self.ran)
+            ended = len(self.results)
             try:
                 jobs = self._with_one_ray(jobs, session)
             except RayLostError as error:
                 jobs = self._left(jobs)
-                lost = lost + 1 if len(self.ran) == heard else 1
+                lost = lost + 1 if len(self.results) == ended else 1
                 if lost > RESTARTS:
                     self.trouble = (
                         f"Ray was lost {lost} times before a trial ended (the last time {error});"
-                        f" see {ray_log(self.store)}, and run again to go on"
+                        f" see {ray_log(self.store)}, then run again"
                     )
             except RayRefusedError as error:
                 lost += 1
@@ -151,17 +147,17 @@ class Launch:
             try:
                 ray.start()
                 while jobs and self.trouble is None:
-                    heard = len(self.ran)
+                    ended = len(self.results)
                     self.rounds += 1
                     ray.run(
                         self.rounds,
                         self._files(jobs),
                         launch=self.name,
-                        on_ended=self.note,
+                        on_ended=self.take_result,
                         enough=lambda: self.trouble is not None,
                     )
                     jobs = self._after_deaths(jobs)
-                    if len(self.ran) == heard and jobs and self.trouble is None:
+                    if len(self.results) == ended and jobs and self.trouble is None:
                         self.trouble = (
                             "every worker ended before its first trial did; run one trial by itself"
                             f" to see why, or look at the logs in {self.store.running}"
@@ -183,80 +179,82 @@ class Launch:
                 files.append(str(file))
         return files
 
-    def note(self, ended: Any) -> None:
-        """Takes down how a trial ended, as its worker reported."""
-        if ended is None:
-            return
+    def take_result(self, ended: list[Any]) -> None:
+        """Takes the result of a trial, as its worker reported it."""
         key, state, text, attempt = ended
         if state == "trouble":
             self.trouble = str(text)
         elif state != "stopped":
-            self.ran[str(key)] = TrialResult(str(key), state, text, attempt)
-            self.trouble = self.trouble or common_failure(self._ends(), self.settings.slots)
-
-    def _ends(self) -> list[TrialEnd]:
-        cells = {trial.key: trial.cell for trial in self.todo}
-        return [
-            TrialEnd(cells[key], "finished" if ran.state == "finished" else "failed", ran.error)
-            for key, ran in itertools.islice(self.ran.items(), self.settings.slots + 1)
-        ]
+            self.results[key] = TrialResult(key, state, text, attempt)
+            ends = [
+                TrialEnd(self.trials[key].cell, "failed" if one.error else "finished", one.error)
+                for key, one in itertools.islice(self.results.items(), self.settings.slots + 1)
+            ]
+            self.trouble = self.trouble or common_failure(ends, self.settings.slots)
 
     def _after_deaths(self, jobs: list[Job]) -> list[Job]:
-        """Marks the trial at which each dead worker was; gives the jobs of those behind it."""
+        """Marks the trial at which each dead worker was; returns the jobs of those behind it."""
+        if self.trouble is not None:
+            return []
         rest: list[Job] = []
         for job in jobs:
-            unheard = [trial for trial in job.trials if trial.key not in self.ran]
-            if not unheard or self.trouble is not None:
+            missing = [trial for trial in job.trials if trial.key not in self.results]
+            if not missing:
                 continue
-            # A worker may die after its record is in place and before it says so.
-            first, *behind = unheard
-            record = self._record_of_this_launch(first.key)
-            if record is not None:
-                self.ran[first.key] = TrialResult(
-                    first.key, record.state, record.error, record.attempt
-                )
-            else:
+            first, *behind = missing
+            if not self._has_record(first.key):
                 self.died.append(first.key)
-                (self.store.running / f"{first.key}.json").unlink(missing_ok=True)
+                self._heartbeat(first.key).unlink(missing_ok=True)
             if behind:
                 rest.append(job.model_copy(update={"trials": tuple(behind)}))
         return rest
 
     def _left(self, jobs: list[Job]) -> list[Job]:
         """The jobs with the trials that have left no record, whose workers ended with Ray."""
-        for trial in (one for job in jobs for one in job.trials):
-            record = None if trial.key in self.ran else self._record_of_this_launch(trial.key)
-            if record is not None:
-                self.ran[trial.key] = TrialResult(
-                    trial.key, record.state, record.error, record.attempt
-                )
-        over = {*self.ran, *self.died}
+        self._clear_heartbeats()
         rest = [
-            job.model_copy(update={"trials": tuple(t for t in job.trials if t.key not in over)})
+            job.model_copy(
+                update={
+                    "trials": tuple(
+                        trial
+                        for trial in job.trials
+                        if trial.key not in self.died and not self._has_record(trial.key)
+                    )
+                }
+            )
             for job in jobs
         ]
-        for note in self._own_heartbeats():
-            (self.store.running / f"{note['key']}.json").unlink(missing_ok=True)
         return [job for job in rest if job.trials]
 
-    def _record_of_this_launch(self, key: str) -> TrialRecord | None:
-        found = [record for record in self.store.records([key]) if record.launch == self.name]
-        return found[-1] if found else None
+    def _has_record(self, key: str) -> bool:
+        """Whether a trial ended in this launch; its worker may have died before it reported so."""
+        for record in self.store.records([key]) if key not in self.results else ():
+            if record.launch == self.name:
+                self.results[key] = TrialResult(key, record.state, record.error, record.attempt)
+        return key in self.results
 
     def _ask_to_stop(self) -> None:
         with contextlib.suppress(OSError):
             stop_file(self.store.running, self.name).touch()
         until = time.monotonic() + GRACE_SECONDS
-        while time.monotonic() < until and self._own_heartbeats():
+        while time.monotonic() < until and self._running():
             time.sleep(0.05)
 
-    def _own_heartbeats(self) -> list[dict[str, Any]]:
-        return [note for note in heartbeats(self.store.running) if note.get("launch") == self.name]
+    def _running(self) -> list[str]:
+        """Keys of the trials of this launch that have a heartbeat."""
+        notes = heartbeats(self.store.running)
+        return [note["key"] for note in notes if note.get("launch") == self.name]
+
+    def _heartbeat(self, key: str) -> Path:
+        return self.store.running / f"{key}.json"
+
+    def _clear_heartbeats(self) -> None:
+        for key in self._running():
+            self._heartbeat(key).unlink(missing_ok=True)
 
     def _clear(self, session: Path) -> None:
         end_processes(session)
-        for note in self._own_heartbeats():
-            (self.store.running / f"{note['key']}.json").unlink(missing_ok=True)
+        self._clear_heartbeats()
         stop_file(self.store.running, self.name).unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
         if self.settings.keep == "none":
@@ -266,29 +264,21 @@ class Launch:
         if self.trouble is None:
             ray_log(self.store).unlink(missing_ok=True)
 
-    def _result(self, seconds: float) -> Execution:
-        trials = {trial.key: trial for trial in self.todo}
+    def _execution(self, seconds: float) -> Execution:
+        def unfinished(key: str, why: str, log: Path) -> UnfinishedTrial:
+            return UnfinishedTrial(key, self.trials[key].cell, self.trials[key].seed, why, log)
 
-        def ended(key: str, why: str, log: Path) -> UnfinishedTrial:
-            return UnfinishedTrial(key, trials[key].cell, trials[key].seed, why, log)
-
+        logs = {key: self.store.running / f"{key}.log" for key in self.died}
         return Execution(
             launch=self.name,
-            finished=tuple(key for key, ran in self.ran.items() if ran.state == "finished"),
+            finished=tuple(key for key, one in self.results.items() if one.state == "finished"),
             failed=tuple(
-                ended(key, ran.error or "", self.store.trials / key / f"{ran.attempt:03d}/log.txt")
-                for key, ran in self.ran.items()
-                if ran.state == "failed"
+                unfinished(key, one.error or "", self.store.attempt(key, one.attempt) / "log.txt")
+                for key, one in self.results.items()
+                if one.state == "failed"
             ),
-            died=tuple(
-                ended(
-                    key,
-                    why_it_died(self.store.running / f"{key}.log"),
-                    self.store.running / f"{key}.log",
-                )
-                for key in self.died
-            ),
-            left=tuple(key for key in trials if key not in self.ran and key not in self.died),
+            died=tuple(unfinished(key, why_it_died(log), log) for key, log in logs.items()),
+            left=tuple(key for key in self.trials if key not in {*self.results, *self.died}),
             interrupted=self.interrupted,
             stopped=self.trouble,
             seconds=seconds,

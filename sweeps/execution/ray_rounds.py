@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from sweeps.errors import SweepError
@@ -21,22 +20,20 @@ from sweeps.processes import ProcessMark, began, mark_of, this_process
 from sweeps.storage import Store, as_store_error
 
 WATCH_SECONDS = 0.25
-"""Between two looks at Ray's processes."""
+"""Between two checks of Ray's processes."""
 
 START_SECONDS = 180.0
-"""Ray has this long to start."""
+"""Ray must start within this time."""
 
 LISTEN_SECONDS = 5.0
-"""Until the last line of a Ray that has ended is read."""
+"""For reading the last line of a Ray that has ended."""
 
 QUIET_SECONDS = 180.0
 """A round in which no trial runs and none ends for this long is stuck."""
 
-OnEnded = Callable[[list[Any]], None]
-
 
 class RayLostError(SweepError):
-    """A process of Ray ended or no longer answers; another Ray may go on."""
+    """A process of Ray ended or does not answer; another Ray may take over."""
 
 
 class RayRefusedError(SweepError):
@@ -48,22 +45,16 @@ class RayRounds:
 
     def __init__(self, session: Path, store: Store, settings: RunSettings) -> None:
         self._session, self._store = session, store
-        self._log = ray_log(store)
         self._inbox: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._servers: list[tuple[str, ProcessMark]] = []
-        brief = session / "brief.json"
+        brief = {"session": str(session), "slots": settings.slots, "gpus": settings.gpus}
         with as_store_error(session):
-            brief.write_text(
-                json.dumps(
-                    {"session": str(session), "slots": settings.slots, "gpus": settings.gpus}
-                ),
-                encoding="utf-8",
-            )
-        with as_store_error(self._log):
-            log = self._log.open("ab")
+            (session / "brief.json").write_text(json.dumps(brief), encoding="utf-8")
+        with as_store_error(ray_log(store)):
+            log = ray_log(store).open("ab")
         with log:
             self._process = subprocess.Popen(  # noqa: S603 - this very interpreter and module
-                [sys.executable, "-m", "sweeps.execution.ray_process", str(brief)],
+                [sys.executable, "-m", "sweeps.execution.ray_process", session / "brief.json"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -71,38 +62,34 @@ class RayRounds:
                 # Signals of the terminal are for the driver, which asks the trials to stop.
                 start_new_session=True,
             )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._input, self._output = self._process.stdin, self._process.stdout
 
     def __enter__(self) -> Self:
         self._listener = threading.Thread(target=self._listen, name="ray", daemon=True)
         self._listener.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        del kind, error, traceback
+    def __exit__(self, *_: object) -> None:
         self._process.kill()
         end_processes(self._session)
         self._process.wait()
         self._listener.join(LISTEN_SECONDS)
         with contextlib.suppress(OSError):  # what was still to be written has no reader
-            if self._process.stdin is not None:
-                self._process.stdin.close()
-        if self._process.stdout is not None and not self._listener.is_alive():
-            self._process.stdout.close()
+            self._input.close()
+        if not self._listener.is_alive():
+            self._output.close()
 
     def start(self) -> None:
         """Waits until Ray has started."""
         until = time.monotonic() + START_SECONDS
-        while "ready" not in (said := self._next()):
+        while "ready" not in (message := self._next()):
             if time.monotonic() > until:
                 raise RayRefusedError(f"it did not start within {START_SECONDS:g} s")
         host = this_process().host
         self._servers = [
-            (name, ProcessMark(pid, began(pid) or "", host)) for name, pid in said["ready"]
+            (name, ProcessMark(pid, began(pid) or "", host)) for name, pid in message["ready"]
         ]
 
     def run(
@@ -111,23 +98,26 @@ class RayRounds:
         files: list[str],
         *,
         launch: str,
-        on_ended: OnEnded,
+        on_ended: Callable[[list[Any]], None],
         enough: Callable[[], bool],
     ) -> None:
         """Runs a round of jobs to its end, or until it is enough."""
-        self._ask({"round": number, "files": files})
-        heard = time.monotonic()
+        # A process that is gone shows in its output.
+        with contextlib.suppress(OSError):
+            self._input.write(json.dumps({"round": number, "files": files}).encode() + b"\n")
+            self._input.flush()
+        last = time.monotonic()
         while not enough():
-            said = self._next()
-            if "over" in said:
+            message = self._next()
+            if "over" in message:
                 # Workers that ended with Ray have not died by themselves.
-                self._look()
+                self._check_servers()
                 return
-            if "ended" in said:
-                on_ended(said["ended"])
-            if said or self._runs(launch):
-                heard = time.monotonic()
-            elif time.monotonic() - heard > QUIET_SECONDS:
+            if "ended" in message:
+                on_ended(message["ended"])
+            if message or self._runs(launch):
+                last = time.monotonic()
+            elif time.monotonic() - last > QUIET_SECONDS:
                 raise RayLostError(f"no trial has started for {QUIET_SECONDS:g} s")
 
     def _runs(self, launch: str) -> bool:
@@ -136,39 +126,31 @@ class RayRounds:
             for note in heartbeats(self._store.running)
         )
 
-    def _ask(self, request: dict[str, Any]) -> None:
-        assert self._process.stdin is not None
-        # A process that is gone shows in its output.
-        with contextlib.suppress(OSError):
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")
-            self._process.stdin.flush()
-
     def _listen(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
+        for line in self._output:
             with contextlib.suppress(ValueError):
                 self._inbox.put(json.loads(line))
         self._inbox.put(None)
 
-    def _look(self) -> None:
+    def _check_servers(self) -> None:
         for name, server in self._servers:
             if not server.alive():
                 raise RayLostError(f"its {name} ended")
 
     def _next(self) -> dict[str, Any]:
-        """The next line, or nothing for a moment; raises if a process that is needed is gone."""
+        """The next message, or an empty one after a moment; raises if a process is gone."""
         try:
-            said = self._inbox.get(timeout=WATCH_SECONDS)
+            message = self._inbox.get(timeout=WATCH_SECONDS)
         except queue.Empty:
-            self._look()
+            self._check_servers()
             return {}
-        if said is None:
+        if message is None:
             raise RayLostError("the process that calls it ended")
-        if "refused" in said:
-            raise RayRefusedError(said["refused"])
-        return said
+        if "refused" in message:
+            raise RayRefusedError(message["refused"])
+        return message
 
 
 def ray_log(store: Store) -> Path:
-    """Where what Ray and its processes print is kept until a launch has ended well."""
+    """The file for what Ray and its processes print, removed when a launch has ended well."""
     return store.running / "ray.log"

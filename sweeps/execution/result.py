@@ -1,4 +1,4 @@
-"""What a launch did, as it is told to the caller."""
+"""The result of a launch, as the caller gets it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,17 +19,17 @@ class UnfinishedTrial:
 class Execution:
     """What a launch did."""
 
-    launch: str | None
-    """None if there was nothing to do."""
-    finished: tuple[str, ...]
+    launch: str | None = None
+    """Its name; None if there was nothing to do."""
+    finished: tuple[str, ...] = ()
     """Keys of the trials that finished in this launch."""
-    failed: tuple[UnfinishedTrial, ...]
-    """UnfinishedTrial by their own error; they run again only when failed ones are asked for."""
-    died: tuple[UnfinishedTrial, ...]
+    failed: tuple[UnfinishedTrial, ...] = ()
+    """Ended by their own error; they run again only on request."""
+    died: tuple[UnfinishedTrial, ...] = ()
     """Their process ended without a record; they are missing and run at the next launch."""
-    left: tuple[str, ...]
-    """Keys of the trials that were not run: the launch was interrupted or stopped before."""
-    interrupted: bool
-    stopped: str | None
-    """The sentence that stopped the launch, such as a full disk."""
-    seconds: float
+    left: tuple[str, ...] = ()
+    """Keys of the trials that did not run: the launch was interrupted or stopped before."""
+    interrupted: bool = False
+    stopped: str | None = None
+    """The message that stopped the launch, such as a full disk."""
+    seconds: float = 0.0

@@ -1,34 +1,35 @@
 """How far a study is and when it will be done, from records and heartbeats: small files only."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
+from sweeps.execution.heartbeat import heartbeats
 from sweeps.planning import Plan, Role, Trial, by_key, counting, has_number
 from sweeps.processes import mark_of
 from sweeps.record import Summary
-from sweeps.storage import Store, read_json
+from sweeps.storage import Store
 
-TELLING = 0.1
-"""Fraction of a trial from which on its pace tells its length; before, its start weighs too much."""
+PROJECT_FROM = 0.1
+"""Fraction of a trial from which its pace predicts its length; before, its start weighs too much."""
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A trial that runs now, as its heartbeat tells."""
+    """A trial that runs now, according to its heartbeat."""
 
     key: str
     cell: str
     seed: int
     fraction: float | None
-    """Of its work, from 0 to 1; None before the trial says."""
+    """Of its work, from 0 to 1; None before the trial reports any."""
     metrics: dict[str, float | None]
     seconds: float
-    """That it has run, at its last heartbeat, in all launches."""
+    """Run so far, at its last heartbeat, in all launches."""
 
     def projected(self) -> float | None:
         """Seconds of the whole trial; None while its start would weigh more than its work."""
-        if self.fraction is None or self.fraction < TELLING:
+        if self.fraction is None or self.fraction < PROJECT_FROM:
             return None
         return self.seconds / self.fraction
 
@@ -60,7 +61,7 @@ class Progress:
 
     cells: tuple[CellProgress, ...]
     eta_seconds: float | None
-    """Until the trials left are done; None while nothing tells how long a trial takes."""
+    """Until the trials left are done; None while the length of a trial is unknown."""
     eta_basis: str
     """What the estimate rests on, in words."""
 
@@ -88,63 +89,56 @@ class Progress:
 def progress(store: Store, plan: Plan, *, slots: int = 1, since: str | None = None) -> Progress:
     """The state of a plan from records and heartbeats.
 
-    Trials that this launch runs anew count as finished once their new record is there: `since` is
-    the name of the launch. The estimate takes, for each trial left, the mean seconds of its cell's
-    finished trials, else of its role's, else of all, else of what the running ones project; trials
-    that took an artifact from the store only count for others that do. It divides by the slots and
-    is never shorter than the longest trial that runs.
+    A trial that the launch `since` runs again counts as finished once its new record is there. The
+    estimate takes, for each trial left, the mean seconds of its cell's finished trials, else of its
+    role's, else of all, else of what the running ones project; trials that reused an artifact count
+    only where there are no others. It divides by the slots and is at least the longest trial that
+    runs.
     """
     attempts = by_key(_of_plan(store.summaries(), plan, since))
     chosen = {key: one for key, of in attempts.items() if (one := counting(of)) is not None}
     running = _running(store, {trial.key for trial in plan.trials})
-    cells = {cell.name: cell for cell in plan.cells}
-    by_cell: dict[str, list[Trial]] = {name: [] for name in cells}
+    roles: dict[str, Role] = {cell.name: cell.role for cell in plan.cells}
+    trials_of: dict[str, list[Trial]] = {name: [] for name in roles}
     for trial in plan.trials:
-        by_cell.setdefault(trial.cell, []).append(trial)
+        trials_of.setdefault(trial.cell, []).append(trial)
     rows: list[CellProgress] = []
-    for name, trials in by_cell.items():
+    for name, trials in trials_of.items():
         records = [chosen[trial.key] for trial in trials if trial.key in chosen]
+        finished = tuple(record for record in records if record.state == "finished")
         rows.append(
             CellProgress(
                 cell=name,
-                role=cells[name].role if name in cells else "arm",
+                role=roles.get(name, "arm"),
                 total=len(trials),
-                finished=tuple(record for record in records if record.state == "finished"),
+                finished=finished,
                 failed=tuple(
-                    record
-                    for record in records
-                    if record.state == "failed" and record.key not in running
+                    one for one in records if one.state == "failed" and one.key not in running
                 ),
                 running=tuple(running[trial.key] for trial in trials if trial.key in running),
-                attempts=tuple(
-                    tuple(attempts[record.key]) for record in records if record.state == "finished"
-                ),
+                attempts=tuple(tuple(attempts[record.key]) for record in finished),
             )
         )
     left = [trial for trial in plan.trials if trial.todo and trial.key not in chosen]
-    eta, basis = _eta(
-        left, list(chosen.values()), running, cells={c.cell: c.role for c in rows}, slots=slots
-    )
-    return Progress(tuple(rows), eta, basis)
+    return Progress(tuple(rows), *_eta(left, chosen.values(), running, roles, slots))
 
 
 def _of_plan(summaries: Iterable[Summary], plan: Plan, since: str | None) -> Iterator[Summary]:
-    """The attempts of the plan's trials, less those from before a launch that runs them anew."""
+    """The attempts of the plan's trials, without those that the launch `since` replaces."""
     trials = {trial.key: trial for trial in plan.trials}
     for summary in summaries:
         trial = trials.get(summary.key)
         if trial is None:
             continue
-        rerun = trial.rerun or (trial.todo and trial.reason.startswith("failed"))
-        if since is None or not rerun or summary.launch == since:
+        again = trial.rerun or (trial.todo and trial.reason.startswith("failed"))
+        if since is None or not again or summary.launch == since:
             yield summary
 
 
 def _running(store: Store, keys: set[str]) -> dict[str, Running]:
     found: dict[str, Running] = {}
-    for file in sorted(store.running.glob("*.json")):
-        note: dict[str, Any] | None = read_json(file)
-        if not isinstance(note, dict) or note.get("key") not in keys or not mark_of(note).alive():
+    for note in heartbeats(store.running):
+        if note["key"] not in keys or not mark_of(note).alive():
             continue
         done, total = note.get("done"), note.get("total")
         found[note["key"]] = Running(
@@ -160,29 +154,30 @@ def _running(store: Store, keys: set[str]) -> dict[str, Running]:
 
 def _eta(
     left: list[Trial],
-    records: list[Summary],
+    records: Iterable[Summary],
     running: dict[str, Running],
-    *,
-    cells: dict[str, Role],
+    roles: dict[str, Role],
     slots: int,
 ) -> tuple[float | None, str]:
+    """Seconds until the trials left are done, and what that rests on."""
     if not left:
         return 0.0, "nothing is left"
     measured = [record for record in records if record.state == "finished"]
     whole = [record for record in measured if not record.reused] or measured
-    by_cell = _means((record.cell, record.seconds) for record in whole)
-    by_role = _means((cells.get(record.cell, "arm"), record.seconds) for record in whole)
-    overall = _means(("all", record.seconds) for record in whole).get("all")
-    projected = [
-        projection for trial in running.values() if (projection := trial.projected()) is not None
-    ]
-    if overall is None and projected:
-        overall = sum(projected) / len(projected)
-    if overall is None:
+    means = _means(
+        (name, record.seconds)
+        for record in whole
+        for name in (("cell", record.cell), ("role", roles.get(record.cell, "arm")), "all")
+    )
+    projected = [one for trial in running.values() if (one := trial.projected()) is not None]
+    if not means and projected:
+        means["all"] = sum(projected) / len(projected)
+    if not means:
         return None, "no trial has finished yet"
     work, longest = 0.0, 0.0
     for trial in left:
-        seconds = by_cell.get(trial.cell, by_role.get(trial.role, overall))
+        by_role = means.get(("role", trial.role), means["all"])
+        seconds = means.get(("cell", trial.cell), by_role)
         now = running.get(trial.key)
         if now is not None:
             seconds = max(0.0, (now.projected() or seconds) - now.seconds)
@@ -192,8 +187,8 @@ def _eta(
     return max(work / max(1, slots), longest), f"{basis}, {slots} at a time"
 
 
-def _means(pairs: Iterable[tuple[str, float]]) -> dict[str, float]:
-    together: dict[str, list[float]] = {}
+def _means(pairs: Iterable[tuple[object, float]]) -> dict[object, float]:
+    together: dict[object, list[float]] = defaultdict(list)
     for name, seconds in pairs:
-        together.setdefault(name, []).append(seconds)
+        together[name].append(seconds)
     return {name: sum(values) / len(values) for name, values in together.items()}

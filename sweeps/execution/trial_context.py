@@ -1,4 +1,4 @@
-"""What a running trial may call; by its shape an observer of a trainer, without any import."""
+"""What a running trial may call; structurally an observer of a trainer, without any import."""
 
 import errno
 import threading
@@ -40,7 +40,10 @@ class Outcome:
 
 
 class TrialContext:
-    """A trial while it runs: its configuration, its place in the store, and its voice."""
+    """A running trial: its configuration, its place in the store, and its reports.
+
+    With `rerun` trials, artifacts and checkpoints of earlier launches are not used.
+    """
 
     def __init__(
         self,
@@ -55,25 +58,21 @@ class TrialContext:
         self.trial = trial
         self.store = store
         self.payload = payload
-        """What the caller handed to all trials of the launch, such as the device."""
+        """What the caller passed to all trials of the launch, such as the device."""
         self.reused: list[str] = []
         self.files: dict[str, bytes] = {}
-        """What stands beside the record, name -> content; see `attach`."""
+        """Files of the record, name -> content; see `attach`."""
         self.notes: list[str] = []
-        """What the user should hear of the store; it stands in the record."""
+        """Messages for the user about the store; they are part of the record."""
         self.chain: tuple[tuple[str, dict[str, Any]], ...] = ()
-        self._kept: set[str] = set()
-        self._checked: set[str] = set()
+        self.stopped = False
+        self._saved = set[str]()
+        self._checked = set[str]()
         self._checkpoints: dict[str, StageCheckpoint] = {}
         self._began = time.perf_counter()
-        self.stopped = False
         self._launch, self._lasting, self._heartbeat = launch, lasting, heartbeat
         self._rows: dict[int, dict[str, float | None]] = {}
         self._lock = threading.Lock()
-
-    def identify(self, chain: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-        """Puts on record what its stages are, (stage, identity), from which its keys come."""
-        self.chain = tuple((name, plain(dict(identity))) for name, identity in chain)
 
     @property
     def config(self) -> dict[str, Any]:
@@ -85,59 +84,95 @@ class TrialContext:
         """The trial's seed."""
         return self.trial.seed
 
+    def identify(self, chain: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """Records the (stage, identity) pairs from which the trial's keys come."""
+        self.chain = tuple((name, plain(dict(identity))) for name, identity in chain)
+
     def metrics(self, step: int, values: Mapping[str, float | None]) -> None:
-        """Adds numbers to the curve at a step; later numbers of one step join the earlier ones."""
+        """Adds numbers to the curve at a step, next to those already there."""
         finite = {name: number(value) for name, value in values.items()}
         with self._lock:
             self._rows.setdefault(int(step), {}).update(finite)
         self._heartbeat.metrics = {**self._heartbeat.metrics, **finite}
 
     def progress(self, done: float, total: float) -> None:
-        """Says how far the trial is, in any unit."""
+        """Reports how far the trial is, in any unit."""
         self._heartbeat.done, self._heartbeat.total = float(done), float(total)
 
     def should_stop(self) -> bool:
-        """Whether the launch was interrupted: the trial should end now and will not be recorded."""
+        """Whether the launch was interrupted: the trial should end now and leaves no record."""
         self.stopped = self.stopped or self._heartbeat.stop.is_set()
         return self.stopped
 
     def log(self, text: str) -> None:
-        """Writes a line to the trial's log. What the trial prints stands there, too."""
+        """Writes a line to the trial's log, which also holds what the trial prints."""
         print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)  # noqa: T201 - captured as the log
 
     def attach(self, name: str, content: bytes) -> None:
-        """Puts a small file beside the trial's record, whether the trial finishes or fails."""
+        """Adds a small file to the trial's record, whether the trial finishes or fails."""
         if Path(name).name != name or name.startswith("."):
             raise ValueError(f"a file of a record has a plain name, got {name!r}")
         self.files[name] = content
 
-    def artifact(self, stage: str) -> Path | None:
-        """The folder that a stage left in the store, from which the trial may go on; else None.
+    # Artifacts
 
-        A trial that runs anew takes only what this very launch made. What changed since it was
-        kept, or was kept for another key, is set aside.
+    def artifact(self, stage: str) -> Path | None:
+        """The folder of a stage's artifact; None where the trial has to make it.
+
+        An artifact that changed since it was saved, or was saved for another key, is set aside.
         """
-        key = self._key(stage)
-        folder = self.store.artifact(stage, key)
+        folder = self.store.artifact(stage, key := self._key(stage))
         made = self.store.manifest(stage, key)
         if made is not None and self.trial.rerun and made.get("launch") != self._launch:
             return None
-        if stage not in self._kept | self._checked:
+        if stage not in self._saved | self._checked:
             if not folder.is_dir() or not any(folder.iterdir()):
                 return None
             if (why := artifact_fault(folder, stage, key)) is not None:
                 self.refuse(stage, why)
                 return None
             self._checked.add(stage)
-        if stage not in self.reused and stage not in self._kept:
+        if stage not in self.reused and stage not in self._saved:
             self.reused.append(stage)
         return folder
 
     def is_checked(self, stage: str) -> bool:
-        """Whether hashes that were kept with a stage's artifact confirm it; earlier versions kept none."""
-        return stage in self._kept or artifact_can_be_checked(
+        """Whether hashes confirm a stage's artifact; earlier versions saved none."""
+        return stage in self._saved or artifact_can_be_checked(
             self.store.artifact(stage, self._key(stage))
         )
+
+    def save_artifact(self, stage: str, write: Callable[[Path], None]) -> None:
+        """Saves what a stage made: `write` fills an empty folder, which is renamed into place.
+
+        With `RunSettings.keep="none"` it is removed when the trials that share it are done. A
+        trial that was stopped saves nothing: it may be half done.
+        """
+        key = self._key(stage)
+        if self.stopped:
+            return
+        try:
+            with self.store.save_artifact(
+                stage, key, launch=self._launch, lasting=self._lasting
+            ) as folder:
+                write(folder)
+            self._saved.add(stage)
+            self.checkpoint(stage).drop()
+        except OSError as error:
+            if error.errno in _STORE_TROUBLE:
+                place = self.store.artifact(stage, key)
+                raise StoreError(write_failure(error, place)) from error
+            raise
+
+    def refuse(self, stage: str, why: str) -> None:
+        """Sets a stage's artifact aside as unusable; the trial makes it again."""
+        before = len(self.store.messages)
+        self.store.set_aside(self.store.artifact(stage, self._key(stage)), why)
+        for message in self.store.messages[before:]:
+            self.notes.append(f"{message}; it is made again")
+            self.log(self.notes[-1])
+        del self.store.messages[before:]
+        self.reused = [name for name in self.reused if name != stage]
 
     def records_of(self, stage: str) -> Iterator[TrialRecord]:
         """The finished records of all trials that share a stage with this one."""
@@ -149,21 +184,12 @@ class TrialContext:
         ]
         return (one for one in self.store.records(keys) if one.state == "finished")
 
-    def refuse(self, stage: str, why: str) -> None:
-        """The artifact of a stage cannot be used: it is set aside, and the trial makes it anew."""
-        told = len(self.store.messages)
-        self.store.set_aside(self.store.artifact(stage, self._key(stage)), why)
-        for said in self.store.messages[told:]:
-            self.notes.append(f"{said}; it is made again")
-            self.log(self.notes[-1])
-        del self.store.messages[told:]
-        self.reused = [name for name in self.reused if name != stage]
+    # Checkpoints
 
     def checkpoint(self, stage: str) -> StageCheckpoint:
-        """Where the stage is gone on with if an earlier launch was broken off, and may be again.
+        """The checkpoint from which an interrupted stage resumes.
 
-        It goes when the stage's artifact is kept, and when the trial leaves a record. A trial that
-        runs anew takes only what this very launch left.
+        It is removed when the stage's artifact is saved, and when the trial leaves a record.
         """
         if stage not in self._checkpoints:
             self._checkpoints[stage] = StageCheckpoint(
@@ -177,43 +203,22 @@ class TrialContext:
             )
         return self._checkpoints[stage]
 
+    def drop_checkpoints(self) -> None:
+        """Removes the checkpoints of all stages: the trial has left a record."""
+        for stage in self.trial.stages:
+            self.checkpoint(stage.name).drop()
+
     @property
     def earlier_seconds(self) -> float:
-        """Seconds that trials ran whose checkpoints this one went on from, up to these."""
+        """Seconds of earlier launches, up to the checkpoints from which this one resumed."""
         return sum(one.earlier_seconds for one in self._checkpoints.values())
 
     def seconds(self) -> float:
         """Seconds that the trial has run, in all launches."""
         return time.perf_counter() - self._began + self.earlier_seconds
 
-    def drop_checkpoints(self) -> None:
-        """Removes the checkpoints of all stages: the trial leaves a record and needs none."""
-        for stage in self.trial.stages:
-            self.checkpoint(stage.name).drop()
-
     def _on_resume(self) -> None:
         self._heartbeat.earlier_seconds = self.earlier_seconds
-
-    def save_artifact(self, stage: str, write: Callable[[Path], None]) -> None:
-        """Keeps what a stage made: `write` fills an empty folder, kept whole or not at all.
-
-        If the launch keeps nothing (`keep="none"`), it goes when the trials that share it are done.
-        Nothing is kept of a trial that was told to stop: it may be half done.
-        """
-        key = self._key(stage)
-        if self.stopped:
-            return
-        try:
-            with self.store.save_artifact(
-                stage, key, launch=self._launch, lasting=self._lasting
-            ) as folder:
-                write(folder)
-            self._kept.add(stage)
-            self.checkpoint(stage).drop()
-        except OSError as error:
-            if error.errno in _STORE_TROUBLE:
-                raise StoreError(write_failure(error, self.store.artifact(stage, key))) from error
-            raise
 
     def curve(self) -> dict[str, list[float | None]]:
         """Metrics so far as columns of one length, by step."""
@@ -226,11 +231,10 @@ class TrialContext:
         return columns | {name: [row.get(name) for _, row in rows] for name in names}
 
     def _key(self, stage: str) -> str:
-        for known in self.trial.stages:
-            if known.name == stage:
-                return known.key
-        names = ", ".join(known.name for known in self.trial.stages)
-        raise ValueError(f"this trial has no stage {stage!r}; it has {names}")
+        keys = {known.name: known.key for known in self.trial.stages}
+        if stage not in keys:
+            raise ValueError(f"this trial has no stage {stage!r}; it has {', '.join(keys)}")
+        return keys[stage]
 
 
 TrialFunction = Callable[[TrialContext], Outcome]

@@ -1,4 +1,4 @@
-"""One trial from start to record, in whatever process calls."""
+"""One trial from start to record, in the calling process."""
 
 import contextlib
 import importlib
@@ -6,7 +6,6 @@ import io
 import os
 import platform
 import sys
-import time
 import traceback
 from collections.abc import Generator
 from pathlib import Path
@@ -39,13 +38,13 @@ class RunSettings(Frozen):
     """GPUs of a trial; a fraction lets trials share one."""
 
     payload: dict[str, Any] = Field(default_factory=dict)
-    """Handed to every trial; JSON."""
+    """Passed to every trial; JSON."""
 
     keep: Literal["none", "last"] = "last"
     """Whether the artifacts of stages stay in the store."""
 
     provenance: dict[str, Any] = Field(default_factory=dict)
-    """What the records say of code, packages and machine; see `sweeps.provenance.collect`."""
+    """Code, packages and machine for the records; see `sweeps.provenance.collect`."""
 
     command: str | None = None
     """The command that launched it, for people."""
@@ -56,12 +55,13 @@ class Job(Frozen):
 
     study: str
     scale: str | None
-    variation: str = ""
+    variation: str
     launch: str
     function: str
     settings: RunSettings
     store: str
     driver: tuple[int, str, str] | None
+    """The `ProcessMark` whose death ends the worker; None in the driver itself."""
     trials: tuple[Trial, ...]
 
 
@@ -75,57 +75,44 @@ class TrialResult(NamedTuple):
 
 
 def run_trial(job: Job, trial: Trial, store: Store, *, echo: bool = False) -> TrialResult:
-    """Runs a trial of a job and leaves its record.
+    """Runs a trial of a job and commits its record.
 
-    Its own error makes a failed record; trouble with the store or of the whole launch is raised as
-    StoreError or LaunchError and leaves no record. Its prints go to its log, and with `echo` to the
+    The trial's own error makes a failed record. Its output goes to its log, and with `echo` to the
     terminal as well.
+
+    Raises:
+        StoreError: the store cannot be used; there is no record.
+        LaunchError: the trial function says that every trial will fail alike; there is no record.
     """
     log = store.running / f"{trial.key}.log"
-    driver = None if job.driver is None else ProcessMark(*job.driver)
-    settings = job.settings
     with as_store_error(log):
         log.parent.mkdir(parents=True, exist_ok=True)
         log.unlink(missing_ok=True)
-    started, clock, load = now(), time.perf_counter(), load_average()
+    begun: dict[str, Any] = {"started": now(), "load_average": load_average()}
+    driver = None if job.driver is None else ProcessMark(*job.driver)
     with Heartbeat(
         store.running, trial, study=job.study, launch=job.launch, driver=driver
     ) as heartbeat:
         context = TrialContext(
             trial,
             store,
-            settings.payload,
+            job.settings.payload,
             launch=job.launch,
-            lasting=settings.keep == "last",
+            lasting=job.settings.keep == "last",
             heartbeat=heartbeat,
         )
         with _logged(log, echo=echo):
             outcome, error = _call(job.function, context)
         if context.stopped:
             return TrialResult(trial.key, "stopped")
-        seconds = time.perf_counter() - clock + context.earlier_seconds
-        record = _record(job, trial, context, outcome, error)
-        record = record.model_copy(
-            update={
-                "started": started,
-                "seconds": round(seconds, 3),
-                "earlier_seconds": round(context.earlier_seconds, 3),
-                "provenance": {
-                    **settings.provenance,
-                    "host": platform.node(),
-                    "load_average": load,
-                    "threads": settings.threads,
-                    "slots": settings.slots,
-                },
-            }
-        )
+        record = _record(job, context, outcome, error, **begun)
         record = store.commit(record, log, context.files)
         context.drop_checkpoints()
     return TrialResult(trial.key, record.state, record.error, record.attempt)
 
 
 def drop_temporary_artifacts(job: Job, store: Store) -> None:
-    """Removes what a job's stages made if it was not to last."""
+    """Removes the artifacts of a job's stages that were saved for its launch only."""
     for trial in job.trials:
         for stage in trial.stages:
             made = store.manifest(stage.name, stage.key)
@@ -135,7 +122,9 @@ def drop_temporary_artifacts(job: Job, store: Store) -> None:
 
 def _call(name: str, context: TrialContext) -> tuple[Outcome, str | None]:
     try:
-        outcome: Any = _load(name)(context)
+        module, _, attribute = name.partition(":")
+        function: TrialFunction = getattr(importlib.import_module(module), attribute)
+        outcome: Any = function(context)
         if not isinstance(outcome, Outcome):
             raise TypeError(f"{name} must return an Outcome, got {type(outcome).__name__}")  # noqa: TRY301
         for value in outcome.values.values():
@@ -149,14 +138,16 @@ def _call(name: str, context: TrialContext) -> tuple[Outcome, str | None]:
     return outcome, None
 
 
-def _load(name: str) -> TrialFunction:
-    module, _, attribute = name.partition(":")
-    return getattr(importlib.import_module(module), attribute)
-
-
 def _record(
-    job: Job, trial: Trial, context: TrialContext, outcome: Outcome, error: str | None
+    job: Job,
+    context: TrialContext,
+    outcome: Outcome,
+    error: str | None,
+    *,
+    started: str,
+    load_average: list[float],
 ) -> TrialRecord:
+    trial, settings = context.trial, job.settings
     values = {name: number(value) for name, value in outcome.values.items()}
     facts = plain(dict(outcome.facts))
     unknown = {
@@ -178,15 +169,22 @@ def _record(
         state="finished" if error is None else "failed",
         values=values,
         error=error,
-        started=now(),
-        seconds=0.0,
+        started=started,
+        seconds=round(context.seconds(), 3),
+        earlier_seconds=round(context.earlier_seconds, 3),
         attempt=1,
         launch=job.launch,
         reused=tuple(context.reused),
         facts={**facts, "unknown": unknown} if unknown else facts,
         curve=context.curve(),
         log="",
-        provenance={},
+        provenance={
+            **settings.provenance,
+            "host": platform.node(),
+            "load_average": load_average,
+            "threads": settings.threads,
+            "slots": settings.slots,
+        },
         notes=tuple(context.notes),
         chain=context.chain,
     )
@@ -195,26 +193,20 @@ def _record(
 @contextlib.contextmanager
 def _logged(log: Path, *, echo: bool) -> Generator[None]:
     """Sends what is printed to the log: Python's streams, and without `echo` also the system's."""
-    with log.open("w", encoding="utf-8", buffering=1) as file:
-        if echo:
-            with (
-                contextlib.redirect_stdout(_TeeStream(sys.stdout, file)),
-                contextlib.redirect_stderr(_TeeStream(sys.stderr, file)),
-            ):
-                yield
-            return
-        sys.stdout.flush()
-        sys.stderr.flush()
-        before = [os.dup(1), os.dup(2)]
-        try:
-            os.dup2(file.fileno(), 1)
-            os.dup2(file.fileno(), 2)
-            with contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
-                yield
-        finally:
-            for number_, descriptor in enumerate(before, start=1):
-                os.dup2(descriptor, number_)
-                os.close(descriptor)
+    with log.open("w", encoding="utf-8", buffering=1) as file, contextlib.ExitStack() as stack:
+        out, err = (_TeeStream(sys.stdout, file), _TeeStream(sys.stderr, file))
+        if not echo:
+            out = err = file
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for descriptor in (1, 2):
+                before = os.dup(descriptor)
+                stack.callback(os.close, before)
+                stack.callback(os.dup2, before, descriptor)
+                os.dup2(file.fileno(), descriptor)
+        stack.enter_context(contextlib.redirect_stdout(out))
+        stack.enter_context(contextlib.redirect_stderr(err))
+        yield
 
 
 class _TeeStream(io.TextIOBase):
@@ -235,7 +227,7 @@ class _TeeStream(io.TextIOBase):
         self._show("")
 
     def _show(self, text: str) -> None:
-        """A terminal that has gone away (a closed pipe) is no trouble of the trial's."""
+        """Writes to the terminal; one that has gone away (a closed pipe) fails no trial."""
         if self._terminal is not None:
             try:
                 self._terminal.write(text)

@@ -86,6 +86,10 @@ class Store:
         """Where a stage's artifact stands or would stand."""
         return self.path / f"{stage}s" / key
 
+    def attempt(self, key: str, number: int) -> Path:
+        """The folder of one attempt of a trial."""
+        return self.trials / key / f"{number:03d}"
+
     def checkpoint(self, stage: str, key: str) -> Path:
         """Where a stage's checkpoint stands or would stand while a trial makes it."""
         return self.path / "checkpoints" / f"{stage}-{key}"
@@ -124,7 +128,7 @@ class Store:
 
     def record(self, key: str, attempt: int) -> TrialRecord | None:
         """One record; None where there is none that can be read."""
-        file = self.trials / key / f"{attempt:03d}" / "record.json"
+        file = self.attempt(key, attempt) / "record.json"
         return self._read(file, key, attempt) if file.exists() else None
 
     def known(self) -> Known:

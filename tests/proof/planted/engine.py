@@ -307,8 +307,8 @@ MUTANTS = (
     plant(
         "failed trials count as finished",
         "execution/study_progress.py",
-        'finished=tuple(record for record in records if record.state == "finished"),',
-        "finished=tuple(records),",
+        'finished = tuple(record for record in records if record.state == "finished")',
+        "finished = tuple(records)",
         "sweeps/execution/test_study_progress.py",
     ),
     plant(

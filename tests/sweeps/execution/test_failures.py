@@ -79,11 +79,11 @@ def test_a_launch_stops_at_the_last_of_them(tmp_path: Path) -> None:
     )
     first, second, third, *_ = plan.todo
 
-    launch.note((first.key, "failed", SAME, 1))
+    launch.take_result([first.key, "failed", SAME, 1])
     assert launch.trouble is None
-    launch.note((second.key, "failed", SAME, 1))
+    launch.take_result([second.key, "failed", SAME, 1])
     stopped = launch.trouble
-    launch.note((third.key, "failed", "another error", 1))
+    launch.take_result([third.key, "failed", "another error", 1])
 
     assert stopped is not None
     assert SAME in stopped

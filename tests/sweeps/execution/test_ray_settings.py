@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sweeps import RunSettings
-from sweeps.execution.ray_refusals import why_ray_refused
+from sweeps.execution.failures import why_ray_refused
 from sweeps.execution.ray_settings import ray_environment, unused_variables
 
 
@@ -49,11 +49,14 @@ def test_the_users_variables_for_ray_are_not_passed_on_and_all_others_are(
 @pytest.mark.parametrize(
     ("said", "fix"),
     [
-        ("OSError: [Errno 28] No space left on device: '/dev/shm/x'", "make room"),
+        ("OSError: [Errno 28] No space left on device: '/dev/shm/x'", "free some space"),
         ("RuntimeError: x\n  OSError: [Errno 12] Cannot allocate memory", "fewer trials"),
         ("OSError: [Errno 24] Too many open files", "ulimit -n"),
         ("RuntimeError: can't start new thread", "ulimit -u"),
-        ("ValueError: Failed to bind to 127.0.0.1:6379: Address already in use", "close what"),
+        (
+            "ValueError: Failed to bind to 127.0.0.1:6379: Address already in use",
+            "close the programs",
+        ),
         ("RuntimeError: something that nobody knows\nand more of it", "see why in"),
         ("", "see why in"),
     ],
