@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ablations.compose import Composed
+from ablations.compose import ResolvedStudy
 from reports.judging import board, verdicts
 from reports.spec import Evidence
 from sweeps.planning import Plan
@@ -23,7 +23,7 @@ class Track:
     A block that is left before `settle` closes the study's run as interrupted.
     """
 
-    def __init__(self, store: Store, composed: Composed, plan: Plan, uri: str | None) -> None:
+    def __init__(self, store: Store, composed: ResolvedStudy, plan: Plan, uri: str | None) -> None:
         self.question = composed.study.question
         self.tracking = open_tracking(store, plan, uri=uri, metric=composed.study.metric)
         self.closed: TrackingResult | None = None

@@ -11,7 +11,7 @@ from ablations.commands.terminal import console, say
 from ablations.commands.verdict_table import show_board
 from ablations.commands.write_reports import show_written, write_all
 from ablations.compose import (
-    Composed,
+    ResolvedStudy,
     compose,
     foreseen,
     left_out,
@@ -121,7 +121,12 @@ def run_one(request: Request, key: str, *, keep: Keep) -> int:
 
 
 def _execute(
-    composed: Composed, snapshot: Snapshot, store: Store, plan: Plan, keep: Keep, track: "Track"
+    composed: ResolvedStudy,
+    snapshot: Snapshot,
+    store: Store,
+    plan: Plan,
+    keep: Keep,
+    track: "Track",
 ) -> "Execution | None":
     from ablations.commands.live_table import Live
     from sweeps.execution import execute, unused_variables
@@ -167,7 +172,7 @@ def _begin(snapshot: Snapshot, store: Store) -> None:
 
 
 def _settings(
-    composed: Composed, store: Store, trials: Iterable[Trial], keep: Keep
+    composed: ResolvedStudy, store: Store, trials: Iterable[Trial], keep: Keep
 ) -> "RunSettings":
     from ablations.machine_profile import machine
     from sweeps.execution import RunSettings
@@ -236,7 +241,7 @@ def _refuse_recompute(trials: Iterable[Trial], request: Request) -> None:
         )
 
 
-def _whole_plan(composed: Composed, store: Store) -> Plan:
+def _whole_plan(composed: ResolvedStudy, store: Store) -> Plan:
     from sweeps.planning import plan
 
     return plan(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ablations.compose.resolve import Composed
+from ablations.compose.resolve import ResolvedStudy
 from ablations.study import cells_left_out
 from sweeps.planning import Known, Plan
 
@@ -10,7 +10,7 @@ MOST_NAMED = 12
 """Cells or seeds that a message names one by one."""
 
 
-def foreseen(composed: Composed, plan: Plan, known: Known) -> list[str]:
+def foreseen(composed: ResolvedStudy, plan: Plan, known: Known) -> list[str]:
     """Why these seeds decide no claim, with the option that does; empty where a look is reached.
 
     A look at n judges seeds 0 to n - 1 and no others; seeds on record count with those that were
@@ -40,11 +40,11 @@ def foreseen(composed: Composed, plan: Plan, known: Known) -> list[str]:
     return [f"{why}; --seeds {first}"]
 
 
-def left_out(composed: Composed) -> list[str]:
+def left_out(composed: ResolvedStudy) -> list[str]:
     """What the scale does not run of the study, and how that is run; empty where it runs all."""
     if composed.request.only is not None:
         return []
-    return [one.message for one in cells_left_out(composed.written, composed.scale)]
+    return [one.message for one in cells_left_out(composed.loaded, composed.scale)]
 
 
 def _some(names: Sequence[object]) -> str:

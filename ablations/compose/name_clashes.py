@@ -2,14 +2,14 @@
 
 import shlex
 
-from ablations.compose.resolve import Composed
+from ablations.compose.resolve import ResolvedStudy
 from ablations.errors import UsageError
 from ablations.study import name_in, path_of
 from sweeps.planning import Plan, plan
 from sweeps.storage import Store, load_plan
 
 
-def refuse_another_design(composed: Composed, store: Store, label: str) -> None:
+def refuse_another_design(composed: ResolvedStudy, store: Store, label: str) -> None:
     """Refuses a study that would take the place of another file's.
 
     A file that was edited, moved or copied is none of these: only one whose name another file still
@@ -35,7 +35,7 @@ def refuse_another_design(composed: Composed, store: Store, label: str) -> None:
         )
 
 
-def _other_file(before: Plan, composed: Composed) -> str | None:
+def _other_file(before: Plan, composed: ResolvedStudy) -> str | None:
     """The file of the last plan, if it is another one that still says this name."""
     try:
         words = shlex.split(before.command)

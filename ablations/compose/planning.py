@@ -9,8 +9,8 @@ from typing import Any, Literal, NamedTuple
 
 from ablations.compose.flops import Compute, compute
 from ablations.compose.identity import ENCODER
-from ablations.compose.mistakes import all_mistakes, broken_mistakes
-from ablations.compose.resolve import Composed
+from ablations.compose.mistakes import mistakes_of_broken_file
+from ablations.compose.resolve import ResolvedStudy, resolve
 from ablations.errors import StudyError, UsageError
 from ablations.study import Request, in_order, path_of, read_study
 from sweeps.errors import PlanError
@@ -44,7 +44,7 @@ def _refuse_store_inside_data(request: Request) -> None:
         )
 
 
-def compose(request: Request) -> tuple[Composed, Store]:
+def compose(request: Request) -> tuple[ResolvedStudy, Store]:
     """The study as asked for, checked as a whole, and its store; nothing is written.
 
     Raises:
@@ -54,23 +54,15 @@ def compose(request: Request) -> tuple[Composed, Store]:
     store = Store(request.store)
     store.refuse_foreign()
     _refuse_store_inside_data(request)
-    mistakes: list[str] = []
     try:
         study = read_study(request.study)
     except StudyError as error:
-        found = [*error.sentences, *broken_mistakes(path_of(request.study))]
+        found = [*error.sentences, *mistakes_of_broken_file(path_of(request.study))]
         raise StudyError(*in_order(found)) from error
-    try:
-        mistakes += all_mistakes(study, request.scale)
-        composed = Composed(study, request, cache=store.cache if store.exists else None)
-    except (StudyError, UsageError) as error:
-        raise type(error)(*in_order([*mistakes, *error.sentences])) from error
-    if mistakes:
-        raise StudyError(*in_order(mistakes))
-    return composed, store
+    return resolve(study, request, cache=store.cache if store.exists else None), store
 
 
-def planned(composed: Composed, known: Known) -> Plan:
+def planned(composed: ResolvedStudy, known: Known) -> Plan:
     """The plan of what was asked for.
 
     Raises:

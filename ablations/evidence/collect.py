@@ -88,7 +88,7 @@ def _cell_info(snapshot: Snapshot, cell: Cell) -> CellInfo:
         control=CONTROLS.get(cell.name),
         levels=cell.levels,
         floor=cell.floor,
-        predicts=predicts(cell),
+        predicts=predicts(snapshot.resolved(cell).config),
         published=snapshot.statement.published.get(cell.name),
         deviations=snapshot.resolved(cell).deviations.get(cell.name, ()),
     )

@@ -5,13 +5,13 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from ablations.compose import Composed, part_text
+from ablations.compose import ResolvedStudy, part_text
 from ablations.errors import StudyError
 from ablations.study import Request
 from reports.spec import Deviation
 from simclr_core.plugins import files_of
 from simclr_core.probes import SgdProbe
-from sweeps.planning import Cell, apply, flatten
+from sweeps.planning import Cell, flatten
 
 NOT_A_DEVIATION = ("seed", "seeds", "data.path")
 """What differs between trials of one protocol; where images lie changes none of them."""
@@ -20,25 +20,22 @@ NOT_A_DEVIATION = ("seed", "seeds", "data.path")
 class Paper:
     """The same cells at paper scale, for what differs."""
 
-    def __init__(self, composed: Composed) -> None:
+    def __init__(self, composed: ResolvedStudy) -> None:
         request = Request(study=composed.request.study, scale="paper", device=composed.device)
-        paper = Composed(composed.written, request)
-        self.base = paper.base
-        self.cells = {arm.name: arm for arm in paper.sweep(everything=True).arms()}
-        self.resolve = paper.resolve
+        self.paper = ResolvedStudy(composed.loaded, request)
+        self.cells = {arm.name: arm for arm in self.paper.sweep(everything=True).arms()}
         self.declared = composed.study.scale(composed.scale).deviations
 
     def deviations(self, cell: Cell, here: dict[str, Any]) -> tuple[Deviation, ...]:
         """The fields in which `here`, the cell's resolved configuration, differs at paper scale."""
         twin = self.cells.get(cell.name)
         settings = cell.settings if twin is None else twin.settings
-        config = apply(self.base, settings)
+        twin_cell = cell.model_copy(update={"settings": settings})
         try:
-            twin_cell = cell.model_copy(update={"settings": settings, "config": config})
-            there = self.resolve(twin_cell)(0).config
+            there = self.paper.resolve(twin_cell)(0).config
         except StudyError:
             # Such a cell cannot be at paper scale: told beside what its settings say there.
-            there, twin = config, None
+            there, twin = self.paper.settings(twin_cell), None
         found = list(_differences(here, there))
         if twin is None and cell.role == "arm":
             found.insert(0, Deviation(field="cell", here=cell.name, paper="not among the paper's"))

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablations.study import (
+    LoadedStudy,
     PublishedTable,
     Request,
     ScaleName,
-    Written,
     chosen_cells,
     fields_of,
 )
@@ -19,7 +19,7 @@ from sweeps.processes import now
 from sweeps.provenance import collect, version_of
 
 if TYPE_CHECKING:
-    from ablations.compose import Composed
+    from ablations.compose import ResolvedStudy
 
 METHODS = {
     "data": "images",
@@ -43,7 +43,7 @@ _STATED = {
 """Fields of a study that its statement covers; all others are its design."""
 
 
-def snapshot_of(composed: "Composed") -> Snapshot:
+def snapshot_of(composed: "ResolvedStudy") -> Snapshot:
     """Resolves all cells of a study at its scale; needs the trainer."""
     from ablations.evidence.deviations import Paper
 
@@ -54,9 +54,9 @@ def snapshot_of(composed: "Composed") -> Snapshot:
     sweeps = [everything, composed.sweep(seeds=first)]
     plans = [plan(sweep, resolved, Known()) for sweep in sweeps]
     paper = Paper(composed)
-    cells = {cell.name + key_of(cell.config): cell for one in plans for cell in one.cells}
+    cells = {cell.name + key_of(cell.settings): cell for one in plans for cell in one.cells}
     for cell in cells.values():
-        found = resolved.cells[key_of(cell.config)]
+        found = resolved.cells[key_of(cell.settings)]
         found.deviations[cell.name] = paper.deviations(cell, found.config)
     return Snapshot(
         taken=now(),
@@ -65,8 +65,8 @@ def snapshot_of(composed: "Composed") -> Snapshot:
         scale=composed.scale,
         variation=composed.variation,
         changes=changes_of(composed.request),
-        design=design_of(composed.written),
-        statement=statement_of(composed.written, composed.scale, composed.metric_name),
+        design=design_of(composed.loaded),
+        statement=statement_of(composed.loaded, composed.scale, composed.metric_name),
         sweep=everything.model_copy(update={"companions": ()}),
         cells=resolved.cells,
     )
@@ -78,14 +78,16 @@ def changes_of(request: Request) -> str:
     return Request(study="-", set=request.set, data=data).words().removeprefix("-").strip()
 
 
-def design_of(written: Written) -> str:
-    """A hash of the parts of a study file that only the trainer can resolve."""
-    return hashlib.sha256(written.study.model_dump_json(exclude=_STATED).encode()).hexdigest()
+def design_of(loaded: LoadedStudy) -> str:
+    """A hash of the parts of a study and its protocols that only the trainer can resolve."""
+    parts = [loaded.study.model_dump_json(exclude=_STATED)]
+    parts += [f"{s} {one.protocol.model_dump_json()}" for s, one in loaded.protocols.items()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def statement_of(written: Written, scale: ScaleName, metric_name: str) -> Statement:
+def statement_of(loaded: LoadedStudy, scale: ScaleName, metric_name: str) -> Statement:
     """The statement of a study file at a scale."""
-    study, published = written.study, written.published
+    study, published = loaded.study, loaded.published
     return Statement(
         title=study.title,
         question=study.question,
@@ -121,13 +123,13 @@ def _code() -> str:
 class _Resolving:
     """Resolves cells for planning and remembers each configuration that it met."""
 
-    def __init__(self, composed: "Composed") -> None:
+    def __init__(self, composed: "ResolvedStudy") -> None:
         self.cells: dict[str, ResolvedCell] = {}
         self._composed = composed
         self._varied = [(field, axis) for axis in composed.axes for field in fields_of(axis)]
 
     def __call__(self, cell: Cell) -> Callable[[int], Resolved]:
-        key = key_of(cell.config)
+        key = key_of(cell.settings)
         if key not in self.cells:
             at = self._composed.resolve(cell)
             one, other = at(0), at(1)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from ablations.errors import StudyError, UsageError
 from ablations.evidence.resolved import changes_of, design_of, snapshot_of, statement_of
-from ablations.study import Request, ScaleName, companions, read_study
+from ablations.study import Request, ScaleName, controls_and_baselines, read_study
 from reports.spec import Snapshot
 from sweeps.errors import StoreError
 from sweeps.planning import Sweep
@@ -54,7 +54,9 @@ def sweep_of(
     )
     arms = sweep.arms()
     run = [arm for arm in arms if not chosen or arm.name in chosen] or arms
-    more = tuple(companions(cast("ScaleName", snapshot.scale), statement.control_arm, run))
+    configs = {arm.name: snapshot.resolved(arm).config for arm in run}
+    scale = cast("ScaleName", snapshot.scale)
+    more = tuple(controls_and_baselines(scale, statement.control_arm, configs))
     return sweep.model_copy(update={"companions": more})
 
 

@@ -1,8 +1,8 @@
 """A study as data: the file, its schema, the request, and every message about a mistake."""
 
-from ablations.study.assignments import Setting, applied, origin, overlap, parse_assignment, written
+from ablations.study.assignments import Setting, origin, parse_assignment, setting_at, settings_in
 from ablations.study.catalogue import (
-    Written,
+    LoadedStudy,
     cell_names,
     cells_left_out,
     chosen_cells,
@@ -10,11 +10,12 @@ from ablations.study.catalogue import (
     read_study,
     shipped,
 )
-from ablations.study.controls import companions, predicts, probe_of
+from ablations.study.controls import controls_and_baselines, predicts, probe_of
 from ablations.study.messages import in_order
-from ablations.study.paths import axes_beside, beside
+from ablations.study.paths import beside
+from ablations.study.protocols import INHERITED, Preset
 from ablations.study.request import Request, parse_seeds
-from ablations.study.scale_axes import fields_of, place
+from ablations.study.scale_axes import fields_of, members
 from ablations.study.schema import (
     CONTROL,
     SCALES,
@@ -24,41 +25,41 @@ from ablations.study.schema import (
     ScaleName,
     Study,
 )
-from ablations.study.variation_name import variation_of
-from ablations.study.yaml_file import name_in, read_yaml
+from ablations.study.yaml_file import Location, YamlFile, name_in, read_yaml
 
 __all__ = [
     "CONTROL",
+    "INHERITED",
     "SCALES",
     "SHUFFLED",
     "SHUFFLED_SEEDS",
+    "LoadedStudy",
+    "Location",
+    "Preset",
     "PublishedTable",
     "Request",
     "ScaleName",
     "Setting",
     "Study",
-    "Written",
-    "applied",
-    "axes_beside",
+    "YamlFile",
     "beside",
     "cell_names",
     "cells_left_out",
     "chosen_cells",
-    "companions",
+    "controls_and_baselines",
     "fields_of",
     "in_order",
+    "members",
     "name_in",
     "origin",
-    "overlap",
     "parse_assignment",
     "parse_seeds",
     "path_of",
-    "place",
     "predicts",
     "probe_of",
     "read_study",
     "read_yaml",
+    "setting_at",
+    "settings_in",
     "shipped",
-    "variation_of",
-    "written",
 ]

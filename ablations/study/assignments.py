@@ -3,66 +3,66 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ablations.errors import StudyError, UsageError
-from sweeps.errors import PlanError
-from sweeps.planning import apply, put
+from ablations.errors import UsageError
+from ablations.study.yaml_file import Location, YamlFile
+from sweeps.planning import overlap
+
+Inner = tuple[str, ...]
+"""The path to a value inside a setting's value; numbers index lists."""
 
 
 class Setting(NamedTuple):
     """One value for one field, from one place."""
 
     field: str
-    """Dotted, from the configuration's top; a number is a place in a list."""
+    """Dotted, from the top of the configuration; a number indexes a list."""
     value: Any
     place: str
     """Such as `mine.yaml:12` or `--set`."""
+    lines: Callable[[Inner], str] | None = None
+    """The place of each inner value, where the value spans several lines."""
+
+    def place_of(self, field: str) -> str:
+        """The place of a field that is this one or lies inside it."""
+        if self.lines is None or not field.startswith(f"{self.field}."):
+            return self.place
+        return self.lines(tuple(field.removeprefix(f"{self.field}.").split(".")))
+
+    def parts(self) -> "list[Setting]":
+        """One setting for each field that a mapping without a `kind` refines."""
+        found = expanded(self.value)
+        return [Setting(".".join((self.field, *at)), leaf, self.place) for at, leaf in found]
 
 
-def written(values: Mapping[str, Any], place: Callable[[str], str]) -> list[Setting]:
-    """The settings of a mapping; a value without a kind refines what stands there, field by field.
-
-    `place` gives the place of each of the mapping's own keys.
-    """
+def settings_in(values: Mapping[str, Any], file: YamlFile, at: Location) -> list[Setting]:
+    """The settings of a mapping of a file; a value without a `kind` gives one for each of its fields."""
     return [
-        Setting(field, inner, place(key))
-        for key, value in values.items()
-        for field, inner in _expanded(key, value)
+        one for key, value in values.items() for one in setting_at(key, value, file, (*at, key))
     ]
 
 
-def _expanded(field: str, value: Any) -> Iterator[tuple[str, Any]]:
+def setting_at(field: str, value: Any, file: YamlFile, at: Location) -> Iterator[Setting]:
+    """The settings of one field of a file."""
+    for inner, leaf in expanded(value):
+        here = file.inside(at, inner)
+
+        def lines(deeper: Inner, here: Location = here) -> str:
+            return file.place(file.inside(here, deeper))
+
+        yield Setting(".".join((field, *inner)), leaf, file.place(here), lines)
+
+
+def expanded(value: Any, path: Inner = ()) -> Iterator[tuple[Inner, Any]]:
+    """The fields that a value sets: a mapping without a `kind` refines, any other value replaces."""
     if isinstance(value, dict) and value and "kind" not in value:
         for name, inner in value.items():
-            yield from _expanded(f"{field}.{name}", inner)
+            yield from expanded(inner, (*path, *str(name).split(".")))
     else:
-        yield field, value
-
-
-def applied(defaults: Mapping[str, Any], settings: Iterable[Setting]) -> dict[str, Any]:
-    """The defaults with the settings over them, in order: later ones win.
-
-    Raises:
-        StudyError: a field leads nowhere; one sentence each.
-    """
-    result = apply(defaults, {})
-    sentences: list[str] = []
-    for setting in settings:
-        try:
-            put(result, setting.field, setting.value)
-        except PlanError as error:
-            sentences.append(f"{setting.place}: {setting.field}: {error}")
-    if sentences:
-        raise StudyError(*sentences)
-    return result
-
-
-def overlap(first: str, second: str) -> bool:
-    """Whether one field is the other or lies inside it."""
-    return first == second or first.startswith(f"{second}.") or second.startswith(f"{first}.")
+        yield path, value
 
 
 def origin(field: str, settings: Iterable[Setting]) -> Setting | None:
-    """The setting that a field's value comes from: the last one that is it, holds it or lies in it."""
+    """The setting that a field's value comes from: the last that is it, contains it or lies in it."""
     found: Setting | None = None
     for setting in settings:
         if overlap(field, setting.field):
@@ -74,7 +74,7 @@ def parse_assignment(text: str) -> Setting:
     """`field=value` from the command line; the value is read as YAML, as in a study file.
 
     Raises:
-        UsageError: the text is no assignment of a plain value.
+        UsageError: the text assigns no plain value.
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
@@ -83,21 +83,21 @@ def parse_assignment(text: str) -> Setting:
     field = field.strip()
     if not sign or not field or not written.strip():
         raise UsageError(
-            f"--set: takes field=value, got {text!r}; for example --set encoder.width=0.5"
+            f"--set: must be field=value, got {text!r}; for example --set encoder.width=0.5"
         )
     try:
         value: object = YAML(typ="safe", pure=True).load(written)
     except (YAMLError, ValueError) as error:
         raise UsageError(
-            f"--set: {field}: the value is to be YAML, got {written!r}; put texts in quotes"
+            f"--set: {field}: the value must be YAML, got {written!r}; quote strings"
         ) from error
     if not isinstance(value, str | int | float | bool | list | dict | None):
         raise UsageError(
-            f"--set: {field}: the value is to be plain YAML, got {written!r}; put it in quotes"
+            f"--set: {field}: the value must be plain YAML, got {written!r}; put it in quotes"
         )
     if field == "seed" or (field == "seeds" and not isinstance(value, dict)):
         raise UsageError(
-            f"--set: {field}: each trial has its own; name them with --seeds, or fix one source of "
-            "chance with seeds.initialisation, seeds.order or seeds.views"
+            f"--set: {field}: each trial has its own; choose seeds with --seeds, or fix one source "
+            "of randomness with seeds.initialisation, seeds.order or seeds.views"
         )
     return Setting(field, value, "--set")

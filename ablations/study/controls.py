@@ -1,6 +1,7 @@
-"""What every study has beside its arms without saying so: floors, references and controls."""
+"""Controls and baselines, added to every study: floors, references and controls."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ablations.study.schema import (
     CONTROL,
@@ -12,48 +13,53 @@ from ablations.study.schema import (
     SHUFFLED_SEEDS,
     ScaleName,
 )
-from sweeps.planning import Cell, Companion
+from sweeps.planning import Companion
 
 
-def predicts(cell: Cell) -> str:
-    """What a cell's read-outs predict: classes, or the kind of a transformation."""
-    target = cell.config["evaluation"].get("target", {})
+def predicts(settings: Mapping[str, Any]) -> str:
+    """What the evaluation of a configuration predicts: classes, or the kind of a transformation."""
+    target = settings["evaluation"].get("target", {})
     return str(target.get("kind", "classes"))
 
 
-def companions(scale: ScaleName, arm: str | None, arms: Sequence[Cell]) -> Iterator[Companion]:
-    """What goes with the arms that are run; the controls go with `arm` if it is run, or the first.
+def controls_and_baselines(
+    scale: ScaleName, arm: str | None, arms: Mapping[str, Mapping[str, Any]]
+) -> Iterator[Companion]:
+    """What accompanies the arms that run, given the settings of each by name.
 
-    Each kind of probe has a control with permuted labels. That of shuffled positives speaks of
-    classes: what is learned of a transformation without true pairs proves no leak.
+    The controls use `arm` if it runs, or the first arm. Each kind of probe has a control with
+    permuted labels. The control with shuffled positives predicts classes: what can be learned about
+    a transformation without true pairs does not indicate a leak.
     """
-    chosen = next((one for one in arms if one.name == arm), arms[0])
+    chosen = arm if arm is not None and arm in arms else next(iter(arms))
     yield Companion(name=FLOOR, role="floor", set={"epochs": 0})
     if scale in PIXEL_SIDES:
         pixels = {"kind": "pixels", "side": PIXEL_SIDES[scale]}
         raw = {"encoder": pixels, "epochs": 0, "evaluation.layer": "h"}
         yield Companion(name=PIXELS, role="reference", set=raw, num_seeds=1)
-    # Where the arm has no probe, the control has the default one.
-    met = probe_of(chosen) or "logistic"
-    probe = {} if probe_of(chosen) else {"evaluation.probe": {"kind": met}}
+    probes = {name: probe_of(settings) for name, settings in arms.items()}
+    # If the arm has no probe, the control uses the default one.
+    met = probes[chosen] or "logistic"
+    probe = {} if probes[chosen] else {"evaluation.probe": {"kind": met}}
     permuted = {"evaluation.permuted_labels": PERMUTATIONS}
     yield Companion(
-        name=CONTROL, role="control", set=probe | permuted, cells=(chosen.name,), num_seeds=1
+        name=CONTROL, role="control", set=probe | permuted, cells=(chosen,), num_seeds=1
     )
-    first = {probe_of(one): one for one in reversed(arms)}
+    first = {kind: name for name, kind in reversed(probes.items())}
     for kind, one in first.items():
         if kind not in (met, None):
             name = f"{CONTROL}, probe {kind}"
-            yield Companion(name=name, role="control", set=permuted, cells=(one.name,), num_seeds=1)
-    asked = next((one for one in (chosen, *arms) if predicts(one) == "classes"), None)
+            yield Companion(name=name, role="control", set=permuted, cells=(one,), num_seeds=1)
+    of_classes = (name for name in (chosen, *arms) if predicts(arms[name]) == "classes")
+    asked = next(of_classes, None)
     if scale != "smoke" and asked is not None:
         wrong = {"shuffled_positives": True}
         yield Companion(
-            name=SHUFFLED, role="control", set=wrong, cells=(asked.name,), num_seeds=SHUFFLED_SEEDS
+            name=SHUFFLED, role="control", set=wrong, cells=(asked,), num_seeds=SHUFFLED_SEEDS
         )
 
 
-def probe_of(cell: Cell) -> str | None:
-    """The kind of a cell's probe; None where it has none."""
-    probe = cell.config["evaluation"].get("probe")
+def probe_of(settings: Mapping[str, Any]) -> str | None:
+    """The kind of a configuration's probe; None if it has none."""
+    probe = settings["evaluation"].get("probe")
     return None if probe is None else str(probe.get("kind"))

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from ablations.study.assignments import Setting
-from sweeps.planning import AnyAxis, Levels, OrderedPairs, Paired
 
 _WITH_PARTS = ("views", "encoder", "head", "loss", "optimizer", "schedule", "evaluation")
 """The fields of a configuration in which a part of the user's own may stand."""
@@ -18,28 +17,6 @@ _WITH_PARTS = ("views", "encoder", "head", "loss", "optimizer", "schedule", "eva
 def beside(settings: Iterable[Setting], folder: Path) -> list[Setting]:
     """The settings of a file in this folder, or those of the command line in the current one."""
     return [one._replace(value=_placed(one.field, one.value, folder)) for one in settings]
-
-
-def axes_beside(axes: Iterable[AnyAxis], folder: Path) -> tuple[AnyAxis, ...]:
-    """The axes of a file in this folder, with its paths as they lead from here; labels stay."""
-
-    def moved(axis: AnyAxis) -> AnyAxis:
-        changed: dict[str, Any]
-        match axis:
-            case Levels(field=field, levels=levels):
-                changed = {"levels": {n: _placed(field, v, folder) for n, v in levels.items()}}
-            case Paired(levels=levels):
-                changed = {
-                    "levels": {
-                        name: {field: _placed(field, value, folder) for field, value in one.items()}
-                        for name, one in levels.items()
-                    }
-                }
-            case OrderedPairs(field=field, items=items):
-                changed = {"items": {n: _placed(field, v, folder) for n, v in items.items()}}
-        return axis.model_copy(update=changed)
-
-    return tuple(moved(axis) for axis in axes)
 
 
 def _placed(field: str, value: Any, folder: Path) -> Any:
@@ -66,8 +43,8 @@ def _parts_placed(value: Any, folder: Path) -> Any:
     return {name: _parts_placed(inner, folder) for name, inner in value.items()}
 
 
-def table_beside(name: str, folder: Path) -> Path:
-    """The file of a table of published numbers that a study in this folder names."""
+def next_to(name: str, folder: Path) -> Path:
+    """The file that a study in this folder names: a protocol, or a table of published numbers."""
     return folder / _home(name)
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from sweeps.planning import AnyAxis, OrderedPairs
-from sweeps.suggest import did_you_mean
 
 Location = tuple[str | int, ...]
 
@@ -59,44 +58,6 @@ def members(axis: AnyAxis) -> dict[str, object]:
 def fields_of(axis: AnyAxis) -> set[str]:
     """The fields that an axis sets."""
     return {field for point in axis.points().values() for field in point}
-
-
-def place(layers: Sequence[Layer], axis: str, label: str) -> Iterator[Location]:
-    """Where a level's value may be written: by its label, or by its number in a plain list."""
-    for way, axes in reversed(layers):
-        for index, one in enumerate(axes):
-            if one.name == axis and label in members(one):
-                name = "items" if isinstance(one, OrderedPairs) else "levels"
-                yield (*way, index, name, label)
-                yield (*way, index, name, list(members(one)).index(label))
-                return
-
-
-def other_cells(below: Sequence[AnyAxis], top: Layer) -> Iterator[tuple[Location, str]]:
-    """Why a layer that may only change values would change the cells: place and message."""
-    known = {axis.name: axis for axis in below}
-    for index, axis in enumerate(top.axes):
-        at = (*top.way, index)
-        if axis.name not in known:
-            hint = did_you_mean(axis.name, known)
-            yield (*at, "name"), f"no axis {axis.name!r} at this scale{hint}"
-            continue
-        own, new = members(known[axis.name]), members(axis)
-        name = "items" if isinstance(axis, OrderedPairs) else "levels"
-        for label in new.keys() - own.keys():
-            text = (
-                f"axis {axis.name!r} has no level {label!r} at this scale{did_you_mean(label, own)}"
-                " Levels here only change values: correct the name, or add the level to the axis"
-                " itself as well"
-            )
-            yield (*at, name, label), text
-        missing = [label for label in own if label not in new]
-        if missing and not _alike(known[axis.name], axis):
-            text = (
-                f"axis {axis.name!r} sets another field here than at this scale, so it needs all of"
-                f" its levels; missing: {', '.join(map(repr, missing))}; add them here"
-            )
-            yield (*at, name), text
 
 
 def dropped(layers: Sequence[Layer]) -> Iterator[tuple[tuple[str, ...], str, tuple[str, ...]]]:

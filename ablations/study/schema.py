@@ -11,6 +11,7 @@ from pydantic import (
     model_validator,
 )
 
+from ablations.study.protocols import Preset
 from ablations.study.scale_axes import Layer, merged
 from reports.spec import AnyClaim, AnyFigure, Deviation, Looks
 from sweeps.base import Frozen
@@ -121,21 +122,15 @@ class DeclaredDeviation(Deviation):
         return Deviation(field=self.field, here=self.here, paper=self.paper)
 
 
-class Scale(Frozen):
-    """What a study changes to be run at one cost. An empty scale is the study's base as it stands."""
+class Scale(Preset):
+    """What a study changes to run at one cost. An empty scale is its base over the paper's protocol."""
 
-    set: dict[str, Any] = Field(default_factory=dict)
-    """Field of the configuration -> value, over the study's base."""
-
-    with_data: dict[str, Any] = Field(default_factory=dict)
-    """As `set`, where `--data` brings images."""
+    protocol: str | None = None
+    """A shipped protocol, or a YAML file relative to the study's; the study's base is set over it."""
 
     axes: tuple[AnyAxis, ...] | None = Field(default=None, min_length=1)
     """Other values for levels of the study's axes, by name and label; what is not named stays. An
     axis with a label of its own takes the place of the study's, and one of its own that of all."""
-
-    axes_with_data: tuple[AnyAxis, ...] | None = Field(default=None, min_length=1)
-    """Other values for levels of this scale's axes, where `--data` brings images; the cells stay."""
 
     only: tuple[str, ...] | None = None
     """The cells that are run at this scale; left out: all, and at smoke at most four of them."""
@@ -224,27 +219,24 @@ class Study(Frozen):
         scale: Scale = getattr(self.scales, name)
         return scale
 
-    def layers(self, name: ScaleName, *, with_data: bool = False) -> tuple[Layer, ...]:
-        """The lists of axes that this scale is made of: the study's, its own, that for `--data`."""
+    def layers(self, name: ScaleName) -> tuple[Layer, ...]:
+        """The lists of axes that this scale is made of: the study's, then its own."""
         scale = self.scale(name)
-        found = [Layer(("axes",), self.axes)]
-        if scale.axes:
-            found.append(Layer(("scales", name, "axes"), scale.axes))
-        if with_data and scale.axes_with_data:
-            found.append(Layer(("scales", name, "axes_with_data"), scale.axes_with_data))
-        return tuple(found)
+        own = [Layer(("scales", name, "axes"), scale.axes)] if scale.axes else []
+        return (Layer(("axes",), self.axes), *own)
 
-    def axes_way(self, name: ScaleName, *, with_data: bool = False) -> tuple[str, ...]:
-        """Where in the file the axes of this scale are, those for `--data` if there are any."""
-        return self.layers(name, with_data=with_data)[-1].way
+    def axes_way(self, name: ScaleName) -> tuple[str, ...]:
+        """The location in the file of this scale's axes."""
+        return self.layers(name)[-1].way
 
-    def axes_at(self, name: ScaleName, *, with_data: bool = False) -> tuple[AnyAxis, ...]:
+    def axes_at(self, name: ScaleName) -> tuple[AnyAxis, ...]:
         """The axes as this scale varies them."""
-        return merged(self.layers(name, with_data=with_data))
+        return merged(self.layers(name))
 
     def roles_at(self, name: ScaleName) -> Roles:
-        """The roles as this scale fills them."""
-        return {**self.roles, **self.scale(name).roles}
+        """The roles as this scale fills them; a cell that a claim names is a role of its own."""
+        cells: Roles = {name: name for claim in self.claims for name in claim.roles()}
+        return {**cells, **self.roles, **self.scale(name).roles}
 
 
 class PublishedTable(Frozen):

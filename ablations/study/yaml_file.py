@@ -59,6 +59,13 @@ class YamlFile(NamedTuple):
         """`file:line` of a value."""
         return f"{self.path}:{self.line(location)}"
 
+    def inside(self, location: Location, inner: tuple[str, ...]) -> Location:
+        """The location of an inner value, whose path has the indices of lists as text."""
+        for part in inner:
+            item = (*location, int(part)) if part.isdecimal() else location
+            location = item if item in self.lines else (*location, part)
+        return location
+
 
 def read_yaml(path: Path) -> YamlFile:
     """Read one YAML 1.2 document whose top is a mapping; tags and repeated keys are refused.

@@ -105,7 +105,7 @@ class Snapshot(Frozen):
     """All arms of the scale, without controls and baselines."""
 
     cells: dict[str, ResolvedCell]
-    """Key of a cell's configuration before defaults are filled in -> the complete one."""
+    """Key of a cell's own settings -> its complete configuration."""
 
     @property
     def label(self) -> str:
@@ -118,7 +118,7 @@ class Snapshot(Frozen):
         Raises:
             ReportError: The snapshot has none.
         """
-        found = self.cells.get(key_of(cell.config))
+        found = self.cells.get(key_of(cell.settings))
         if found is None:
             raise ReportError(
                 f"each cell needs a resolved configuration, the snapshot of {self.label} "

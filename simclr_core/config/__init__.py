@@ -1,6 +1,14 @@
 """The configuration of a trial: its schema, and how settings by dotted field become one."""
 
-from simclr_core.config.overrides import check, checked, default_settings, mistakes
+from simclr_core.config.overrides import (
+    check,
+    checked,
+    default_settings,
+    mistakes,
+    operation_kinds,
+    overridden,
+    value_at,
+)
 from simclr_core.config.schema import EVALUATION_VERSION, TRAINER_VERSION, Config
 
 __all__ = [
@@ -11,4 +19,7 @@ __all__ = [
     "checked",
     "default_settings",
     "mistakes",
+    "operation_kinds",
+    "overridden",
+    "value_at",
 ]

@@ -2,13 +2,14 @@
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, cast, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from simclr_core.augment import Symmetric
 from simclr_core.config.schema import Config
 from simclr_core.errors import ConfigurationError
 from simclr_core.plugins import reading
@@ -76,17 +77,34 @@ def _departures(value: BaseModel) -> dict[str, Any]:
     return given
 
 
-def settled(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The default settings with these over them, in order; fields may be dotted.
+def overridden(settings: Mapping[str, Any], changes: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """The settings with dotted fields set over them, in order; shares nothing with its inputs.
 
-    A mapping with a `kind` replaces what stood there, one without refines it.
+    A mapping with a `kind` replaces the value at its field, one without refines it field by field.
+    A number in a dotted name is an index into a list: `views.operations.1.strength`.
     """
-    result = default_settings()
-    for field, value in settings.items():
-        path = str(field).split(".")
+    result = deepcopy(dict(settings))
+    for field, value in changes:
+        path = field.split(".")
         _write_out_list(result, path)
         _put(result, path, value)
     return result
+
+
+def value_at(settings: Mapping[str, Any], field: str) -> Any:
+    """The value that settings have at a dotted field, a default list included; None if none."""
+    result = deepcopy(dict(settings))
+    path = field.split(".")
+    _write_out_list(result, [*path, "0"])
+    here: Any = result
+    for part in path:
+        here = _step(here, int(part) if isinstance(here, list) and part.isdigit() else part)
+    return here
+
+
+def settled(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The default settings with these over them; see `overridden`."""
+    return overridden(default_settings(), ((str(field), v) for field, v in settings.items()))
 
 
 def mistakes(settings: Mapping[str, Any], texts: dict[str, str] | None = None) -> list[Mistake]:
@@ -163,9 +181,16 @@ def _write_out_list(settings: dict[str, Any], path: Sequence[str]) -> None:
         if path[depth + 1].isdigit() and isinstance(here, dict) and part not in here:
             for owner in _owners(path[:depth], settings):
                 if part in owner.model_fields:
-                    whole = owner.model_construct().model_dump(mode="json")
-                    here[part] = whole[part]
+                    here[part] = _written_out(owner.model_construct(), part)
         here = _step(here, int(part) if isinstance(here, list) and part.isdigit() else part)
+
+
+def _written_out(owner: BaseModel, name: str) -> Any:
+    """A default as settings: of a list of components their kinds and what they were given."""
+    default = getattr(owner, name)
+    if isinstance(default, tuple) and default and isinstance(default[0], BaseModel):
+        return [_departures(item) for item in cast("tuple[BaseModel, ...]", default)]
+    return owner.model_dump(mode="json")[name]
 
 
 def _put(here: Any, path: Sequence[str], value: Any) -> None:
@@ -256,6 +281,12 @@ def kind_of(model: type[BaseModel]) -> str | None:
     """The kind that a family's member is named by; None for what has none."""
     field = model.model_fields.get("kind")
     return None if field is None else field.get_default()
+
+
+def operation_kinds() -> list[str]:
+    """The kinds of operations that views may be made of."""
+    models = models_of(Symmetric.model_fields["operations"].annotation)
+    return [kind for model in models if (kind := kind_of(model)) is not None]
 
 
 def _step(here: Any, part: int | str) -> Any:

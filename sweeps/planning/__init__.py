@@ -2,7 +2,7 @@
 
 from sweeps.planning.attempts import by_key, counting, has_number, numbered
 from sweeps.planning.axes import AnyAxis, Levels, OrderedPairs, Paired
-from sweeps.planning.grid import Cell, Companion, Role, Sweep, apply, flatten, put
+from sweeps.planning.grid import Cell, Companion, Role, Sweep, flatten, overlap
 from sweeps.planning.keys import canonical, chain_keys, key_of
 from sweeps.planning.trial_plan import Known, Plan, Resolve, Resolved, Trial, plan
 
@@ -20,7 +20,6 @@ __all__ = [
     "Role",
     "Sweep",
     "Trial",
-    "apply",
     "by_key",
     "canonical",
     "chain_keys",
@@ -29,6 +28,6 @@ __all__ = [
     "has_number",
     "key_of",
     "numbered",
+    "overlap",
     "plan",
-    "put",
 ]

@@ -1,6 +1,9 @@
-"""A sweep: the axes of a study spanned into cells. A cell is one configuration, over all seeds."""
+"""A sweep: the axes of a study spanned into cells. A cell is one configuration, over all seeds.
 
-import copy
+The engine knows fields by name only: what a field means, and how cells become configurations, is
+for the `resolve` that `plan` is given.
+"""
+
 import itertools
 import math
 from collections import Counter
@@ -54,10 +57,7 @@ class Cell(Frozen):
     """Axis -> label."""
 
     settings: dict[str, Any]
-    """What distinguishes it from the base, as dotted fields."""
-
-    config: dict[str, Any]
-    """The base with the settings applied, nested; defaults are not filled in."""
+    """The fields that the axes set, dotted, in order; `resolve` makes a configuration of them."""
 
     role: Role = "arm"
 
@@ -76,9 +76,6 @@ class Sweep(Frozen):
 
     variation: str = ""
     """What all its cells have otherwise than the study says; another variation is another history."""
-
-    base: dict[str, Any]
-    """What all cells share, nested or as dotted fields."""
 
     axes: tuple[AnyAxis, ...] = ()
 
@@ -110,7 +107,7 @@ class Sweep(Frozen):
         for axis in self.axes:
             for field in {field for point in axis.points().values() for field in point}:
                 for other, name in setters.items():
-                    if name != axis.name and _overlap(field, other):
+                    if name != axis.name and overlap(field, other):
                         mistakes.append(
                             f"axes {name!r} and {axis.name!r} both set"
                             f" {min(field, other, key=len)!r}; a field belongs to one axis"
@@ -127,9 +124,8 @@ class Sweep(Frozen):
 
     def arms(self) -> tuple[Cell, ...]:
         """All cells that the axes span, in order, the first axis slowest; `only` is not applied."""
-        base = apply({}, self.base)
         arms = tuple(
-            Cell(name=name, levels=levels, settings=settings, config=apply(base, settings))
+            Cell(name=name, levels=levels, settings=settings)
             for name, levels, settings in self._combinations()
         )
         doubles = _doubles("cell", [arm.name for arm in arms])
@@ -181,18 +177,6 @@ class Sweep(Frozen):
         ]
 
 
-def apply(base: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The base with dotted fields set, nested; what stands at a field is replaced whole.
-
-    A number in a dotted name is a place in a list: `views.operations.1.strength`. The base is left
-    as it is, and the result shares nothing with it or with the settings.
-    """
-    result: dict[str, Any] = copy.deepcopy(dict(base))
-    for field, value in settings.items():
-        put(result, field, value)
-    return result
-
-
 def flatten(config: Mapping[str, Any]) -> dict[str, Any]:
     """A nested configuration as dotted fields; lists count as values, empty mappings stay."""
     flat: dict[str, Any] = {}
@@ -214,39 +198,8 @@ def select(only: tuple[str, ...] | None, names: list[str]) -> set[str]:
     return set(only)
 
 
-def put(target: dict[str, Any], field: str, value: Any) -> None:
-    """Sets one dotted field in place, to a copy of the value.
-
-    Raises:
-        PlanError: the field leads nowhere.
-    """
-    *way, last = field.split(".")
-    here: Any = target
-    for place, part in enumerate(way):
-        here = (
-            here[_place(field, part, here)] if isinstance(here, list) else here.setdefault(part, {})
-        )
-        if not isinstance(here, (dict, list)):
-            raise PlanError(
-                f"{field} cannot be set: {'.'.join(way[: place + 1])} is {here!r},"
-                " which has no fields"
-            )
-    if isinstance(here, list):
-        here[_place(field, last, here)] = copy.deepcopy(value)
-    else:
-        here[last] = copy.deepcopy(value)
-
-
-def _place(field: str, part: str, items: list[Any]) -> int:
-    if part.isdecimal() and int(part) < len(items):
-        return int(part)
-    raise PlanError(
-        f"{field} cannot be set: {part!r} is no place in a list of {len(items)},"
-        f" whose places are 0 to {len(items) - 1}"
-    )
-
-
-def _overlap(field: str, other: str) -> bool:
+def overlap(field: str, other: str) -> bool:
+    """Whether one dotted field is the other or lies inside it."""
     return field == other or field.startswith(f"{other}.") or other.startswith(f"{field}.")
 
 

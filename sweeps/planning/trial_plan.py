@@ -13,7 +13,7 @@ from sweeps.base import Frozen
 from sweeps.errors import PlanError
 from sweeps.history_label import label_of
 from sweeps.planning.attempts import by_key, counting
-from sweeps.planning.grid import Cell, Companion, Role, Sweep, apply, flatten, select
+from sweeps.planning.grid import Cell, Companion, Role, Sweep, flatten, select
 from sweeps.planning.keys import chain_keys, key_of
 from sweeps.record import Stage, Summary
 from sweeps.suggest import did_you_mean
@@ -226,8 +226,8 @@ def _merge(
         cell = Cell(
             name=companion.name,
             levels=arm.levels,
-            settings=arm.settings | companion.set,
-            config=apply(arm.config, companion.set),
+            settings={f: v for f, v in arm.settings.items() if f not in companion.set}
+            | companion.set,
             role=companion.role,
         )
         resolved = resolve(cell)(sweep.seeds[0])

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sweeps import Cell, Known, Levels, Outcome, Plan, Resolve, Resolved, Sweep, TrialContext, plan
+from sweeps import Cell, Known, Outcome, Paired, Plan, Resolve, Resolved, Sweep, TrialContext, plan
+from sweeps.planning.axes import label_of
 
 
 def toy_trial(context: TrialContext) -> Outcome:
@@ -90,8 +91,9 @@ def _count(payload: dict, context: TrialContext, step: int) -> None:
 
 
 def toy_sweep(levels: list, *, seeds: tuple[int, ...] = (0, 1), **base: object) -> Sweep:
-    axis = Levels(name="x", field="x", levels=levels)
-    return Sweep(study="toy", scale="smoke", base={"steps": 3, **base}, axes=(axis,), seeds=seeds)
+    common = {"steps": 3, **base}
+    axis = Paired(name="x", levels={label_of(value): {**common, "x": value} for value in levels})
+    return Sweep(study="toy", scale="smoke", axes=(axis,), seeds=seeds)
 
 
 def toy_resolve(by_cell: dict[str, dict] | None = None) -> Resolve:
@@ -99,7 +101,7 @@ def toy_resolve(by_cell: dict[str, dict] | None = None) -> Resolve:
 
     def resolve(cell: Cell) -> Callable[[int], Resolved]:
         def at(seed: int) -> Resolved:
-            identity = {**cell.config, "seed": seed}
+            identity = {**cell.settings, "seed": seed}
             readout = identity.pop("readout", 1)
             config = {**identity, "readout": readout, **(by_cell or {}).get(cell.name, {})}
             return Resolved(config, (("encoder", identity), ("evaluation", {"version": readout})))

@@ -11,11 +11,10 @@ from commands import STUDY, Said, called, the_plan, tree, written_study
 from ablations import machine_profile
 from ablations.commands import report_tracking
 from ablations.study.assignments import Setting
-from ablations.study.paths import axes_beside, beside
+from ablations.study.paths import beside
 from simclr_core.plugins import component
 from sweeps.execution.result import Execution
 from sweeps.execution.trial_runner import Job, RunSettings, run_trial
-from sweeps.planning.axes import Levels, OrderedPairs, Paired
 from sweeps.planning.trial_plan import Plan
 from sweeps.storage.store import Store
 from sweeps.tracking.client import TrackingResult
@@ -262,6 +261,7 @@ def test_paths_are_meant_from_the_study_wherever_a_part_stands_in_it() -> None:
         "loss.options": (part, part),
         "views.operations": ([{"kind": "crop"}, part], [{"kind": "crop"}, there]),
         "views.operations.1": (part, there),
+        "views.branch": ([part, part], [there, there]),
         "views.branch.0.path": ("a.py", "lab/a.py"),
         "views": (
             {"kind": "one_branch", "branch": [part]},
@@ -276,21 +276,10 @@ def test_paths_are_meant_from_the_study_wherever_a_part_stands_in_it() -> None:
         "evaluation.path": ("a.py", "lab/a.py"),
     }
     settings = [Setting(field, value, "x:1") for field, (value, _) in given.items()]
-    axes = (
-        Levels(name="a", field="loss", levels={"one": part, "two": {"kind": "nt_xent"}}),
-        Levels(name="b", field="head.path", levels=["a.py", "c.py"]),
-        Paired(name="c", levels={"one": {"schedule": part, "epochs": 3}}),
-        OrderedPairs(name="d", field="views.operations", items={"one": part, "two": part}),
-    )
 
     found = {one.field: one.value for one in beside(settings, Path("lab"))}
-    levels, paths, paired, pairs = (axis.points() for axis in axes_beside(axes, Path("lab")))
 
     assert found == {field: expected for field, (_, expected) in given.items()}
-    assert levels == {"one": {"loss": there}, "two": {"loss": {"kind": "nt_xent"}}}
-    assert paths == {"a.py": {"head.path": "lab/a.py"}, "c.py": {"head.path": "lab/c.py"}}
-    assert paired == {"one": {"schedule": there, "epochs": 3}}
-    assert pairs["one+two"] == {"views.operations": [there, there]}
 
 
 def test_a_path_on_the_command_line_is_meant_from_the_working_folder(

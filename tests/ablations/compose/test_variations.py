@@ -14,11 +14,11 @@ from PIL import Image
 
 from ablations.commands import report_tracking
 from ablations.compose.planning import compose, cost
+from ablations.compose.variation_name import variation_of
 from ablations.evidence.collect import evidence
 from ablations.evidence.resolved import snapshot_of
 from ablations.study.assignments import Setting, parse_assignment
 from ablations.study.request import Request
-from ablations.study.variation_name import variation_of
 from simclr_core.config.overrides import default_settings
 from sweeps.planning.trial_plan import Plan
 from sweeps.record import TrialRecord

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from commands import STUDY, called, the_plan, written_study
-from PIL import Image
 
 from ablations.compose.planning import compose
 from ablations.evidence.collect import evidence
@@ -196,7 +195,7 @@ def test_the_metric_is_named_by_what_the_read_outs_are(here: Path) -> None:
         }
 
     assert names == {
-        "classes": "linear probe, top-1", "noise": "accuracy of the read-out", "own": "mine"
+        "classes": "linear probe, top-1", "noise": "accuracy of the probe", "own": "mine"
     }  # fmt: skip
 
 
@@ -244,99 +243,3 @@ def test_noise_without_bound_is_told_with_its_field(
 
     assert said.code == 2
     assert "evaluation.target.deviation: must be" in said.err
-
-
-# ------------------------------------------------------------------ other levels where data come in
-
-WITH_DATA = """\
-    axes_with_data:
-      - kind: levels
-        name: views
-        field: views.operations
-        levels:
-          crop: [{kind: crop}]
-          crop+colour: [{kind: crop}, {kind: colour, strength: 0.25}]
-"""
-LEVELS = STUDY.replace("roles: {", WITH_DATA + "roles: {")
-
-
-@pytest.fixture
-def images(here: Path) -> Path:
-    for place in range(90):
-        folder = here / "images" / "ab"[place % 2]
-        folder.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (8, 8), (2 * place, 0, 0)).save(folder / f"{place}.png")
-    return here / "images"
-
-
-def test_a_study_may_have_other_levels_for_images_that_are_brought(
-    here: Path, images: Path
-) -> None:
-    study = written_study(here, LEVELS)
-
-    plain, brought = trial_of(study, "crop+colour"), trial_of(study, "crop+colour", data=images)
-
-    strengths = [t.config["views"]["operations"][1]["strength"] for t in (plain, brought)]
-    assert strengths == [1.0, 0.25]
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "words"),
-    [
-        ("crop+colour: [", "other: [", "axis 'views' has no level 'other' at this scale"),
-        ("crop: [{kind: crop}]", "corp: [{kind: crop}]", "no level 'corp' at this scale"),
-        ("strength: 0.25", "strength: -1", "views.operations.1.strength: must be at least 0, got -1"),
-        ("field: views", "fields: views", "did you mean 'field'?"),
-    ],
-)  # fmt: skip
-def test_wrong_levels_for_brought_images_are_told_without_any(
-    here: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, words: str
-) -> None:
-    written_study(here, STUDY.replace("roles: {", WITH_DATA.replace(old, new) + "roles: {"))
-
-    said = called(capsys, "plan", "mine.yaml")
-
-    assert said.code == 2
-    assert words in said.err
-    line = next(
-        i for i, text in enumerate((here / "mine.yaml").read_text().splitlines(), 1)
-        if new in text or "axes_with_data" in text
-    )  # fmt: skip
-    assert any(f"mine.yaml:{line + more}:" in said.err for more in range(7))
-
-
-def test_levels_for_brought_images_are_tried_on_the_settings_that_go_with_them(
-    here: Path, capsys: pytest.CaptureFixture[str], images: Path
-) -> None:
-    deep = (
-        "    with_data: {head.hidden_layers: 3}\n    axes_with_data:\n      - kind: levels\n"
-        "        name: from\n        field: evaluation.layer\n        levels: {h: h, g(h): g3}\n"
-    )
-    study = written_study(here, LAYERS.replace("roles: {", deep + "roles: {"))
-    shallow = LAYERS.replace("g(h): z", "g(h): g1").replace(
-        "roles: {", deep.replace("head.hidden_layers: 3", "head: {kind: none}").replace("g3", "z")
-        + "roles: {",
-    )  # fmt: skip
-    other = written_study(here, shallow, "other.yaml")
-
-    for one in (study, other):
-        for words in ((), ("--data", images)):
-            said = called(capsys, "plan", one, *words)
-            assert said.code == 0, said.err
-
-
-def test_an_axis_for_brought_images_keeps_its_name(
-    here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    renamed = WITH_DATA.replace("name: views", "name: look")
-    for text, words in (
-        (renamed, "no axis 'look' at this scale; there are 'views'"),
-        ("    axes_with_data: []\n", "axes_with_data"),
-        ("    axes: []\n", "axes"),
-    ):
-        written_study(here, STUDY.replace("roles: {", text + "roles: {"))
-
-        said = called(capsys, "plan", "mine.yaml")
-
-        assert said.code == 2
-        assert words in said.err

@@ -9,7 +9,7 @@ import pytest
 from commands import called, the_plan
 from PIL import Image
 
-from ablations.compose.mistakes import all_mistakes
+from ablations.compose.mistakes import mistakes_of_files
 from ablations.compose.planning import compose
 from ablations.evidence.collect import evidence
 from ablations.evidence.resolved import snapshot_of
@@ -138,7 +138,7 @@ def test_every_study_plans_its_cells_five_seeds_each_with_floor_and_controls(
 def test_every_study_is_right_in_all_its_levels_at_every_scale(study: str) -> None:
     written = read_study(study)
 
-    assert [all_mistakes(written, scale) for scale in SCALES] == [[]] * len(SCALES)
+    assert [mistakes_of_files(written, scale) for scale in SCALES] == [[]] * len(SCALES)
 
 
 @pytest.mark.parametrize("study", sorted(CELLS))

@@ -30,7 +30,10 @@ STUDIES: dict[str, tuple[str | bytes, str]] = {
     "unknown kind": (replaced("kind: adamw", "kind: adamv"), "adamw"),
     "value out of range": (replaced("epochs: 1", "epochs: -1"), "epochs"),
     "value of another type": (replaced("batch_size: 32", "batch_size: many"), "batch_size"),
-    "unknown role in a claim": (replaced("worse: without", "worse: nobody"), "nobody"),
+    "unknown role in a claim": (
+        replaced("worse: without", "worse: nobody"),
+        "no role or cell 'nobody'",
+    ),
     "role of an unknown cell": (replaced("without: crop}", "without: corp}"), "crop"),
     "unknown axis in a figure": (replaced("axis: views}", "axis: view}"), "views"),
     "no seeds": (replaced("seeds: 2", "seeds: 0"), "seeds"),
@@ -43,7 +46,7 @@ STUDIES: dict[str, tuple[str | bytes, str]] = {
     "a date for a text": (replaced("Does colour help?", "2026-01-01"), "put it in quotes"),
     "labels unnamed": (
         replaced("epochs: 1", "epochs: 1\n      loss: {kind: sup_con}"),
-        "write 'labels: train' into the label of cell 'crop' (loss sup_con)",
+        "add 'labels: train' to the label of cell 'crop' (loss sup_con)",
     ),
     "a seed twice": (replaced("seeds: 2", "seeds: [0, 3, 0]"), "each seed stands once"),
     "an axis named with a comma": (replaced("name: views", 'name: "a, b"'), "the axis name"),
@@ -63,7 +66,7 @@ STUDIES: dict[str, tuple[str | bytes, str]] = {
     ),
     "a difference of several cells": (
         replaced("with: crop+colour,", "with: [crop, crop+colour],"),
-        "claims.0.better: compares single cells, role 'with' stands for 2 at smoke scale",
+        "claims.0.better: compares single cells, role 'with' names 2 at smoke scale",
     ),
     "numbers without a source": (
         STUDY + 'published: {values: {crop: 1}, source: "  "}\n',
@@ -92,27 +95,14 @@ def test_a_wrong_study_is_told_in_sentences_with_the_place(
     assert tree(here) == before
 
 
-def test_a_claim_that_names_a_cell_learns_of_the_role_that_the_cell_has(
+def test_a_claim_may_name_a_cell_without_a_role(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    study = written_study(here, replaced("worse: without", "worse: crop"))
-
-    said = called(capsys, "plan", str(study))
-
-    assert said.code == 2
-    assert "no role 'crop'; a claim names roles, and that of this cell is 'without'" in said.err
-
-
-def test_a_claim_that_names_a_cell_without_a_role_is_given_the_line_to_write(
-    here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    unnamed = replaced("worse: without", "worse: crop").replace("without: crop}", "x: crop+colour}")
+    unnamed = replaced("worse: without", "worse: crop").replace(", without: crop}", "}")
 
     said = called(capsys, "plan", str(written_study(here, unnamed)))
 
-    assert said.code == 2
-    assert "no role 'crop'; a claim names roles: write {NAME: 'crop'} under roles:" in said.err
-    assert "and NAME here" in said.err
+    assert said.code == 0, said.err
 
 
 def test_two_mistakes_of_one_file_are_told_at_once_each_with_its_line(
@@ -192,18 +182,18 @@ def test_wrong_images_stop_a_run_before_anything_trains(
         (("--only", "corp"), "--only: no cell 'corp'; did you mean 'crop'"),
         (("--seeds", "x"), "--seeds: "),
         (("--set", "epochs=-1"), "--set: epochs: must be at least 0, got -1"),
-        (("--set", "epochs"), "--set: takes field=value, got 'epochs'"),
-        (("--set", "epochs=[1"), "--set: epochs: the value is to be YAML"),
+        (("--set", "epochs"), "--set: must be field=value, got 'epochs'"),
+        (("--set", "epochs=[1"), "--set: epochs: the value must be YAML"),
         (
             ("--set", "views.operations=[{kind: crop}]"),
-            "--set: views.operations: this is what axis",
+            "--set: views.operations: axis 'views' varies this field",
         ),
         (("--set", "batch_size=65"), "batch_size: must be at most the number of training images"),
         (("--data", "none/of/it"), "--data: "),
         (("--tracking", "htp://x"), "--tracking: 'htp://x' is no address"),
         (("--tracking", "http://[x"), "--tracking: 'http://[x' is no address"),
         (("--tracking", ""), "--tracking: is empty"),
-        (("--set", "seed=3"), "--set: seed: each trial has its own; name them with --seeds"),
+        (("--set", "seed=3"), "--set: seed: each trial has its own; choose seeds with --seeds"),
         (("--seeds", "9" * 5000), "--seeds: a seed is below 2147483648"),
         (("--scale", "paper"), "--data"),
         (("--sede", "1"), "run has no option --sede; did you mean"),

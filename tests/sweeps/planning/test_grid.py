@@ -1,14 +1,11 @@
 """A sweep spans its cells in order, and companions go with them."""
 
-import copy
 import itertools
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sweeps import Companion, Levels, OrderedPairs, PlanError, Sweep, apply, flatten
+from sweeps import Companion, Levels, OrderedPairs, PlanError, Sweep, flatten
 
 A = Levels(name="a", field="x.a", levels=[1, 2, 3])
 B = Levels(name="b", field="x.b", levels=["p", "q"])
@@ -16,7 +13,7 @@ C = Levels(name="c", field="c", levels=[True, False])
 
 
 def sweep(*axes: object, **settings: object) -> Sweep:
-    return Sweep(study="s", base={"x": {"a": 0, "z": 9}}, axes=axes, **{"seeds": (0,), **settings})
+    return Sweep(study="s", axes=axes, **{"seeds": (0,), **settings})
 
 
 def test_a_factorial_design_holds_all_combinations_the_first_axis_slowest() -> None:
@@ -25,7 +22,7 @@ def test_a_factorial_design_holds_all_combinations_the_first_axis_slowest() -> N
     expected = list(itertools.product("123", "pq", ["true", "false"]))
     assert [tuple(arm.levels.values()) for arm in arms] == expected
     assert arms[0].name == "1 / p / true"
-    assert arms[-1].config == {"x": {"a": 3, "z": 9, "b": "q"}, "c": False}
+    assert arms[-1].settings == {"x.a": 3, "x.b": "q", "c": False}
 
 
 def test_one_at_a_time_changes_one_axis_of_the_first_levels() -> None:
@@ -96,48 +93,11 @@ def test_cells_of_one_name_are_refused_with_the_way_out() -> None:
         sweep(left, right).arms()
 
 
-def test_a_dotted_name_reaches_into_mappings_and_lists() -> None:
-    base = {"views": {"operations": [{"kind": "crop"}, {"kind": "colour"}]}}
+def test_a_flat_configuration_has_dotted_fields_lists_and_empty_mappings_as_values() -> None:
+    nested = {"views": {"operations": [{"kind": "crop"}]}, "options": {}, "epochs": 1}
 
-    changed = apply(base, {"views.operations.1.strength": 0.5, "new.deep": 1})
-
-    assert changed["views"]["operations"][1] == {"kind": "colour", "strength": 0.5}
-    assert changed["new"] == {"deep": 1}
-
-
-def test_a_place_that_a_list_does_not_have_is_refused() -> None:
-    with pytest.raises(PlanError, match=r"'7' is no place in a list of 2, whose places are 0 to 1"):
-        apply({"a": [1, 2]}, {"a.7": 3})
-
-
-names = st.text("abc", min_size=1, max_size=3)
-trees = st.recursive(
-    st.integers() | st.lists(st.integers(), max_size=2) | st.none(),
-    lambda inner: st.dictionaries(names, inner, max_size=3),
-    max_leaves=8,
-).filter(lambda tree: isinstance(tree, dict))
-
-
-@given(trees)
-def test_a_flat_configuration_applied_to_nothing_is_the_nested_one(tree: dict) -> None:
-    assert apply({}, flatten(tree)) == tree
-
-
-@given(trees, names, st.integers())
-def test_applying_leaves_the_base_as_it_was(tree: dict, field: str, value: int) -> None:
-    before = copy.deepcopy(tree)
-
-    result = apply(tree, {field: value})
-
-    assert tree == before
-    assert result[field] == value
-
-
-def test_cells_share_nothing_with_the_base_or_with_each_other() -> None:
-    base = {"a": {"b": 1, "c": [1]}}
-
-    one, other = apply(base, {"a.b": 2}), apply(base, {"a.b": 3})
-    one["a"]["c"].append(2)
-
-    assert base == {"a": {"b": 1, "c": [1]}}
-    assert other == {"a": {"b": 3, "c": [1]}}
+    assert flatten(nested) == {
+        "views.operations": [{"kind": "crop"}],
+        "options": {},
+        "epochs": 1,
+    }

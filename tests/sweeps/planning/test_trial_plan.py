@@ -114,7 +114,7 @@ def test_a_change_that_no_field_shows_is_told_as_data_or_version() -> None:
 
 def test_data_that_are_not_at_hand_leave_the_hash_of_the_configuration() -> None:
     def resolve(cell: Cell) -> AtSeed:
-        return lambda seed: Resolved({**cell.config, "seed": seed}, (), "name the folder")
+        return lambda seed: Resolved({**cell.settings, "seed": seed}, (), "name the folder")
 
     made = plan(toy_sweep([1, 2]), resolve, EMPTY)
 
@@ -142,7 +142,7 @@ def same_for_all(cell: Cell) -> AtSeed:
     """Without steps x is of no account, as an untrained encoder is the same under all views."""
 
     def at(seed: int) -> Resolved:
-        config = {**cell.config, "seed": seed}
+        config = {**cell.settings, "seed": seed}
         shared = {"seed": seed} if config["steps"] == 0 else config
         return Resolved(config, (("encoder", shared),))
 
@@ -216,7 +216,9 @@ def test_an_unknown_cell_is_refused_with_the_nearest_name() -> None:
 
 def test_two_cells_of_one_key_are_trained_once() -> None:
     def blind(cell: Cell) -> AtSeed:
-        return lambda seed: Resolved({**cell.config, "seed": seed}, (("encoder", {"seed": seed}),))
+        return lambda seed: Resolved(
+            {**cell.settings, "seed": seed}, (("encoder", {"seed": seed}),)
+        )
 
     made = plan(toy_sweep([1, 2]), blind, EMPTY)
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ablations.errors import StudyError
-from ablations.study.assignments import Setting, applied, written
+from ablations.compose.layering import merged
+from ablations.study import Setting
 
 LONGEST = 80
 """Characters of a name before its hash: with study and scale it stays below what file systems take."""
@@ -49,7 +49,7 @@ def _by_field(asked: Iterable[Setting]) -> list[Setting]:
     """What holds in the end, in the order of fields: a part of a field stands behind the field."""
     kept: dict[str, Setting] = {}
     for one in asked:
-        for setting in written({one.field: one.value}, lambda _, place=one.place: place):
+        for setting in one.parts():
             inside = [field for field in kept if field.startswith(f"{setting.field}.")]
             for field in (setting.field, *inside):
                 kept.pop(field, None)
@@ -58,14 +58,10 @@ def _by_field(asked: Iterable[Setting]) -> list[Setting]:
 
 
 def _that_count(before: dict[str, Any], settings: list[Setting]) -> list[Setting]:
-    after = applied(before, settings)
+    after = merged(before, settings)
     for setting in list(settings):
         rest = [other for other in settings if other is not setting]
-        try:
-            same = applied(before, rest) == after
-        except StudyError:  # the others lead nowhere without it
-            same = False
-        if same:
+        if merged(before, rest) == after:
             settings = rest
     return settings
 

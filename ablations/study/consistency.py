@@ -1,0 +1,149 @@
+"""Rules between the fields of a study that need no trainer: cells, roles, claims, figures."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from ablations.study.messages import shown
+from ablations.study.schema import FLOOR, SCALES, ScaleName, Study
+from ablations.study.yaml_file import Location, YamlFile
+from reports.spec import MAX_PRIMARY, Beats
+from sweeps.errors import PlanError
+from sweeps.planning import Sweep
+from sweeps.suggest import did_you_mean
+
+Cells = dict[ScaleName, list[str]]
+"""The arms that the axes of each scale span."""
+
+
+class Broken(NamedTuple):
+    """One broken rule, at one field of a study."""
+
+    at: Location
+    text: str
+
+
+def broken_rules(study: Study, file: YamlFile) -> list[str]:
+    """Every broken rule, in the order of the file's lines, as `file:line: field: rule`."""
+    cells: Cells = {}
+    found: list[Broken] = []
+    for scale in SCALES:
+        try:
+            cells[scale] = list(cells_at(study, scale))
+        except (PlanError, ValidationError) as error:
+            found = [Broken(study.axes_way(scale), text) for text in _texts(error)]
+            break
+    else:
+        every = list(dict.fromkeys(name for names in cells.values() for name in names))
+        found = [
+            *_chosen_cells(study, cells),
+            *_roles(study, cells, every),
+            *_claims(study, every),
+            *_differences(study),
+            *_published(study, every),
+            *_figures(study),
+        ]
+    ordered = sorted(found, key=lambda one: file.line(one.at))
+    texts = [f"{file.place(at)}: {'.'.join(map(str, at))}: {text}" for at, text in ordered]
+    return list(dict.fromkeys(texts))
+
+
+def cells_at(study: Study, scale: ScaleName) -> dict[str, dict[str, str]]:
+    """All arms that the axes of this scale span, whether or not it runs them, with their levels.
+
+    Raises:
+        PlanError, ValidationError: the axes contradict each other.
+    """
+    axes = study.axes_at(scale)
+    sweep = Sweep(study=study.name, scale=scale, axes=axes, design=study.design, seeds=(0,))
+    return {arm.name: arm.levels for arm in sweep.arms()}
+
+
+def _chosen_cells(study: Study, cells: Cells) -> Iterator[Broken]:
+    for scale in SCALES:
+        only = study.scale(scale).only
+        for index, name in enumerate(only or ()):
+            if name not in cells[scale]:
+                text = f"no cell {name!r} at this scale{did_you_mean(name, cells[scale])}"
+                yield Broken(("scales", scale, "only", index), text)
+        if only == ():
+            yield Broken(("scales", scale, "only"), "must name at least one cell, got none")
+        if study.control_arm is not None and study.control_arm not in cells[scale]:
+            hint = did_you_mean(study.control_arm, cells[scale])
+            text = f"no cell {study.control_arm!r} at {scale} scale{hint}"
+            yield Broken(("control_arm",), text)
+
+
+def _roles(study: Study, cells: Cells, every: list[str]) -> Iterator[Broken]:
+    of_scales = [(("scales", s, "roles"), study.scale(s).roles, cells[s]) for s in SCALES]
+    for at, roles, known in [(("roles",), study.roles, every), *of_scales]:
+        for role, named in roles.items():
+            for name in (named,) if isinstance(named, str) else named:
+                if name not in known and not name.startswith(FLOOR):
+                    text = f"no cell {name!r}{did_you_mean(name, [*known, FLOOR])}"
+                    yield Broken((*at, role), text)
+
+
+def _claims(study: Study, every: list[str]) -> Iterator[Broken]:
+    roles = dict.fromkeys([*study.roles, *(r for s in SCALES for r in study.scale(s).roles)])
+    names: set[str] = set()
+    for index, claim in enumerate(study.claims):
+        if claim.name in names:
+            text = f"each claim needs its own name, got {claim.name!r} twice; rename one"
+            yield Broken(("claims", index, "name"), text)
+        names.add(claim.name)
+        for role in claim.roles():
+            if role not in roles and role not in every and not role.startswith(FLOOR):
+                hint = did_you_mean(role, [*roles, *every, FLOOR])
+                field = next(
+                    (f for f in ("better", "worse") if getattr(claim, f, None) == role),
+                    "along" if claim.kind == "increases" else "among",
+                )
+                yield Broken(("claims", index, field), f"no role or cell {role!r}{hint}")
+    primary = [claim.name for claim in study.claims if claim.primary]
+    if len(primary) > MAX_PRIMARY:
+        text = (
+            f"a study has at most {MAX_PRIMARY} primary claims, got {len(primary)}: "
+            f"{', '.join(map(shown, primary))}; make the others exploratory"
+        )
+        yield Broken(("claims",), text)
+
+
+def _differences(study: Study) -> Iterator[Broken]:
+    """Roles of a difference that name several cells; one that names none is not judged."""
+    for index, claim in enumerate(study.claims):
+        sides = (("better", "worse")) if isinstance(claim, Beats) else ()
+        for field in sides:
+            role = getattr(claim, field)
+            filled = [(scale, study.roles_at(scale)[role]) for scale in SCALES]
+            many = [(s, len(c)) for s, c in filled if not isinstance(c, str) and len(c) > 1]
+            if many:
+                text = f"compares single cells, role {role!r} names {many[0][1]}"
+                text += f" at {many[0][0]} scale; name one of them"
+                yield Broken(("claims", index, field), text)
+
+
+def _published(study: Study, every: list[str]) -> Iterator[Broken]:
+    if study.published is None:
+        return
+    where = "values" if study.published.values is not None else "cells"
+    for name in study.published.values or study.published.cells or {}:
+        if name not in every:
+            yield Broken(("published", where, name), f"no cell {name!r}{did_you_mean(name, every)}")
+
+
+def _figures(study: Study) -> Iterator[Broken]:
+    axes = list(dict.fromkeys(axis.name for scale in SCALES for axis in study.axes_at(scale)))
+    for index, figure in enumerate(study.figures):
+        for field in ("axis", "group", "rows", "columns"):
+            named = getattr(figure, field, None)
+            if named is not None and named not in axes:
+                text = f"no axis {named!r}{did_you_mean(named, axes)}"
+                yield Broken(("figures", index, field), text)
+
+
+def _texts(error: PlanError | ValidationError) -> Iterable[str]:
+    if isinstance(error, PlanError):
+        return error.sentences
+    return [str(found.get("ctx", {}).get("error", found["msg"])) for found in error.errors()]
