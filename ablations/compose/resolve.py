@@ -153,7 +153,8 @@ class ResolvedStudy:
         for field, value in cell.settings.items():
             axis = self._of_axes.get(field)
             points = self._points[axis.name] if axis else {}
-            labels = [cell.levels[axis.name]] if axis and axis.name in cell.levels else points
+            named = cell.levels.get(axis.name) if axis else None
+            labels = [named] if named in points else points
             label = next((one for one in labels if points[one].get(field) == value), None)
             if axis and label:
                 one = level_setting(self.loaded, self._ways, axis, label, (field, value))
