@@ -140,12 +140,12 @@ def test_a_mistake_in_a_protocol_is_reported_with_its_file_and_line(
 def test_a_mistake_under_with_data_is_reported_without_any_images(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    wrong = PROTOCOL.replace("data.size: 24", "data.sise: 24")
+    wrong = PROTOCOL.replace("data.size: 24", "data.sizes: 24")
 
     said = called(capsys, "plan", based(here, protocol=wrong))
 
     assert said.code == 2
-    assert "mine-small.yaml:9: data.sise: no such field; did you mean data.size?" in said.err
+    assert "mine-small.yaml:9: data.sizes: no such field; did you mean data.size?" in said.err
 
 
 def test_an_unknown_protocol_is_refused_with_the_nearest_name(
