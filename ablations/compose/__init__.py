@@ -7,7 +7,7 @@ from ablations.compose.name_clashes import refuse_another_design
 from ablations.compose.planning import Cost, compose, cost, planned
 from ablations.compose.plugin_files import Executed, executed, own_texts, part_text
 from ablations.compose.prepare_data import decode, skipped
-from ablations.compose.resolve import ResolvedStudy
+from ablations.compose.resolved_study import ResolvedStudy
 
 __all__ = [
     "ENCODER",

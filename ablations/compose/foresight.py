@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ablations.compose.resolve import ResolvedStudy
+from ablations.compose.resolved_study import ResolvedStudy
 from ablations.study import cells_left_out
 from sweeps.planning import Known, Plan
 

@@ -2,7 +2,7 @@
 
 import shlex
 
-from ablations.compose.resolve import ResolvedStudy
+from ablations.compose.resolved_study import ResolvedStudy
 from ablations.errors import UsageError
 from ablations.study import name_in, path_of
 from sweeps.planning import Plan, plan

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 from ablations.compose.flops import Compute, compute
 from ablations.compose.identity import ENCODER
 from ablations.compose.mistakes import mistakes_of_broken_file
-from ablations.compose.resolve import ResolvedStudy, resolve
+from ablations.compose.resolved_study import ResolvedStudy, resolve
 from ablations.errors import StudyError, UsageError
 from ablations.study import Request, in_order, path_of, read_study
 from sweeps.errors import PlanError

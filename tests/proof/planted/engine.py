@@ -153,13 +153,6 @@ MUTANTS = (
         "sweeps/planning/test_axes.py",
     ),
     plant(
-        "levels change the base that all cells share",
-        "planning/grid.py",
-        "result: dict[str, Any] = copy.deepcopy(dict(base))",
-        "result: dict[str, Any] = dict(base)",
-        "sweeps/planning/test_grid.py",
-    ),
-    plant(
         "one change at a time changes the axes before as well",
         "planning/grid.py",
         "changed = (*baseline[:place], point, *baseline[place + 1 :])",

@@ -6,6 +6,7 @@ plant, plant_core = planter("ablations"), planter("simclr_core")
 
 PATHS, YAML = "ablations/study/test_paths.py::", "ablations/study/test_yaml_file.py::"
 SETTINGS = "simclr_core/config/test_overrides.py::"
+PROTOCOLS = "ablations/compose/test_protocols.py::"
 HOSTILE = "simclr_core/data/test_hostile_files.py::"
 
 MUTANTS = (
@@ -16,6 +17,20 @@ MUTANTS = (
         "return str(_home(path)) if",
         PATHS + "test_images_named_in_a_study_are_found_from_any_folder",
         PATHS + "test_a_path_in_every_place_of_a_study_is_relative_to_its_file",
+    ),
+    plant(
+        "an operation's default overrides what the study says",
+        "compose/layering.py",
+        'if default.field.partition(".")[0] not in value:',
+        "if True:",
+        PROTOCOLS + "test_an_operation_takes_the_protocols_default_for_what_it_does_not_say",
+    ),
+    plant_core(
+        "levels change the settings that all cells share",
+        "config/overrides.py",
+        "    result = deepcopy(dict(settings))\n    for field, value in changes:",
+        "    result = dict(settings)\n    for field, value in changes:",
+        SETTINGS + "test_settings_over_others_leave_them_as_they_were_and_share_nothing_with_them",
     ),
     plant_core(
         "a field is suggested that the settings do not accept",

@@ -7,7 +7,14 @@ import pytest
 
 from simclr_core.augment.operations import Blur, Colour, Crop
 from simclr_core.augment.views import OneBranch, Symmetric
-from simclr_core.config.overrides import check, kind_of, mistakes, models_of
+from simclr_core.config.overrides import (
+    check,
+    kind_of,
+    mistakes,
+    models_of,
+    overridden,
+    value_at,
+)
 from simclr_core.config.schema import Config
 from simclr_core.errors import ConfigurationError
 from simclr_core.networks.encoders import ResNet
@@ -42,6 +49,25 @@ def test_a_mapping_with_a_kind_replaces_and_one_without_refines() -> None:
 
     assert replaced.optimizer == Lars(trust=0.1)
     assert refined.optimizer == Lars(trust=0.1, momentum=0.5)
+
+
+def test_settings_over_others_leave_them_as_they_were_and_share_nothing_with_them() -> None:
+    base = {"a": {"b": 1, "c": [1]}}
+
+    one, other = overridden(base, [("a.b", 2)]), overridden(base, [("a.b", 3)])
+    one["a"]["c"].append(2)
+
+    assert base == {"a": {"b": 1, "c": [1]}}
+    assert other == {"a": {"b": 3, "c": [1]}}
+
+
+def test_a_default_list_is_read_as_the_kinds_of_its_items() -> None:
+    assert value_at({"views": {"kind": "symmetric"}}, "views.operations") == [
+        {"kind": "crop"},
+        {"kind": "colour"},
+        {"kind": "blur"},
+    ]
+    assert value_at({"views": {"kind": "one_branch"}}, "views.operations") is None
 
 
 def test_later_settings_go_over_earlier_ones() -> None:
