@@ -7,7 +7,7 @@ from ablations.errors import UsageError
 from ablations.evidence.snapshots import sweep_of
 from ablations.evidence.stamp import stamp_of
 from ablations.study import CONTROL, SHUFFLED, SHUFFLED_SEEDS, Request, predicts
-from reports.spec import CellInfo, Evidence, Fact, PlannedTrial, Snapshot
+from reports.spec import CellInfo, Evidence, Fact, PlannedTrial, Snapshot, facts_of
 from sweeps.errors import PlanError
 from sweeps.planning import Cell, Known, Plan, Trial, chain_keys, plan
 from sweeps.record import TrialRecord
@@ -168,17 +168,23 @@ def _shuffled_key(snapshot: Snapshot, arm: Cell, seed: int) -> str:
     return key
 
 
-DATA_FACTS = {"name": "data set", "deviations": "deviations in the images"}
-"""Facts of a record's data that a reader needs more words for."""
+_DATA = {
+    "name": "data set",
+    "test_images_in_train": "test images that are also training images",
+    "deviations": "deviations in the images",
+}
+"""Facts of the images whose names in the report are not those of their fields."""
 
 
 def _data_facts(records: Iterable[TrialRecord]) -> tuple[Fact, ...]:
     # The trials of one study share their data, so equal facts are listed once.
     facts: dict[str, dict[str, None]] = {}
-    for record in records:
-        for name, value in record.facts.get("data", {}).items():
-            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-            facts.setdefault(DATA_FACTS.get(name, str(name)), {})[text or "none"] = None
+    for data in (facts_of(record).data for record in records):
+        for field, value in data if data.name else ():
+            if value is None:
+                continue
+            text = ", ".join(value) or "none" if isinstance(value, tuple) else str(value)
+            facts.setdefault(_DATA.get(field, field.replace("_", " ")), {})[text] = None
     return tuple(Fact(name=name, text="; ".join(texts)) for name, texts in facts.items())
 
 

@@ -40,7 +40,7 @@ _FACTS = (
     *("images_left_out_of_each_epoch", "labels_seen", "test_reads_in_pretraining"),
     *("collapsed", "collapse", "resumed_at_step"),
 )
-"""Facts of a record that speak of the training, as earlier versions recorded them."""
+"""The facts of a record that describe the training run."""
 
 State = dict[str, torch.Tensor]
 
@@ -121,7 +121,9 @@ def _join(context: TrialContext, config: Config, about: dict[str, Any]) -> dict[
         values = {name: value for name in names if (value := curve[name][row]) is not None}
         if values and step is not None:
             context.metrics(int(step), values)
-    return about.get("facts", {})
+    facts: dict[str, Any] = about.get("facts", {})
+    # An earlier version may have saved others, which no version of today's reports reads.
+    return {name: facts[name] for name in _FACTS if name in facts}
 
 
 def _neighbours(config: Config) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from ablations.compose import ENCODER, chain
 from ablations.trial.encoder_artifact import keep_encoder, kept_encoder, training_facts
+from reports.spec import TrialFacts
 from simclr_core.config import Config
 from simclr_core.data import Dataset, fingerprint, load
 from simclr_core.errors import DataError
@@ -28,7 +29,7 @@ def run_trial(context: TrialContext) -> Outcome:
     cache = context.store.cache
     dataset = _planned_data(context, config, cache)
     execution = Execution(cache=cache, **payload)
-    facts: dict[str, Any] = {"data": _about(dataset), "train_test_overlap": dataset.overlap}
+    facts: dict[str, Any] = {"data": _about(dataset)}
     kept = kept_encoder(context, config)
     if kept is None:
         context.log(f"pre-training for {config.epochs} epochs on {dataset.name}")
@@ -45,7 +46,8 @@ def run_trial(context: TrialContext) -> Outcome:
         facts |= kept.facts
     context.log("reading out")
     result = evaluate(config, dataset, state, execution, context, head=head)
-    return Outcome(dict(result.values), {**facts, **result.facts})
+    told = TrialFacts.of_trial({**facts, **result.facts})
+    return Outcome(dict(result.values), told.recorded())
 
 
 def _put_files_beside_the_record(context: TrialContext) -> None:
@@ -98,9 +100,9 @@ def _about(dataset: Dataset) -> dict[str, Any]:
     return {
         "name": dataset.name,
         "fingerprint": dataset.fingerprint,
-        "training images": dataset.num_train,
-        "test images": dataset.num_test,
+        "training_images": dataset.num_train,
+        "test_images": dataset.num_test,
         "classes": dataset.num_classes,
-        "test images that also stand in train": dataset.overlap,
+        "test_images_in_train": dataset.overlap,
         "deviations": list(dataset.deviations),
     }

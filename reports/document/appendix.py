@@ -8,7 +8,7 @@ from typing import Any
 from reports.document.blocks import AnyBlock, Cell, Column, Facts, Section, Table, Text, Tone
 from reports.document.findings import Findings
 from reports.document.formatting import number, value_text
-from reports.judging import OVERLAP, State, board_of, excluded, percent
+from reports.judging import State, board_of, excluded, percent
 from reports.spec import ERROR_RATE, Evidence
 
 MOST_VALUES = 4
@@ -74,9 +74,8 @@ def control_section(findings: Findings) -> Section:
             ),
         )
     ]
-    overlaps = [o.record.facts.get(OVERLAP) for o in findings.found if o.record]
-    known = [overlap for overlap in overlaps if isinstance(overlap, int)]
-    if known:
+    overlaps = [o.facts.data.test_images_in_train for o in findings.found]
+    if known := [overlap for overlap in overlaps if overlap is not None]:
         blocks.append(
             Text(
                 text="Images that stand in both the training and the test part, by content: "

@@ -15,10 +15,7 @@ from reports.judging import (
     percent,
     sampling_error,
 )
-from reports.spec import CellInfo, Deviation, Evidence, RanksLike
-
-SHARE = "largest_class_share"
-"""Key in the facts of a trial that was read out, in per cent."""
+from reports.spec import CellInfo, Deviation, Evidence, RanksLike, facts_of
 
 RUN_ONCE = "run once"
 """In the place of an interval: a reference has one number, and no spread to have one from."""
@@ -103,9 +100,9 @@ def _commonest(findings: Findings) -> Iterator[str]:
     cells = {trial.key: trial.cell for trial in evidence.planned}
     shares: dict[str, float] = {}
     for record in evidence.records:
-        share = record.facts.get(SHARE)
-        if record.key in cells and isinstance(share, int | float):
-            shares.setdefault(asked.get(cells[record.key], ""), float(share))
+        share = facts_of(record).largest_class_share
+        if record.key in cells and share is not None:
+            shares.setdefault(asked.get(cells[record.key], ""), share)
     if set(shares) - {CLASSES, ""}:
         told = ", ".join(f"{name} {share:.1f} %" for name, share in shares.items() if name)
         yield (

@@ -2,7 +2,7 @@
 
 from reports.judging.decisions import CITES_NOTHING, Decision
 from reports.judging.learned_something import CLASSES
-from reports.judging.negative_controls import OVERLAP, State
+from reports.judging.negative_controls import State
 from reports.judging.test_set_error import sampling_error
 from reports.judging.trial_outcomes import Outcome, excluded, outcomes, table
 from reports.judging.verdict import Verdict, verdicts
@@ -11,7 +11,6 @@ from reports.judging.verdict_board import BoardRow, board, board_of, interval_of
 __all__ = [
     "CITES_NOTHING",
     "CLASSES",
-    "OVERLAP",
     "BoardRow",
     "Decision",
     "Outcome",

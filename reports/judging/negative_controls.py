@@ -13,7 +13,7 @@ from reports.judging.learned_something import CLASSES, learned
 from reports.judging.shared_encoder import one_hash
 from reports.judging.statistics import Allowance, allowance
 from reports.judging.trial_outcomes import Outcome, Table
-from reports.spec import Evidence
+from reports.spec import Evidence, TrialFacts
 
 PERMUTED_MEAN = "permuted/mean"
 PERMUTED_ERROR = "permuted/standard_error"
@@ -22,15 +22,6 @@ PERMUTED_CHANCE = "permuted/largest_class_share"
 
 SHUFFLED = "shuffled positives"
 """The control whose encoders learnt from pairs of different images."""
-
-HASH_BEFORE = "encoder_hash_before"
-HASH_AFTER = "encoder_hash_after"
-HEAD_BEFORE = "head_hash_before"
-HEAD_AFTER = "head_hash_after"
-SHARED_IMAGES = "shared_images"
-MEASURED_ON = "measured_on"
-OVERLAP = "train_test_overlap"
-"""Keys in the facts of every trial that was read out; the head's only where a layer of it was."""
 
 MOST_ERRORS = 4.0
 """Standard errors by which permuted labels may stand above the largest class's share."""
@@ -196,18 +187,19 @@ def _above_floors(found: Sequence[Outcome], numbers: Table) -> list[list[float]]
 
 def _disjoint(scored: list[Outcome]) -> Control:
     # Trials that choose settings are measured on the validation part, whose images say so.
-    parts = {str(_fact(outcome, MEASURED_ON) or "test") for outcome in scored} or {"test"}
+    parts = {outcome.facts.measured_on or "test" for outcome in scored} or {"test"}
     part = " and ".join(sorted(parts))
     name = f"{part} images apart"
-    counts = [_number(_fact(outcome, SHARED_IMAGES)) for outcome in scored]
-    if not scored or any(math.isnan(count) for count in counts):
-        unknown = sum(math.isnan(count) for count in counts)
+    found = [outcome.facts.shared_images for outcome in scored]
+    counts = [count for count in found if count is not None]
+    if not scored or len(counts) < len(found):
+        unknown = len(found) - len(counts)
         return Control(
             name, State.MISSING, f"{unknown} of {len(scored)} finished trials left no count."
         )
     shared = max(counts)
     if shared > 0:
-        images = f"1 {part} image was" if shared == 1 else f"{shared:.0f} {part} images were"
+        images = f"1 {part} image was" if shared == 1 else f"{shared} {part} images were"
         return Control(
             name,
             State.FAILED,
@@ -223,10 +215,13 @@ def _disjoint(scored: list[Outcome]) -> Control:
 
 def _frozen(scored: list[Outcome]) -> Control:
     name = "encoder frozen"
-    pairs = [(o, _fact(o, HASH_BEFORE), _fact(o, HASH_AFTER)) for o in scored]
-    known = [pair for pair in pairs if pair[1] is not None and pair[2] is not None]
-    moved = [outcome for outcome, before, after in known if before != after]
-    moved += [o for o in scored if o not in moved and _fact(o, HEAD_BEFORE) != _fact(o, HEAD_AFTER)]
+    pairs = [(outcome, outcome.facts) for outcome in scored]
+    known = [
+        facts
+        for _, facts in pairs
+        if None not in (facts.encoder_hash_before, facts.encoder_hash_after)
+    ]
+    moved = [outcome for outcome, facts in pairs if _changed(facts)]
     if moved:
         where = ", ".join(f"{o.cell.name} seed {o.trial.seed}" for o in moved)
         return Control(
@@ -250,15 +245,19 @@ def _frozen(scored: list[Outcome]) -> Control:
 
 
 def _one_encoder(evaluate: list[Outcome]) -> tuple[Control, ...]:
-    found = one_hash(evaluate, HASH_BEFORE)
+    found = one_hash(evaluate)
     if found is None:
         return ()
     passed, detail = found
     return (Control("one encoder, one hash", State.PASSED if passed else State.FAILED, detail),)
 
 
-def _fact(outcome: Outcome, key: str) -> Any:
-    return outcome.record.facts.get(key) if outcome.record else None
+def _changed(facts: TrialFacts) -> bool:
+    """Whether the hash of encoder or head differs; an encoder without both hashes is not known to."""
+    encoder = {facts.encoder_hash_before, facts.encoder_hash_after}
+    return (len(encoder) > 1 and None not in encoder) or (
+        facts.head_hash_before != facts.head_hash_after
+    )
 
 
 def _number(value: Any) -> float:

@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from reports.judging.trial_outcomes import Outcome
 
 
-def one_hash(found: Sequence[Outcome], fact: str) -> tuple[bool, str] | None:
+def one_hash(found: Sequence[Outcome]) -> tuple[bool, str] | None:
     """Whether all records of one encoder's key have one hash, in words; None where nothing is known.
 
-    Arms, floors and controls that share an encoder speak of one another only if it is the same one:
-    after a training on another machine, or from a changed file, it is not. `fact` names the hash.
+    Arms, floors and controls that share an encoder can be compared only if it is the same one: after
+    training on another machine, or from a changed file, it is not.
     """
     hashes: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for outcome in found:
         record = outcome.record
         if record is None or record.state != "finished" or not record.stages:
             continue
-        if (seen := record.facts.get(fact)) is not None:
+        if (seen := outcome.facts.encoder_hash_before) is not None:
             who = f"{outcome.cell.name} seed {outcome.trial.seed}"
-            hashes[record.stages[0].key][str(seen)].append(who)
+            hashes[record.stages[0].key][seen].append(who)
     if not hashes:
         return None
     several = {key: seen for key, seen in hashes.items() if len(seen) > 1}

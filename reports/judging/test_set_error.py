@@ -10,9 +10,6 @@ from reports.judging.trial_outcomes import Outcome
 from reports.judging.verdict import Verdict
 from reports.spec import AnyClaim, Beats, Evidence, Increases, RanksLike
 
-TEST_IMAGES = "test images"
-"""Key in the facts of a record's data."""
-
 
 def sampling_error(verdict: Verdict, evidence: Evidence, found: Sequence[Outcome]) -> float:
     """An upper bound of the standard error over test images, in points; NaN where none is known.
@@ -24,12 +21,12 @@ def sampling_error(verdict: Verdict, evidence: Evidence, found: Sequence[Outcome
     """
     weights = _weights(verdict.claim, len(verdict.cells))
     own = [o for o in found if o.cell.name in verdict.cells and o.record is not None and o.values]
-    counts = {o.record.facts.get("data", {}).get(TEST_IMAGES) for o in own if o.record}
-    asked = {o.record.facts.get("measured_on", "test") for o in own if o.record}
+    counts = {o.facts.data.test_images for o in own}
+    asked = {o.facts.measured_on or "test" for o in own}
     means = [_mean([o.value for o in own if o.cell.name == cell]) for cell in verdict.cells]
     known = evidence.unit == "%" and len(counts) == 1 and asked == {"test"}
     number = next(iter(counts), None)
-    if not known or not weights or not isinstance(number, int) or number < 1:
+    if not known or not weights or number is None or number < 1:
         return math.nan
     if not all(0 <= mean <= 100 for mean in means):
         return math.nan

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from reports.spec import CellInfo, Evidence, PlannedTrial
+from reports.spec import CellInfo, CollapseFacts, Evidence, PlannedTrial, TrialFacts, facts_of
 from sweeps.planning import counting, has_number, numbered
 from sweeps.record import TrialRecord
 
@@ -35,19 +35,24 @@ class Outcome(NamedTuple):
         return self.values[-1] if self.values else math.nan
 
     @property
-    def mark(self) -> str:
-        """What the record says against the training behind its number; empty where nothing does.
+    def facts(self) -> TrialFacts:
+        """Those of the record that counts; all unknown without one."""
+        return TrialFacts() if self.record is None else facts_of(self.record)
 
-        A mark moves no number and ends no control.
+    @property
+    def mark(self) -> str:
+        """Why the training run behind the number is suspect; empty where nothing says so.
+
+        A mark changes no number and no control.
         """
-        facts = {} if self.record is None else self.record.facts
-        if not facts.get(COLLAPSED):
+        facts = self.facts
+        if not facts.collapsed:
             return ""
-        found = facts.get(COLLAPSE) or {}
+        found = facts.collapse or CollapseFacts()
         return (
-            f"collapsed at step {found.get('step', 'unknown')}: effective rank "
-            f"{_decimals(found.get('effective_rank'))}, loss {_decimals(found.get('loss'))} of "
-            f"{_decimals(found.get('collapsed_value'))} nats"
+            f"collapsed at step {'unknown' if found.step is None else found.step}: effective rank "
+            f"{_decimals(found.effective_rank)}, loss {_decimals(found.loss)} of "
+            f"{_decimals(found.collapsed_value)} nats"
         )
 
     @property
@@ -63,9 +68,6 @@ class Outcome(NamedTuple):
             case "missing":
                 return self.trial.reason
 
-
-COLLAPSED, COLLAPSE = "collapsed", "collapse"
-"""Keys in the facts of a trial with a pre-training: whether its embeddings collapsed, and when."""
 
 Table = dict[str, dict[int, float]]
 """Cell -> seed -> the metric; finite numbers only."""
@@ -134,5 +136,5 @@ def _outcome(
     )
 
 
-def _decimals(value: object) -> str:
-    return f"{value:.2f}" if isinstance(value, int | float) else "unknown"
+def _decimals(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.2f}"

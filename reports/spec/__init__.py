@@ -14,6 +14,7 @@ from reports.spec.evidence import (
 from reports.spec.figure_specs import AnyFigure, Bars, Heatmap, Lines
 from reports.spec.interim_looks import ERROR_RATE, MAX_PRIMARY, Looks
 from reports.spec.snapshot import ResolvedCell, Snapshot, Statement, seed_routes
+from reports.spec.trial_facts import CollapseFacts, TrialFacts, facts_of
 
 __all__ = [
     "ERROR_RATE",
@@ -25,6 +26,7 @@ __all__ = [
     "Beats",
     "CellInfo",
     "Change",
+    "CollapseFacts",
     "Deviation",
     "Evidence",
     "Fact",
@@ -38,5 +40,7 @@ __all__ = [
     "Snapshot",
     "Stamp",
     "Statement",
+    "TrialFacts",
+    "facts_of",
     "seed_routes",
 ]

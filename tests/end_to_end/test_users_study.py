@@ -99,10 +99,10 @@ def test_a_study_of_ones_own_goes_from_plan_through_a_kill_to_a_report(tmp_path:
     assert all(record == before.get(record["key"], record) for record in found)
     data = found[0]["facts"]["data"]
     assert data["classes"] == 7
-    assert data["training images"] + data["test images"] == sum(SIZES.values())
+    assert data["training_images"] + data["test_images"] == sum(SIZES.values())
     # Two arms and the shuffled pairs, two seeds each, are pre-trained once: a worker that outlived its
     # driver by a moment may have kept the encoder of its trial, which then only is read out.
-    whole = EPOCHS * (data["training images"] // BATCH)
+    whole = EPOCHS * (data["training_images"] // BATCH)
     arms = [record for record in found if record["cell"] not in UNTRAINED]
     assert len(arms) == 6
     assert all(arm["reused"] in ([], ["encoder"]) for arm in arms)

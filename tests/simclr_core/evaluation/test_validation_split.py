@@ -107,8 +107,8 @@ def test_validation_images_that_were_also_fitted_on_are_counted() -> None:
     contents[first] = contents[other]
     dataset._contents = tuple(contents)
 
-    assert found_by(dataset, **VALIDATION).facts[negative_controls.SHARED_IMAGES] == 1
-    assert found_by(textures(), **VALIDATION).facts[negative_controls.SHARED_IMAGES] == 0
+    assert found_by(dataset, **VALIDATION).facts["shared_images"] == 1
+    assert found_by(textures(), **VALIDATION).facts["shared_images"] == 0
 
 
 def test_a_fit_part_of_one_picture_holds_nothing_apart() -> None:

@@ -1,0 +1,209 @@
+"""What a trial reports besides its values: hashes, counts and choices, as one versioned model.
+
+The trial validates its facts when it ends; reports read every record through `facts_of`. A field is
+None where the trial did not say.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import Field, ValidationError
+
+from reports.errors import ReportError
+from sweeps.base import Frozen
+from sweeps.jsonable import plain
+from sweeps.record import TrialRecord
+
+VERSION = 2
+"""Raised when a field changes its name or meaning; older facts are migrated when they are read.
+
+1: flat, without a version; the data's counts have blanks in their names.
+"""
+
+
+class DataFacts(Frozen):
+    """The images of a trial."""
+
+    name: str | None = None
+    fingerprint: str | None = None
+    """SHA-256 of content and decoding."""
+
+    training_images: int | None = None
+    test_images: int | None = None
+    classes: int | None = None
+    test_images_in_train: int | None = None
+    """Test images, by content, that are training images as well."""
+
+    deviations: tuple[str, ...] = ()
+    """How the images differ from those of the publication; a sentence each."""
+
+
+class CollapseFacts(Frozen):
+    """When the embeddings were found collapsed."""
+
+    step: int | None = None
+    """Optimiser steps done."""
+
+    effective_rank: float | None = None
+    """Of the last embeddings, in dimensions."""
+
+    loss: float | None = None
+    """In nats."""
+
+    collapsed_value: float | None = None
+    """The loss of embeddings that are all equal, in nats."""
+
+
+class FewLabelsFacts(Frozen):
+    """The probe that was fitted on a fraction of the labels."""
+
+    images: int | None = None
+    l2: float | None = None
+    l2_at_the_edge: bool | None = None
+
+
+class TrialFacts(Frozen):
+    """The facts of one trial."""
+
+    version: Literal[2] = VERSION
+
+    data: DataFacts = DataFacts()
+
+    optimiser_steps: int | None = None
+    pretraining_seconds: float | None = None
+    """Wall time, summed over the launches that took part."""
+
+    num_parameters: int | None = None
+    """Of the encoder, without its head."""
+
+    device: str | None = None
+    precision: str | None = None
+    images_left_out_of_each_epoch: int | None = None
+    """The images of the last, incomplete batch."""
+
+    labels_seen: str | None = None
+    """In pre-training: none, or the split whose labels the loss was given."""
+
+    test_reads_in_pretraining: int | None = None
+    """How often pre-training read the test images; 0 unless something leaked."""
+
+    collapsed: bool | None = None
+    """None where it could not be judged."""
+
+    collapse: CollapseFacts | None = None
+    resumed_at_step: tuple[int, ...] = ()
+    """Optimiser steps at which an interrupted pre-training was resumed."""
+
+    encoder_hash_before: str | None = None
+    """SHA-256 of weights and batch norm statistics before evaluation."""
+
+    encoder_hash_after: str | None = None
+    head_hash_before: str | None = None
+    """Only where a layer of the head was evaluated."""
+
+    head_hash_after: str | None = None
+    measured_on: Literal["test", "validation"] | None = None
+    """The split whose images gave the values."""
+
+    test_reads: int | None = None
+    """How often evaluation read the test images."""
+
+    test_reads_before_evaluation: int | None = None
+    """Test reads before all choices were made; 0 unless something leaked."""
+
+    shared_images: int | None = None
+    """Images of the measured split, by content, that the probe was fitted or chosen on."""
+
+    largest_class_share: float | None = None
+    """Accuracy of the majority-class baseline, in per cent."""
+
+    l2: float | None = None
+    """The probe's regularisation, chosen on the validation split."""
+
+    l2_at_the_edge: bool | None = None
+    """Whether the choice was the smallest or largest candidate."""
+
+    probe_converged: bool | None = None
+    probe_iterations: int | None = None
+    candidates_not_converged: int | None = None
+    permutations: int | None = None
+    """Permutations of the labels, in the control with permuted labels."""
+
+    few_labels: dict[str, FewLabelsFacts] = Field(default_factory=dict)
+    """Fraction, such as `10%` -> the probe of that few labels."""
+
+    unknown: dict[str, str] = Field(default_factory=dict)
+    """Value that has no finite number -> why."""
+
+    custom: dict[str, Any] = Field(default_factory=dict)
+    """The one place for facts that this version does not know, of custom components or other versions."""
+
+    @classmethod
+    def of_trial(cls, facts: Mapping[str, Any]) -> Self:
+        """The facts of a trial that ends now, from the trainer's names and the `data` of the caller.
+
+        Raises:
+            ValueError: A fact is unknown, is of another type, or a fact of every evaluation is missing.
+        """
+        if lacking := [name for name in _ALWAYS if facts.get(name) is None]:
+            raise ValueError(f"a trial's facts need {', '.join(lacking)}; got {', '.join(facts)}")
+        # As JSON, in which a list is the one sequence: strict about all else.
+        return cls.model_validate_json(json.dumps(plain(_by_fraction(facts))), strict=True)
+
+    def recorded(self) -> dict[str, Any]:
+        """As a record holds them: what is known, and the version."""
+        return {
+            "version": self.version,
+            **self.model_dump(mode="json", exclude_defaults=True),
+        }
+
+
+_ALWAYS = ("data", "encoder_hash_before", "encoder_hash_after", "measured_on", "test_reads")
+
+
+def facts_of(record: TrialRecord) -> TrialFacts:
+    """The facts of a record, of this version or an older one.
+
+    Raises:
+        ReportError: They are of this version and do not fit it.
+    """
+    facts = record.facts
+    if facts.get("version") == VERSION:
+        try:
+            return TrialFacts.model_validate(facts)
+        except ValidationError as error:
+            raise ReportError(
+                f"the facts of trial {record.key}, attempt {record.attempt}, must be those of version "
+                f"{VERSION}, got {error.errors()[0]['loc']}; run the trial again with --again"
+            ) from error
+    return _from_1(facts)
+
+
+def _from_1(facts: Mapping[str, Any]) -> TrialFacts:
+    """Facts without a version. What does not fit becomes unknown, and is found in `custom`."""
+    told = _by_fraction({name: fact for name, fact in facts.items() if fact is not None})
+    data = {str(name).replace(" ", "_"): fact for name, fact in told.get("data", {}).items()}
+    overlap = data.pop("test_images_that_also_stand_in_train", None)
+    overlap = told.pop("train_test_overlap", overlap)
+    told["data"] = {name: fact for name, fact in data.items() if name in DataFacts.model_fields}
+    told["data"]["test_images_in_train"] = overlap
+    custom = {name: told.pop(name) for name in list(told) if name not in TrialFacts.model_fields}
+    try:
+        return TrialFacts.model_validate({**told, "custom": custom})
+    except ValidationError as error:
+        wrong = {str(one["loc"][0]) for one in error.errors()}
+        custom |= {name: told.pop(name) for name in wrong}
+        return TrialFacts.model_validate({**told, "custom": custom})
+
+
+def _by_fraction(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Puts the facts of few labels, which the trainer names `l2@10%`, under their fraction."""
+    found: dict[str, Any] = {}
+    for name, fact in facts.items():
+        what, marked, fraction = name.partition("@")
+        if marked:
+            found.setdefault("few_labels", {}).setdefault(fraction, {})[what] = fact
+        else:
+            found[name] = fact
+    return found
