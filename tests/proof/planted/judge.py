@@ -289,14 +289,14 @@ MUTANTS = (
     plant(
         "a trial that counted no shared images has none",
         "judging/negative_controls.py",
-        "if not scored or any(math.isnan(count) for count in counts):",
+        "if not scored or len(counts) < len(found):",
         "if not scored:",
         "reports/judging/test_negative_controls.py",
     ),
     plant(
         "an encoder that moved is not looked at",
         "judging/negative_controls.py",
-        "moved = [outcome for outcome, before, after in known if before != after]",
+        "moved = [outcome for outcome, facts in pairs if _changed(facts)]",
         "moved = []",
         "reports/judging/test_negative_controls.py",
     ),
