@@ -1,4 +1,4 @@
-"""What a figure shows, as a tidy table: the first of its two steps; see `reports.figures.plots`.
+"""What a figure shows, as a tidy table: the first of its two steps.
 
 One row an arm and planned seed: place (along the bottom; for heat maps row and column), group,
 cell, seed, value, and the cell's own mean, low, high (95 %), n, published and floor (its random
@@ -10,12 +10,11 @@ encoder's mean) in each of its rows.
 
 import math
 import re
-from typing import assert_never
+from collections.abc import Sequence
 
 import pandas as pd
 
 from reports.figures.frame import AXIS, summary
-from reports.spec import AnyFigure, Bars, Heatmap, Lines
 
 ONE = ""
 """The group of a figure with one group only."""
@@ -23,31 +22,32 @@ ONE = ""
 NUMBER = re.compile(r"^\s*(\d+(?:\.\d+)?)(?:\s*/\s*(\d+(?:\.\d+)?))?")
 
 
-def values(figure: AnyFigure, frame: pd.DataFrame) -> pd.DataFrame:
-    """The figure's table; empty when no arm stands on the axes that it names."""
-    arms = _with_summary(frame)
-    for axis in figure.axes():
-        if f"{AXIS}{axis}" not in arms:
-            return arms.iloc[:0].assign(place="", row="", column="", group=ONE)
-        arms = arms[arms[f"{AXIS}{axis}"].notna()]
-    match figure:
-        case Heatmap(axis=str(axis)):
-            labels = arms[f"{AXIS}{axis}"].astype(str)
-            singles = [label for label in dict.fromkeys(labels) if "+" not in label]
-            pairs = [split(label, singles) for label in labels]
-            arms = arms.assign(row=[a for a, _ in pairs], column=[b for _, b in pairs], group=ONE)
-            return _first_of_each(arms, ["row", "column"])
-        case Heatmap():
-            rows, columns = arms[f"{AXIS}{figure.rows}"], arms[f"{AXIS}{figure.columns}"]
-            return _first_of_each(
-                arms.assign(row=rows, column=columns, group=ONE), ["row", "column"]
-            )
-        case Bars() | Lines():
-            place = arms["cell"] if figure.axis is None else arms[f"{AXIS}{figure.axis}"]
-            group = ONE if figure.group is None else arms[f"{AXIS}{figure.group}"]
-            return _told_apart(arms.assign(place=place, group=group), figure.axes())
-        case _:
-            assert_never(figure)
+def arms_on(names: tuple[str, ...], frame: pd.DataFrame) -> pd.DataFrame:
+    """The arms that have a level on each of the axes, with each cell's summary."""
+    cells = summary(frame).drop(columns="values")
+    floors = cells.set_index("cell")["mean"]
+    arms = frame[frame["role"] == "arm"].drop(columns=["role", "key", "state"])
+    arms = arms.merge(cells, on="cell", how="left", validate="many_to_one")
+    arms = arms.assign(floor=arms["floor"].map(floors).astype(float))
+    for name in names:
+        if f"{AXIS}{name}" not in arms:
+            return arms.iloc[:0]
+        arms = arms[arms[f"{AXIS}{name}"].notna()]
+    return arms
+
+
+def series(axis: str | None, group: str | None, arms: pd.DataFrame) -> pd.DataFrame:
+    """The table of bars and lines: places along one axis, or all arms, in groups of another."""
+    place = arms["cell"] if axis is None else arms[f"{AXIS}{axis}"]
+    groups = ONE if group is None else arms[f"{AXIS}{group}"]
+    return _told_apart(arms.assign(place=place, group=groups), (axis, group))
+
+
+def squares(rows: Sequence[str], columns: Sequence[str], arms: pd.DataFrame) -> pd.DataFrame:
+    """The table of a heat map; where several cells share one square, the study's first is in it."""
+    arms = arms.assign(row=rows, column=columns, group=ONE)
+    first = arms.groupby(["row", "column"], sort=False)["cell"].transform("first")
+    return arms[arms["cell"] == first].reset_index(drop=True)
 
 
 def split(label: str, singles: list[str]) -> tuple[str, str]:
@@ -71,22 +71,8 @@ def number(label: str) -> float:
     return float(found[1]) / below if below else math.nan
 
 
-def _with_summary(frame: pd.DataFrame) -> pd.DataFrame:
-    cells = summary(frame).drop(columns="values")
-    floors = cells.set_index("cell")["mean"]
-    arms = frame[frame["role"] == "arm"].drop(columns=["role", "key", "state"])
-    arms = arms.merge(cells, on="cell", how="left", validate="many_to_one")
-    return arms.assign(floor=arms["floor"].map(floors).astype(float))
-
-
-def _first_of_each(arms: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Where several cells share one square, the first of the study stands there."""
-    first = arms.groupby(keys, sort=False)["cell"].transform("first")
-    return arms[arms["cell"] == first].reset_index(drop=True)
-
-
-def _told_apart(arms: pd.DataFrame, named: tuple[str, ...]) -> pd.DataFrame:
-    """Where several cells share a place and group, what else tells them apart joins the group."""
+def _told_apart(arms: pd.DataFrame, named: tuple[str | None, ...]) -> pd.DataFrame:
+    """Adds to the group what else distinguishes cells that share a place and a group."""
     spots = arms.drop_duplicates(["place", "group", "cell"])
     if not spots.duplicated(["place", "group"]).any():
         return arms.reset_index(drop=True)

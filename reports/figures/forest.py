@@ -11,22 +11,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from reports.figures.theme import FAINT, INK, PALETTE, PAPER
+from reports.figures.marks import HOLLOW, diamond, label, legend
+from reports.figures.theme import FAINT, INK, PALETTE
 from reports.judging import Verdict, percent
 from reports.spec import Increases, RanksLike
 
 COLUMNS = (
-    "claim",
-    "seed",
-    "value",
-    "mean",
-    "low",
-    "high",
-    "n",
-    "level",
-    "margin",
-    "published",
-    "per_step",
+    *("claim", "seed", "value", "mean", "low", "high", "n", "level"),
+    *("margin", "published", "per_step"),
 )
 
 
@@ -56,47 +48,13 @@ def size(table: pd.DataFrame) -> tuple[float, float]:
 
 
 def draw(table: pd.DataFrame, axes: Axes, unit: str) -> None:
-    """Draws the table; the paper's difference stands as a hollow diamond, the margin as a tick."""
+    """Draws the table; the paper's difference is a hollow diamond, the margin a tick."""
     claims = list(dict.fromkeys(table["claim"]))
     low = min(0.0, table[["value", "low", "published", "margin"]].min().min())
     high = max(0.0, table[["value", "high", "published", "margin"]].max().max())
     axes.axvline(0, color=FAINT, linewidth=1)
     for place, claim in enumerate(claims):
-        rows = table[table["claim"] == claim]
-        first = rows.iloc[0]
-        axes.plot(
-            rows["value"],
-            [place + 0.2] * len(rows),
-            "o",
-            color=PALETTE[0],
-            markersize=4,
-            alpha=0.7,
-            markeredgewidth=0,
-        )
-        if not math.isnan(first["low"]):
-            axes.plot([first["low"], first["high"]], [place] * 2, color=INK, linewidth=1.8)
-        axes.plot([first["mean"]], [place], "s", color=INK, markersize=6)
-        axes.plot([first["margin"]] * 2, [place - 0.2, place + 0.2], color=FAINT, linewidth=1.8)
-        axes.annotate(
-            f"{first['mean']:+.1f}",
-            (first["mean"], place),
-            (0, 6),
-            textcoords="offset points",
-            ha="center",
-            va="bottom",
-            fontsize=11,
-            fontweight="bold",
-        )
-        if not math.isnan(first["published"]):
-            axes.plot(
-                [first["published"]],
-                [place],
-                "D",
-                markerfacecolor="none",
-                markeredgecolor=PAPER,
-                markeredgewidth=1.6,
-                markersize=7,
-            )
+        _line(axes, place, table[table["claim"] == claim])
     reach = (high - low) or 1.0
     axes.set_xlim(low - 0.08 * reach, high + 0.08 * reach)
     axes.set_ylim(len(claims) - 0.5, -0.65)
@@ -110,28 +68,23 @@ def draw(table: pd.DataFrame, axes: Axes, unit: str) -> None:
     axes.set_xlabel(f"paired difference, {points}{step}")
     handles = [
         Line2D([], [], color=PALETTE[0], marker="o", linestyle="", markersize=4, label="one seed"),
-        Line2D(
-            [], [], color=INK, marker="s", linewidth=1.8, label="mean, interval at the level named"
-        ),
+        Line2D([], [], color=INK, marker="s", linewidth=1.8, label="mean, interval at the level named"),
         Line2D([], [], color=FAINT, marker="|", linestyle="", markersize=10, label="margin"),
-    ]
+    ]  # fmt: skip
     if bool(table["published"].notna().any()):
-        handles.append(
-            Line2D(
-                [],
-                [],
-                color=PAPER,
-                marker="D",
-                linestyle="",
-                markerfacecolor="none",
-                label="the paper's difference",
-            )
-        )
-    axes.legend(
-        handles=handles,
-        loc="lower center",
-        bbox_to_anchor=(0.5, 1.0),
-        ncols=len(handles),
-        columnspacing=1.4,
-        handlelength=1.6,
-    )
+        handles.append(Line2D([], [], linestyle="", label="the paper's difference", **HOLLOW))
+    legend(axes, handles, 1.0, len(handles))
+
+
+def _line(axes: Axes, place: int, rows: pd.DataFrame) -> None:
+    """One claim: its seeds, and under them mean, interval and margin."""
+    first = rows.iloc[0]
+    axes.plot(rows["value"], [place + 0.2] * len(rows), "o", color=PALETTE[0], markersize=4,
+              alpha=0.7, markeredgewidth=0)  # fmt: skip
+    if not math.isnan(first["low"]):
+        axes.plot([first["low"], first["high"]], [place] * 2, color=INK, linewidth=1.8)
+    axes.plot([first["mean"]], [place], "s", color=INK, markersize=6)
+    axes.plot([first["margin"]] * 2, [place - 0.2, place + 0.2], color=FAINT, linewidth=1.8)
+    label(axes, f"{first['mean']:+.1f}", (first["mean"], place), 6, 11)
+    if not math.isnan(first["published"]):
+        diamond(axes, (first["published"], place), 7)

@@ -16,8 +16,13 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
+from reports.figures.figure_data import split, squares
+from reports.figures.frame import AXIS
+from reports.figures.marks import paper_small
 from reports.figures.theme import FAINT, FLOOR, INK, MAP, wrapped
 from reports.spec import Heatmap
+
+NAME = "Heat map"
 
 DARK, LIGHT = "#111111", "#ffffff"
 """Ink upon coloured squares: it does not turn with the page."""
@@ -30,6 +35,44 @@ UNKNOWN_NOISE = 1.0
 
 AVERAGE_AFTER = 0.2
 """Between the last column and that of averages, in widths of a square."""
+
+
+def table(figure: Heatmap, arms: pd.DataFrame) -> pd.DataFrame:
+    """One row a cell and seed, with the row and column of its square."""
+    if figure.axis is None:
+        return squares(arms[f"{AXIS}{figure.rows}"], arms[f"{AXIS}{figure.columns}"], arms)
+    labels = arms[f"{AXIS}{figure.axis}"].astype(str)
+    singles = [label for label in dict.fromkeys(labels) if "+" not in label]
+    pairs = [split(label, singles) for label in labels]
+    return squares([one for one, _ in pairs], [other for _, other in pairs], arms)
+
+
+def caption(figure: Heatmap, table: pd.DataFrame) -> str:
+    """How to read the figure."""
+    texts = [
+        (
+            f"Our mean is large{paper_small(table, 'under')}; the dots along the bottom "
+            "of a square are its seeds on the colour bar's scale, left low and right high."
+        )
+    ]
+    if has_averages(figure, table):
+        texts.append(
+            "The last column is the average over a row's squares, ours where all have a number."
+        )
+    low, high = limits(table)
+    if high - low > float(table["mean"].max()) - float(table["mean"].min()):
+        spread = noise(table)
+        told = "unknown" if math.isnan(spread) else f"{spread:.1f}"
+        texts.append(
+            f"The colour bar spans {NOISE_SPAN:.0f} standard deviations over seeds ({told}), more "
+            "than the means do: the colours differ little because the cells do."
+        )
+    floor, drawn = floor_of(table)
+    if drawn:
+        texts.append(f"The line across the colour bar is the random encoder, {floor:.1f}.")
+    elif not math.isnan(floor):
+        texts.append(f"The random encoder, {floor:.1f}, lies beyond the colour bar.")
+    return " ".join(texts)
 
 
 def size(figure: Heatmap, table: pd.DataFrame) -> tuple[float, float]:

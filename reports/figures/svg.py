@@ -8,7 +8,6 @@ none; `reports.document.pdf_file` puts them back), and every id gets the figure'
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportReturnType=false
 
 import io
-import math
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -20,11 +19,11 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
-from reports.figures import forest, heatmap, plots
-from reports.figures.figure_data import values
+from reports.figures import forest
+from reports.figures.kinds import kind_of, values
 from reports.figures.theme import STYLE
 from reports.judging import Verdict
-from reports.spec import AnyFigure, Bars, Heatmap, Lines
+from reports.spec import AnyFigure
 
 STRIPPED = (
     r"<\?xml.*?\?>",
@@ -55,8 +54,8 @@ def picture(figure: AnyFigure, frame: pd.DataFrame, ident: str, metric: str) -> 
     if table.empty:
         return None
     with mpl.rc_context(STYLE):
-        canvas, axes = _canvas(plots.size(figure, table))
-        plots.draw(figure, _drawable(table), axes, metric)
+        canvas, axes = _canvas(kind_of(figure).size(figure, table))
+        kind_of(figure).draw(figure, _drawable(table), axes, metric)
         svg = _svg(canvas, ident)
     return Picture(ident, figure.title, _caption(figure, table), _alt(figure, table, metric), svg)
 
@@ -108,11 +107,7 @@ def _svg(canvas: FigureCanvasSVG, ident: str) -> str:
 
 
 def _caption(figure: AnyFigure, table: pd.DataFrame) -> str:
-    own = (
-        _heatmap_caption(figure, table)
-        if isinstance(figure, Heatmap)
-        else _series_caption(figure, table)
-    )
+    own = kind_of(figure).caption(figure, table)
     hatched = int(table.drop_duplicates("cell")["mean"].isna().sum())
     if not hatched:
         return own
@@ -124,51 +119,9 @@ def _caption(figure: AnyFigure, table: pd.DataFrame) -> str:
     return f"{own} {cells} hatched."
 
 
-def _series_caption(figure: Bars | Lines, table: pd.DataFrame) -> str:
-    if isinstance(figure, Lines) and len(set(table["group"])) > 1:
-        return (
-            "The number at the end of a line is our mean there; the table has all of them. "
-            "Every dot is one seed."
-        )
-    return f"Our mean is in bold{_paper(table, 'next to')}; every dot is one seed."
-
-
-def _paper(table: pd.DataFrame, where: str) -> str:
-    return (
-        f", the paper's number small {where} it" if bool(table["published"].notna().any()) else ""
-    )
-
-
-def _heatmap_caption(figure: Heatmap, table: pd.DataFrame) -> str:
-    texts = [
-        (
-            f"Our mean is large{_paper(table, 'under')}; the dots along the bottom "
-            "of a square are its seeds on the colour bar's scale, left low and right high."
-        )
-    ]
-    if heatmap.has_averages(figure, table):
-        texts.append(
-            "The last column is the average over a row's squares, ours where all have a number."
-        )
-    low, high = heatmap.limits(table)
-    if high - low > float(table["mean"].max()) - float(table["mean"].min()):
-        spread = heatmap.noise(table)
-        told = "unknown" if math.isnan(spread) else f"{spread:.1f}"
-        texts.append(
-            f"The colour bar spans {heatmap.NOISE_SPAN:.0f} standard deviations over seeds "
-            f"({told}), more than the means do: the colours differ little because the cells do."
-        )
-    floor, drawn = heatmap.floor_of(table)
-    if drawn:
-        texts.append(f"The line across the colour bar is the random encoder, {floor:.1f}.")
-    elif not math.isnan(floor):
-        texts.append(f"The random encoder, {floor:.1f}, lies beyond the colour bar.")
-    return " ".join(texts)
-
-
 def _alt(figure: AnyFigure, table: pd.DataFrame, metric: str) -> str:
     cells = table.drop_duplicates("cell")
-    kind = {"heatmap": "Heat map", "bars": "Bar chart", "lines": "Line chart"}[figure.kind]
+    kind = kind_of(figure).NAME
     known = cells.dropna(subset=["mean"]).sort_values("mean", ascending=False, kind="stable")
     if known.empty:
         return f"{kind} of {metric}: {len(cells)} cells, none with a number yet."

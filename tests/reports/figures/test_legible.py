@@ -14,9 +14,9 @@ from reports.document.blocks import Cell, Column, Document, Section, Table
 from reports.document.html_page import html
 from reports.document.pdf_file import MOST_ROWS, pdf, without_glyph
 from reports.document.sections import document
-from reports.figures import heatmap, plots
-from reports.figures.figure_data import values
+from reports.figures import heatmap
 from reports.figures.frame import tidy
+from reports.figures.kinds import kind_of, values
 from reports.write import write_reports
 
 ODD = "日本 🦆"
@@ -46,9 +46,9 @@ def grid(spread: float, *, losses: int = 3, seeds: int = 5, base: float = 92.0) 
 def on_axes(figure: Any, made: Evidence) -> Any:
     """The figure drawn, with a canvas that knows where each letter is."""
     table = values(figure, tidy(made))
-    canvas = FigureCanvasAgg(Figure(figsize=plots.size(figure, table)))
+    canvas = FigureCanvasAgg(Figure(figsize=kind_of(figure).size(figure, table)))
     axes = canvas.figure.add_subplot()
-    plots.draw(figure, table, axes, "linear probe, top-1 (%)")
+    kind_of(figure).draw(figure, table, axes, "linear probe, top-1 (%)")
     canvas.draw()
     return axes
 

@@ -14,8 +14,9 @@ from scipy import stats
 from reports import Bars, Evidence, Heatmap, Lines
 from reports.document.findings import findings_of
 from reports.figures import heatmap
-from reports.figures.figure_data import number, split, values
+from reports.figures.figure_data import number, split
 from reports.figures.frame import summary, tidy
+from reports.figures.kinds import values
 from reports.figures.svg import picture
 
 

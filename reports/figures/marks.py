@@ -1,0 +1,97 @@
+"""Marks that all figures share: labels, the paper's diamonds, legends."""
+
+# Types of pandas follow the values of its arguments, which the checker cannot see.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportReturnType=false
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from reports.figures.figure_data import ONE
+from reports.figures.theme import FAINT, FLOOR, INK, PALETTE, PAPER
+
+WHOLE = 100.0
+"""Per cent."""
+
+HOLLOW: dict[str, Any] = {"color": PAPER, "marker": "D", "markerfacecolor": "none"}
+"""The diamond of the paper's numbers."""
+
+
+def label(
+    axes: Axes, text: str, at: tuple[float, float], rise: float, size: float, **more: Any
+) -> None:
+    """Text centred `rise` points above a place in the data, or below where that is negative."""
+    how = {"color": INK, "fontweight": "bold", "va": "bottom" if rise > 0 else "top", **more}
+    axes.annotate(
+        text, at, (0, rise), textcoords="offset points", ha="center", fontsize=size, **how
+    )
+
+
+def diamond(axes: Axes, at: tuple[float, float], size: float) -> None:
+    """One number of the paper."""
+    axes.plot([at[0]], [at[1]], "D", markerfacecolor="none", markeredgecolor=PAPER,
+              markeredgewidth=1.6, markersize=size)  # fmt: skip
+
+
+def colour_of(groups: Sequence[str], group: str) -> str:
+    """The colour of a group, the same in the whole figure."""
+    return PALETTE[groups.index(group) % len(PALETTE)]
+
+
+def unique(labels: Iterable[str]) -> list[str]:
+    """Each label once, in order."""
+    return list(dict.fromkeys(labels))
+
+
+def end_at_a_hundred(axes: Axes, metric: str) -> None:
+    """Keeps the room above 100 % for labels: neither the axis nor its ticks extend there."""
+    low, high = axes.get_ylim()
+    if metric.endswith("(%)") and high > WHOLE:
+        axes.set_yticks([tick for tick in axes.get_yticks() if low <= tick <= WHOLE])
+        axes.spines["left"].set_bounds(low, WHOLE)
+        axes.set_ylim(low, high)
+
+
+def series_legend(axes: Axes, table: pd.DataFrame, groups: list[str], *, patches: bool) -> None:
+    """The legend of bars (patches) or lines: groups, seeds, intervals, the paper, random encoder."""
+    handles: list[Line2D | Patch] = []
+    for group in groups if groups != [ONE] else ():
+        colour = colour_of(groups, group)
+        handles.append(
+            Patch(facecolor=colour, alpha=0.55, label=group)
+            if patches
+            else Line2D([], [], color=colour, linewidth=2, label=group)
+        )
+    dot = {"color": INK if patches else FAINT, "marker": "o", "markersize": 3, "linestyle": ""}
+    paper = {**HOLLOW, "linestyle": "" if patches else "--"}
+    for column, text, style in (
+        ("value", "one seed", dot),
+        ("low", "95 % interval", {"color": INK, "linewidth": 1.4}),
+        ("published", "the paper's number", paper),
+        ("floor", "random encoder", {"color": FLOOR, "linewidth": 2}),
+    ):
+        if bool(table[column].notna().any()):
+            handles.append(Line2D([], [], label=text, **style))
+    legend(axes, handles, 1.02, min(4, len(handles)))
+
+
+def legend(axes: Axes, handles: Sequence[Line2D | Patch], height: float, columns: int) -> None:
+    """A legend above the axes."""
+    axes.legend(
+        handles=handles,
+        loc="lower center",
+        bbox_to_anchor=(0.5, height),
+        ncols=columns,
+        columnspacing=1.4,
+        handlelength=1.6,
+    )
+
+
+def paper_small(table: pd.DataFrame, where: str) -> str:
+    """The part of a caption that says where the paper's numbers are; empty without any."""
+    known = bool(table["published"].notna().any())
+    return f", the paper's number small {where} it" if known else ""
