@@ -1,7 +1,7 @@
-"""From records to verdicts, figures and two reports that say the same.
+"""From records to verdicts, figures and two reports with the same content.
 
-Only what a study file is made of stands here; what needs pandas, matplotlib, scipy or typst is
-imported from its own module when a report is written: `reports.judging.verdict_board.board`,
+Only the parts of a study file are exported here; what needs pandas, matplotlib, scipy or typst is
+imported from its own room when a report is written: `reports.judging.board`,
 `reports.write.write_reports`.
 """
 

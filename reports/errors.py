@@ -1,4 +1,4 @@
-"""What a user can repair: each prints as one sentence with the rule, the value and the way out."""
+"""What a user can repair: each prints as one message with the rule, the value and the fix."""
 
 
 class ReportError(Exception):

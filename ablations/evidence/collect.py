@@ -45,7 +45,7 @@ def evidence(snapshot: Snapshot, request: Request, store: Store) -> Evidence:
         source=statement.source,
         scale=snapshot.scale,
         variation=snapshot.variation,
-        built_data=any(one.synthetic for one in resolved),
+        synthetic_data=any(one.synthetic for one in resolved),
         data_name=of_first_trial.data_name,
         data_facts=_data_facts(records),
         metric=statement.metric,

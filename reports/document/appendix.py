@@ -1,4 +1,4 @@
-"""The sections that say whether to trust the rest: controls, trouble, methods, cost, provenance."""
+"""The sections behind the verdicts: controls, failed trials, methods, cost, provenance."""
 
 import math
 from collections import Counter
@@ -8,50 +8,51 @@ from typing import Any
 from reports.document.blocks import AnyBlock, Cell, Column, Facts, Section, Table, Text, Tone
 from reports.document.findings import Findings
 from reports.document.formatting import number, value_text
-from reports.judging import State, board_of, excluded, percent
+from reports.judging import Outcome, State, board_of, excluded, percent
 from reports.spec import ERROR_RATE, Evidence
 
 MOST_VALUES = 4
-"""Of one fact of provenance, such as the load, that are told; the records hold all."""
+"""How many values of one fact of provenance, such as the load, are listed; the records hold all."""
 
 METHODS = (
     (
-        "The seed is the unit of replication: a seed sets the initialisation, the order of the "
-        "images and the views, and is the same in every arm. Differences are therefore paired "
-        "by seed, and intervals are Student's t over seeds; one seed has no interval."
+        "The seed is the unit of replication: it sets the initialisation, the order of the images and "
+        "the views, and is the same in every arm. Differences are therefore paired by seed, and "
+        "intervals are Student's t over seeds; a single seed has no interval."
     ),
     (
-        "Primary claims stand in the study file, at most three; this study has {primary}. They "
-        "are judged at {levels}; a look at n uses seeds 0 to n-1 and no others, and its share "
-        "of the 5 % goes through Holm's procedure over the claims not yet decided. The first "
-        "decision stands. So the chance of any verdict where nothing is true is at most 5 %, if the "
-        "paired differences are roughly normal (rare collapses break it: a verdict whose cell "
-        "collapsed in some seeds only is withheld, one that no seed shows is not seen) and for this "
-        "training subset, validation split and these test images, which all seeds share. "
-        "Seeds between looks move estimates, never a verdict. Other claims are estimates only."
+        "A study file declares at most three primary claims; this study has {primary}. They are judged "
+        "at {levels}. A look at n uses seeds 0 to n-1 and no others, and its share of the 5 % is "
+        "distributed by Holm's procedure over the claims that are still undecided. The first decision "
+        "is final. The probability of any verdict where nothing is true is therefore at most 5 %, "
+        "under two conditions: the paired differences are roughly normal (rare collapses violate this: "
+        "a verdict on a cell that collapsed in only some of the seeds is withheld, but a collapse that "
+        "no seed shows goes unnoticed), and the training subset, validation split and test images are "
+        "taken as given, since all seeds share them. Seeds between looks change estimates, never a "
+        "verdict. Other claims are estimates only."
     ),
     (
-        "A claim that one cell beats another is a two-sided t-test of the paired differences "
-        "against the margin; a rising one, of the slope over the ordered cells by seed; a "
-        "ranking, Kendall's tau-b with the published table over all its cells, by permuting whole "
-        "levels of the axes (of ordered pairs the operations, rows and columns together), in all "
-        "orders up to 40,320 and 100,000 drawn ones beyond; published numbers closer than the "
-        "table's tie are in no order, and a verdict needs the tau-b that the claim names. "
-        "Significantly above the margin, a claim that cites a "
-        "publication is reproduced, any other is shown. Significantly below it, the claim is "
-        "contradicted or not shown if the interval of the same level is below 0 too, and else "
-        "smaller than claimed. Above a margin below 0 with an interval that is not above 0, it is no "
-        "worse than its margin. Otherwise it is inconclusive. Where all seeds gave one number there "
-        "is no spread to judge by, and the claim is inconclusive."
+        "A claim that one cell beats another is tested by a two-sided t-test of the paired differences "
+        "against the margin; a claim that the metric increases, by the same test of the slope over the "
+        "ordered cells, one slope a seed; a ranking, by Kendall's tau-b with the published table over "
+        "all its cells. The ranking's p-value comes from permuting whole levels of the axes (for ordered "
+        "pairs the operations, rows and columns together): all orders up to 40,320, and 100,000 random "
+        "ones beyond. Published numbers closer than the table's tie have no order, and a verdict needs "
+        "the tau-b that the claim states. Significantly above the margin, a claim that cites a "
+        "publication is reproduced, and any other is shown. Significantly below it, the claim is "
+        "contradicted or not shown if the interval at the same level is below 0 as well, and smaller "
+        "than claimed otherwise. Above a negative margin, with an interval that is not above 0, it is "
+        "no worse than its margin. In all other cases it is inconclusive, also where all seeds gave "
+        "the same number and there is no spread to judge by."
     ),
     (
         "Seeds still needed: the smallest N with (t(1 - a/2; N-1) + t(0.8; N-1)) s / sqrt(N) at "
-        "most |mean - margin|, where a is the next look's share of the 5 % over the "
-        "number of undecided claims (Holm's first step), s the observed "
-        "standard deviation: 80 % power if mean and spread stay as they are."
+        "most |mean - margin|, where a is the next look's share of the 5 % divided by the number of "
+        "undecided claims (Holm's first step) and s the observed standard deviation. This gives 80 % "
+        "power if mean and spread stay the same."
     ),
 )
-"""What a reader must know to judge the verdicts; the numbers of the study are filled in."""
+"""What a reader must know to assess the verdicts; the numbers of the study are filled in."""
 
 
 def control_section(findings: Findings) -> Section:
@@ -62,7 +63,7 @@ def control_section(findings: Findings) -> Section:
     }  # fmt: skip
     blocks: list[AnyBlock] = [
         Table(
-            caption="One that has not passed withholds every verdict.",
+            caption="A control that has not passed withholds every verdict.",
             columns=(Column(name="control"), Column(name="state"), Column(name="numbers")),
             rows=tuple(
                 (
@@ -78,7 +79,7 @@ def control_section(findings: Findings) -> Section:
     if known := [overlap for overlap in overlaps if overlap is not None]:
         blocks.append(
             Text(
-                text="Images that stand in both the training and the test part, by content: "
+                text="Images that are in both the training and the test split, by content: "
                 f"{max(known)}."
             )
         )
@@ -87,69 +88,52 @@ def control_section(findings: Findings) -> Section:
 
 def trouble_section(findings: Findings) -> Section:
     evidence, blocks = findings.evidence, list[AnyBlock]()
-    lost = [o for o in findings.found if o.state != "finished"]
-    if lost:
-        blocks.append(
-            _listing(
-                "Trials without a number.",
-                ("cell", "seed", "state", "reason", "key"),
-                [(o.cell.name, str(o.trial.seed), o.state, o.reason, o.trial.key) for o in lost],
-            )
-        )
+    metric = evidence.metric
+    if lost := [o for o in findings.found if o.state != "finished"]:
+        rows = [(o.cell.name, str(o.trial.seed), o.state, o.reason, o.trial.key) for o in lost]
+        names = ("cell", "seed", "state", "reason", "key")
+        blocks.append(_listing("Trials without a number.", names, rows))
     if marked := [o for o in findings.found if o.mark]:
-        blocks.append(
-            _listing(
-                "Trials whose embeddings fell together in pre-training: the loss stayed at what one "
-                "point pays. Their numbers count as they are.",
-                ("cell", "seed", evidence.metric, "mark", "key"),
-                [
-                    (
-                        o.cell.name,
-                        str(o.trial.seed),
-                        "" if o.record is None else value_text(o.record, evidence),
-                        o.mark,
-                        o.trial.key,
-                    )
-                    for o in marked
-                ],
-            )
+        caption = (
+            "Trials whose embeddings collapsed in pre-training: the loss stayed at the value of "
+            "identical embeddings. Their numbers count unchanged."
         )
+        values = ["" if o.record is None else value_text(o.record, evidence) for o in marked]
+        rows = [
+            (o.cell.name, str(o.trial.seed), value, o.mark, o.trial.key)
+            for o, value in zip(marked, values, strict=True)
+        ]
+        blocks.append(_listing(caption, ("cell", "seed", metric, "mark", "key"), rows))
     if others := excluded(evidence):
-        blocks.append(
-            _listing(
-                "Records that count nowhere: their key is not in the plan, so they come from "
-                "another configuration, scale or data set.",
-                ("cell", "seed", "state", evidence.metric, "key"),
-                [(r.cell, str(r.seed), r.state, value_text(r, evidence), r.key) for r in others],
-            )
+        caption = (
+            "Records that are not counted: their key is not in the plan, so they belong to another "
+            "configuration, scale or data set."
         )
-    repeated = {o.trial.key: o for o in findings.found if len(o.attempts) > 1}
-    if repeated:
-        times = "1 trial was" if len(repeated) == 1 else f"{len(repeated)} trials were"
-        blocks.append(
-            _listing(
-                f"{times} run more than once. The newest attempt with a number counts; every attempt is "
-                "listed.",
-                ("cell", "seed", "attempt", "state", evidence.metric, "started", "key"),
-                [
-                    (
-                        o.cell.name,
-                        str(r.seed),
-                        str(r.attempt),
-                        r.state,
-                        value_text(r, evidence),
-                        r.started,
-                        r.key,
-                    )
-                    for o in repeated.values()
-                    for r in o.attempts
-                ],
-            )
-        )
+        rows = [(r.cell, str(r.seed), r.state, value_text(r, evidence), r.key) for r in others]
+        blocks.append(_listing(caption, ("cell", "seed", "state", metric, "key"), rows))
+    if repeated := {o.trial.key: o for o in findings.found if len(o.attempts) > 1}:
+        blocks.append(_attempts(list(repeated.values()), evidence))
     if not blocks:
         blocks.append(Text(text="None: every planned trial finished at its first attempt."))
     return Section(
         ident="trouble", title="Failed, missing, excluded and repeated trials", blocks=tuple(blocks)
+    )
+
+
+def _attempts(repeated: Sequence[Outcome], evidence: Evidence) -> Table:
+    times = "1 trial was" if len(repeated) == 1 else f"{len(repeated)} trials were"
+    return _listing(
+        f"{times} run more than once. The newest attempt with a number counts; every attempt is "
+        "listed.",
+        ("cell", "seed", "attempt", "state", evidence.metric, "started", "key"),
+        [
+            (
+                *(o.cell.name, str(r.seed), str(r.attempt), r.state),
+                *(value_text(r, evidence), r.started, r.key),
+            )
+            for o in repeated
+            for r in o.attempts
+        ],
     )
 
 
@@ -172,7 +156,7 @@ def method_section(findings: Findings) -> Section:
 
 
 def _stamp_texts(evidence: Evidence) -> list[str]:
-    """When claims, margins and looks were fixed, or why that is not known."""
+    """When claims, margins and looks were fixed, or why this is unknown."""
     stamp = evidence.stamp
     if stamp.unknown:
         return [f"{stamp.unknown[0].upper()}{stamp.unknown[1:]}."]
@@ -199,8 +183,8 @@ def cost_section(findings: Findings) -> Section:
         title="Cost",
         blocks=(
             Text(
-                text=f"{total:,.0f} seconds of trials in all ({total / 3600:.2f} hours), every "
-                "attempt counted; trials that ran side by side are added up."
+                text=f"{total:,.0f} seconds of trials in total ({total / 3600:.2f} hours), over all "
+                "attempts; the times of trials that ran in parallel are added."
             ),
             Table(
                 caption="Seconds by cell, over all attempts.",
@@ -234,11 +218,11 @@ def provenance_section(findings: Findings) -> Section:
     started = sorted(record.started for record in counting.values() if record.started)
     rows = [(name, _tallied(values)) for name, values in sorted(facts.items())]
     if unsealed := sum(record.seal is None for record in counting.values()):
-        told = (
+        text = (
             f"{unsealed} of {len(counting)}, written by an earlier version: whether they changed since "
-            "cannot be checked"
+            "then cannot be checked"
         )
-        rows.insert(0, ("records without a seal", told))
+        rows.insert(0, ("records without a seal", text))
     if started:
         rows.insert(0, ("first and last start", f"{started[0]} to {started[-1]}"))
     if evidence.command:
@@ -262,15 +246,15 @@ def _listing(caption: str, names: Sequence[str], rows: Sequence[Sequence[str]]) 
 
 
 def _tallied(values: Counter[str]) -> str:
-    """Each value with its number of trials, the commonest first; one value alone stands bare."""
+    """Each value with its number of trials, the most common first; a single value without one."""
     if len(values) == 1:
         return next(iter(values))
-    told = [
+    parts = [
         f"{value} ({times} trial{'' if times == 1 else 's'})"
         for value, times in values.most_common(MOST_VALUES)
     ]
-    more = len(values) - len(told)
-    return "; ".join([*told, f"{more} more in the records"] if more else told)
+    more = len(values) - len(parts)
+    return "; ".join([*parts, f"{more} more in the records"] if more else parts)
 
 
 def _flat(values: dict[str, Any], before: str = "") -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""A report as a tree that knows no format: sections of blocks, all text ready to be shown.
+"""A report as a tree without a format: sections of blocks, with all text final.
 
 `html_page` and `pdf_file` walk the same tree, so they cannot differ in a number or a word.
 """
@@ -12,10 +12,10 @@ from sweeps.base import Frozen
 from sweeps.plain_text import printable
 
 Shown = Annotated[str, AfterValidator(printable)]
-"""Text that a reader sees: names come from users' files and may hold control characters."""
+"""Text for readers: names come from users' files and may hold control characters."""
 
 Tone = Literal["plain", "good", "bad", "open", "quiet"]
-"""How a word is coloured; the word itself says the same."""
+"""The colour of a word, which repeats its meaning."""
 
 
 def _known(order: float | None) -> float | None:
@@ -35,7 +35,7 @@ class Cell(Frozen):
 
     text: Shown
     order: Annotated[float | None, AfterValidator(_known)] = None
-    """What sorting goes by; None: the text. Unknown numbers are None."""
+    """The sort key; None: the text. Unknown numbers are None."""
     tone: Tone = "plain"
 
 
@@ -103,7 +103,7 @@ AnyBlock = Annotated[Text | Table | Drawing | BoardBlock | Facts, Field(discrimi
 
 
 class Section(Frozen):
-    """One heading with what stands under it."""
+    """One heading with its blocks."""
 
     ident: str
     title: Shown

@@ -1,8 +1,7 @@
-"""A document as one HTML file that asks nobody for anything.
+"""A document as one self-contained HTML file: no network requests.
 
-Style, script and figures stand in the page, and its Content-Security-Policy refuses everything
-else: the one script is named by its hash. Names are escaped by the template, figures come as SVG
-whose text is drawn as paths.
+Style, script and figures are inline, and the Content-Security-Policy blocks everything else: the one
+script is allowed by its hash. The template escapes names; figures are SVG with text drawn as paths.
 """
 
 import base64
@@ -20,7 +19,7 @@ from reports.figures import BLUE, FAINT, FLOOR, INK, PAPER
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
 PAGE_COLOURS = {INK: "--ink", FAINT: "--faint", PAPER: "--paper", FLOOR: "--floor", BLUE: "--ours"}
-"""What turns with the page: drawn colour -> the style sheet's name of it."""
+"""Colours that follow the page's theme: drawn colour -> CSS variable."""
 
 
 def html(document: Document) -> str:
@@ -38,7 +37,7 @@ def html(document: Document) -> str:
         style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704
         script=Markup(script),  # noqa: S704
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        pictures={
+        drawings={
             block.ident: Markup(_inline(block))  # noqa: S704
             for section in document.sections
             for block in section.blocks
@@ -48,9 +47,9 @@ def html(document: Document) -> str:
 
 
 def _inline(drawing: Drawing) -> str:
-    """The figure for a page: an image with a text for those who do not see it, in the page's ink.
+    """The figure with its alternative text, in the page's colours.
 
-    It fills the page's width up to its own size (a point is 4/3 pixels), never beyond.
+    It fills the page's width up to its own size (a point is 4/3 pixels).
     """
     svg = drawing.svg
     for colour, name in PAGE_COLOURS.items():

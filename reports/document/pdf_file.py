@@ -1,7 +1,7 @@
-"""A document as a tagged PDF: PDF/UA-1, enforced by typst, which refuses a figure without a text.
+"""A document as a tagged PDF: PDF/UA-1, enforced by typst, which rejects figures without alt text.
 
-Fonts are the compiler's own, so that the bytes do not depend on the machine; the page carries no
-date. What these fonts cannot show becomes a white square, and the last line says so.
+Fonts are the compiler's own and there is no date, so the bytes do not depend on the machine. A
+character without a glyph becomes a white square, and the last line says so.
 """
 
 import json
@@ -24,8 +24,7 @@ SHORT = 16
 """Characters up to which a column of words is not wrapped."""
 
 MOST_ROWS = 400
-"""Of one table: a tagged table of 10,000 rows took typst 64 s and 2.9 GB, and nobody pages through
-it. The page has all rows."""
+"""Of one table: a tagged table of 10,000 rows took typst 64 s and 2.9 GB. The HTML page has all rows."""
 
 NO_GLYPH = re.compile(r"the text `\"(.+?)\"` could not be displayed")
 ESCAPE = re.compile(r"\\u\{([0-9a-f]+)\}")
@@ -44,13 +43,13 @@ def pdf(document: Document) -> bytes:
 
 
 def pages(document: Document, resolution: float = 80.0) -> list[bytes]:
-    """The pages as PNG images, to be looked at."""
+    """The pages as PNG images, for visual inspection."""
     found, _ = _compile(document, format="png", ppi=resolution)
     return found if isinstance(found, list) else [found]
 
 
 def without_glyph(text: str) -> str:
-    """The characters of a text that the PDF's fonts cannot show, each once, in its order."""
+    """The characters of a text that have no glyph in the PDF's fonts, each once, in order."""
     document = Document(title="t", subtitle="", question=text, sections=())
     _, lacking = _compile(document, pdf_standards=["ua-1"])
     return "".join(character for character in dict.fromkeys(text) if character in lacking)
@@ -58,7 +57,7 @@ def without_glyph(text: str) -> str:
 
 def _compile(document: Document, **options: Any) -> tuple[Any, set[str]]:
     """What typst makes of it, and the characters that its fonts lack."""
-    import typst  # here, not above: without the compiler a report still has its page
+    import typst  # here, not above: without the compiler there is still the HTML report
 
     value, lacking = _value(document), set[str]()
     while True:
@@ -95,13 +94,13 @@ def _value(document: Document) -> dict[str, Any]:
     value = document.model_dump(mode="json")
     value["footer"] = f"{document.subtitle}"
     for section, shown in zip(document.sections, value["sections"], strict=True):
-        for block, told in zip(section.blocks, shown["blocks"], strict=True):
+        for block, fields in zip(section.blocks, shown["blocks"], strict=True):
             if isinstance(block, Drawing):
-                told["svg"] = block.svg.replace("<svg ", SVG, 1)
+                fields["svg"] = block.svg.replace("<svg ", SVG, 1)
                 width = re.search(r'width="([\d.]+)pt"', block.svg)
-                told["share"] = float(width[1]) / FULL_WIDTH if width else 1.0
+                fields["share"] = float(width[1]) / FULL_WIDTH if width else 1.0
             elif isinstance(block, Table):
-                told["widths"] = _widths(block)
+                fields["widths"] = _widths(block)
     return value
 
 
@@ -115,7 +114,7 @@ def _shortened(block: AnyBlock) -> AnyBlock:
     chosen = sorted([*toned, *others][:MOST_ROWS])
     caption = (
         f"{block.caption} {MOST_ROWS} of {len(block.rows):,} rows"
-        f"{', those that need attention first' if toned else ''}; report.html has them all."
+        f"{', those that need attention first' if toned else ''}; report.html lists them all."
     )
     return block.model_copy(
         update={"caption": caption, "rows": tuple(block.rows[at] for at in chosen)}

@@ -18,7 +18,7 @@ from reports.judging import (
 from reports.spec import CellInfo, Deviation, Evidence, RanksLike, facts_of
 
 RUN_ONCE = "run once"
-"""In the place of an interval: a reference has one number, and no spread to have one from."""
+"""In place of an interval: a reference has one number and therefore no spread."""
 
 
 def number_section(findings: Findings) -> Section:
@@ -67,7 +67,7 @@ def number_section(findings: Findings) -> Section:
         blocks.append(
             Table(
                 caption=f"{evidence.metric_name} by cell: mean over seeds with its 95 % Student-t "
-                f"interval, {_paper(evidence)}and ours minus the random encoder's.",
+                f"interval, {_paper(evidence)}and the difference from the random encoder.",
                 columns=tuple(
                     Column(name=name, form="number" if place else "words")
                     for place, name in enumerate(columns)
@@ -76,25 +76,25 @@ def number_section(findings: Findings) -> Section:
                 rows=tuple(tuple(row[place] for place in shown) for row in rows),
             )
         )
-    blocks += [Text(text=text) for text in (*_commonest(findings), *_references(findings))]
+    blocks += [Text(text=text) for text in (*_baselines(findings), *_references(findings))]
     if evidence.published_source:
         parts = filter(None, (evidence.published_source, evidence.published_about))
         blocks.append(Text(text=f"The paper's numbers: {'; '.join(parts)}."))
-    return Section(ident="numbers", title="Numbers by cell", blocks=tuple(blocks))
+    return Section(ident="numbers", title="Results by cell", blocks=tuple(blocks))
 
 
 def _paper(evidence: Evidence) -> str:
     if not evidence.publishes:
         return ""
     if evidence.comparable:
-        return "the paper's number, ours minus the paper's, "
-    why = "synthetic images" if evidence.built_data else "this scale"
+        return "the paper's number, the difference from it, "
+    why = "synthetic images" if evidence.synthetic_data else "this scale"
     about = evidence.published_about.partition(";")[0] or "the paper's own images and network"
     return f"the paper's number ({about}: for reference only, not to be compared with {why}), "
 
 
-def _commonest(findings: Findings) -> Iterator[str]:
-    """What who always gives the commonest answer is right in, where transformations are predicted."""
+def _baselines(findings: Findings) -> Iterator[str]:
+    """The majority-class baselines, where cells predict different targets."""
     evidence = findings.evidence
     asked = {info.name: info.predicts for info in evidence.cells}
     cells = {trial.key: trial.cell for trial in evidence.planned}
@@ -104,15 +104,14 @@ def _commonest(findings: Findings) -> Iterator[str]:
         if record.key in cells and share is not None:
             shares.setdefault(asked.get(cells[record.key], ""), share)
     if set(shares) - {CLASSES, ""}:
-        told = ", ".join(f"{name} {share:.1f} %" for name, share in shares.items() if name)
+        text = ", ".join(f"{name} {share:.1f} %" for name, share in shares.items() if name)
         yield (
-            "Cells differ in what is predicted. Who always gives the commonest answer is right in this "
-            f"share of the images: {told}."
+            f"Cells predict different targets. Accuracy of the majority-class baselines: {text}."
         )
 
 
 def _references(findings: Findings) -> Iterator[str]:
-    """How many arms stand above what was read out without any network."""
+    """How many arms exceed the same probe on raw pixels."""
     unit = findings.evidence.unit
     means = [
         (info, findings.cells[info.name]["mean"])
@@ -124,9 +123,9 @@ def _references(findings: Findings) -> Iterator[str]:
         if info.role == "reference" and arms:
             above = sum(mean > value for mean in arms)
             yield (
-                f"{info.name}: {value:.1f} {unit} by the same probe on the images themselves, without any "
-                f"network; {above} of {len(arms)} arms that predict the same have a mean above it. It "
-                "was run once, so it has no interval."
+                f"{info.name}: {value:.1f} {unit} by the same probe on the images themselves, without a "
+                f"network; {above} of {len(arms)} arms with the same target have a higher mean. It was "
+                "run once, so it has no interval."
             )
 
 
@@ -173,11 +172,11 @@ def claim_section(findings: Findings) -> Section:
         title="Claims",
         blocks=(
             Table(
-                caption="Every claim with its one interval: at the level and from the seeds that judged "
-                "it, or, before a look, 95 % from all paired seeds as a description. Intervals are over "
-                "seeds, which share one training subset, one validation split and one set of test "
-                "images; what other test images would change has the standard error beside it: that of "
-                "a binomial, an upper bound since the cells answer the same images.",
+                caption="Every claim with its interval: at the level and from the seeds of the look that "
+                "judged it, or, before a look, 95 % from all paired seeds as a description. Intervals "
+                "are over seeds, which share one training subset, one validation split and one set of "
+                "test images. The test-set standard error bounds the effect of other test images: it is "
+                "binomial, an upper bound since all cells are tested on the same images.",
                 columns=(
                     *(Column(name=n, form="number" if n in numeric else "words") for n in names),
                     Column(name="judged"),
@@ -210,10 +209,10 @@ def seed_section(findings: Findings) -> Section:
         if info.role in ("arm", "floor") and own:
             rows.append((Cell(text=info.name), *(_seed(own.get(seed)) for seed in seeds)))
     if not rows:
-        return Section(ident="seeds", title="Every seed", blocks=())
+        return Section(ident="seeds", title="Results by seed", blocks=())
     return Section(
         ident="seeds",
-        title="Every seed",
+        title="Results by seed",
         blocks=(
             Table(
                 caption=f"{evidence.metric_name}, {evidence.unit}, by cell and seed.",
@@ -240,10 +239,10 @@ def deviation_section(findings: Findings) -> Section:
                 own.setdefault(deviation, []).append(info.name)
     if own:
         rows = [(", ".join(names), deviation) for deviation, names in own.items()]
-        blocks.append(_deviation_table("Of single arms.", rows))
+        blocks.append(_deviation_table("In some arms only.", rows))
     text = (
         "Every field of the resolved configuration that differs from the same cell at paper scale, "
-        "found by comparing the two."
+        "found by comparing the two configurations."
         if blocks
         else "No field of any arm differs from the same cell at paper scale."
     )
@@ -254,7 +253,7 @@ def deviation_section(findings: Findings) -> Section:
 
 def trial_section(findings: Findings) -> Section:
     if not findings.found:
-        return Section(ident="trials", title="The trial behind each number", blocks=())
+        return Section(ident="trials", title="Trials and commands", blocks=())
     marked = any(o.mark for o in findings.found)
     rows = [
         (
@@ -269,11 +268,11 @@ def trial_section(findings: Findings) -> Section:
     ]
     return Section(
         ident="trials",
-        title="The trial behind each number",
+        title="Trials and commands",
         blocks=(
             Table(
-                caption="The key is the hash of everything that can change the number; the command "
-                "runs exactly this trial, with full output.",
+                caption="The key is a hash of everything that can change the number; the command "
+                "runs exactly this trial and prints its full output.",
                 columns=(
                     Column(name="cell"),
                     Column(name="seed", form="number"),

@@ -23,7 +23,7 @@ from reports.spec import Evidence
 def document(evidence: Evidence) -> Document:
     """The whole report, the same for the same evidence."""
     findings = findings_of(evidence)
-    where = "synthetic data, " if evidence.built_data else ""
+    where = "synthetic data, " if evidence.synthetic_data else ""
     other = f"variation {evidence.variation}, " if evidence.variation else ""
     return Document(
         title=evidence.title,

@@ -1,13 +1,13 @@
 """The sections that a reader sees first: the verdict board and the figures."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from reports.document.blocks import AnyBlock, BoardBlock, Drawing, Section, Text, Tone, VerdictCard
 from reports.document.findings import Findings
 from reports.document.formatting import common_to, listed, signed
-from reports.figures import Picture, forest_picture, picture
-from reports.judging import Decision, State, Verdict, board_of, level_of
-from reports.spec import Deviation
+from reports.figures import Rendered, render, render_forest
+from reports.judging import Board, BoardRow, Decision, State, Verdict, board_of, level_of
+from reports.spec import Deviation, Evidence
 
 TONES: dict[Decision, Tone] = {
     Decision.REPRODUCED: "good",
@@ -28,68 +28,66 @@ TONES: dict[Decision, Tone] = {
 def verdict_section(findings: Findings) -> Section:
     evidence = findings.evidence
     board = board_of(evidence, findings.found, findings.judged)
-    blocks: list[AnyBlock] = []
-    if board.remark:
-        blocks.append(Text(text=_sentence(board.remark), tone="open"))
-    elif evidence.built_data:
-        blocks.append(
-            Text(
-                text=f"The data set {evidence.data_name} is synthetic, made to show the mechanism. "
-                "The verdicts say whether it is seen there; they never count as reproducing the "
-                "paper.",
-                tone="open",
-            )
-        )
-    failed = [control for control in board.controls if control.state is State.FAILED]
-    waiting = [c for c in board.controls if c.state in (State.MISSING, State.OPEN)]
-    blocks += [
-        Text(text=f"Control failed, verdicts are withheld: {c.name}: {c.detail}", tone="bad")
-        for c in failed
-    ]
-    if waiting and evidence.judges:
-        names = ", ".join(f"{control.name} ({control.state})" for control in waiting)
-        blocks.append(
-            Text(text=f"Controls are open, so no verdict is given: {names}.", tone="open")
-        )
-    blocks += [Text(text=_sentence(text), tone="bad") for text in board.warnings]
     by_name = {verdict.claim.name: verdict for verdict in findings.judged}
     common = common_to([v.deviations for v in findings.judged if v.cells])
-    cards = []
-    for row in board.rows:
-        verdict = by_name[row.claim]
-        facts = [
-            ("estimate", row.estimate),
-            ("margin", row.margin),
-            (f"{level_of(row)} interval" if row.level else "interval", row.interval),
-            ("seeds", str(row.n) if row.estimate else ""),
-            ("paper", row.published),
-            ("cites", row.cites),
-            ("changed", "; ".join(row.changes)),
-            ("p, two-sided", "" if row.p is None else _p(row.p)),
-        ]
-        if verdict.look and row.seeds != verdict.look:
-            facts.append(("all seeds so far", f"{signed(verdict.so_far)} from {row.seeds}"))
-        cards.append(
-            VerdictCard(
-                claim=row.claim,
-                statement=row.statement,
-                words=row.words,
-                tone=TONES[row.decision],
-                facts=tuple((name, value) for name, value in facts if value),
-                note=row.note,
-                deviations=_told(verdict, common),
-            )
-        )
+    cards = tuple(_card(row, by_name[row.claim], common) for row in board.rows)
+    blocks: list[AnyBlock] = [*_remarks(board, evidence)]
     if cards:
-        blocks.append(BoardBlock(cards=tuple(cards)))
+        blocks.append(BoardBlock(cards=cards))
         if common:
             blocks.append(
                 Text(text=f"Deviations from the paper, shared by all claims: {listed(common)}.")
             )
     else:
-        blocks.append(Text(text="This study makes no claim; its numbers stand below."))
+        blocks.append(Text(text="This study makes no claim; its numbers are below."))
     blocks.append(Text(text=f"{board.summary}.", tone="quiet"))
     return Section(ident="verdicts", title=board.title, blocks=tuple(blocks))
+
+
+def _remarks(board: Board, evidence: Evidence) -> Iterator[Text]:
+    """What a reader must know before the first verdict."""
+    if board.remark:
+        yield Text(text=_sentence(board.remark), tone="open")
+    elif evidence.synthetic_data:
+        yield Text(
+            text=f"The data set {evidence.data_name} is synthetic and made to show the mechanism. "
+            "The verdicts say whether it shows there; they never count as a reproduction of the "
+            "paper.",
+            tone="open",
+        )
+    for one in board.controls:
+        if one.state is State.FAILED:
+            text = f"Control failed, verdicts are withheld: {one.name}: {one.detail}"
+            yield Text(text=text, tone="bad")
+    waiting = [one for one in board.controls if one.state in (State.MISSING, State.OPEN)]
+    if waiting and evidence.judges:
+        names = ", ".join(f"{one.name} ({one.state})" for one in waiting)
+        yield Text(text=f"Controls are open, so no verdict is given: {names}.", tone="open")
+    yield from (Text(text=_sentence(text), tone="bad") for text in board.warnings)
+
+
+def _card(row: BoardRow, verdict: Verdict, common: Sequence[Deviation]) -> VerdictCard:
+    facts = [
+        ("estimate", row.estimate),
+        ("margin", row.margin),
+        (f"{level_of(row)} interval" if row.level else "interval", row.interval),
+        ("seeds", str(row.n) if row.estimate else ""),
+        ("paper", row.published),
+        ("cites", row.cites),
+        ("changed", "; ".join(row.changes)),
+        ("p, two-sided", "" if row.p is None else _p(row.p)),
+    ]
+    if verdict.look and row.seeds != verdict.look:
+        facts.append(("all seeds so far", f"{signed(verdict.so_far)} from {row.seeds}"))
+    return VerdictCard(
+        claim=row.claim,
+        statement=row.statement,
+        words=row.words,
+        tone=TONES[row.decision],
+        facts=tuple((name, value) for name, value in facts if value),
+        note=row.note,
+        deviations=_deviations(verdict, common),
+    )
 
 
 def figure_section(findings: Findings) -> Section:
@@ -97,15 +95,15 @@ def figure_section(findings: Findings) -> Section:
     metric = f"{evidence.metric_name} ({evidence.unit})"
     blocks: list[AnyBlock] = []
     for nth, figure in enumerate(evidence.figures, 1):
-        drawn = picture(figure, findings.frame, f"figure{nth}", metric)
+        drawn = render(figure, findings.frame, f"figure{nth}", metric)
         blocks.append(
             _drawing(drawn)
             if drawn
             else Text(
-                text=f"{figure.title}: no arm of this scale stands on its axes.", tone="quiet"
+                text=f"{figure.title}: no arm of this scale has a level on its axes.", tone="quiet"
             )
         )
-    if drawn := forest_picture(findings.judged, "differences", evidence.unit):
+    if drawn := render_forest(findings.judged, "differences", evidence.unit):
         blocks.append(_drawing(drawn))
     return Section(ident="figures", title="Figures", blocks=tuple(blocks))
 
@@ -114,11 +112,11 @@ def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def _drawing(drawn: Picture) -> Drawing:
+def _drawing(drawn: Rendered) -> Drawing:
     return Drawing(**drawn._asdict())
 
 
-def _told(verdict: Verdict, common: Sequence[Deviation]) -> str:
+def _deviations(verdict: Verdict, common: Sequence[Deviation]) -> str:
     if not verdict.cells or not verdict.seeds:
         return ""
     if not verdict.deviations:
@@ -128,7 +126,7 @@ def _told(verdict: Verdict, common: Sequence[Deviation]) -> str:
     number = len(verdict.deviations)
     head = f"{number} deviation{'' if number == 1 else 's'} from the paper"
     if not own:
-        return f"{head}, shared by all claims: listed under the board."
+        return f"{head}, shared by all claims: listed below the verdicts."
     tail = f"; {shared} more are shared by all claims" if shared else ""
     return f"{head}: {listed(own)}{tail}."
 

@@ -1,7 +1,7 @@
 """Figures: first a tidy table of what is drawn, then the drawing, then SVG."""
 
 from reports.figures.frame import summary, tidy
-from reports.figures.svg import Picture, forest_picture, picture
+from reports.figures.svg import Rendered, render, render_forest
 from reports.figures.theme import BLUE, FAINT, FLOOR, INK, PAPER
 
 __all__ = [
@@ -10,9 +10,9 @@ __all__ = [
     "FLOOR",
     "INK",
     "PAPER",
-    "Picture",
-    "forest_picture",
-    "picture",
+    "Rendered",
+    "render",
+    "render_forest",
     "summary",
     "tidy",
 ]

@@ -53,7 +53,7 @@ def squares(rows: Sequence[str], columns: Sequence[str], arms: pd.DataFrame) -> 
 def split(label: str, singles: list[str]) -> tuple[str, str]:
     """The two operations of a composition's label; the same twice for a single one.
 
-    A "+" inside a name is told from the one between two names by the names that stand alone.
+    A "+" inside a name is distinguished from the one between two names by the single names.
     """
     if label in singles or "+" not in label:
         return label, label

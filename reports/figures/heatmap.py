@@ -1,8 +1,8 @@
 """Heat maps: one square a cell, in the layout of the paper's figure 5.
 
-Our mean stands large, the paper's number small under it, the seeds as dots along the bottom of the
-square. A map of ordered pairs ends in a column of averages over its rows, as the paper's does; a
-row that is not complete has none, since the mean of its easy half would mislead.
+Our mean is large, the paper's number small under it, the seeds are dots along the bottom of the square.
+A map of ordered pairs ends in a column of averages over its rows, as in the paper; an incomplete row
+has none, since the mean of its easy half would mislead.
 """
 
 # Types of pandas follow the values of its arguments, which the checker cannot see.
@@ -25,7 +25,7 @@ from reports.spec import Heatmap
 NAME = "Heat map"
 
 DARK, LIGHT = "#111111", "#ffffff"
-"""Ink upon coloured squares: it does not turn with the page."""
+"""Ink on coloured squares, in both themes."""
 
 NOISE_SPAN = 10.0
 """Standard deviations over seeds that the colour bar spans at least."""
@@ -62,9 +62,9 @@ def caption(figure: Heatmap, table: pd.DataFrame) -> str:
     low, high = limits(table)
     if high - low > float(table["mean"].max()) - float(table["mean"].min()):
         spread = noise(table)
-        told = "unknown" if math.isnan(spread) else f"{spread:.1f}"
+        deviation = "unknown" if math.isnan(spread) else f"{spread:.1f}"
         texts.append(
-            f"The colour bar spans {NOISE_SPAN:.0f} standard deviations over seeds ({told}), more "
+            f"The colour bar spans {NOISE_SPAN:.0f} standard deviations over seeds ({deviation}), more "
             "than the means do: the colours differ little because the cells do."
         )
     floor, drawn = floor_of(table)
@@ -103,7 +103,7 @@ def floor_of(table: pd.DataFrame) -> tuple[float, bool]:
 
 def draw(figure: Heatmap, table: pd.DataFrame, axes: Axes, metric: str) -> None:
     """Draws the table; `metric` names the colour bar, with its unit."""
-    # Imported here: it costs two thirds of all imports of a report, and only heat maps gain by it.
+    # Imported here: it takes two thirds of a report's import time, and only heat maps need it.
     import seaborn as sns
 
     order = list(dict.fromkeys([*table["row"], *table["column"]]))
@@ -128,7 +128,7 @@ def draw(figure: Heatmap, table: pd.DataFrame, axes: Axes, metric: str) -> None:
     assert bar is not None
     assert bar.solids is not None
     bar.outline.set_visible(False)
-    # Else the background shows as hairlines between the steps of the bar.
+    # Otherwise the background shows as hairlines between the steps of the bar.
     bar.solids.set_edgecolor("face")
     floor, drawn = floor_of(table)
     if drawn:
@@ -168,7 +168,7 @@ def _square(
     *,
     filled: bool = False,
 ) -> None:
-    """Numbers upon a square, which is hatched where ours is unknown; `filled` colours it too."""
+    """The numbers on a square, which is hatched where ours is unknown; `filled` colours it too."""
     x, y = corner
     known = not math.isnan(cell["mean"])
     low, high = limits
@@ -245,10 +245,9 @@ def noise(table: pd.DataFrame) -> float:
 
 
 def limits(table: pd.DataFrame) -> tuple[float, float]:
-    """What the colour bar spans: the means, and never less than NOISE_SPAN of the noise.
+    """The range of the colour bar: the means, and at least NOISE_SPAN times the noise.
 
-    Else colours would tell cells apart that no seed does. Where the noise is unknown, it takes
-    UNKNOWN_NOISE.
+    Otherwise colours would separate cells that seeds do not. Unknown noise is UNKNOWN_NOISE.
     """
     known = table["mean"].dropna()
     low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)

@@ -1,7 +1,7 @@
-"""Figures as SVG text that is the same each time, clashes with no other one and names no host.
+"""Figures as reproducible SVG text that can be embedded in one page and names no host.
 
-What matplotlib writes is stripped of its prologue, metadata, style sheet and namespaces (HTML needs
-none; `reports.document.pdf_file` puts them back), and every id gets the figure's own prefix.
+Prolog, metadata, style sheet and namespaces of matplotlib's output are removed (HTML needs none;
+`reports.document.pdf_file` restores the namespace), and every id gets the figure's prefix.
 """
 
 # Types of pandas follow the values of its arguments, which the checker cannot see.
@@ -33,23 +33,23 @@ STRIPPED = (
     r"<!--.*?-->",
     r'\sxmlns(:xlink)?="[^"]*"',
 )
-"""Patterns of what no reader needs; with `.` across lines."""
+"""Patterns that are removed; `.` matches line breaks."""
 
 
-class Picture(NamedTuple):
+class Rendered(NamedTuple):
     """One finished figure."""
 
     ident: str
     title: str
     caption: str
     alt: str
-    """Says in words what the picture shows."""
+    """Describes the figure in words."""
     svg: str
     """Without namespaces; ids begin with `ident`."""
 
 
-def picture(figure: AnyFigure, frame: pd.DataFrame, ident: str, metric: str) -> Picture | None:
-    """The figure drawn; None when no arm of the frame stands on its axes."""
+def render(figure: AnyFigure, frame: pd.DataFrame, ident: str, metric: str) -> Rendered | None:
+    """Renders the figure; None where no arm has a level on its axes."""
     table = values(figure, frame)
     if table.empty:
         return None
@@ -57,11 +57,11 @@ def picture(figure: AnyFigure, frame: pd.DataFrame, ident: str, metric: str) -> 
         canvas, axes = _canvas(kind_of(figure).size(figure, table))
         kind_of(figure).draw(figure, _drawable(table), axes, metric)
         svg = _svg(canvas, ident)
-    return Picture(ident, figure.title, _caption(figure, table), _alt(figure, table, metric), svg)
+    return Rendered(ident, figure.title, _caption(figure, table), _alt(figure, table, metric), svg)
 
 
-def forest_picture(verdicts: Sequence[Verdict], ident: str, unit: str) -> Picture | None:
-    """The paired differences of all claims; None before any claim has a paired seed."""
+def render_forest(verdicts: Sequence[Verdict], ident: str, unit: str) -> Rendered | None:
+    """Renders the paired differences of all claims; None before any claim has a paired seed."""
     table = forest.values(verdicts)
     if table.empty:
         return None
@@ -69,17 +69,17 @@ def forest_picture(verdicts: Sequence[Verdict], ident: str, unit: str) -> Pictur
         canvas, axes = _canvas(forest.size(table))
         forest.draw(_drawable(table), axes, unit)
         svg = _svg(canvas, ident)
-    told = "; ".join(
+    text = "; ".join(
         f"{row['claim']}: {row['mean']:+.1f} from {row['n']} seeds"
         for row in table.drop_duplicates("claim").to_dict("records")
     )
-    return Picture(
+    return Rendered(
         ident,
         "Paired differences",
-        "Every dot is one seed: both cells of a difference have that seed. A whisker is the "
-        "interval at the level under its claim's name: of the seeds of the look that judged it, or, "
-        "before a look and for exploratory claims, 95 % over all paired seeds.",
-        f"Paired differences by claim. {told}.",
+        "Every dot is one seed, shared by both cells of a difference. A whisker is the interval at "
+        "the level under its claim's name: over the seeds of the look that judged it, or, before a "
+        "look and for exploratory claims, 95 % over all paired seeds.",
+        f"Paired differences by claim. {text}.",
         svg,
     )
 
@@ -101,7 +101,7 @@ def _svg(canvas: FigureCanvasSVG, ident: str) -> str:
     text = re.sub(r'\bid="', f'id="{ident}-', text)
     text = re.sub(r'href="#', f'href="#{ident}-', text)
     text = re.sub(r"url\(#", f"url(#{ident}-", text)
-    # Strokes that end round or in a mitre are set by the style sheet that was stripped.
+    # Joins and caps of strokes were set by the style sheet that was removed.
     text = text.replace("<svg ", '<svg stroke-linejoin="round" stroke-linecap="butt" ', 1)
     return re.sub(r"\n\s*", "\n", text).strip()
 
@@ -125,18 +125,18 @@ def _alt(figure: AnyFigure, table: pd.DataFrame, metric: str) -> str:
     known = cells.dropna(subset=["mean"]).sort_values("mean", ascending=False, kind="stable")
     if known.empty:
         return f"{kind} of {metric}: {len(cells)} cells, none with a number yet."
-    told = known if len(known) <= 8 else pd.concat([known.head(3), known.tail(3)])
+    named = known if len(known) <= 8 else pd.concat([known.head(3), known.tail(3)])
     numbers = "; ".join(
         f"{row['cell']} {row['mean']:.1f}"
         + ("" if pd.isna(row["published"]) else f" (paper {row['published']:.1f})")
-        for row in told.to_dict("records")
+        for row in named.to_dict("records")
     )
     which = "from the highest" if len(known) <= 8 else "the three highest and three lowest"
     return f"{kind} of {metric} over {len(cells)} cells, {which}: {numbers}."
 
 
 def _drawable(table: pd.DataFrame) -> pd.DataFrame:
-    """Text that the figures' one font has no glyph for becomes a white square, as nothing else."""
+    """Replaces characters without a glyph in the figures' font by a white square."""
     glyphs = FT2Font(mpl.font_manager.findfont("DejaVu Sans")).get_charmap()
 
     def legible(text: object) -> object:

@@ -1,8 +1,8 @@
-"""One look for all figures: colours that colour-blind readers tell apart, ink that can turn.
+"""One style for all figures: colours for colour-blind readers, and ink that follows the page's theme.
 
 Text and axes are drawn in INK and FAINT, the paper's numbers in PAPER, the random encoder in FLOOR,
-the first colour of ours is BLUE; the HTML page replaces these five by colours of its own, so that a
-figure is legible in dark mode as well. Nothing else may use them.
+our first colour is BLUE. The HTML page replaces these five, so that figures are legible in dark mode;
+nothing else may use them.
 """
 
 from textwrap import wrap
@@ -17,13 +17,13 @@ FLOOR = "#7d4fb3"
 """The random encoder, everywhere."""
 
 BLUE = "#0072b2"
-"""The first colour of what is ours."""
+"""Our first colour."""
 
 PALETTE = (BLUE, "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c564b")
 """Okabe and Ito's colours, in an order whose neighbours differ in lightness too."""
 
 MAP = "cividis"
-"""For heat maps: rises in lightness, the same to a reader who does not tell red from green."""
+"""For heat maps: increases in lightness, and looks the same to red-green colour-blind readers."""
 
 STYLE = {
     "axes.edgecolor": FAINT,
@@ -51,7 +51,7 @@ STYLE = {
 
 
 def wrapped(label: str, width: int) -> str:
-    """At most three lines, broken after a plus where it can; dots stand for what is left out."""
+    """At most three lines, broken after a plus where possible; an ellipsis marks omitted text."""
     lines = wrap(label.replace("+", "+ "), width, break_on_hyphens=True) or [label]
     lines = [line.replace("+ ", "+") for line in lines]
     return "\n".join(lines if len(lines) <= 3 else [*lines[:2], lines[2][: width - 1] + "…"])

@@ -6,11 +6,20 @@ from reports.judging.negative_controls import State
 from reports.judging.test_set_error import sampling_error
 from reports.judging.trial_outcomes import Outcome, excluded, outcomes, table
 from reports.judging.verdict import Verdict, verdicts
-from reports.judging.verdict_board import BoardRow, board, board_of, interval_of, level_of, percent
+from reports.judging.verdict_board import (
+    Board,
+    BoardRow,
+    board,
+    board_of,
+    interval_of,
+    level_of,
+    percent,
+)
 
 __all__ = [
     "CITES_NOTHING",
     "CLASSES",
+    "Board",
     "BoardRow",
     "Decision",
     "Outcome",

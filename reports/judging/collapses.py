@@ -1,8 +1,8 @@
-"""Collapsed trials behind a claim: what they do to its verdict.
+"""Collapsed trials behind a claim, and what they mean for its verdict.
 
-Student's t takes the differences to be roughly normal. A cell that collapses in some of a look's
-seeds and not in others has two kinds of runs, and the level that judged says nothing of their mean.
-A cell that collapsed in all of them has one kind again: that is a finding, and is told.
+Student's t assumes roughly normal differences. A cell that collapses in only some seeds of a look mixes
+two kinds of runs, so the level of the test does not hold. A cell that collapsed in all of them is a
+finding, and is reported as one.
 """
 
 from collections.abc import Sequence

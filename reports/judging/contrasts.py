@@ -1,4 +1,4 @@
-"""Contrasts: a claim with its cells, and the numbers that it speaks of."""
+"""Contrasts: a claim with its cells and their numbers."""
 
 import math
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ class Subject(NamedTuple):
     published: tuple[float | None, ...]
     numbers: Table
     places: tuple[Place, ...]
-    """Of rank claims: where each cell is in its table."""
+    """For rank claims: where each cell is in its table."""
     tie: float
-    """Of rank claims: published numbers closer than this are in no order."""
+    """For rank claims: published numbers closer than this have no order."""
     absent: str
     """Why it cannot be judged at this scale; empty when it can."""
 
@@ -41,7 +41,7 @@ def subject_of(claim: AnyClaim, evidence: Evidence, numbers: Table) -> Subject:
     if not absent and isinstance(claim, Increases) and len(names) < 2:
         absent = "one cell has no slope"
     if not absent and isinstance(claim, Beats) and len(names) != 2:
-        absent = f"it compares two cells, and its roles stand for {len(names)}"
+        absent = f"it compares two cells, but its roles name {len(names)}"
     return Subject(
         claim,
         () if absent else names,
@@ -54,7 +54,7 @@ def subject_of(claim: AnyClaim, evidence: Evidence, numbers: Table) -> Subject:
 
 
 def _ranked(claim: RanksLike, evidence: Evidence, numbers: Table) -> Subject:
-    """Over all cells of the scale with a published number: what is run or shown chooses none."""
+    """Over all cells of the scale with a published number, whatever was run or is shown."""
     published = {
         cell.name: cell.published
         for cell in evidence.cells
@@ -74,14 +74,14 @@ def _ranked(claim: RanksLike, evidence: Evidence, numbers: Table) -> Subject:
 
 
 def _named(claim: AnyClaim, evidence: Evidence) -> tuple[tuple[str, ...], str]:
-    """The cells that stand for the claim's roles, and which roles have none at this scale."""
+    """The cells of the claim's roles, and which roles have none at this scale."""
     there = {cell.name for cell in evidence.cells} | set(evidence.scale_arms)
     names, lost = list[str](), list[str]()
     for role in claim.roles():
-        stands_for = evidence.roles.get(role, ())
-        stands_for = (stands_for,) if isinstance(stands_for, str) else stands_for
-        names += stands_for
-        if not stands_for or any(name not in there for name in stands_for):
+        cells = evidence.roles.get(role, ())
+        cells = (cells,) if isinstance(cells, str) else cells
+        names += cells
+        if not cells or any(name not in there for name in cells):
             lost.append(role)
     return tuple(names), f"this scale has no cell for {', '.join(map(repr, lost))}" if lost else ""
 
@@ -89,15 +89,15 @@ def _named(claim: AnyClaim, evidence: Evidence) -> tuple[tuple[str, ...], str]:
 def _no_table(theirs: tuple[float, ...], places: tuple[Place, ...]) -> str:
     if len(theirs) < 2:
         cells = f"{len(theirs)} cell{' has' if len(theirs) == 1 else 's have'}"
-        return f"{cells} a published number; a rank claim needs more"
+        return f"{cells} a published number; a rank claim needs at least two"
     lost = incomplete(places)
-    return f"the cells are no complete table: {lost}" if lost else ""
+    return f"the cells do not form a complete table: {lost}" if lost else ""
 
 
 def _undecidable(
     claim: RanksLike, theirs: tuple[float, ...], places: tuple[Place, ...], evidence: Evidence
 ) -> str:
-    """Why no table of ours could ever decide a primary rank claim; empty where one could."""
+    """Why no result could ever decide a primary rank claim; empty where one could."""
     if not claim.primary:
         return ""
     least = smallest_p(theirs, places, evidence.published_tie)
@@ -115,7 +115,7 @@ def _undecidable(
 
 
 def by_seed(subject: Subject, seeds: tuple[int, ...]) -> tuple[float, ...]:
-    """One number a seed: both cells of a difference, all cells of a slope, are of that seed."""
+    """One number a seed, from all cells of the claim at that seed."""
     rows = [[subject.numbers[cell][seed] for cell in subject.cells] for seed in seeds]
     return tuple(contrast(subject.claim, row) for row in rows)
 

@@ -15,7 +15,7 @@ from sweeps.intervals import Interval
 
 
 class Decision(StrEnum):
-    """What a claim came to."""
+    """The result of a claim."""
 
     REPRODUCED = "reproduced"
     CONTRADICTED = "contradicted"
@@ -40,16 +40,16 @@ DECIDED = frozenset(
         Decision.NO_WORSE,
     }
 )
-"""What a look can decide; the first such decision stands."""
+"""What a look can decide; the first such decision is final."""
 
 CITES_NOTHING = "nothing published: the study's own claim"
 
 
 def cites(claim: AnyClaim, published: Sequence[float | None], source: str) -> str:
-    """The place in a publication that the claim takes its statement or its numbers from.
+    """The place in a publication that states the claim or has its numbers.
 
     `published` are the numbers of the claim's cells, in its order, `source` names their table.
-    Empty where the claim cites nothing: numbers that do not say what it says are no citation.
+    Empty where the claim cites nothing: numbers that do not support it are no citation.
     """
     if claim.source:
         return claim.source
@@ -66,11 +66,13 @@ def cites(claim: AnyClaim, published: Sequence[float | None], source: str) -> st
 
 
 def denied_by(claim: AnyClaim, published: float) -> str:
-    """What the published numbers say of a claim that names a source; empty where they agree."""
+    """How the published numbers contradict a claim that names a source; empty where they agree."""
     margin = 0.0 if isinstance(claim, RanksLike) else claim.margin
     if published > margin:
         return ""
-    return f"the published numbers of its cells do not say so: {published:+.1f}, margin {margin:g}"
+    return (
+        f"the published numbers of its cells do not support it: {published:+.1f}, margin {margin:g}"
+    )
 
 
 def decision(numbers: Interval, margin: float, *, cited: bool) -> Decision:
@@ -93,10 +95,10 @@ def decision(numbers: Interval, margin: float, *, cited: bool) -> Decision:
 def verdict_words(
     decided: Decision, evidence: Evidence, deviations: Sequence[Deviation], *, cited: bool
 ) -> str:
-    """A verdict's words carry the scale; bare ones are left to the paper's own protocol."""
+    """A verdict names its scale; only the paper's own protocol needs no qualification."""
     if decided not in DECIDED | {Decision.INCONCLUSIVE}:
         return decided.value
-    if evidence.built_data:
+    if evidence.synthetic_data:
         return f"{decided} on synthetic data"
     if evidence.scale != "paper":
         return f"{decided} at {evidence.scale} scale"

@@ -1,9 +1,8 @@
 """Whether any arm learned something: a test against its random encoder and against raw pixels.
 
-Of each arm that predicts classes, two one-sided paired Student t-tests over seeds; the larger of
-both p-values is the arm's, since it must be above both. Holm's procedure over all arms of the scale,
-run or not, and the study's looks keep the chance that arms which learn nothing pass at or below 5 %,
-however many they are: the best of k means is above zero far more often.
+For each arm that predicts classes, two one-sided paired t-tests over seeds; the arm's p-value is the
+larger one, since it must exceed both. Holm's procedure over all arms of the scale, run or not, and the
+looks bound the probability that arms which learn nothing pass at 5 %, however many arms there are.
 """
 
 import math
@@ -15,11 +14,11 @@ from reports.judging.trial_outcomes import Table
 from reports.spec import ERROR_RATE, CellInfo, Evidence
 
 CLASSES = "classes"
-"""What an evaluation predicts of which this is asked: an encoder is meant to forget transformations."""
+"""The target that this control is about: an encoder is meant to forget transformations."""
 
 
 class Learned(NamedTuple):
-    """What was found, in one sentence."""
+    """The state of the control, with its numbers in words."""
 
     state: Literal["passed", "failed", "not decided yet", "not run yet"]
     detail: str
@@ -34,7 +33,7 @@ class _Compared(NamedTuple):
     """None: raw pixels have no number."""
 
     def p(self, seeds: Sequence[int]) -> float:
-        """That it is above both by chance; NaN where one of both lacks a seed or has no spread."""
+        """The p-value of exceeding both; NaN where one of them lacks a seed or has no spread."""
         sides = (self.encoder, self.pixels)
         found = [_p([side[s] for s in seeds]) for side in sides if side and set(seeds) <= set(side)]
         return (
@@ -59,8 +58,8 @@ def learned(evidence: Evidence, numbers: Table) -> Learned | None:
     unit = "points" if evidence.unit == "%" else evidence.unit
     if not references:
         nearest, seeds = _nearest(compared, None)
-        told = _told(nearest, seeds, unit)
-        return Learned("not run yet", f"raw pixels have no number to compare with; {told}.")
+        text = _described(nearest, seeds, unit)
+        return Learned("not run yet", f"raw pixels have no number to compare with; {text}.")
     family = len(asked) + len(set(evidence.scale_arms) - {cell.name for cell in arms})
     of = f"{family} arm{'s' * (family > 1)}"
     reached: tuple[int, ...] = ()
@@ -74,28 +73,28 @@ def learned(evidence: Evidence, numbers: Table) -> Learned | None:
         passed = [one for one, test in zip(compared, tests, strict=False) if test.rejected]
         if passed:
             best = max(passed, key=lambda one: min(_means(one, seeds)))
-            told = _told(best, seeds, unit)
-            return Learned("passed", f"{told}, significant in a one-sided test among {of}.")
+            text = _described(best, seeds, unit)
+            return Learned("passed", f"{text}, significant in a one-sided test among {of}.")
     nearest, seeds = _nearest(compared, reached or None)
-    told = _told(nearest, seeds, unit)
+    text = _described(nearest, seeds, unit)
     first = evidence.looks.seeds[0]
     untested = family - sum(set(range(first)) <= one.encoder.keys() for one in compared)
     if reached and untested:
         have = "has" if untested == 1 else "have"
         return Learned(
             "not decided yet",
-            f"{untested} of {of} {have} no number yet at seeds 0 to {first - 1}; so far {told}.",
+            f"{untested} of {of} {have} no number yet at seeds 0 to {first - 1}; so far {text}.",
         )
     if reached:
         return Learned(
             "failed",
-            "no arm is significantly above both its random encoder and raw pixels; the nearest of "
-            f"{of}: {told}.",
+            "no arm is significantly above both its random encoder and raw pixels; the closest of "
+            f"{of}: {text}.",
         )
-    why = f"it takes seeds 0 to {first - 1} of an arm, its random encoder and raw pixels"
+    why = f"it needs seeds 0 to {first - 1} of an arm, its random encoder and raw pixels"
     if set(range(first)) <= nearest.encoder.keys():
-        why = "its seeds all gave one number, which has no spread to judge by"
-    return Learned("not decided yet", f"{why}; so far {told}.")
+        why = "all its seeds gave the same number, so there is no spread to judge by"
+    return Learned("not decided yet", f"{why}; so far {text}.")
 
 
 def _compared(
@@ -104,10 +103,10 @@ def _compared(
     own, floor = numbers.get(arm.name, {}), numbers.get(arm.floor or "", {})
     best: dict[int, float] = {}
     for seed in own:
-        # Raw pixels need no seed: one trial stands for all, where each seed has none of its own.
-        beside = [next(iter(r.values())) if len(r) == 1 else r.get(seed) for r in references]
-        known = [value for value in beside if value is not None]
-        if known and len(known) == len(beside):
+        # Raw pixels need no seed: where only one trial exists, it counts for all seeds.
+        pixels = [next(iter(r.values())) if len(r) == 1 else r.get(seed) for r in references]
+        known = [value for value in pixels if value is not None]
+        if known and len(known) == len(pixels):
             best[seed] = max(known)
     return _Compared(
         arm.name,
@@ -141,7 +140,7 @@ def _nearest(
     return best, over[best.name]
 
 
-def _told(one: _Compared, seeds: Sequence[int], unit: str) -> str:
+def _described(one: _Compared, seeds: Sequence[int], unit: str) -> str:
     parts: list[str] = []
     for side, name in ((one.encoder, "its random encoder"), (one.pixels, "raw pixels")):
         values = [side[seed] for seed in seeds if seed in side] if side else []

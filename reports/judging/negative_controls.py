@@ -1,6 +1,6 @@
-"""What must show nothing, or must not have happened, before any verdict is given.
+"""Negative controls: what must show no effect before any verdict is given.
 
-Each control says passed, failed, not run yet or not decided yet, with its numbers. One that has not
+Each control is passed, failed, not run yet or not decided yet, with its numbers. One that has not
 passed withholds every verdict: a number that could be an artefact is no evidence.
 """
 
@@ -21,16 +21,16 @@ PERMUTED_CHANCE = "permuted/largest_class_share"
 """Keys in the values of a trial with permuted labels, in per cent."""
 
 SHUFFLED = "shuffled positives"
-"""The control whose encoders learnt from pairs of different images."""
+"""The control whose encoders were trained on pairs of different images."""
 
 MOST_ERRORS = 4.0
-"""Standard errors by which permuted labels may stand above the largest class's share."""
+"""Standard errors by which permuted labels may exceed the majority-class baseline."""
 
 MOST_POINTS = 5.0
-"""By which encoders of shuffled positives may truly stand above their random encoders."""
+"""By which the true accuracy with shuffled positives may exceed that of the random encoders."""
 
 ERROR_RATE = 0.001
-"""At which a true excess of just that much would fail the control of shuffled positives."""
+"""The probability that a true excess of exactly that much fails the control."""
 
 LEARNED = "something learned"
 """The control of `reports.judging.learned_something`."""
@@ -99,7 +99,7 @@ def _permuted(found: list[Outcome], unit: str) -> Control:
         passed = passed and mean <= bound
         details.append(
             f"{outcome.cell.name}, seed {outcome.trial.seed}: mean {mean:.2f} {unit}, standard "
-            f"error {error:.2f}, largest class {chance:.2f} {unit}; may be at most {bound:.2f} "
+            f"error {error:.2f}, largest class {chance:.2f} {unit}; allowed at most {bound:.2f} "
             f"{unit}"
         )
     return Control(name, State.PASSED if passed else State.FAILED, "; ".join(details) + ".")
@@ -108,9 +108,9 @@ def _permuted(found: list[Outcome], unit: str) -> Control:
 def _shuffled(
     trials: list[Outcome], found: Sequence[Outcome], numbers: Table, unit: str
 ) -> tuple[Control, ...]:
-    """Whether encoders that had no true pair stand above their random encoders; none if unplanned.
+    """Whether encoders trained without true pairs exceed their random encoders; none if unplanned.
 
-    Each arm that it was made with is judged by itself, and the worst of them is what is told.
+    Each arm with this control is judged by itself; the worst one determines the state.
     """
     if not trials:
         return ()
@@ -129,56 +129,56 @@ def _shuffled(
     judged = [_of_an_arm(arm, pairs, above, unit) for arm, pairs in groups.items()]
     states = {state for state, _ in judged}
     lacking = [outcome for outcome in trials if outcome.state != "finished"]
-    told = [text for _, text in judged]
-    told += [f"seed {o.trial.seed} has no number yet ({o.reason})" for o in lacking]
+    details = [text for _, text in judged]
+    details += [f"seed {o.trial.seed} has no number yet ({o.reason})" for o in lacking]
     if State.FAILED in states:
         state = State.FAILED
     else:
         state = State.MISSING if lacking or State.MISSING in states else State.PASSED
-    return (Control(SHUFFLED, state, "; ".join(told) + "."),)
+    return (Control(SHUFFLED, state, "; ".join(details) + "."),)
 
 
 def _of_an_arm(
     arm: str, pairs: dict[int, float], above: list[list[float]], unit: str
 ) -> tuple[State, str]:
-    """A mean within the margin passes. Above it a one-sided test decides.
+    """A mean within the margin passes; above it, a one-sided test decides.
 
-    Its spread is that of the control and of all arms against their random encoders. Few seeds make
-    its bound wide: what reaches half of the best arm's gain is then open, and has not passed.
+    Its spread pools the control and all arms, each against its random encoder. With few seeds the
+    bound is wide: a mean above half of the best arm's gain then leaves the control open.
     """
     differences = list(pairs.values())
     mean = math.fsum(differences) / len(differences)
     allowed = allowance(differences, above, MOST_POINTS, ERROR_RATE)
     points = "points" if unit == "%" else unit
     seeds = f"seed{'s' * (len(pairs) > 1)} {', '.join(map(str, sorted(pairs)))}"
-    stands = (
-        f"{arm}, each image paired with another one's view, {seeds}: mean {mean:+.1f} {points} "
+    measured = (
+        f"{arm}, each image paired with a view of another one, {seeds}: mean {mean:+.1f} {points} "
         "against the random encoder"
     )
     half = max((math.fsum(gains) / len(gains) for gains in above if gains), default=math.inf) / 2
     if mean <= MOST_POINTS:
-        return State.PASSED, f"{stands}; at most {MOST_POINTS:+.1f} passes without a test"
+        return State.PASSED, f"{measured}; at most {MOST_POINTS:+.1f} passes without a test"
     if math.isnan(allowed.bound) and not math.isnan(mean):
-        return State.MISSING, f"{stands}; one seed has no spread to judge it by; run more seeds"
+        return State.MISSING, f"{measured}; one seed has no spread to judge it by; run more seeds"
     # Written so that NaN fails: a control that cannot be read has not passed.
     if not mean <= allowed.bound:
-        return State.FAILED, f"{stands}; {_bound_text(allowed, points)}"
+        return State.FAILED, f"{measured}; {_bound_text(allowed, points)}"
     if mean > half:
-        why = f"half of the best arm's gain is {half:+.1f}; too few seeds to tell, run more"
-        return State.MISSING, f"{stands}; {_bound_text(allowed, points)}, but {why}"
-    return State.PASSED, f"{stands}; {_bound_text(allowed, points)}"
+        why = f"half of the best arm's gain is {half:+.1f}; too few seeds to decide, run more"
+        return State.MISSING, f"{measured}; {_bound_text(allowed, points)}, but {why}"
+    return State.PASSED, f"{measured}; {_bound_text(allowed, points)}"
 
 
 def _bound_text(allowed: Allowance, points: str) -> str:
     return (
-        f"may be at most {allowed.bound:+.1f}: {MOST_POINTS:.0f} {points} and what chance adds at "
+        f"allowed at most {allowed.bound:+.1f}: {MOST_POINTS:.0f} {points} and what chance adds at "
         f"{100 * ERROR_RATE:g} % with a standard deviation of {allowed.deviation:.1f} over seeds, "
         f"{allowed.degrees} degrees of freedom"
     )
 
 
 def _above_floors(found: Sequence[Outcome], numbers: Table) -> list[list[float]]:
-    """Of each arm, its differences to its random encoder by common seed."""
+    """The differences of each arm from its random encoder, by common seed."""
     asked = [o.cell for o in found if o.cell.role == "arm" and o.cell.predicts == CLASSES]
     arms = {cell.name: cell for cell in asked}.values()
     both = [(numbers.get(arm.name, {}), numbers.get(arm.floor or "", {})) for arm in arms]
@@ -186,20 +186,20 @@ def _above_floors(found: Sequence[Outcome], numbers: Table) -> list[list[float]]
 
 
 def _disjoint(scored: list[Outcome]) -> Control:
-    # Trials that choose settings are measured on the validation part, whose images say so.
-    parts = {outcome.facts.measured_on or "test" for outcome in scored} or {"test"}
-    part = " and ".join(sorted(parts))
-    name = f"{part} images apart"
+    # Trials that choose settings are measured on the validation split.
+    splits = {outcome.facts.measured_on or "test" for outcome in scored} or {"test"}
+    split = " and ".join(sorted(splits))
+    name = f"{split} images apart"
     found = [outcome.facts.shared_images for outcome in scored]
     counts = [count for count in found if count is not None]
     if not scored or len(counts) < len(found):
         unknown = len(found) - len(counts)
         return Control(
-            name, State.MISSING, f"{unknown} of {len(scored)} finished trials left no count."
+            name, State.MISSING, f"{unknown} of {len(scored)} finished trials recorded no count."
         )
     shared = max(counts)
     if shared > 0:
-        images = f"1 {part} image was" if shared == 1 else f"{shared} {part} images were"
+        images = f"1 {split} image was" if shared == 1 else f"{shared} {split} images were"
         return Control(
             name,
             State.FAILED,
@@ -209,7 +209,7 @@ def _disjoint(scored: list[Outcome]) -> Control:
     return Control(
         name,
         State.PASSED,
-        f"no {part} image, by content, was also fitted or chosen on, in {len(scored)} trials.",
+        f"no {split} image, by content, was also fitted or chosen on, in {len(scored)} trials.",
     )
 
 
@@ -227,20 +227,20 @@ def _frozen(scored: list[Outcome]) -> Control:
         return Control(
             name,
             State.FAILED,
-            f"weights or BN statistics changed while {len(moved)} of {len(scored)} trials were "
-            f"read out: {where}.",
+            f"weights or batch norm statistics changed during the evaluation of {len(moved)} of "
+            f"{len(scored)} trials: {where}.",
         )
     if not scored or len(known) < len(scored):
         return Control(
             name,
             State.MISSING,
-            f"{len(scored) - len(known)} of {len(scored)} finished trials left no hashes.",
+            f"{len(scored) - len(known)} of {len(scored)} finished trials recorded no hashes.",
         )
     return Control(
         name,
         State.PASSED,
-        f"weights and BN statistics had the same hash before and after in all {len(scored)} "
-        "trials.",
+        f"weights and batch norm statistics had the same hash before and after evaluation in all "
+        f"{len(scored)} trials.",
     )
 
 

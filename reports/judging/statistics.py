@@ -1,8 +1,8 @@
 """Statistics of few seeds: numbers in, numbers out.
 
-The seed is the unit of replication. Unknown is NaN, never 0: one seed tells nothing about spread,
-and neither do seeds that all gave the same number. Resampling is not used for intervals: at 5 seeds
-a "95 %" bootstrap interval covers 83 % (3,000 repetitions, normal data), Student's t 95 %.
+The seed is the unit of replication. Unknown is NaN, never 0: one seed says nothing about spread,
+and neither do seeds that all gave the same number. Intervals are not resampled: at 5 seeds a "95 %"
+bootstrap interval covers 83 % (3,000 repetitions, normal data), Student's t 95 %.
 """
 
 import math
@@ -15,14 +15,14 @@ from scipy import special
 from sweeps.intervals import no_spread
 
 POWER = 0.8
-"""The chance of a decision for which `seeds_needed` plans."""
+"""The probability of a decision that `seeds_needed` plans for."""
 
 MOST_SEEDS = 1000
-"""Beyond this `seeds_needed` says None: no study here will run so many."""
+"""Beyond this `seeds_needed` is None."""
 
 
 class HolmTest(NamedTuple):
-    """What Holm's procedure says of one hypothesis."""
+    """The result of Holm's procedure for one hypothesis."""
 
     rejected: bool
     level: float
@@ -30,7 +30,7 @@ class HolmTest(NamedTuple):
 
 
 class Allowance(NamedTuple):
-    """How far a mean may stand above a margin by chance; `bound` is NaN without any spread."""
+    """How far a mean may exceed a margin by chance; `bound` is NaN without any spread."""
 
     bound: float
     deviation: float
@@ -53,16 +53,16 @@ def t_test(values: Sequence[float], margin: float) -> float:
 
 
 def allowance(
-    values: Sequence[float], beside: Sequence[Sequence[float]], margin: float, error_rate: float
+    values: Sequence[float], others: Sequence[Sequence[float]], margin: float, error_rate: float
 ) -> Allowance:
     """The bound of a one-sided test that the mean of few `values` is above the margin.
 
     margin + t(1 - error_rate; f) s / sqrt(n), n the number of values. s^2 pools the sample variances
-    of `values` and of the groups `beside`, whose spread is of the same kind: sum of squares over
+    of `values` and of the groups `others`, whose spread is of the same kind: sum of squares over
     sum of (n_g - 1). Groups that share seeds are not independent, so f is the largest group's
-    n_g - 1 and not that sum: with independent groups the error rate stays below the one asked for.
+    n_g - 1 and not that sum: with independent groups the error rate is below `error_rate`.
     """
-    groups = [group for group in (values, *beside) if len(group) > 1]
+    groups = [group for group in (values, *others) if len(group) > 1]
     degrees = max((len(group) - 1 for group in groups), default=0)
     squares = math.fsum(float(np.var(group)) * len(group) for group in groups)
     if not degrees or all(no_spread(group) for group in groups):
@@ -76,7 +76,7 @@ def holm(p_values: Sequence[float], error_rate: float) -> list[HolmTest]:
     """Holm's step-down procedure (1979) at a family-wise error rate.
 
     The k-th smallest p (k from 0) is tested at error_rate / (m - k), until the first that is not
-    rejected; all from there on share that one's level. NaN counts as 1.
+    rejected; all later ones share its level. NaN counts as 1.
     """
     p = [1.0 if math.isnan(value) else value for value in p_values]
     tests = [HolmTest(rejected=False, level=error_rate)] * len(p)
@@ -99,7 +99,7 @@ def seeds_needed(values: Sequence[float], margin: float, error_rate: float) -> i
     """How many seeds would decide, if mean and spread stay as observed, in 80 % of repetitions.
 
     The smallest N with (t(1 - error_rate/2; N - 1) + t(0.8; N - 1)) s / sqrt(N) <= |mean - margin|.
-    None when the spread is unknown, the mean stands on the margin, or N would pass 1,000.
+    None where the spread is unknown, the mean equals the margin, or N would exceed 1,000.
     """
     if len(values) < 2 or no_spread(values):
         return None

@@ -1,7 +1,7 @@
-"""What counts: which record stands for each planned trial, and why another one does not.
+"""Which record counts for each planned trial, and why another one does not.
 
 The number of a trial is that of the attempt that counts (`sweeps.planning.attempts`): the newest with a
-finite number of the study's metric. Earlier ones are kept and listed. A record whose key is not
+finite number of the study's metric. Earlier ones are listed. A record whose key is not
 planned belongs to another configuration and counts nowhere.
 """
 
@@ -16,12 +16,12 @@ from sweeps.record import TrialRecord
 
 
 class Outcome(NamedTuple):
-    """One planned trial with what is known of it."""
+    """One planned trial with its records."""
 
     trial: PlannedTrial
     cell: CellInfo
     state: Literal["finished", "no number", "failed", "missing"]
-    """No number: it finished, but its metric is absent or not finite (controls need none)."""
+    """No number: it finished, but its metric is missing or not finite (controls need none)."""
     record: TrialRecord | None
     """The one that counts (`sweeps.planning.attempts`)."""
     attempts: tuple[TrialRecord, ...]
@@ -95,7 +95,7 @@ def table(found: Sequence[Outcome]) -> Table:
 
 
 def first_attempts(found: Sequence[Outcome], metric: str) -> tuple[Outcome, ...]:
-    """The same trials without what was repeated after an attempt that could count."""
+    """The same trials without attempts that followed one that could count."""
     once: list[Outcome] = []
     for outcome in found:
         could = [
@@ -103,9 +103,9 @@ def first_attempts(found: Sequence[Outcome], metric: str) -> tuple[Outcome, ...]
             for place, one in enumerate(outcome.attempts)
             if has_number(one, metric) or (outcome.cell.role, one.state) == ("control", "finished")
         ]
-        kept = list(outcome.attempts[: could[0] + 1]) if len(could) > 1 else None
+        until = list(outcome.attempts[: could[0] + 1]) if len(could) > 1 else None
         once.append(
-            outcome if kept is None else _outcome(outcome.trial, outcome.cell, kept, metric)
+            outcome if until is None else _outcome(outcome.trial, outcome.cell, until, metric)
         )
     return tuple(once)
 

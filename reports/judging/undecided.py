@@ -1,4 +1,4 @@
-"""What an undecided claim still lacks, in words."""
+"""What an undecided claim still needs, in words."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from reports.spec import ERROR_RATE, Evidence, RanksLike
 from sweeps.intervals import no_spread
 
 NAMED = 6
-"""Trials that a note names; the report's tables list all."""
+"""How many trials a note lists; the report's tables list all."""
 
 
 def why_open(subject: Subject, look: Look, evidence: Evidence, later: list[int]) -> str:
@@ -27,30 +27,34 @@ def why_open(subject: Subject, look: Look, evidence: Evidence, later: list[int])
         return "more cells, not more seeds, would decide it"
     values = by_seed(subject, tuple(range(look.seeds)))
     if no_spread(values):
-        return f"no spread at all: {len(values)} seeds gave one number, {values[0]:+.2f}"
+        return f"no spread at all: {len(values)} seeds gave the same number, {values[0]:+.2f}"
     share = dict(zip(evidence.looks.seeds, evidence.looks.shares, strict=True))
-    # Holm's first step: the level that the claim has whatever becomes of the others.
+    # Holm's first step: the level of the claim whatever the other results are.
     level = share[later[0] if later else look.seeds] * ERROR_RATE / look.left
     needed = seeds_needed(values, look.margin, level)
     if needed is None:
         return "more than 1,000 seeds would be needed at this mean and spread"
-    tail = "" if later else "; no look is left: it takes a new study, with its looks fixed first"
+    tail = (
+        ""
+        if later
+        else "; no look is left: this needs a new study, with its looks fixed in advance"
+    )
     return f"about {needed} seeds would be needed at this mean and spread{tail}"
 
 
 def next_look(subject: Subject, count: int) -> str:
-    """How far the next look is, such as "3 seeds, next look at 5"."""
+    """The distance to the next look, such as "3 seeds, next look at 5"."""
     have = len(subject.seeds)
     return f"{have} seed{'' if have == 1 else 's'}, next look at {count}"
 
 
 def lacking(subject: Subject, count: int, found: Sequence[Outcome]) -> str:
-    """What keeps the next look from being complete, beyond seeds that are yet to come."""
+    """What the next look lacks, apart from seeds that have not been run yet."""
     have, usable = len(subject.seeds), sum(seed < count for seed in subject.seeds)
     texts: list[str] = []
     planned = {outcome.cell.name for outcome in found}
     if away := [cell for cell in subject.cells if cell not in planned]:
-        texts.append(f"not run, and the claim needs all its cells: {_some(away)}")
+        texts.append(f"not run, but the claim needs all its cells: {_some(away)}")
     if usable < have:
         texts.append(f"the look uses seeds 0 to {count - 1} only and has {usable} of them")
     for words, states in (("failed", {"failed", "no number"}), ("missing", {"missing"})):

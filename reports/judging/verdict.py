@@ -2,12 +2,12 @@
 
 Primary claims are judged at the study's looks. A look at n uses seeds 0 to n-1 and no others, and
 needs all of them in every cell of a claim; its share of the 5 % goes through Holm over the claims
-not yet decided (one whose seeds are not complete counts with p = 1); the first decision stands. So
-the chance of any decision where nothing is true stays at or below 5 %: within a look by Holm, over
-the looks since the shares add up to at most one. Two conditions: paired differences are roughly
-normal (a rare collapse breaks it), and all is said of one training subset, one validation split and
-one set of test images, which the seeds share. A record that arrives later can complete a claim,
-and never takes a decision back.
+that are still undecided (one whose seeds are incomplete counts with p = 1); the first decision is
+final. The probability of any decision where nothing is true is at most 5 %: within a look by Holm,
+over the looks because the shares sum to at most one. Two conditions: paired differences are roughly
+normal (a rare collapse violates this), and the training subset, validation split and test images are
+taken as given, since all seeds share them. A later record can complete a claim, but never reverses a
+decision.
 """
 
 import math
@@ -26,22 +26,22 @@ from sweeps.intervals import Interval, interval
 
 
 class Verdict(NamedTuple):
-    """One claim, what was decided, and the numbers behind it."""
+    """One claim, its decision, and the numbers behind it."""
 
     claim: AnyClaim
     decision: Decision
     words: str
     """The verdict as it is shown; it carries the scale."""
     note: str
-    """What follows or why, in words; may be empty."""
+    """The reason or what comes next, in words; may be empty."""
     look: int | None
     """The seed count of the look that judged, else None."""
     estimate: Interval | None
     """As judged, with the level that judged. Rank claims: tau without bounds. Else None."""
     p: float
-    """Two-sided, before Holm; NaN where none could be had."""
+    """Two-sided, before Holm; NaN where there is none."""
     so_far: Interval
-    """All paired seeds, 95 %; a description and no test."""
+    """All paired seeds, 95 %; descriptive, not a test."""
     seeds: tuple[int, ...]
     """The seeds behind `so_far`."""
     per_seed: tuple[float, ...]
@@ -70,7 +70,7 @@ def verdicts(evidence: Evidence, found: Sequence[Outcome] | None = None) -> tupl
     if once == tuple(found):
         return newest
     numbers = table(once)
-    # Controls are repeated as well: one that failed first and passed later is told.
+    # Controls are repeated as well: one that failed first and passed later is reported.
     first = _judge(evidence, numbers, once, withheld(controls(once, numbers, evidence)))
     return tuple(
         now
@@ -146,9 +146,9 @@ def _decide(
     if look is None:
         return Decision.WAITING, lacking(subject, later[0], found)
     if look.decided:
-        # Synthetic data reproduce nothing, whatever a claim cites.
+        # Synthetic data reproduce nothing, even where a claim cites a publication.
         cited = cites(subject.claim, subject.published, evidence.published_source)
-        own = not cited or evidence.built_data
+        own = not cited or evidence.synthetic_data
         decided = decision(look.numbers, look.margin, cited=not own)
         return _with_collapses(decided, subject, look, found)
     note = why_open(subject, look, evidence, later)
@@ -160,17 +160,17 @@ def _decide(
 def _with_collapses(
     decided: Decision, subject: Subject, look: Look, found: Sequence[Outcome]
 ) -> tuple[Decision, str]:
-    """A rank claim is judged by permutation, which asks for no normal differences."""
+    """A rank claim is judged by permutation, which does not assume normal differences."""
     mixed = mixed_collapses(subject.cells, look.seeds, found)
     whole = whole_collapses(subject.cells, look.seeds, found)
-    told = f"collapsed in every seed of the look: {whole}" if whole else ""
+    text = f"collapsed in every seed of the look: {whole}" if whole else ""
     if mixed and isinstance(subject.claim, RanksLike):
-        return decided, join(f"collapsed in some seeds: {mixed}", told)
+        return decided, join(f"collapsed in some seeds: {mixed}", text)
     if mixed:
         why = f"collapsed in some seeds and not in others: {mixed}"
-        note = "the differences are then not roughly normal, which the level of the test rests on"
-        return Decision.WITHHELD, join(why, note, told)
-    return decided, told
+        note = "the differences are then not roughly normal, which the test assumes"
+        return Decision.WITHHELD, join(why, note, text)
+    return decided, text
 
 
 def _deviations(cells: tuple[str, ...], evidence: Evidence) -> tuple[Deviation, ...]:

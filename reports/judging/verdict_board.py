@@ -1,4 +1,4 @@
-"""The verdict board: what stands on page one, and in the terminal."""
+"""The verdict board: the first page of a report, and its form in the terminal."""
 
 import math
 from collections.abc import Sequence
@@ -22,20 +22,20 @@ class BoardRow(Frozen):
     """The verdict in words, with its scale; the same in the terminal, HTML and PDF."""
     note: str
     margin: str
-    """What the estimate was judged against; empty for rank claims."""
+    """The value that the estimate was tested against; empty for rank claims."""
     changes: tuple[str, ...]
-    """What concerns this claim and is not as it was before the first trial, with both values."""
+    """Terms of this claim that changed since the first trial, with both values."""
     estimate: str
     interval: str
-    """The claim's one interval: at the level that judged; before a look, 95 %."""
+    """The claim's interval: at the level of its test; before a look, 95 %."""
     level: str
     descriptive: bool
-    """Whether no look judged by this interval."""
+    """Whether no look has used this interval."""
     n: int
     """Seeds behind the estimate."""
     published: str
     cites: str
-    """The place in a publication that the claim is from, or that it is from none."""
+    """Where a publication states the claim, or that none does."""
     mean: float | None
     low: float | None
     high: float | None
@@ -60,9 +60,9 @@ class Board(Frozen):
     """Primary claims first."""
     controls: tuple[BoardControl, ...]
     warnings: tuple[str, ...]
-    """What concerns all claims: changes since the first run, and what is not known of it."""
+    """What concerns all claims: changes since the first run, and what is unknown about it."""
     remark: str
-    """Said once of all claims: that this scale judges nothing; else empty."""
+    """For all claims: that this scale judges nothing; else empty."""
     summary: str
     """Trials finished, failed, missing and marked, in one line."""
 
@@ -74,13 +74,13 @@ def board(evidence: Evidence) -> Board:
 
 
 def board_of(evidence: Evidence, found: Sequence[Outcome], judged: Sequence[Verdict]) -> Board:
-    """The board of verdicts that are already there."""
+    """The board of given verdicts."""
     rows = [_row(verdict, evidence) for verdict in judged]
     primary = [verdict.claim.primary for verdict in judged]
     ordered = sorted(zip(primary, rows, strict=True), key=lambda pair: not pair[0])
     return Board(
         title="Verdicts on synthetic data"
-        if evidence.built_data and evidence.judges
+        if evidence.synthetic_data and evidence.judges
         else f"Verdicts, {evidence.scale} scale",
         rows=tuple(row for _, row in ordered),
         controls=tuple(
@@ -99,7 +99,7 @@ def board_of(evidence: Evidence, found: Sequence[Outcome], judged: Sequence[Verd
 
 
 def tally(found: Sequence[Outcome]) -> str:
-    """How many trials are finished, failed, missing, marked; one shared by cells counts once."""
+    """How many trials are finished, failed, missing or marked; each trial counts once."""
     states = {outcome.trial.key: outcome.state for outcome in found}
     counts = {
         state: sum(s == state for s in states.values()) for state in dict.fromkeys(states.values())
@@ -121,7 +121,7 @@ def tally(found: Sequence[Outcome]) -> str:
 
 
 def _left_out(evidence: Evidence) -> str:
-    """The scale's arms that this report has nothing of, since --only named others; empty for none."""
+    """Which arms of the scale have no trial in this report; empty for none."""
     absent = [a for a in evidence.scale_arms if a not in {cell.name for cell in evidence.cells}]
     if not absent:
         return ""
@@ -155,7 +155,7 @@ def level_of(row: BoardRow) -> str:
 
 
 def unit_of(claim: AnyClaim, evidence: Evidence) -> str:
-    """In which a claim's estimate and margin are."""
+    """The unit of a claim's estimate and margin."""
     unit = "points" if evidence.unit == "%" else evidence.unit
     return f"{unit} a step" if isinstance(claim, Increases) else unit
 

@@ -1,8 +1,8 @@
 """Claims as data: what a study says of its cells, named by role, before anything was measured.
 
-A role is a name of the study file that stands for one cell, or for several in order. Claims are
-judged by `reports.judging.verdict`; here stands only what they are, so that a study file can be read
-without any of the libraries that judge it.
+A role is a name in the study file for one cell, or for several in order. Claims are judged by
+`reports.judging`; this module only defines them, so that a study file can be read without the
+libraries that judge it.
 """
 
 from typing import Annotated, Literal, Self
@@ -13,7 +13,7 @@ from sweeps.base import Frozen
 
 
 class _Claim(Frozen):
-    """What all claims say of themselves."""
+    """The fields of all claims."""
 
     name: str = Field(min_length=1)
     """Short and unique within the study."""
@@ -33,7 +33,7 @@ class _Claim(Frozen):
     def _states_what_it_cites(self) -> Self:
         if self.source and not self.statement.strip():
             raise ValueError(
-                f"source: {self.source!r} needs statement:, the sentence that stands there; "
+                f"source: {self.source!r} needs statement:, the sentence that is found there; "
                 "write it, or leave source: out"
             )
         return self

@@ -1,4 +1,4 @@
-"""All that a report is made from: the study's words, its cells, its plan and its records.
+"""All that a report is made from: the study's statement, its cells, its plan and its records.
 
 Reports are a pure function of it: the same evidence gives the same bytes.
 """
@@ -16,9 +16,9 @@ from sweeps.history_label import label_of
 from sweeps.record import TrialRecord
 
 SMOKE = "smoke"
-"""The scale that judges nothing: two epochs of a small network learn nothing that a test can see."""
+"""The scale that judges nothing: two epochs of a small network show no effect that a test detects."""
 
-SMOKE_JUDGES_NOTHING = "smoke scale checks that everything runs; it judges nothing"
+SMOKE_JUDGES_NOTHING = "the smoke scale only checks that everything runs; it judges nothing"
 
 
 class Deviation(Frozen):
@@ -45,7 +45,7 @@ class CellInfo(Frozen):
     evaluated once, and an arm that learned something is above them; controls must show nothing."""
 
     control: Literal["permuted labels", "shuffled positives"] | None = None
-    """For a control: what it does otherwise; None is permuted labels."""
+    """For a control: which one; None is permuted labels."""
 
     levels: dict[str, str] = Field(default_factory=dict)
     """Axis name -> level label, as in the plan."""
@@ -54,7 +54,7 @@ class CellInfo(Frozen):
     """For an arm, or a control with shuffled positives: the cell that holds its random encoder."""
 
     predicts: str = "classes"
-    """What the read-outs predict: classes, or the kind of a transformation."""
+    """What the probe predicts: classes, or the kind of a transformation."""
 
     published: float | None = None
     """The paper's number for this cell, in the metric's unit; None where it has none."""
@@ -64,7 +64,7 @@ class CellInfo(Frozen):
 
 
 class PlannedTrial(Frozen):
-    """One trial that the report speaks of; cells that share one (a random encoder) name it each."""
+    """One trial of the report; cells that share one (a random encoder) each list it."""
 
     key: str
     """Content hash; a record counts when its key is planned."""
@@ -82,40 +82,40 @@ class PlannedTrial(Frozen):
 
 
 class Fact(Frozen):
-    """One named sentence or value that is shown as it stands."""
+    """One named message or value, shown unchanged."""
 
     name: str
     text: str
 
 
 class Change(Frozen):
-    """One term of the verdicts that is not as it was before the first trial."""
+    """One term of the verdicts that changed since the first trial."""
 
     claim: str = ""
-    """The claim that it concerns; empty: all of them, or one that is gone."""
+    """The claim that it concerns; empty: all of them, or a removed one."""
 
     text: str
     """With both values: "margin was -2 at the first run (2026-11-27), is -20 now"."""
 
 
 class Stamp(Frozen):
-    """What is known of claims, margins and looks before the first trial."""
+    """What is known about claims, margins and looks before the first trial."""
 
     fixed: str = ""
     """When they were stamped; empty where no stamp can be read."""
 
     sha256: str = ""
     unknown: str = ""
-    """Why they are not known to have been fixed before the run; empty where they are."""
+    """Why it is unknown whether they were fixed before the run; empty where it is known."""
 
     changes: tuple[Change, ...] = ()
 
 
 class Evidence(Frozen):
-    """A study, its plan and its records; whoever builds it decides nothing about verdicts.
+    """A study, its plan and its records; building it decides nothing about verdicts.
 
-    `planned` must hold every trial of this study, scale and data that has a record or was asked
-    for, not only those of one launch: a record whose key is not planned is listed as excluded and
+    `planned` must hold every trial of this study, scale and data that has a record or was
+    requested, not only those of one launch: a record whose key is not planned is listed as excluded and
     counts nowhere.
     """
 
@@ -132,15 +132,15 @@ class Evidence(Frozen):
     """smoke, laptop, gpu, paper or the study's own name for one."""
 
     variation: str = ""
-    """What all cells have otherwise than the study says, in one word; empty for the study itself."""
+    """What differs from the study file in all cells, in one word; empty for the study itself."""
 
-    built_data: bool
+    synthetic_data: bool
     """Whether the images are synthetic: then nothing reproduces the paper."""
 
     data_name: str
 
     data_facts: tuple[Fact, ...] = ()
-    """Shown beside the numbers: fingerprint, numbers of images, images that stand in both parts."""
+    """Shown with the numbers: fingerprint, numbers of images, images in both splits."""
 
     metric: str = "top1"
     """The key in a record's values that is judged and drawn."""
@@ -154,15 +154,15 @@ class Evidence(Frozen):
     """Arms, floors and controls in the order of the study file."""
 
     scale_arms: tuple[str, ...] = ()
-    """Names of all arms that the study has at this scale, asked for or not: a claim over them stays
-    in the family of claims that share the 5 %, whatever was chosen to be run or shown."""
+    """Names of all arms that the study has at this scale, requested or not: a claim over them stays
+    in the family of claims that share the 5 %, whatever was run or is shown."""
 
     scale_published: dict[str, float] = Field(default_factory=dict)
     """Published numbers of all arms that the study has at this scale, requested or not; those of
     `cells` are added."""
 
     published_tie: float = 0.0
-    """Published numbers closer than this are in no order: the table does not tell them apart."""
+    """Published numbers closer than this have no order."""
 
     places: dict[str, tuple[tuple[str, ...], ...]] = Field(default_factory=dict)
     """Arm -> where it is in the table of the axes: for each axis the items of its level, two for an
@@ -189,7 +189,7 @@ class Evidence(Frozen):
     """What the paper measured there, on what, and how exact the numbers are."""
 
     methods: tuple[Fact, ...] = ()
-    """The protocol in words, as far as the caller knows it: network, optimiser, read-out."""
+    """The protocol in words: network, optimiser, evaluation, ..."""
 
     command: str = ""
     """What a user types to complete the study and write this report again."""
@@ -207,7 +207,7 @@ class Evidence(Frozen):
     @property
     def comparable(self) -> bool:
         """Whether the paper's numbers are meant to be compared with these."""
-        return self.judges and not self.built_data
+        return self.judges and not self.synthetic_data
 
     @property
     def publishes(self) -> bool:

@@ -44,7 +44,7 @@ class Bars(Frozen):
     """The axis along the bottom; None: every arm by its name."""
 
     group: str | None = None
-    """A second axis, told apart by colour."""
+    """A second axis, distinguished by colour."""
 
     def axes(self) -> tuple[str, ...]:
         """The axes that the figure names."""

@@ -7,9 +7,9 @@ from pydantic import Field, model_validator
 from sweeps.base import Frozen
 
 ERROR_RATE = 0.05
-"""The chance of any verdict where nothing is true, over all looks and primary claims together: if
-paired differences are roughly normal, and for the one training subset, validation split and set of
-test images that all seeds share."""
+"""The probability of any verdict where nothing is true, over all looks and primary claims together,
+if paired differences are roughly normal, and given the training subset, validation split and test
+images that all seeds share."""
 
 MAX_PRIMARY = 3
 """A study may have at most this many primary claims: each costs the others power."""
@@ -23,7 +23,7 @@ class Looks(Frozen):
     """
 
     seeds: tuple[int, ...] = Field(default=(5, 10), min_length=1)
-    """Seed counts, rising; at least 2, since one seed tells nothing about spread."""
+    """Seed counts, rising; at least 2, since one seed says nothing about spread."""
 
     shares: tuple[float, ...] = Field(default=(0.5, 0.5), min_length=1)
     """Each look's share of the 5 %; together at most 1."""

@@ -182,19 +182,21 @@ def facts_of(record: TrialRecord) -> TrialFacts:
 
 def _from_1(facts: Mapping[str, Any]) -> TrialFacts:
     """Facts without a version. What does not fit becomes unknown, and is found in `custom`."""
-    told = _by_fraction({name: fact for name, fact in facts.items() if fact is not None})
-    data = {str(name).replace(" ", "_"): fact for name, fact in told.get("data", {}).items()}
+    fields = _by_fraction({name: fact for name, fact in facts.items() if fact is not None})
+    data = {str(name).replace(" ", "_"): fact for name, fact in fields.get("data", {}).items()}
     overlap = data.pop("test_images_that_also_stand_in_train", None)
-    overlap = told.pop("train_test_overlap", overlap)
-    told["data"] = {name: fact for name, fact in data.items() if name in DataFacts.model_fields}
-    told["data"]["test_images_in_train"] = overlap
-    custom = {name: told.pop(name) for name in list(told) if name not in TrialFacts.model_fields}
+    overlap = fields.pop("train_test_overlap", overlap)
+    fields["data"] = {name: fact for name, fact in data.items() if name in DataFacts.model_fields}
+    fields["data"]["test_images_in_train"] = overlap
+    custom = {
+        name: fields.pop(name) for name in list(fields) if name not in TrialFacts.model_fields
+    }
     try:
-        return TrialFacts.model_validate({**told, "custom": custom})
+        return TrialFacts.model_validate({**fields, "custom": custom})
     except ValidationError as error:
         wrong = {str(one["loc"][0]) for one in error.errors()}
-        custom |= {name: told.pop(name) for name in wrong}
-        return TrialFacts.model_validate({**told, "custom": custom})
+        custom |= {name: fields.pop(name) for name in wrong}
+        return TrialFacts.model_validate({**fields, "custom": custom})
 
 
 def _by_fraction(facts: Mapping[str, Any]) -> dict[str, Any]:

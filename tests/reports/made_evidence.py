@@ -135,7 +135,7 @@ def evidence(
         "question": "Does random cropping need colour distortion?",
         "source": "section 3.1, figure 5",
         "scale": "laptop",
-        "built_data": False,
+        "synthetic_data": False,
         "data_name": "CIFAR-10",
         "published_source": "table 1",
         "cells": tuple(infos),

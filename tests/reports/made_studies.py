@@ -62,7 +62,7 @@ def quickstart() -> Evidence:
             beats("with colour", "with rotation", name="rotation hurts"),
         ),
         figures=(Bars(title="Accuracy by augmentation", axis="views"),),
-        built_data=True,
+        synthetic_data=True,
         data_name="textures (synthetic, 2000 images)",
         published_source="figure 5",
         published_about="printed to 0.1",

@@ -253,8 +253,8 @@ def test_a_cell_that_the_paper_does_not_have_says_so() -> None:
 
 
 def test_textures_are_synthetic_data_and_real_images_are_not(here: Path) -> None:
-    assert told_of("quickstart").built_data
-    assert not told_of("quickstart", scale="paper").built_data
+    assert told_of("quickstart").synthetic_data
+    assert not told_of("quickstart", scale="paper").synthetic_data
     assert here.exists()
 
 

@@ -275,7 +275,7 @@ MUTANTS = (
     plant(
         "the paper's number is compared with synthetic images",
         "spec/evidence.py",
-        "return self.judges and not self.built_data",
+        "return self.judges and not self.synthetic_data",
         "return self.judges",
         "reports/judging/test_comparable.py",
     ),
@@ -345,7 +345,7 @@ MUTANTS = (
     plant(
         "synthetic data reproduce a publication",
         "judging/verdict.py",
-        "own = not cited or evidence.built_data",
+        "own = not cited or evidence.synthetic_data",
         "own = not cited",
         "reports/judging/test_verdict.py",
     ),

@@ -78,11 +78,11 @@ def test_synthetic_data_say_so_before_any_verdict() -> None:
     first = section(quickstart(), "verdicts").blocks[0]
 
     assert first.kind == "text"
-    assert "they never count as reproducing the paper" in first.text
+    assert "they never count as a reproduction of the paper" in first.text
 
 
 def test_the_papers_numbers_stand_beside_ours_and_the_random_encoder() -> None:
-    made = quickstart().model_copy(update={"built_data": False})
+    made = quickstart().model_copy(update={"synthetic_data": False})
     table = {row[0]: row[1:] for row in rows(made, "numbers")}
 
     mean, interval, n, paper, difference, above = table["crop+colour"]
@@ -197,7 +197,7 @@ def test_each_verdict_carries_its_deviations() -> None:
     board = next(b for b in section(quickstart(), "verdicts").blocks if isinstance(b, BoardBlock))
 
     assert {card.deviations for card in board.cards} == {
-        "4 deviations from the paper, shared by all claims: listed under the board."
+        "4 deviations from the paper, shared by all claims: listed below the verdicts."
     }
     assert "epochs 10 (paper: 100)" in words(quickstart(), "verdicts")
     (card,) = next(b for b in section(batch_size(), "verdicts").blocks if b.kind == "board").cards
@@ -244,7 +244,7 @@ def test_the_cost_counts_every_attempt() -> None:
     )
 
     # Seeds 0 and 1 took 25 and 26 seconds, the control 25.
-    assert "176 seconds of trials in all" in words(made, "cost")
+    assert "176 seconds of trials in total" in words(made, "cost")
     assert ["a", "3", "50.3", "151.0"] in rows(made, "cost")
 
 
@@ -280,7 +280,7 @@ def test_raw_pixels_are_compared_with_arms_that_predict_the_same() -> None:
     alike = texts_of_numbers()
     apart = texts_of_numbers(cells={"a": {"predicts": "noise"}})
 
-    assert "1 of 2 arms that predict the same have a mean above it" in alike
+    assert "1 of 2 arms with the same target have a higher mean" in alike
     assert "0 of 1 arms that predict the same have a mean above it" in apart
     assert "always gives the commonest answer" not in alike
 
@@ -291,7 +291,7 @@ def test_what_the_commonest_answer_gives_is_told_where_transformations_are_predi
 
     told = texts_of_numbers(**asked)
 
-    assert "is right in this share of the images: noise 50.0 %." in told
+    assert "of the majority-class baselines: noise 50.0 %." in told
 
 
 def test_a_claim_whose_cells_were_not_run_is_not_told_to_deviate_in_nothing() -> None:

@@ -12,7 +12,7 @@ from reports.document.findings import findings_of
 from reports.document.results import claim_section
 from reports.document.summary import verdict_section
 from reports.figures.forest import values
-from reports.figures.svg import forest_picture
+from reports.figures.svg import render_forest
 from reports.judging.test_set_error import sampling_error
 from reports.judging.trial_outcomes import outcomes
 from reports.judging.verdict import verdicts
@@ -41,7 +41,7 @@ def test_the_caption_of_the_differences_states_no_level_that_a_whisker_has_not()
     judged = findings_of(made).judged
 
     (level,) = set(values(judged)["level"])
-    picture = forest_picture(judged, "figure1", "%")
+    picture = render_forest(judged, "figure1", "%")
 
     assert picture is not None
     assert level == "97.5 %"

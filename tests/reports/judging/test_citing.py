@@ -134,7 +134,7 @@ def test_what_is_smaller_than_claimed_says_so_with_the_scale() -> None:
 
     assert judged(one, {"a": small, "b": [0.0] * 5}).words == "smaller than claimed at laptop scale"
     made = {"a": small, "b": [0.0] * 5}
-    assert judged(one, made, built_data=True).words == "smaller than claimed on synthetic data"
+    assert judged(one, made, synthetic_data=True).words == "smaller than claimed on synthetic data"
 
 
 def test_below_a_negative_margin_is_the_opposite_direction() -> None:
@@ -154,7 +154,7 @@ def test_published_numbers_that_deny_a_claim_with_a_source_are_told(
     found = judged(one, numbers={"a": 60.0, "b": b}, published_source=TABLE)
 
     assert found.decision is Decision.REPRODUCED
-    text = f"the published numbers of its cells do not say so: {difference}, margin 6"
+    text = f"the published numbers of its cells do not support it: {difference}, margin 6"
     assert found.note == (text if difference else "")
 
 
@@ -177,9 +177,9 @@ def test_above_a_negative_margin_is_not_yet_the_direction_that_is_claimed(
 def test_on_synthetic_data_nothing_is_reproduced_whatever_is_cited() -> None:
     cited = claim(source="section 4.2, figure 8", statement="A is better than B.")
 
-    found = judged(cited, built_data=True)
+    found = judged(cited, synthetic_data=True)
     assert (found.decision, found.words) == (Decision.SHOWN, "shown on synthetic data")
-    found = judged(cited, {"a": FLAT, "b": UP}, built_data=True)
+    found = judged(cited, {"a": FLAT, "b": UP}, synthetic_data=True)
     assert (found.decision, found.words) == (Decision.NOT_SHOWN, "not shown on synthetic data")
 
 

@@ -21,7 +21,7 @@ def smoke(made: Evidence) -> Evidence:
 
 def real(made: Evidence) -> Evidence:
     """With real images and the numbers of both cells of its first claim."""
-    return made.model_copy(update={"built_data": False})
+    return made.model_copy(update={"synthetic_data": False})
 
 
 @pytest.mark.parametrize(

@@ -232,7 +232,7 @@ def test_shuffled_positives_may_stand_five_points_above_the_random_encoder_and_w
     assert 7.5 < bound < 9.0
     assert states(found)[SHUFFLED].value == state
     if above > 5:
-        assert f"may be at most {bound:+.1f}" in detail(found, SHUFFLED)
+        assert f"allowed at most {bound:+.1f}" in detail(found, SHUFFLED)
     if state == "failed":
         assert_withheld(found, SHUFFLED, f"mean {above:+.1f} points against the random encoder")
 
@@ -293,7 +293,7 @@ def test_with_two_seeds_a_control_that_learnt_is_open_and_has_not_passed() -> No
     )
 
     assert states(found)[SHUFFLED] is State.MISSING
-    assert "too few seeds to tell" in detail(found, SHUFFLED)
+    assert "too few seeds to decide" in detail(found, SHUFFLED)
 
 
 def test_shuffled_positives_are_open_while_one_of_them_has_no_number() -> None:
@@ -349,7 +349,7 @@ def test_an_arm_that_tells_a_transformation_does_not_stand_for_one_that_learns_c
     # b predicts classes and stands below its random encoder; a, above it, predicts noise.
     found = made(floor=[5.0, 5.1, 5.2, 5.3, 5.4], cells={"a": {"predicts": "noise"}})
 
-    assert_withheld(found, "something learned", "the nearest of 1 arm: b is 5.1 points below")
+    assert_withheld(found, "something learned", "the closest of 1 arm: b is 5.1 points below")
 
 
 def test_an_arm_exactly_at_its_random_encoder_is_told_so() -> None:

@@ -174,7 +174,7 @@ def test_a_ranking_waits_for_all_published_cells_of_the_scale() -> None:
 
     assert verdict.decision is Decision.WAITING
     assert verdict.note.startswith(
-        "not run, and the claim needs all its cells: a+e, b+e, c+e, d+e, e+a, e+b, 3 more"
+        "not run, but the claim needs all its cells: a+e, b+e, c+e, d+e, e+a, e+b, 3 more"
     )
 
 
@@ -294,13 +294,16 @@ def test_roles_and_not_numbers_choose_the_cells() -> None:
         ({"scale": "laptop", "margin": 8.9}, "inconclusive at laptop scale"),
         ({"scale": "paper"}, "reproduced at paper scale, with 1 deviation"),
         ({"scale": "paper", "deviations": ()}, "reproduced"),
-        ({"scale": "laptop", "built_data": True}, "shown on synthetic data"),
+        ({"scale": "laptop", "synthetic_data": True}, "shown on synthetic data"),
         (
-            {"scale": "laptop", "built_data": True, "a": FLAT, "b": UP},
+            {"scale": "laptop", "synthetic_data": True, "a": FLAT, "b": UP},
             "not shown on synthetic data",
         ),
-        ({"scale": "laptop", "built_data": True, "margin": 8.9}, "inconclusive on synthetic data"),
-        ({"scale": "paper", "deviations": (), "built_data": True}, "shown on synthetic data"),
+        (
+            {"scale": "laptop", "synthetic_data": True, "margin": 8.9},
+            "inconclusive on synthetic data",
+        ),
+        ({"scale": "paper", "deviations": (), "synthetic_data": True}, "shown on synthetic data"),
     ],
 )
 def test_the_words_carry_the_scale_and_are_bare_at_the_papers_own_only(
@@ -321,7 +324,7 @@ def test_the_words_carry_the_scale_and_are_bare_at_the_papers_own_only(
         ({"scale": "paper"}, "shown at paper scale, with 1 deviation"),
         ({"scale": "laptop", "a": FLAT, "b": UP}, "not shown at laptop scale"),
         ({"scale": "laptop", "margin": 8.9}, "inconclusive at laptop scale"),
-        ({"scale": "laptop", "built_data": True}, "shown on synthetic data"),
+        ({"scale": "laptop", "synthetic_data": True}, "shown on synthetic data"),
     ],
 )
 def test_a_studys_own_claim_is_never_called_reproduced(changes: dict[str, Any], words: str) -> None:
@@ -335,7 +338,7 @@ def test_a_studys_own_claim_is_never_called_reproduced(changes: dict[str, Any], 
 
 
 def test_synthetic_data_have_a_board_of_their_own() -> None:
-    assert board(pair(built_data=True)).title == "Verdicts on synthetic data"
+    assert board(pair(synthetic_data=True)).title == "Verdicts on synthetic data"
     assert board(pair()).title == "Verdicts, laptop scale"
 
 
@@ -424,7 +427,7 @@ def test_a_difference_of_more_than_two_cells_is_not_judged_over_the_first_two() 
     )
 
     assert one(made).decision is Decision.NOT_JUDGED
-    assert one(made).note == "it compares two cells, and its roles stand for 3"
+    assert one(made).note == "it compares two cells, but its roles name 3"
 
 
 def test_the_newest_attempt_counts_and_a_verdict_that_hangs_on_it_says_so() -> None:

@@ -17,12 +17,12 @@ from reports.figures import heatmap
 from reports.figures.figure_data import number, split
 from reports.figures.frame import summary, tidy
 from reports.figures.kinds import values
-from reports.figures.svg import picture
+from reports.figures.svg import render
 
 
 def drawn(made: Evidence) -> Any:
     """The first figure of the evidence."""
-    return picture(made.figures[0], tidy(made), "figure1", "top-1 (%)")
+    return render(made.figures[0], tidy(made), "figure1", "top-1 (%)")
 
 
 def test_every_planned_trial_has_its_row_with_or_without_a_number() -> None:
@@ -47,7 +47,7 @@ def test_the_summary_of_a_cell_is_its_mean_with_students_interval() -> None:
 
 
 def test_a_figure_holds_ours_the_papers_and_the_floors_number_of_each_arm() -> None:
-    made = quickstart().model_copy(update={"built_data": False})
+    made = quickstart().model_copy(update={"synthetic_data": False})
 
     table = values(made.figures[0], tidy(made)).drop_duplicates("cell").set_index("cell")
 
@@ -146,7 +146,7 @@ def test_an_axis_that_this_scale_lacks_gives_no_picture() -> None:
 def test_a_name_without_glyphs_or_with_mathematics_is_drawn_as_text() -> None:
     made = evidence({"$x_1$ 🦆": [40.0, 41.0], "ü": [30.0, 31.0]})
 
-    found = picture(Bars(title="odd names"), tidy(made), "figure1", "top-1 (%)")
+    found = render(Bars(title="odd names"), tidy(made), "figure1", "top-1 (%)")
 
     assert found is not None
     assert "$x_1$ 🦆 40.5" in found.alt

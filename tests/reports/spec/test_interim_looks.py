@@ -283,5 +283,5 @@ def test_without_spread_a_claim_is_inconclusive_in_words() -> None:
     verdict = one(judged({"a": [9.0] * 5, "b": [4.0] * 5, "c": learned}, ("a", "b")))
 
     assert verdict.decision is Decision.INCONCLUSIVE
-    assert verdict.note.startswith("no spread at all: 5 seeds gave one number, +5.00")
+    assert verdict.note.startswith("no spread at all: 5 seeds gave the same number, +5.00")
     assert math.isnan(verdict.p)
