@@ -281,7 +281,7 @@ def test_raw_pixels_are_compared_with_arms_that_predict_the_same() -> None:
     apart = texts_of_numbers(cells={"a": {"predicts": "noise"}})
 
     assert "1 of 2 arms with the same target have a higher mean" in alike
-    assert "0 of 1 arms that predict the same have a mean above it" in apart
+    assert "0 of 1 arms with the same target have a higher mean" in apart
     assert "always gives the commonest answer" not in alike
 
 
