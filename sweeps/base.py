@@ -1,4 +1,4 @@
-"""The form of every configuration value."""
+"""The base class of configuration values."""
 
 from pydantic import BaseModel, ConfigDict
 

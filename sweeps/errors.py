@@ -1,11 +1,8 @@
-"""What a user can repair: each prints as one sentence with the rule, the value and the way out."""
+"""Errors that a user can fix: each prints as one message with the rule, the value and the fix."""
 
 
 class SweepError(Exception):
-    """The base of all errors of the engine that a user can repair.
-
-    It may carry several mistakes at once, a sentence each; as text each has a line of its own.
-    """
+    """The base of the engine's errors that a user can fix; several mistakes have a line each."""
 
     def __init__(self, *sentences: str) -> None:
         super().__init__("\n".join(sentences))
@@ -24,8 +21,8 @@ class StoreError(SweepError):
 
 
 class LaunchError(SweepError):
-    """What stops every trial alike: a trial function that raises it ends the launch and fails nothing."""
+    """Every trial would fail alike: a trial function that raises it ends the launch and fails nothing."""
 
 
 class TrackingError(SweepError):
-    """The tracking server does not do what was asked of it."""
+    """The tracking server cannot be used as requested."""

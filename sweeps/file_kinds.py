@@ -1,4 +1,4 @@
-"""What stands at a path, before it is opened: reading a FIFO waits, reading /dev/zero never ends."""
+"""What is at a path, before it is opened: reading a FIFO waits, reading /dev/zero never ends."""
 
 import stat
 from pathlib import Path

@@ -1,11 +1,8 @@
-"""The name of a history: what folders, plans, records and tracked runs of one study share."""
+"""The label of a history: the name that folders, plans, records and runs of one study share."""
 
 
 def label_of(study: str, scale: str | None, variation: str = "") -> str:
-    """Study, scale and variation in one word: `quickstart@laptop+loss.temperature=0.2`.
-
-    Folders, runs, plans and records of one label are one history; nothing of another one is in it.
-    """
+    """Study, scale and variation as one label: `quickstart@laptop+loss.temperature=0.2`."""
     place = study if scale is None else f"{study}@{scale}"
     return f"{place}+{variation}" if variation else place
 

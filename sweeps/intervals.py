@@ -28,8 +28,8 @@ def no_spread(values: Sequence[float]) -> bool:
 def interval(values: Sequence[float], level: float = 0.95) -> Interval:
     """Mean -+ t(1 - (1 - level)/2; n - 1) s / sqrt(n); NaN bounds for one value or no spread.
 
-    Seeds that all gave one number tell nothing about spread: their interval is unknown, not zero
-    wide.
+    Seeds that all gave one number say nothing about spread: their interval is unknown, not of zero
+    width.
     """
     n = len(values)
     mean = math.fsum(values) / n if n else math.nan

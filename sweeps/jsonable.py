@@ -1,4 +1,4 @@
-"""Any value as plain JSON: what is not finite becomes None, what is no JSON its text."""
+"""Any value as plain JSON: numbers that are not finite become None, other objects their text."""
 
 import math
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def number(value: Any) -> float | int | None:
-    """A finite number, or None for what is unknown or not finite."""
+    """A finite number; None if it is unknown or not finite."""
     if value is None:
         return None
     if hasattr(value, "item"):
@@ -19,7 +19,7 @@ def number(value: Any) -> float | int | None:
 
 
 def plain(value: Any) -> Any:
-    """The value as JSON holds it: mappings, lists, texts, finite numbers, truth values, None."""
+    """The value as mappings, lists, texts, finite numbers, truth values and None."""
     if isinstance(value, Mapping):
         return {str(name): plain(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):

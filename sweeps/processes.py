@@ -1,4 +1,4 @@
-"""Which process is meant: a number that the system gives out again, and the moment it began."""
+"""Processes identified by number and start time, since the system reuses numbers."""
 
 import os
 import socket
@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 
 
 class ProcessMark(NamedTuple):
-    """One process for all time on one machine."""
+    """The identity of a process on one machine."""
 
     pid: int
     began: str
     host: str
 
     def alive(self) -> bool:
-        """Whether it still runs; a process of another machine is taken to run."""
+        """Whether it still runs; a process of another machine is assumed to."""
         return self.host != socket.gethostname() or began(self.pid) == self.began
 
 
@@ -26,7 +26,7 @@ def this_process() -> ProcessMark:
 
 
 def mark_of(note: object) -> ProcessMark:
-    """The process that a note names; one that cannot run if the note is torn."""
+    """The process named in a note; one that cannot be running if the note is torn."""
     about: dict[str, Any] = note if isinstance(note, dict) else {}
     pid = about.get("pid")
     if not isinstance(pid, int):
@@ -35,7 +35,7 @@ def mark_of(note: object) -> ProcessMark:
 
 
 def began(pid: int) -> str | None:
-    """When a process began, in the system's own unit; None if it is gone or only a zombie."""
+    """The start time of a process, in the system's unit; None if it is gone or a zombie."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
@@ -60,7 +60,7 @@ def _began_elsewhere(pid: int) -> str | None:
 
 
 def python_path() -> str:
-    """Where this process finds its modules, for the processes that it starts."""
+    """The module search path of this process, for those that it starts."""
     return os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
 
 

@@ -1,4 +1,4 @@
-"""The record of a trial: all that it left, written once; the only thing that reports read."""
+"""The record of a trial, written once: the only thing that reports read."""
 
 from typing import Any, Literal
 
@@ -20,14 +20,14 @@ class Stage(Frozen):
     """One link of a trial's chain."""
 
     name: str
-    """Such as `encoder`; its artifacts stand in the store under `<name>s`."""
+    """Such as `encoder`; the store has its artifacts under `<name>s`."""
 
     key: str
     """Covers its identity and all stages before it."""
 
 
 class Summary(Frozen):
-    """The part of a record that planning and live tables need: all but curve, facts, provenance."""
+    """The part of a record that planning and live tables need: no curve, facts or provenance."""
 
     key: str
     study: str
@@ -53,19 +53,19 @@ class Summary(Frozen):
     """ISO 8601, UTC."""
 
     seconds: float
-    """Wall time from its start to its end, and before it `earlier_seconds`."""
+    """Wall time from its start to its end, plus `earlier_seconds`."""
 
     attempt: int = Field(ge=1)
-    """1 for the first record under this key; later ones stand beside it."""
+    """1 for the first record under this key; later ones are next to it."""
 
     launch: str
     """The launch that ran it."""
 
     reused: tuple[str, ...] = ()
-    """The stages whose artifacts it took from the store instead of making them."""
+    """The stages whose artifacts it reused from the store."""
 
     variation: str = ""
-    """Of the study that ran it. Which studies it counts for, its key decides."""
+    """Of the study that ran it. Its key decides for which studies it counts."""
 
     @property
     def label(self) -> str:
@@ -74,15 +74,15 @@ class Summary(Frozen):
 
 
 class TrialRecord(Summary):
-    """All that a trial left: `record.json` in its folder, with `log.txt` beside it."""
+    """All that a trial left: `record.json` in its folder, next to `log.txt`."""
 
     format: Literal[3] = FORMAT
 
     earlier_seconds: float = 0.0
-    """Of `seconds`: those of launches that were broken off, up to the checkpoints it went on from."""
+    """Of `seconds`: those of interrupted launches, up to the checkpoints from which it resumed."""
 
     facts: dict[str, Any]
-    """What the trial function tells beyond numbers (choices, hashes, counts); JSON."""
+    """What the trial function reports beyond numbers (choices, hashes, counts); JSON."""
 
     curve: dict[str, list[float | None]]
     """Metrics by step as columns of one length, `step` among them; None where a row lacks one."""
@@ -91,13 +91,13 @@ class TrialRecord(Summary):
     """The log, relative to the store."""
 
     files: tuple[str, ...] = ()
-    """What else the trial put beside its record, by name, in the folder `files`."""
+    """Names of further files of the trial, in the folder `files`."""
 
     notes: tuple[str, ...] = ()
-    """What the user should hear: a message for each artifact that was set aside."""
+    """For the user: a message for each artifact that was set aside."""
 
     chain: tuple[tuple[str, dict[str, Any]], ...] = ()
-    """(stage, identity), from which the stages' keys come; empty where the trial did not say."""
+    """(stage, identity), from which the stages' keys come; empty where the trial gave none."""
 
     seal: str | None = None
     """The checksum of all other fields; None in records of format 1, which cannot be checked."""

@@ -1,13 +1,13 @@
-"""The nearest known names to a name that is unknown."""
+"""Suggestions for an unknown name."""
 
 import difflib
 from collections.abc import Iterable
 
 
 def did_you_mean(name: str, known: Iterable[str], *, listed: int = 3) -> str:
-    """The end of a sentence about an unknown name: `; did you mean a, b?`, or what there is.
+    """The end of a message about an unknown name: `; did you mean a, b?`, or the known names.
 
-    Letters in upper and lower case count as equal. Nothing is said when nothing is known.
+    Case does not matter. Empty when no name is known.
     """
     names = list(dict.fromkeys(known))
     by_lower = {known_name.lower(): known_name for known_name in reversed(names)}

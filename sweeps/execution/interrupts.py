@@ -1,4 +1,4 @@
-"""The signals that end a launch cleanly: Ctrl-C, a request to terminate, a terminal that closes."""
+"""The signals that end a launch cleanly: Ctrl-C, termination, a closed terminal."""
 
 import contextlib
 import signal

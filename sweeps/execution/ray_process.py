@@ -1,11 +1,11 @@
 """The process that holds Ray and Tune, started and watched by `sweeps.execution.ray_rounds`.
 
 Ray ends the process that called it when one of its servers is lost, and blocks in native code
-before that. Here it can do both: the driver sees it, and starts another one.
+before that. In a process of its own it can do both: the driver notices, and starts another one.
 
 Its input is a line for each round, with the files of the round's jobs; its output is a line when
 Ray has started, for each trial that ended, and when a round is over. When the input ends, the
-driver is gone or wants no more: all processes of the session end.
+driver is gone or done: all processes of the session end.
 """
 
 import contextlib
@@ -31,17 +31,17 @@ class DriverOutput:
         self._out = out
 
     def __call__(self, **facts: Any) -> None:
-        # A driver that is gone shows in the input, where it is dealt with.
+        # A driver that is gone is noticed at the input.
         with contextlib.suppress(OSError):
             print(json.dumps(facts), file=self._out, flush=True)
 
     def __reduce__(self) -> tuple[type[object], tuple[()]]:
-        # Tune keeps its stopper in a file that nobody reads, and an open stream cannot be kept.
+        # Tune pickles its stopper into a file that is never read, and an open stream cannot be pickled.
         return object, ()
 
 
 class Listener(tune.Stopper):
-    """Hears of every result; given a callback instead, Tune imports each tracker it knows."""
+    """Gets every result; with a callback instead, Tune would import each tracker it knows."""
 
     def __init__(self, say: DriverOutput) -> None:
         self._say = say
@@ -62,8 +62,8 @@ def start_ray(session: Path, *, slots: int, gpus: float) -> None:
     from ray._private import ray_constants
 
     _start_less()
-    # There is no public switch: on Linux, Ray takes the machine's outside address even if it is
-    # given 127.0.0.1. Without this private name its ports would be open to the network.
+    # There is no public switch: on Linux, Ray uses the machine's external address even when given
+    # 127.0.0.1. Without this private name its ports would be open to the network.
     assert isinstance(ray_constants.ENABLE_RAY_CLUSTER, bool)
     ray_constants.ENABLE_RAY_CLUSTER = False
     ray.init(
@@ -80,7 +80,7 @@ def start_ray(session: Path, *, slots: int, gpus: float) -> None:
 
 
 def servers() -> list[tuple[str, int]]:
-    """Name and number of Ray's own processes, without which it does not go on; no workers."""
+    """Name and number of Ray's own processes, which it needs to continue; no workers."""
     import psutil
 
     names = {
@@ -129,7 +129,7 @@ def _listen(session: Path, inbox: queue.SimpleQueue[dict[str, Any]]) -> None:
 
 
 def _start_less() -> None:
-    """Leaves out Ray's autoscaler and log shipper, which a single silent machine does not need.
+    """Disables Ray's autoscaler and log shipper, which a single machine does not need.
 
     There is no public switch. They are two Python processes whose start took 3 of 6 CPU seconds of
     `ray.init` (Ray 2.60); a Ray without these private names simply starts them.
@@ -150,7 +150,7 @@ def _start_less() -> None:
 
 def main() -> None:
     """Entered by `python -m sweeps.execution.ray_process BRIEF`."""
-    # What Ray and its processes print goes to the log; the driver has the output for itself.
+    # What Ray and its processes print goes to the log; the output is for the driver alone.
     say = DriverOutput(os.fdopen(os.dup(1), "w", encoding="utf-8"))
     os.dup2(2, 1)
     brief = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
@@ -159,7 +159,7 @@ def main() -> None:
     threading.Thread(target=_listen, args=(session, inbox), daemon=True).start()
     try:
         start_ray(session, slots=brief["slots"], gpus=brief["gpus"])
-    except BaseException as error:  # noqa: BLE001 - whatever Ray raises, the driver words it
+    except BaseException as error:  # noqa: BLE001 - the driver words whatever Ray raises
         traceback.print_exc()
         say(refused=f"{type(error).__name__}: {error}")
         os._exit(1)

@@ -1,8 +1,9 @@
-"""A launch's session: a private folder, and the processes that are known to belong to it.
+"""A launch's session: a private folder, and the processes that belong to it.
 
-What a driver that was killed left is ended and removed by the next one. It knows the folder from
-the store's lock, and a lock may have been copied or written by anybody: a folder counts only if its
-place, owner, mode and mark say that a driver of this store made it, and that this driver is dead.
+The next driver ends and removes what a killed one left. It knows the folder from the store's lock,
+and anyone may have copied or written a lock: a folder counts only if its place, owner, mode and mark
+show that a driver of this store made it, and that this driver is dead. (`filelock` cannot replace
+this: it does not identify the process that held a lock.)
 """
 
 import contextlib
@@ -21,26 +22,26 @@ from sweeps.processes import mark_of, this_process
 from sweeps.storage import read_json, write_json
 
 SESSION_VARIABLE = "SWEEPS_SESSION"
-"""An environment variable by which all processes of one launch are known; they inherit it."""
+"""The environment variable that all processes of one launch inherit."""
 
 PREFIX = "swp-"
-"""Session folders are called so in the system's folder for temporary files."""
+"""The prefix of session folders in the system's folder for temporary files."""
 
 _MARK = "session.json"
 
 _LONGEST = 24
-"""Sockets live below the session's folder, and their paths may have 107 characters in all."""
+"""Sockets are below the session's folder, and their paths may have 107 characters in all."""
 
 
 def new_session(store: str) -> Path:
-    """A new short folder for Ray's sockets, logs and Tune's state; closed to other users.
+    """A new short folder for Ray's sockets, logs and Tune's state, private to this user.
 
     It is marked with the identity of the store and with this process.
     """
     place: str | None = None
     try:
         place = _place()
-        # Ray opens its own folder to everybody; this one above it stays closed.
+        # Ray opens its own folder to all users; this one above it stays private.
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
         with removed_on_error(folder):
             write_json(folder / _MARK, {"store": store, "driver": this_process()._asdict()})
@@ -92,18 +93,18 @@ def removed_on_error(folder: Path) -> Generator[None]:
 
 
 def end_processes(session: Path) -> None:
-    """Ends all processes that were started in a session, but for the calling one.
+    """Ends all processes that were started in a session, without the calling one.
 
     Ray's own agents outlive a driver that was killed, by about a minute (Ray 2.60).
     """
     for process in processes(session):
         with contextlib.suppress(psutil.Error):
-            # It looks whether the number has been given to another process meanwhile.
+            # psutil checks that the number still belongs to this process.
             process.kill()
 
 
 def processes(session: Path) -> list[psutil.Process]:
-    """All processes of this user that were started in a session, but for the calling one."""
+    """All processes of this user that were started in a session, without the calling one."""
     found: list[psutil.Process] = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
@@ -119,7 +120,7 @@ def processes(session: Path) -> list[psutil.Process]:
 def _belongs(process: psutil.Process, session: str) -> bool:
     """Whether a process has the session in its environment.
 
-    Ray's processes write their titles over it; they are known by a file of its folder that is open.
+    Ray's processes overwrite it with their titles; an open file in its folder identifies them.
     """
     if process.environ().get(SESSION_VARIABLE) == session:
         return True

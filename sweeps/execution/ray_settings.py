@@ -1,4 +1,4 @@
-"""The environment of a launch's own Ray: what is set for it, and what of the user's is not used."""
+"""The environment of a launch's private Ray, and the user's variables that it does not use."""
 
 import os
 import secrets
@@ -12,7 +12,7 @@ _NOT_PASSED_ON = ("RAY_", "TUNE_")
 
 
 def unused_variables() -> str | None:
-    """One message that names the variables for Ray that a launch does not use; None without any."""
+    """A message that names the variables for Ray that a launch does not use; None without any."""
     names = sorted(name for name in os.environ if name.startswith(_NOT_PASSED_ON))
     if not names:
         return None
@@ -24,14 +24,14 @@ def unused_variables() -> str | None:
 
 
 def ray_environment(session: Path, settings: RunSettings) -> dict[str, str]:
-    """The caller's environment without variables for Ray, and with what a private Ray needs."""
+    """The caller's environment without its variables for Ray, with those of a private Ray."""
     threads = str(settings.threads)
     passed_on = {
         name: text for name, text in os.environ.items() if not name.startswith(_NOT_PASSED_ON)
     }
     return passed_on | {
         SESSION_VARIABLE: str(session),
-        # A token of our own: without one Ray writes a file to the home folder, which may be closed,
+        # A private token: without one Ray writes a file to the home folder, which may be read-only,
         # and without authentication any user of the machine could send work to these processes.
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
@@ -39,10 +39,10 @@ def ray_environment(session: Path, settings: RunSettings) -> dict[str, str]:
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
         "RAY_enable_metrics_collection": "0",
         "RAY_AIR_NEW_OUTPUT": "0",
-        # Workers started ahead are not those that actors get; they cost a second of both cores.
+        # Prestarted workers are not those that actors get; they cost a second of both cores.
         "RAY_prestart_worker_first_driver": "0",
         "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-        # Ctrl-C is answered by the driver.
+        # The driver handles Ctrl-C.
         "TUNE_DISABLE_SIGINT_HANDLER": "1",
         "TUNE_MAX_PENDING_TRIALS_PG": str(2 * settings.slots),
         # Tune's own state is never read: records are the truth.

@@ -20,7 +20,7 @@ class Worker(tune.Trainable):
 
     def setup(self, config: dict[str, Any]) -> None:
         # While a trial runs, its log is the standard error: a crash in native code leaves the
-        # Python stack there, from which the launch tells why the process died.
+        # Python stack there, from which the launch reads why the process died.
         faulthandler.enable(file=2)
         self.job = Job.model_validate_json(Path(config["job"]).read_text(encoding="utf-8"))
         self.place = 0

@@ -1,4 +1,4 @@
-"""Which attempt of a trial counts: the one rule, for plans, tables, MLflow and reports alike."""
+"""Which attempt of a trial counts: one rule for plans, tables, MLflow and reports."""
 
 import math
 from collections.abc import Iterable

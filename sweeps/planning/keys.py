@@ -1,4 +1,4 @@
-"""Keys: what makes two trials the same trial.
+"""Keys: two trials with one key are the same trial.
 
 A key is the SHA-256 of a canonical JSON text, cut to 16 hexadecimal characters. 64 bits are enough:
 among 100,000 trials two different ones share a key with probability 3e-10 (n^2 / 2^65), and 16

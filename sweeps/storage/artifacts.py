@@ -1,13 +1,13 @@
-"""What a stage made, in a folder of its own: kept with the hash of each file, checked before use.
+"""What a stage made, in a folder of its own: saved with the hash of each file, checked before use.
 
-`made.json` in the folder names the stage and key that it was made for, the launch that made it and the
-SHA-256 of every file, and is sealed itself: a flipped bit, a file of another artifact and two folders
-that changed places are all noticed.
+`made.json` in the folder names the stage and key for which it was made, the launch that made it and
+the SHA-256 of every file, and is sealed itself: a flipped bit, a file of another artifact and two
+swapped folders are all noticed.
 """
 
 import os
 import shutil
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -25,46 +25,47 @@ _FILES = "files"
 def saved_artifact(
     folder: Path, stage: str, key: str, *, launch: str, lasting: bool
 ) -> Generator[Path]:
-    """A folder to fill; when the block ends well it stands in its place whole, with its manifest.
+    """A folder to fill; when the block succeeds it is renamed into place with its manifest.
 
-    An artifact that stands there is replaced. What else stands there stays where it is: then the
-    manifest, without which there is no artifact, comes last.
+    It replaces an artifact. Other files in its place stay: then the artifact's are moved next to
+    them, the manifest, without which there is no artifact, last.
     """
-    beside = os.path.lexists(folder) and not is_ours_alone(folder)
-    place = temporary_sibling(folder) if beside else folder
+    shared = os.path.lexists(folder) and not _is_ours_alone(folder)
+    place = temporary_sibling(folder) if shared else folder
     with atomic_folder(place) as filling:
         yield filling
-        manifest: dict[str, Any] = {
+        files = sorted(path for path in filling.rglob("*") if path.is_file())
+        hashes = {str(file.relative_to(filling)): file_hash(file) for file in files}
+        manifest = {
             "launch": launch,
             "lasting": lasting,
             "moment": now(),
             "stage": stage,
             "key": key,
-            _FILES: {str(file.relative_to(filling)): file_hash(file) for file in _files(filling)},
         }
-        write_json(filling / MADE, sealed(manifest))
-    if beside:
-        _move_into(place, folder, [*manifest[_FILES], MADE])
+        write_json(filling / MADE, sealed({**manifest, _FILES: hashes}))
+    if shared:
+        _move_into(place, folder, [*hashes, MADE])
 
 
-def made(folder: Path) -> dict[str, Any] | None:
+def manifest(folder: Path) -> dict[str, Any] | None:
     """The manifest of an artifact; None where there is none that can be read."""
     about = read_json(folder / MADE)
     return about if isinstance(about, dict) else None
 
 
 def artifact_fault(folder: Path, stage: str, key: str) -> str | None:
-    """Why an artifact may not be used, as the end of a sentence; None where it is as it was made.
+    """Why an artifact may not be used, as the end of a sentence; None where it is intact.
 
-    One of an earlier version, without hashes, passes: see `can_be_checked`.
+    One of an earlier version, without hashes, passes: see `artifact_can_be_checked`.
     """
-    about = made(folder)
+    about = manifest(folder)
     if about is None:
         return f"has no {MADE} that can be read"
     if SEAL not in about and _FILES not in about:
         return None
     if not is_whole(about):
-        return f"has another {MADE} than was written"
+        return f"has a {MADE} that changed since it was written"
     if (about["stage"], about["key"]) != (stage, key):
         return f"was made for {about['stage']} {about['key']}"
     for name, expected in about[_FILES].items():
@@ -73,18 +74,32 @@ def artifact_fault(folder: Path, stage: str, key: str) -> str | None:
         except OSError as error:
             return f"lacks its file {name} ({error.strerror})"
         if found != expected:
-            return f"has a file {name} that changed since it was kept"
+            return f"has a file {name} that changed since it was saved"
     return None
 
 
 def artifact_can_be_checked(folder: Path) -> bool:
-    """Whether hashes were kept with an artifact; earlier versions kept none."""
-    return _FILES in (made(folder) or {})
+    """Whether hashes were saved with an artifact; earlier versions saved none."""
+    return _FILES in (manifest(folder) or {})
 
 
-def is_ours_alone(folder: Path) -> bool:
-    """Whether an artifact's folder holds nothing but what was kept in it."""
-    about = made(folder)
+def drop(folder: Path) -> None:
+    """Removes an artifact; other files in its folder stay."""
+    about = manifest(folder)
+    if _is_ours_alone(folder):
+        going = temporary_sibling(folder)
+        with suppress(OSError):
+            folder.rename(going)
+            shutil.rmtree(going, ignore_errors=True)
+    elif about is not None and not folder.is_symlink() and is_whole(about):
+        for name in (*about[_FILES], MADE):
+            with suppress(OSError):
+                (folder / name).unlink()
+
+
+def _is_ours_alone(folder: Path) -> bool:
+    """Whether an artifact's folder holds nothing but what was saved in it."""
+    about = manifest(folder)
     if about is None or folder.is_symlink():
         return False
     if _FILES not in about:
@@ -93,24 +108,8 @@ def is_ours_alone(folder: Path) -> bool:
         there = {str(entry.relative_to(folder)) for entry in folder.rglob("*")}
     except OSError:
         return False
-    kept = {*about[_FILES], MADE}
-    return there <= kept | {str(parent) for name in kept for parent in Path(name).parents}
-
-
-def drop(folder: Path) -> None:
-    """Removes an artifact; what else somebody put into its folder stays."""
-    if is_ours_alone(folder):
-        going = temporary_sibling(folder)
-        with suppress(OSError):
-            folder.rename(going)
-            shutil.rmtree(going, ignore_errors=True)
-        return
-    about = made(folder)
-    if about is None or folder.is_symlink() or not is_whole(about):
-        return
-    for name in (*about[_FILES], MADE):
-        with suppress(OSError):
-            (folder / name).unlink()
+    ours = {*about[_FILES], MADE}
+    return there <= ours | {str(parent) for name in ours for parent in Path(name).parents}
 
 
 def _move_into(place: Path, folder: Path, names: list[str]) -> None:
@@ -122,13 +121,9 @@ def _move_into(place: Path, folder: Path, names: list[str]) -> None:
             )
         taken = [name for name in names if os.path.lexists(folder / name)]
         if taken:
-            raise StoreError(f"{folder / taken[0]} is in the place of a file to keep; move it away")
+            raise StoreError(f"{folder / taken[0]} is in the place of a file to save; move it away")
         for name in names:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (place / name).rename(folder / name)
     finally:
         shutil.rmtree(place, ignore_errors=True)
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.rglob("*")) if path.is_file())

@@ -144,7 +144,7 @@ def open_regular(path: Path) -> BufferedReader:
     return file
 
 
-def read_json(path: Path, most: int | None = None) -> Any | None:
+def read_json(path: Path, most: int | None = None) -> Any:
     """A JSON file's value; None where there is none, it is torn or larger than `most` bytes."""
     try:
         return json.loads(read_bytes(path, most).decode())

@@ -1,8 +1,8 @@
-"""Checkpoints of stages: what a trial that is broken off leaves, for the next launch to go on from.
+"""Checkpoints of stages: what an interrupted trial leaves, from which the next launch resumes.
 
-One file a stage and key: a line of JSON (who made it, its size and hash), then the stage's bytes,
-whatever they are. A checkpoint is a convenience: one that is torn, or that cannot be written, is told
-in the trial's log and is no failure.
+One file for each stage and key: a line of JSON (who made it, its size and hash), then the stage's
+bytes. A checkpoint is a convenience: one that is torn, or that cannot be written, is logged and
+fails no trial.
 """
 
 import json
@@ -18,7 +18,7 @@ from sweeps.storage.seals import SEAL, is_whole, sealed
 
 
 class StageCheckpoint:
-    """Where a running trial finds and leaves the checkpoint of one stage."""
+    """The checkpoint of one stage of a running trial."""
 
     def __init__(
         self,
@@ -31,18 +31,18 @@ class StageCheckpoint:
         log: Callable[[str], None],
         on_resume: Callable[[], None],
     ) -> None:
-        """`seconds` the trial has run so far; with `anew` only this very launch's one is taken.
+        """`seconds` the trial has run so far; with `rerun`, only this launch's checkpoint counts.
 
-        `on_resume` hears whenever `earlier_seconds` changes.
+        `on_resume` is called whenever `earlier_seconds` changes.
         """
         self._file, self._trial, self._launch, self._rerun = file, trial, launch, rerun
         self._seconds, self._log, self._on_resume = seconds, log, on_resume
         self._complained = False
         self.earlier_seconds = 0.0
-        """What the trials ran for that left what `load` gave; 0 once it is refused."""
+        """Seconds of training behind what `load` returned; 0 once it is refused."""
 
     def load(self) -> bytes | None:
-        """What was saved last; None where nothing was, or nothing whole."""
+        """What was saved last; None where nothing was, or nothing intact."""
         try:
             about, packed = _read(self._file)
         except FileNotFoundError:
@@ -54,13 +54,13 @@ class StageCheckpoint:
             return None
         self.earlier_seconds = float(about["seconds"])
         self._on_resume()
-        self._log(f"going on from {self._file}, saved by launch {about['launch']}")
+        self._log(f"resuming from {self._file}, saved by launch {about['launch']}")
         return packed
 
     def save(self, packed: bytes) -> None:
-        """Takes the place of what was saved before, whole or not at all.
+        """Replaces what was saved before, atomically.
 
-        A disk that has no room or is closed is told once, and what was saved before stays.
+        A disk that is full or read-only is logged once, and the previous checkpoint stays.
         """
         about = {
             "of": self._file.name,
@@ -71,14 +71,14 @@ class StageCheckpoint:
             "sha256": sha256(packed).hexdigest(),
         }
         try:
-            write_bytes(self._file, json.dumps(sealed(about)).encode() + b"\n", packed)
+            write_bytes(self._file, json.dumps(sealed(about)).encode(), b"\n", packed)
         except OSError as error:
             if not self._complained:
                 self._log(f"no checkpoint was saved: {write_failure(error, self._file)}")
             self._complained = True
 
     def refuse(self, why: str) -> None:
-        """What `load` gave is not used: it goes."""
+        """What `load` returned cannot be used: removes it."""
         self._log(f"the checkpoint {self._file} {why}; the stage starts from scratch")
         self.earlier_seconds = 0.0
         self._on_resume()
@@ -95,8 +95,8 @@ def drop_done(
 ) -> None:
     """Removes the checkpoints in a folder that no trial can need.
 
-    Those are the ones of stages whose artifact is at hand, and those of trials that left a record in
-    the very launch that saved them: a process was killed before it could remove them.
+    Their stage's artifact is available, or their trial left a record in the launch that saved them:
+    a process was killed before it could remove them.
     """
     files = [file for file in folder.glob("*-*") if file.is_file() and file.name[0] != "."]
     if not files:
@@ -124,7 +124,7 @@ def _read(file: Path) -> tuple[dict[str, Any], bytes]:
     about: Any = json.loads(line)
     if not isinstance(about, dict):
         raise TypeError("its first line is no mapping")
-    # Earlier versions sealed none and did not say whose it is.
+    # Earlier versions did not seal it, nor name its file.
     if SEAL in about and not is_whole(about):
         raise ValueError("its first line changed")
     if about.get("of", file.name) != file.name:

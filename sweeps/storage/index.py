@@ -1,7 +1,7 @@
 """The index: a copy of the records' summaries in one file, so that thousands are quick to read.
 
-It is never trusted for what exists: an entry counts only while its record's file is there, as large
-and as old as it was when the entry was made.
+It is no proof that a record exists: an entry counts only while its record's file is there, as large
+and as old as when the entry was made.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ class Index:
         self._read_to = 0
 
     def load(self) -> None:
-        """Reads the lines that were added since the last call; torn or foreign ones are skipped."""
+        """Reads the lines that were added since the last call; skips torn and foreign ones."""
         try:
             if not self.file.is_file():
                 return
@@ -36,8 +36,8 @@ class Index:
                 data = file.read()
         except OSError:
             return
-        whole, _, _ = data.rpartition(b"\n")
-        self._read_to += len(whole) + 1 if whole else 0
+        whole, newline, _ = data.rpartition(b"\n")
+        self._read_to += len(whole) + len(newline)
         for line in whole.splitlines():
             with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
                 checksum, _, text = line.partition(b" ")
@@ -58,7 +58,7 @@ class Index:
             # A line torn by a kill would swallow the next one: begin on a line of its own.
             file.write(f"\n{text}" if file.tell() else text)
 
-    def keep(self, here: Iterable[tuple[str, int]]) -> None:
+    def retain(self, here: Iterable[tuple[str, int]]) -> None:
         """Forgets entries whose records are gone; the file is rewritten when many are."""
         there = set(here)
         gone = [place for place in self.entries if place not in there]
@@ -76,27 +76,24 @@ class Index:
         return f"{_checksum(text.encode()).decode()} {text}\n"
 
 
-def _checksum(text: bytes) -> bytes:
-    return hashlib.sha256(text).hexdigest()[:16].encode()
-
-
 def stamp(file: Path) -> str:
-    """What changes when a record is written anew; empty where there is none."""
+    """What changes when a record's file is replaced; empty where there is none."""
     try:
         about = file.stat()
     except OSError:
         return ""
-    # The time of change, unlike that of writing, cannot be put back.
+    # The time of change, unlike that of writing, cannot be set back.
     return f"{about.st_mtime_ns} {about.st_ctime_ns} {about.st_size}"
 
 
-_FIELDS = set(Summary.model_fields)
+def _checksum(text: bytes) -> bytes:
+    return hashlib.sha256(text).hexdigest()[:16].encode()
 
 
 def _summary(line: dict[str, Any]) -> Summary:
-    # Lines are what this class wrote; checking thousands again would cost more than reading them.
-    if set(line) != _FIELDS:
-        raise KeyError(*(_FIELDS ^ set(line)))
+    # Lines are what this class wrote; validating thousands again would cost more than reading them.
+    if odd := set(Summary.model_fields) ^ set(line):
+        raise KeyError(*odd)
     line["stages"] = tuple(Stage.model_construct(**stage) for stage in line["stages"])
     line["reused"] = tuple(line["reused"])
     return Summary.model_construct(**line)

@@ -1,4 +1,4 @@
-"""Launches: what ran when, and the last plan, so that a study's state shows without planning."""
+"""The launches of a study and its last plan, so that its state shows without planning."""
 
 import contextlib
 import json
@@ -42,7 +42,7 @@ def launch_history(store: Store, label: str) -> list[dict[str, Any]]:
 
 
 def save_plan(store: Store, plan: Plan) -> None:
-    """Keeps the plan of the latest launch of a study."""
+    """Saves the plan of a study's latest launch."""
     file = store.study(plan.label) / "plan.json"
     with as_store_error(file):
         write_bytes(file, plan.model_dump_json().encode())
@@ -50,9 +50,9 @@ def save_plan(store: Store, plan: Plan) -> None:
 
 def load_plan(store: Store, label: str) -> Plan | None:
     """The plan of the latest launch; None if there was none or it is torn. Quick."""
-    try:
-        about = json.loads((store.study(label) / "plan.json").read_text(encoding="utf-8"))
-        # What this module wrote is not checked again: ten thousand trials would take a second.
+    about: Any = read_json(store.study(label) / "plan.json")
+    # What this module wrote is not validated again: ten thousand trials would take a second.
+    with contextlib.suppress(KeyError, TypeError):
         return Plan.model_construct(
             study=about["study"],
             scale=about["scale"],
@@ -61,13 +61,7 @@ def load_plan(store: Store, label: str) -> Plan | None:
             cells=tuple(Cell.model_construct(**cell) for cell in about["cells"]),
             trials=tuple(_trial(trial) for trial in about["trials"]),
         )
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _trial(about: dict[str, Any]) -> Trial:
-    about["stages"] = tuple(Stage.model_construct(**stage) for stage in about["stages"])
-    return Trial.model_construct(**about)
+    return None
 
 
 def studies(store: Store) -> list[str]:
@@ -82,3 +76,8 @@ def studies(store: Store) -> list[str]:
         if isinstance(about, dict) and "study" in about:
             labels.append(label_of(about["study"], about.get("scale"), about.get("variation", "")))
     return labels
+
+
+def _trial(about: dict[str, Any]) -> Trial:
+    about["stages"] = tuple(Stage.model_construct(**stage) for stage in about["stages"])
+    return Trial.model_construct(**about)

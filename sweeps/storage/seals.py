@@ -1,4 +1,4 @@
-"""Checksums of what is kept, so that a change of one bit is noticed where it is read."""
+"""Checksums of saved files, so that a change of one bit is noticed when they are read."""
 
 import hashlib
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ def sealed(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_whole(value: Mapping[str, Any]) -> bool:
-    """Whether a mapping is as it was when it was sealed; one without a seal is not."""
+    """Whether a mapping has a seal and is unchanged since."""
     try:
         return value.get(SEAL) == _checksum(value)
     except PlanError:  # not even JSON

@@ -1,12 +1,12 @@
 """The store: a folder that holds records, artifacts and what is needed to show a study's state.
 
-store.json                what makes the folder a store; see `sweeps.storage.store_folder`
-trials/<key>/<attempt>/   record.json, log.txt and files/, written whole or not at all: the truth
+store.json                makes the folder a store; see `sweeps.storage.store_folder`
+trials/<key>/<attempt>/   record.json, log.txt and files/, written atomically: the truth
 <stage>s/<key>/           what a stage made, such as encoders/<key>/
-checkpoints/<stage>-<key> where a trial that was broken off goes on; see `sweeps.storage.checkpoints`
+checkpoints/<stage>-<key> from which an interrupted trial resumes; see `sweeps.storage.checkpoints`
 running/                  heartbeats and logs of trials that run now
-studies/<study>@<scale>/  launches and the last plan; of a variation with `+<what differs>` behind it
-set-aside/                what could not be read, kept for a person to look at
+studies/<study>@<scale>/  launches and the last plan; of a variation with `+<what differs>` appended
+set-aside/                unreadable files, moved there for a person to look at
 index.jsonl               a copy of the records' summaries, for speed; may be deleted
 lock                      held by the one process that runs trials
 """
@@ -25,7 +25,13 @@ from sweeps.planning import Known
 from sweeps.processes import now, this_process
 from sweeps.record import FORMAT, Summary, TrialRecord
 from sweeps.storage import artifacts, leftovers
-from sweeps.storage.atomic_io import as_store_error, atomic_folder, read_json, write_failure
+from sweeps.storage.atomic_io import (
+    as_store_error,
+    atomic_folder,
+    read_json,
+    temporary_sibling,
+    write_failure,
+)
 from sweeps.storage.checkpoints import drop_done
 from sweeps.storage.index import Index, stamp
 from sweeps.storage.record_file import Unreadable, read_record, write_record
@@ -46,7 +52,7 @@ class Store:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path).expanduser().absolute()
         self.messages: list[str] = []
-        """What the user should hear: a sentence for each thing set aside."""
+        """For the user: a message for each file or folder that was set aside."""
         self._index = Index(self.path / "index.jsonl")
         self._is_store = False
 
@@ -56,7 +62,7 @@ class Store:
         self._is_store = self._is_store or is_store(self.path)
         return self._is_store
 
-    # RunLocation
+    # Places
 
     @property
     def trials(self) -> Path:
@@ -65,7 +71,7 @@ class Store:
 
     @property
     def running(self) -> Path:
-        """The folder of heartbeats and of logs in the making."""
+        """The folder of heartbeats and of the logs of running trials."""
         return self.path / "running"
 
     @property
@@ -75,23 +81,23 @@ class Store:
 
     @property
     def machine(self) -> Path:
-        """What was measured of this machine, kept by the caller as JSON."""
+        """The caller's JSON file about this machine."""
         return self.path / "machine.json"
 
     def study(self, label: str) -> Path:
         """The folder of a study at a scale."""
         return self.path / "studies" / label.replace("/", "-")
 
-    def artifact(self, stage: str, key: str) -> Path:
-        """Where a stage's artifact stands or would stand."""
-        return self.path / f"{stage}s" / key
-
     def attempt(self, key: str, number: int) -> Path:
         """The folder of one attempt of a trial."""
         return self.trials / key / f"{number:03d}"
 
+    def artifact(self, stage: str, key: str) -> Path:
+        """The folder of a stage's artifact, whether it exists or not."""
+        return self.path / f"{stage}s" / key
+
     def checkpoint(self, stage: str, key: str) -> Path:
-        """Where a stage's checkpoint stands or would stand while a trial makes it."""
+        """The file of a stage's checkpoint, whether it exists or not."""
         return self.path / "checkpoints" / f"{stage}-{key}"
 
     # Reading
@@ -99,7 +105,7 @@ class Store:
     def summaries(self) -> tuple[Summary, ...]:
         """A summary of every readable record, all attempts, by key and attempt; quick.
 
-        Those that the index does not hold are read and added to it. Unreadable ones are set aside.
+        Those that the index lacks are read and added to it. Unreadable ones are set aside.
         """
         self._index.load()
         fresh: list[Summary] = []
@@ -114,7 +120,7 @@ class Store:
                 self._index.entries[place] = fresh[-1]
                 self._index.stamps[place] = now_there
             here.append(place)
-        self._index.keep(here)
+        self._index.retain(here)
         if fresh:
             self._index.append(fresh)
         return tuple(self._index.entries[place] for place in here)
@@ -136,7 +142,7 @@ class Store:
         return Known(self.summaries(), self.artifacts())
 
     def artifacts(self) -> dict[str, frozenset[str]]:
-        """Stage -> keys of the artifacts at hand."""
+        """Stage -> keys of the available artifacts."""
         found: dict[str, frozenset[str]] = {}
         for folder in _folders(self.path) if self.exists else ():
             if folder.name.endswith("s") and folder.name not in {"trials", "studies"}:
@@ -149,7 +155,7 @@ class Store:
                     found[folder.name[:-1]] = keys
         return found
 
-    # Writing
+    # The folder
 
     @property
     def identity(self) -> str:
@@ -158,31 +164,34 @@ class Store:
         return str((store_facts(self.path) or {})["id"])
 
     def refuse_foreign(self) -> None:
-        """Says in one sentence why the folder cannot be a store; writes nothing.
+        """Checks that the folder is a store or can become one; writes nothing.
 
         Raises:
             StoreError: it holds something else, or is of a newer version.
         """
         refuse_foreign(self.path)
 
-    def unmake(self) -> None:
-        """Takes `prepare` back where nothing was recorded since; the cache goes, too."""
-        shutil.rmtree(self.cache, ignore_errors=True)
-        unmake_store(self.path)
-        self._is_store = False
-
     def prepare(self) -> None:
-        """Makes the folder a store, or says in one sentence why it cannot be one."""
-        told = make_store(self.path)
-        if told is not None:
-            self.messages.append(told)
+        """Makes the folder a store that can be written to.
+
+        Raises:
+            StoreError: it cannot be one, or cannot be written to.
+        """
+        if (message := make_store(self.path)) is not None:
+            self.messages.append(message)
         self._is_store = True
         with as_store_error(self.path):
             self.trials.mkdir(exist_ok=True)
             self.running.mkdir(exist_ok=True)
-            probe = self.running / f".probe.{secrets.token_hex(4)}"
-            probe.write_text("", encoding="utf-8")
+            probe = temporary_sibling(self.running / "probe")
+            probe.touch()
             probe.unlink()
+
+    def unmake(self) -> None:
+        """Undoes `prepare` where nothing was recorded since; removes the cache, too."""
+        shutil.rmtree(self.cache, ignore_errors=True)
+        unmake_store(self.path)
+        self._is_store = False
 
     @contextlib.contextmanager
     def locked(self) -> Generator[Path]:
@@ -202,8 +211,9 @@ class Store:
         try:
             lock.acquire(blocking=False)
         except Timeout as error:
-            holder = _lock_note(file)
-            who = f" by process {holder['pid']} since {holder['since']}" if holder else ""
+            holder: Any = read_json(file)
+            known = isinstance(holder, dict) and {"pid", "since"} <= set(holder)
+            who = f" by process {holder['pid']} since {holder['since']}" if known else ""
             raise StoreError(
                 f"the store {self.path} is in use{who}; wait until it ends, stop it,"
                 " or name another store"
@@ -226,30 +236,31 @@ class Store:
         with as_store_error(self.path / "lock"):
             (self.path / "lock").write_text(json.dumps(note) + "\n", encoding="utf-8")
 
+    # Writing
+
     def commit(
         self, record: TrialRecord, log: Path, files: Mapping[str, bytes] | None = None
     ) -> TrialRecord:
-        """Puts a record and its log in place, whole or not at all, as the next attempt of its key.
+        """Puts a record, its log and its files in place atomically, as the key's next attempt.
 
-        With them stand the files of the record, name -> content.
-
-        Raises StoreError, with nothing torn, if the disk is full or closed.
+        Raises:
+            StoreError: the disk is full or read-only; nothing is torn.
         """
         home = self.trials / record.key
         with as_store_error(home):
             home.mkdir(parents=True, exist_ok=True)
             taken = [int(one.name) for one in home.iterdir() if one.name.isdecimal()]
             attempt = 1 + max(taken, default=0)
-            name = f"{attempt:03d}"
+            place = self.attempt(record.key, attempt)
             numbered = record.model_copy(
                 update={
                     "attempt": attempt,
-                    "log": f"trials/{record.key}/{name}/log.txt",
+                    "log": (place / "log.txt").relative_to(self.path).as_posix(),
                     "files": tuple(files or ()),
                     "format": FORMAT,
                 }
             )
-            with atomic_folder(home / name) as folder:
+            with atomic_folder(place) as folder:
                 if log.exists():
                     shutil.copyfile(log, folder / "log.txt")
                 else:
@@ -264,20 +275,16 @@ class Store:
     def save_artifact(
         self, stage: str, key: str, *, launch: str, lasting: bool
     ) -> contextlib.AbstractContextManager[Path]:
-        """A folder to fill with a stage's artifact; it takes its place whole or not at all.
-
-        What somebody else put there stays.
-        """
-        return artifacts.saved_artifact(
-            self.artifact(stage, key), stage, key, launch=launch, lasting=lasting
-        )
+        """A folder to fill with a stage's artifact; foreign files in its place stay."""
+        place = self.artifact(stage, key)
+        return artifacts.saved_artifact(place, stage, key, launch=launch, lasting=lasting)
 
     def manifest(self, stage: str, key: str) -> dict[str, Any] | None:
-        """When, by which launch an artifact was made, and whether it is to last; None if absent."""
-        return artifacts.made(self.artifact(stage, key))
+        """When and by which launch an artifact was made, and whether it stays; None if absent."""
+        return artifacts.manifest(self.artifact(stage, key))
 
     def drop_artifact(self, stage: str, key: str) -> None:
-        """Removes an artifact; what somebody else put into its folder stays."""
+        """Removes an artifact; foreign files in its folder stay."""
         artifacts.drop(self.artifact(stage, key))
 
     def clear_leftovers(self) -> None:
@@ -293,7 +300,7 @@ class Store:
             drop_done(folder, self.artifacts(), self.summaries())
 
     def set_aside(self, path: Path, why: str) -> None:
-        """Moves something unreadable out of the way and says so."""
+        """Moves something unreadable to `set-aside/` and adds a message."""
         shelf = self.path / "set-aside"
         target = shelf / f"{path.parent.name}-{path.name}-{secrets.token_hex(3)}"
         try:
@@ -328,11 +335,6 @@ class Store:
         return None
 
 
-def _lock_note(lock: Path) -> dict[str, Any] | None:
-    note = read_json(lock)
-    return note if isinstance(note, dict) and {"pid", "since"} <= set(note) else None
-
-
 def _folders(path: Path) -> list[Path]:
     try:
         return [entry for entry in path.iterdir() if entry.is_dir() and entry.name[0] != "."]
@@ -341,7 +343,7 @@ def _folders(path: Path) -> list[Path]:
 
 
 def _attempts(home: Path) -> list[tuple[int, Path]]:
-    """Attempts by number; a folder without any file of a record is somebody else's."""
+    """Attempts by number; a folder without any file of a record is foreign."""
     return [
         (int(folder.name), folder)
         for folder in _folders(home)

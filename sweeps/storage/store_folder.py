@@ -1,6 +1,6 @@
-"""What makes a folder a store: a `store.json` of ours. Any other folder with something in it is refused.
+"""What makes a folder a store: a `store.json` of ours. Any other non-empty folder is refused.
 
-A store whose `store.json` was lost is known by its records and gets a new one.
+A store whose `store.json` was lost is recognised by its records and gets a new one.
 """
 
 import contextlib
@@ -18,19 +18,19 @@ STORE_FORMAT = 2
 """Raised when folders get another meaning. 2: holds records of format 3."""
 
 KEY = re.compile(r"[0-9a-f]{16}")
-"""How a trial's folder is called; see `sweeps.planning.keys`."""
+"""The name of a trial's folder; see `sweeps.planning.keys`."""
 
 ATTEMPT = re.compile(r"[0-9]{3,}")
-"""How an attempt's folder is called."""
+"""The name of an attempt's folder."""
 
 _BEING_MADE = re.compile(r"\.store\.json\.[0-9a-f]{8}")
 _SHOWN = 4
 
 
 def store_facts(path: Path) -> dict[str, Any] | None:
-    """What the `store.json` of a folder says; None where there is none of ours."""
-    told = read_json(path / "store.json", MOST_BYTES)
-    return told if isinstance(told, dict) and isinstance(told.get("id"), str) else None
+    """The content of a folder's `store.json`; None where there is none of ours."""
+    facts = read_json(path / "store.json", MOST_BYTES)
+    return facts if isinstance(facts, dict) and isinstance(facts.get("id"), str) else None
 
 
 def is_store(path: Path) -> bool:
@@ -39,46 +39,65 @@ def is_store(path: Path) -> bool:
 
 
 def refuse_foreign(path: Path) -> None:
-    """Says in one sentence why a folder cannot become a store; writes nothing.
+    """Checks that a folder is a store or can become one; writes nothing.
 
     Raises:
         StoreError: it holds something and is no store, or is of a newer version.
     """
-    told = store_facts(path)
-    if told is None:
+    facts = store_facts(path)
+    if facts is None:
         if not _has_record(path):
             _refuse_contents(path)
-    elif isinstance(told.get("format"), int) and told["format"] > STORE_FORMAT:
+    elif isinstance(facts.get("format"), int) and facts["format"] > STORE_FORMAT:
         raise StoreError(
-            f"{path / 'store.json'} has format {told['format']}, and this program reads up to"
+            f"{path / 'store.json'} has format {facts['format']}, and this program reads up to"
             f" {STORE_FORMAT}; it was written by a newer version: update, or name another store"
         )
 
 
 def make_store(path: Path) -> str | None:
-    """Makes a folder a store if it may become one; a sentence where it had lost its `store.json`.
+    """Makes a folder a store; returns a message if it had lost its `store.json`.
 
     Raises:
         StoreError: the folder holds something and is no store, is of a newer version, or cannot be
             written.
     """
     refuse_foreign(path)
-    if (facts := store_facts(path)) is not None:
+    file, facts = path / "store.json", store_facts(path)
+    if facts is not None:
         if facts.get("format") != STORE_FORMAT:
-            with as_store_error(path / "store.json"):
-                write_json(path / "store.json", _from_1(facts))
+            with as_store_error(file):
+                write_json(file, _from_1(facts))
         return None
     lost = _has_record(path)
+    new = {"format": STORE_FORMAT, "id": secrets.token_hex(8)}
     with as_store_error(path):
         path.mkdir(parents=True, exist_ok=True)
-        write = write_bytes if lost else write_new
-        about = {"format": STORE_FORMAT, "id": secrets.token_hex(8)}
         # Of two processes that make a store at once, the first one's file stays.
         with contextlib.suppress(FileExistsError):
-            write(path / "store.json", f"{json.dumps(about, indent=1)}\n".encode())
-    if not lost:
-        return None
-    return f"{path / 'store.json'} was lost or torn; a new one was written, all records are kept"
+            (write_bytes if lost else write_new)(file, f"{json.dumps(new, indent=1)}\n".encode())
+    return (
+        f"{file} was lost or torn; a new one was written, all records are there" if lost else None
+    )
+
+
+def unmake_store(path: Path) -> None:
+    """Removes a store that `make_store` has just made and that holds no record.
+
+    Files that something else has added in the meantime stay, and the folder with them.
+    """
+    if _has_record(path):
+        return
+    with contextlib.suppress(OSError):
+        for name in ("trials", "running"):
+            (path / name).rmdir()
+        (path / "store.json").unlink()
+        path.rmdir()
+
+
+def _from_1(facts: dict[str, Any]) -> dict[str, Any]:
+    """A store of format 1 is one of format 2 without records of format 3."""
+    return {**facts, "format": 2}
 
 
 def _refuse_contents(path: Path) -> None:
@@ -96,39 +115,19 @@ def _refuse_contents(path: Path) -> None:
         )
 
 
-def _from_1(facts: dict[str, Any]) -> dict[str, Any]:
-    """A store of format 1 is one of format 2 that has no record of format 3 yet."""
-    return {**facts, "format": 2}
-
-
-def unmake_store(path: Path) -> None:
-    """Removes a store that `make_store` has just made and that holds no record.
-
-    What somebody else has put there in the meantime stays, and the folder with it.
-    """
-    if _has_record(path):
-        return
-    with contextlib.suppress(OSError):
-        for name in ("trials", "running"):
-            (path / name).rmdir()
-        (path / "store.json").unlink()
-        path.rmdir()
-
-
 def _has_record(path: Path) -> bool:
     """Whether at least one record of ours is there, under its key."""
     try:
-        for home in (path / "trials").iterdir():
-            if not KEY.fullmatch(home.name) or not home.is_dir():
-                continue
-            for attempt in home.iterdir():
-                if ATTEMPT.fullmatch(attempt.name) and _is_record(attempt, home.name):
-                    return True
+        return any(
+            ATTEMPT.fullmatch(attempt.name) and _is_record(attempt, home.name)
+            for home in (path / "trials").iterdir()
+            if KEY.fullmatch(home.name) and home.is_dir()
+            for attempt in home.iterdir()
+        )
     except OSError:
         return False
-    return False
 
 
 def _is_record(folder: Path, key: str) -> bool:
-    told = read_json(folder / "record.json", MOST_BYTES)
-    return isinstance(told, dict) and told.get("key") == key and "stages" in told
+    record = read_json(folder / "record.json", MOST_BYTES)
+    return isinstance(record, dict) and record.get("key") == key and "stages" in record

@@ -1,5 +1,6 @@
 """MLflow: one process logs the records of a study and can rebuild the database from them."""
 
+from sweeps.tracking.address import tracking_uri
 from sweeps.tracking.client import (
     CellSummary,
     RunLocation,
@@ -7,7 +8,6 @@ from sweeps.tracking.client import (
     TrackingResult,
     locate_runs,
     open_tracking,
-    tracking_uri,
 )
 from sweeps.tracking.redaction import shown
 

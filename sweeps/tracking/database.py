@@ -1,4 +1,4 @@
-"""The store's own MLflow database: made whole or not at all, and made anew when it is broken."""
+"""The store's own MLflow database: made atomically, and rebuilt when it is broken."""
 
 import contextlib
 import sqlite3
@@ -8,22 +8,22 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from sweeps.storage import Store, as_store_error, temporary_sibling
-from sweeps.tracking.client import artifact_root, own_database, own_uri
+from sweeps.tracking.address import artifact_root, own_database, own_uri
 
 
 def open_client(uri: str, store: Store) -> MlflowClient:
-    """A client for an address; the store's own database is made first, or made anew.
+    """A client for an address; the store's own database is first made or rebuilt.
 
-    MLflow makes a database in many steps and cannot go on with half of one, so it is made under
-    another name and then renamed. MLflow takes the text after `sqlite:///` once as it stands and once
-    decoded, so that of a folder with a % or ? in its name it makes a second one: the database is named
+    MLflow makes a database in many steps and cannot continue with half of one, so it is made under
+    another name and then renamed. MLflow reads the text after `sqlite:///` once as it is and once
+    decoded, so that a folder with a % or ? in its name gets a second one: the database is named
     relative to the store, which has to be the working folder.
     """
     if uri != own_uri(store):
         return MlflowClient(uri)
     file = own_database(store)
     if file.exists() and (why := _broken(file)) is not None:
-        store.set_aside(file, f"is no database that MLflow can use here ({why})")
+        store.set_aside(file, f"is no database that MLflow can use ({why})")
         _forget_journal(file)
     if file.exists():
         _relocate(file, artifact_root(store).as_uri())
@@ -33,7 +33,7 @@ def open_client(uri: str, store: Store) -> MlflowClient:
 
 
 def _relocate(file: Path, artifacts: str) -> None:
-    """Mends where files are, which MLflow keeps as whole paths, in a store that was moved or copied."""
+    """Updates MLflow's absolute paths of files in a store that was moved or copied."""
     with contextlib.closing(sqlite3.connect(file, timeout=5.0)) as database, database:
         for number, old in database.execute(
             "SELECT experiment_id, artifact_location FROM experiments WHERE experiment_id != 0"
@@ -54,7 +54,7 @@ def _relocate(file: Path, artifacts: str) -> None:
 
 
 def _broken(file: Path) -> str | None:
-    """Why a database is of no use; None if it is of use. One that is locked raises."""
+    """Why a database cannot be used; None if it can. A locked one raises."""
     try:
         with contextlib.closing(sqlite3.connect(file, timeout=5.0)) as database:
             [(verdict,), *_] = database.execute("PRAGMA quick_check(1)").fetchall()
@@ -70,7 +70,7 @@ def _broken(file: Path) -> str | None:
 
 
 def _of_another_version(file: Path) -> str | None:
-    # MLflow holds on to connections by address: this one would go on in a file that was set aside.
+    # MLflow caches connections by address: this one would stay in use for a file that was set aside.
     try:
         MlflowClient(f"sqlite:///./{file.name}").search_experiments(max_results=1)
     except MlflowException as error:
@@ -79,7 +79,7 @@ def _of_another_version(file: Path) -> str | None:
 
 
 def _forget_journal(file: Path) -> None:
-    # A journal that outlived its database would be played into the new one.
+    # A journal that outlived its database would be replayed into the new one.
     for suffix in ("-journal", "-wal", "-shm"):
         with contextlib.suppress(OSError):
             file.with_name(file.name + suffix).unlink(missing_ok=True)

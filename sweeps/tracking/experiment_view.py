@@ -1,8 +1,8 @@
-"""How a study's experiment looks in MLflow's pages: as training of models, cells in order.
+"""A study's experiment in MLflow's pages: as training of models, cells in order.
 
-The pages keep a shared view as a tag of the experiment: columns, order and filter as JSON, opened by
+The pages store a shared view as a tag of the experiment: columns, order and filter as JSON, opened by
 `?viewStateShareKey=`. Neither that nor the tag for the kind is documented; a page that does not know
-them shows its default (read in the pages of MLflow 3.17).
+them shows its default (as of MLflow 3.17).
 """
 
 import json
@@ -19,7 +19,7 @@ VIEW = "mlflow.sharedViewState."
 
 
 def show_cells(client: MlflowClient, experiment: Experiment, metric: str) -> None:
-    """Sets what is not set yet: the kind of the experiment and its two views."""
+    """Sets the kind of the experiment, unless it is set, and its two views."""
     mean = f"cell/{name_of(metric)}"
     numbers = [mean, f"{mean}_low", f"{mean}_high", "cell/n", "cell/failed"]
     order = {"orderByKey": f"metrics.`{mean}`", "orderByAsc": False}

@@ -1,4 +1,4 @@
-"""Where runs are found, and studies that a database lacks, made again from the records."""
+"""Finding runs, and adding studies that a database lacks from the records."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,17 +8,17 @@ from mlflow.tracking import MlflowClient
 from sweeps.errors import TrackingError
 from sweeps.storage import Store
 from sweeps.suggest import did_you_mean
-from sweeps.tracking.client import own_uri
+from sweeps.tracking.address import own_uri
 from sweeps.tracking.logged_history import load_logged
+from sweeps.tracking.new_run import Watch
 from sweeps.tracking.one_trial import TAG_PREFIX
 from sweeps.tracking.runs import Runs
-from sweeps.tracking.write_guard import Watch
 
 
 def add_missing(client: MlflowClient, store: Store, brief: Mapping[str, Any], watch: Watch) -> int:
     """Adds the studies that were launched on a store and are not in its own database.
 
-    Gives the number of trials' runs. A server of others is left as it is.
+    Returns the number of trials' runs. Only the store's own database is changed.
     """
     written = 0
     for study in brief["studies"] if brief["uri"] == own_uri(store) else ():
@@ -33,18 +33,18 @@ def add_missing(client: MlflowClient, store: Store, brief: Mapping[str, Any], wa
 
 
 def find_experiment(client: MlflowClient, label: str) -> str:
-    """The number of a study's experiment; TrackingError if nothing was tracked of it."""
+    """The number of a study's experiment; TrackingError if it was never tracked."""
     found = client.get_experiment_by_name(label)
     if found is None:
         raise TrackingError(
-            f"nothing of {label} was tracked yet; run it once more: what is on record is not"
-            " trained again, and tracking catches up"
+            f"{label} was not tracked yet; run it again: recorded trials are not trained again, and"
+            " tracking catches up"
         )
     return str(found.experiment_id)
 
 
 def find_trial(client: MlflowClient, store: Store, labels: list[str], key: str) -> tuple[str, str]:
-    """Experiment and run of the trial whose key begins so; TrackingError unless there is one."""
+    """Experiment and run of the trial whose key begins so; TrackingError unless it is exactly one."""
     found: dict[str, tuple[str, str]] = {}
     known: list[str] = []
     for label in labels:
@@ -61,5 +61,5 @@ def find_trial(client: MlflowClient, store: Store, labels: list[str], key: str) 
     if len(found) == 1:
         return next(iter(found.values()))
     if found:
-        raise TrackingError(f"{key!r} begins {len(found)} keys; write more of it")
-    raise TrackingError(f"no run of a trial has a key like {key!r}{did_you_mean(key, known)}")
+        raise TrackingError(f"{key!r} begins {len(found)} keys; write more characters")
+    raise TrackingError(f"no trial's run has a key like {key!r}{did_you_mean(key, known)}")

@@ -1,9 +1,9 @@
-"""A run of MLflow as one value, and the two ways to write it: MLflow's interface, or many at once.
+"""A run of MLflow as one value, and two ways to write it: MLflow's interface, or many at once.
 
 A tracking server takes a run in several requests, a dozen runs a second at best. The store's own
-database takes a hundred in one transaction, whole or not at all, which is what rebuilding 10,000 needs.
-The statements are for the tables of the MLflow that is installed; where they do not fit, the interface
-is used. A test holds both ways to the same result.
+database takes a hundred in one transaction, which rebuilding 10,000 needs. The statements are for the
+tables of the installed MLflow; where they do not fit, the interface is used. A test checks that both
+give the same result.
 """
 
 import contextlib
@@ -19,15 +19,31 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from mlflow.tracking import MlflowClient
 from mlflow.utils.file_utils import local_file_uri_to_path
 
+TOGETHER = 100
+"""Runs in one transaction of the store's own database."""
+
 _BATCH = 900
-"""Metrics that MLflow takes in one request, beside the few parameters and tags."""
+"""Metrics in one request to MLflow, which allows 1,000 entries with parameters and tags."""
 
 _CONTEXT = "training"
 _LARGEST = 1.7976931348623157e308
 
 
+class Stopped(Exception):  # noqa: N818 -- on request
+    """Writing was stopped before all was written."""
+
+
+class Watch(NamedTuple):
+    """Callbacks of a writer to MLflow."""
+
+    step: Callable[[int, int], None] = lambda _done, _of: None
+    """Called at each request with the number of runs written and of those that were missing."""
+    stop: Callable[[], bool] = lambda: False
+    """Asked before each write."""
+
+
 class NewRun(NamedTuple):
-    """A run that has ended, with all that it shows."""
+    """A run that has ended."""
 
     name: str
     began: int
@@ -36,7 +52,7 @@ class NewRun(NamedTuple):
     status: str
     tags: dict[str, str]
     mark: dict[str, str]
-    """Tags that are written last: a run that lacks them was cut off."""
+    """Tags written last: a run that lacks them was cut off."""
     params: dict[str, str]
     metrics: tuple[Metric, ...]
     dataset: Dataset | None = None
@@ -46,6 +62,40 @@ class NewRun(NamedTuple):
     """A file to copy."""
 
 
+class RunWriter:
+    """Writes runs into one experiment, the quickest way that its database allows."""
+
+    def __init__(
+        self, client: MlflowClient, experiment: str, location: str, file: Path | None, watch: Watch
+    ) -> None:
+        """`location` is the experiment's for files, `file` the store's own database if it is used."""
+        self.client, self.watch = client, watch
+        self._experiment, self._location, self._file = experiment, location, file
+
+    @property
+    def own(self) -> bool:
+        """Whether runs are written into the store's own database, many at once."""
+        return self._file is not None
+
+    def write(
+        self, new: list[NewRun], state: tuple[int, int], begun: Sequence[str | None] = ()
+    ) -> list[str]:
+        """Writes runs and returns their numbers.
+
+        `state` is the number of runs written and of those that were missing, `begun` the number of
+        each run that was cut off, or None.
+        """
+        if self._file is not None:
+            try:
+                return write_runs(self._file, self._experiment, self._location, new)
+            except OtherTables:
+                self._file = None
+        return [
+            write_run(self.client, self._experiment, one, run, lambda: self.watch.step(*state))
+            for one, run in zip(new, begun or [None] * len(new), strict=True)
+        ]
+
+
 def write_run(
     client: MlflowClient,
     experiment: str,
@@ -53,9 +103,9 @@ def write_run(
     begun: str | None,
     step: Callable[[], None],
 ) -> str:
-    """Writes a run through MLflow's interface and gives its number; `step` is called at each request.
+    """Writes a run through MLflow's interface and returns its number; calls `step` at each request.
 
-    A run that was begun and cut off is completed: what is logged twice stands once.
+    A run that was begun and cut off is completed: writing twice changes nothing.
     """
     run = begun
     if run is None:
@@ -91,13 +141,13 @@ def write_run(
 
 
 class OtherTables(Exception):  # noqa: N818 -- no failure: the interface is used then
-    """The database has other tables than those of the statements here."""
+    """The database does not have the tables that the statements here expect."""
 
 
 def write_runs(file: Path, experiment: str, location: str, runs: Sequence[NewRun]) -> list[str]:
-    """Writes runs into MLflow's SQLite database in one transaction; gives their numbers.
+    """Writes runs into MLflow's SQLite database in one transaction; returns their numbers.
 
-    `location` is the experiment's, a folder of this machine.
+    `location` is the experiment's, a folder on this machine.
 
     Raises:
         OtherTables: nothing was written, since this database is of another version.
@@ -175,12 +225,12 @@ def _insert(
 
 
 def _rows(metrics: Iterable[Metric]) -> list[tuple[str, float, int, int, bool]]:
-    """As MLflow keeps them: not a number is a zero with a mark, infinity the largest number."""
+    """As MLflow stores them: not a number is a zero with a mark, infinity the largest number."""
     rows: list[tuple[str, float, int, int, bool]] = []
     for one in metrics:
         value = float(one.value)
-        kept = 0.0 if math.isnan(value) else max(-_LARGEST, min(_LARGEST, value))
-        rows.append((one.key, kept, one.timestamp, one.step, math.isnan(value)))
+        stored = 0.0 if math.isnan(value) else max(-_LARGEST, min(_LARGEST, value))
+        rows.append((one.key, stored, one.timestamp, one.step, math.isnan(value)))
     return rows
 
 

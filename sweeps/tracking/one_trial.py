@@ -12,14 +12,14 @@ from sweeps.storage import Store
 from sweeps.tracking.new_run import NewRun
 
 TAG_PREFIX = "sweeps."
-"""How our tags begin."""
+"""The prefix of our tags."""
 
 _LOG_BYTES = 2**20
-"""A longer log stays in the store alone; the note says where."""
+"""A longer log stays in the store only; the note says where."""
 
 
 def trial_run(record: TrialRecord, store: Store, tags: dict[str, str]) -> NewRun:
-    """A record as a run, with these tags besides its own; its attempt, written last, marks it whole."""
+    """A record as a run, with these tags and its own; its attempt, written last, marks it complete."""
     began = _milliseconds(record.started)
     ended = began + int((record.seconds - record.earlier_seconds) * 1000)
     log = store.path / record.log
@@ -37,7 +37,10 @@ def trial_run(record: TrialRecord, store: Store, tags: dict[str, str]) -> NewRun
             **_origin(record),
         },
         mark={f"{TAG_PREFIX}attempt": str(record.attempt)},
-        params=_params(record),
+        params={
+            **level_params(record.cell, record.role, record.levels),
+            "seed": str(record.seed),
+        },
         metrics=tuple(_metrics(record, began, ended)),
         dataset=_data(record),
         texts=(
@@ -55,7 +58,7 @@ def name_of(name: str) -> str:
 
 
 def level_params(cell: str, role: str, levels: dict[str, str]) -> dict[str, str]:
-    """What distinguishes a cell, as parameters; an axis may be called as one of ours."""
+    """What distinguishes a cell, as parameters; an axis may share the name of one of ours."""
     ours = {"cell": cell, "role": role}
     taken = {*ours, "seed"}
     named = {
@@ -63,10 +66,6 @@ def level_params(cell: str, role: str, levels: dict[str, str]) -> dict[str, str]
         for axis, label in levels.items()
     }
     return ours | named
-
-
-def _params(record: TrialRecord) -> dict[str, str]:
-    return level_params(record.cell, record.role, record.levels) | {"seed": str(record.seed)}
 
 
 def _metrics(record: TrialRecord, began: int, ended: int) -> list[Metric]:
@@ -100,7 +99,7 @@ def _data(record: TrialRecord) -> Dataset | None:
 
 
 def _origin(record: TrialRecord) -> dict[str, str]:
-    """Code and machine as tags, as far as the record knows them."""
+    """Code and machine as tags, where the record has them."""
     provenance = record.provenance
     code, machine = _mapping(provenance.get("code")), _mapping(provenance.get("machine"))
     facts = {
@@ -124,15 +123,19 @@ def _note(record: TrialRecord, store: Store) -> str:
     if record.error is not None:
         lines.append(f"It failed: {record.error}")
     if record.reused:
-        lines.append(f"It took from the store: {', '.join(record.reused)}.")
+        lines.append(f"It reused from the store: {', '.join(record.reused)}.")
     for name, why in _mapping(record.facts.get("unknown")).items():
         lines.append(f"{name} is unknown: {why}.")
-    earlier = range(1, record.attempt)
-    if earlier:
-        numbers = ", ".join(str(number) for number in earlier)
+    if record.attempt > 1:
+        numbers = ", ".join(map(str, range(1, record.attempt)))
         lines.append(f"Other attempts are in the store: {numbers}.")
     lines.append(f"Log: `{store.path / record.log}`")
     return "\n\n".join(lines)[:7900]
+
+
+def milliseconds_now() -> int:
+    """The present, as MLflow writes it."""
+    return int(dt.datetime.now(dt.UTC).timestamp() * 1000)
 
 
 def _milliseconds(moment: str) -> int:

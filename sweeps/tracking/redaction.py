@@ -1,4 +1,4 @@
-"""Addresses and what they hide: nothing secret of one is ever shown, whatever form it has.
+"""Addresses without their secrets, whatever form they have.
 
 Every message, log and exception text about tracking goes through `redacted`, every address that is
 printed through `shown`. Both cover addresses that no library can parse, since those are the ones that
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 HIDDEN = "..."
-"""Stands where something was left out."""
+"""Replaces what was left out."""
 
 _PLAIN = frozenset(
     [
@@ -50,7 +50,7 @@ class _Parts(NamedTuple):
     scheme: str
     """With its colon and slashes; may be empty."""
     user: str
-    """All before the last @, which is left out; passwords with @, /, ? and # are common."""
+    """All before the last @; passwords with @, /, ? and # are common."""
     at: str
     place: str
     """Host, port and path."""
@@ -106,7 +106,7 @@ def redacted(
 
 
 def secrets_of(address: str) -> set[str]:
-    """What must not be seen of an address: the parts as they stand in it."""
+    """The secret parts of an address, as written in it."""
     parts = _parts(address)
     found = {parts.user, *parts.user.split(":", 1), parts.fragment[1:], _wrong_port(parts.place)}
     for name, value in _pairs(parts.query):
@@ -145,7 +145,7 @@ def _bare_place(parts: _Parts) -> str:
 
 
 def _wrong_port(place: str) -> str:
-    """What stands where a port is meant and is none: often a password without its @."""
+    """The text in the place of a port that is no port: often a password without its @."""
     if place.startswith("["):
         place = place.partition("]")[2]
     elif place.startswith("/"):
@@ -171,7 +171,7 @@ def _bare_query(query: str) -> str:
 
 
 def _forms(secret: str) -> set[str]:
-    """How a library may write a secret: decoded, encoded, escaped."""
+    """Forms in which a library may write a secret: decoded, encoded, escaped."""
     plain = {secret, unquote(secret), unquote_plus(secret)}
     plain |= {unquote(one) for one in plain}
     forms = set[str]()

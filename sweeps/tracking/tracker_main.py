@@ -1,7 +1,7 @@
-"""The tracker: the one process that writes to MLflow, started and told by `sweeps.tracking.client`.
+"""The tracker: the one process that writes to MLflow, started by `sweeps.tracking.client`.
 
 Its input is a file that says what to track, then a line for each new record, one that settles the
-study's run when the trials are over, then one that closes. When the input ends without the last,
+study's run when the trials are over, and one that closes. When the input ends without the last,
 the driver has died: a run that was not settled is closed as killed.
 """
 
@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from sweeps.errors import TrackingError
 from sweeps.processes import mark_of
 from sweeps.storage import Store, read_json
-from sweeps.tracking.client import own_uri
+from sweeps.tracking.address import own_uri
 from sweeps.tracking.redaction import redacted
 from sweeps.tracking.tracker_process import PATIENCE, failure
 
@@ -35,17 +35,17 @@ WRITE_SECONDS = 3.0
 """Between two writes while trials run."""
 
 RETRY_SECONDS = 30.0
-"""Before a server that failed is asked again."""
+"""Before a server that failed is tried again."""
 
 ALONE = 60.0
-"""Seconds that a tracker whose driver died has for what it knows and for closing the study's run."""
+"""Seconds for a tracker whose driver died to write what it knows and close the study's run."""
 
 _GONE: dict[str, Any] = {"close": True, "gone": True, "interrupted": True}
 """What the end of the input means."""
 
 
 class Tracker:
-    """Writes when it is woken, not too often, and once more at the end."""
+    """Writes when it is woken, not too often, and once at the end."""
 
     def __init__(self, brief: dict[str, Any], answers: TextIO) -> None:
         self.brief = brief
@@ -60,8 +60,8 @@ class Tracker:
         self._stop = threading.Event()
 
     def work(self) -> dict[str, Any]:
-        """Until it is told to close; gives the last word."""
-        signal.signal(signal.SIGTERM, self._on_terminate)
+        """Works until the closing message; returns the final answer."""
+        signal.signal(signal.SIGTERM, lambda _number, _frame: self._stop.set())
         threading.Thread(target=self._listen, daemon=True).start()
         with _only_writer(self.store.path / "tracking.lock", self._waited_enough) as alone:
             if not alone:
@@ -87,8 +87,8 @@ class Tracker:
                     self._last_message = time.monotonic()
                 self._inbox.put(message)
         if not message.get("close"):
-            # The driver died. Nobody waits for a backlog, nor for a server that hangs; but numbers
-            # that are settled are still written.
+            # The driver died. No one waits for a backlog, nor for a server that hangs; but settled
+            # numbers are still written.
             self._last_message = time.monotonic()
             if not settled:
                 self._stop.set()
@@ -100,17 +100,14 @@ class Tracker:
         last = self._last_message
         return self._stop.is_set() or (last is not None and time.monotonic() > last + PATIENCE - 1)
 
-    def _on_terminate(self, *_: object) -> None:
-        self._stop.set()
-
     def _step(self, done: int, of: int) -> None:
-        if self._last_message is not None:  # before, nobody reads
+        if self._last_message is not None:  # before, no one reads
             self.say({"done": done, "of": of})
 
-    def say(self, word: dict[str, Any]) -> None:
+    def say(self, message: dict[str, Any]) -> None:
         """One line for the driver."""
         with contextlib.suppress(OSError):
-            print(json.dumps(word), file=self._answers, flush=True)
+            print(json.dumps(message), file=self._answers, flush=True)
 
     def _next(self) -> dict[str, Any]:
         """The next message, those of the following seconds taken together."""
@@ -128,8 +125,8 @@ class Tracker:
         try:
             if self._runs is None:
                 from sweeps.tracking.database import open_client
+                from sweeps.tracking.new_run import Watch
                 from sweeps.tracking.runs import Runs
-                from sweeps.tracking.write_guard import Watch
 
                 client = open_client(self.brief["uri"], self.store)
                 watch = Watch(self._step, self._stop.is_set)
@@ -151,10 +148,10 @@ class Tracker:
 
 
 def find(brief: dict[str, Any], say: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """Where a study's or a trial's runs are: an experiment, a run. Adds studies that are not there."""
+    """Where a study's or a trial's runs are: an experiment, a run. Adds missing studies first."""
     from sweeps.tracking.database import open_client
     from sweeps.tracking.lookup import add_missing, find_experiment, find_trial
-    from sweeps.tracking.write_guard import Watch
+    from sweeps.tracking.new_run import Watch
 
     def step(done: int, of: int) -> None:
         say({"done": done, "of": of})
@@ -175,14 +172,14 @@ def find(brief: dict[str, Any], say: Callable[[dict[str, Any]], None]) -> dict[s
                 answer["found"] = find_trial(client, store, brief["labels"], brief["find"])
     except TrackingError as error:
         answer["trouble"] = redacted(str(error), [brief["uri"]])
-    except Exception as error:  # noqa: BLE001 - whatever MLflow raises is one sentence
+    except Exception as error:  # noqa: BLE001 - whatever MLflow raises is one message
         traceback.print_exc()
         answer["trouble"] = failure(brief["uri"], error)
     return answer | {"messages": store.messages}
 
 
 def _clear_leftovers(store: Path) -> None:
-    """Removes what trackers and drivers that were killed left behind; others read theirs yet."""
+    """Removes what killed trackers and drivers left behind; others still read theirs."""
     for path in (store / "running").glob("*.tracking"):
         about = read_json(path)
         if not isinstance(about, dict) or not mark_of(about.get("driver")).alive():
@@ -193,7 +190,7 @@ def _clear_leftovers(store: Path) -> None:
 
 @contextlib.contextmanager
 def _only_writer(lock: Path, enough: Callable[[], bool]) -> Generator[bool]:
-    """Whether this is the store's only tracker; another one is waited for until it is enough."""
+    """Whether this is the store's only tracker; waits for another one until `enough`."""
     held = FileLock(lock, mode=0o644, fallback_to_soft=False)
     try:
         held.acquire(poll_interval=0.1, cancel_check=enough)
@@ -209,7 +206,7 @@ def _only_writer(lock: Path, enough: Callable[[], bool]) -> Generator[bool]:
 
 
 class _Redacted(io.TextIOBase):
-    """The log. What MLflow and its database tools print may hold a password."""
+    """The log, redacted: what MLflow and its database tools print may hold a password."""
 
     def __init__(self, log: TextIO, address: str) -> None:
         self._log, self._address, self._line = log, address, ""
@@ -231,10 +228,10 @@ def main() -> None:
     brief = read_json(file)
     file.unlink(missing_ok=True)
     assert isinstance(brief, dict), "the brief is gone"
-    # MLflow and its database tool print; the answers have the standard output for themselves.
+    # MLflow and its database tool print; the standard output is for the answers alone.
     sys.stdout = sys.stderr = _Redacted(sys.stderr, brief["uri"])
     if brief["uri"] == own_uri(Store(brief["store"])):
-        # An address cannot hold every name of a folder, so it names the database from here.
+        # An address cannot hold every name of a folder, so it is relative to the store.
         os.chdir(brief["store"])
     tracker = Tracker(brief, answers)
     tracker.say(find(brief, tracker.say) if "find" in brief else tracker.work())

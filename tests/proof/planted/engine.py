@@ -111,8 +111,8 @@ MUTANTS = (
     plant(
         "trials come cell by cell",
         "planning/trial_plan.py",
-        "        for place, seed in enumerate(sweep.seeds)\n        for cell, companion in cells\n",
-        "        for cell, companion in cells\n        for place, seed in enumerate(sweep.seeds)\n",
+        "        for place, seed in enumerate(sweep.seeds)\n        for cell, num_seeds in cells\n",
+        "        for cell, num_seeds in cells\n        for place, seed in enumerate(sweep.seeds)\n",
         "sweeps/planning/test_trial_plan.py",
     ),
     plant(
@@ -126,8 +126,8 @@ MUTANTS = (
     plant(
         "a companion has all seeds",
         "planning/trial_plan.py",
-        "if companion is None or place < (num_seeds[companion] or len(sweep.seeds))",
-        "if True",
+        "        if place < num_seeds",
+        "        if True",
         "sweeps/planning/test_trial_plan.py",
     ),
     plant(
@@ -139,8 +139,8 @@ MUTANTS = (
     ),
     plant(
         "a control's floor is none",
-        "planning/trial_plan.py",
-        'floor = floors.get(of[0]) if companion.role == "control" else None',
+        "planning/cells.py",
+        'floor = floors.get(group.arms[0]) if companion.role == "control" else None',
         "floor = None",
         "sweeps/planning/test_trial_plan.py",
     ),
@@ -170,7 +170,7 @@ MUTANTS = (
     plant(
         "records that are gone stay in the index",
         "storage/store.py",
-        "        self._index.keep(here)\n",
+        "        self._index.retain(here)\n",
         "        here = list(self._index.entries)\n",
         "sweeps/storage/test_store.py",
     ),

@@ -223,7 +223,7 @@ def test_two_cells_of_one_key_are_trained_once() -> None:
     made = plan(toy_sweep([1, 2]), blind, EMPTY)
 
     assert len(made.todo) == 2
-    assert reasons(made)["2", 0] == ("the same trial as that of cell '1'", False)
+    assert reasons(made)["2", 0] == ("the same trial as in cell '1'", False)
 
 
 def test_planning_changes_nothing_and_gives_the_same_plan_twice(tmp_path: Path) -> None:

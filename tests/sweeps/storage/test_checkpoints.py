@@ -105,7 +105,7 @@ def test_what_was_broken_off_is_gone_on_with_and_then_nothing_is_left_of_it(
     assert (record.state, record.facts["resumed"]) == ("finished", 4)
     assert steps(store) == [1, 2, 3, 4, 5, 6]
     assert checkpoints(store) == []
-    assert "going on from" in (store.path / record.log).read_text()
+    assert "resuming from" in (store.path / record.log).read_text()
 
 
 def test_a_record_counts_the_seconds_of_all_launches(store: Store, small_plan: Plan) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from sweeps import Store
-from sweeps.tracking.client import own_uri
+from sweeps.tracking.address import own_uri
 from sweeps.tracking.database import open_client
 from sweeps.tracking.runs import Runs
 

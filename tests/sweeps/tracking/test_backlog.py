@@ -20,7 +20,7 @@ from made_records import commit
 from toy_trials import toy_plan, toy_sweep
 
 from sweeps import Plan, Store, locate_runs, open_tracking
-from sweeps.tracking.client import own_uri
+from sweeps.tracking.address import own_uri
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -1,0 +1,67 @@
+"""Where runs are tracked: the address of a server, or the database in the store."""
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sweeps.errors import TrackingError
+from sweeps.storage import Store
+from sweeps.suggest import did_you_mean
+from sweeps.tracking.redaction import shown
+
+OWN = "mlflow.db"
+"""The database in a store."""
+
+SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
+"""What MLflow's tracking takes; it refuses plain folders since version 3.13."""
+
+
+def tracking_uri(store: Store, uri: str | None = None) -> str:
+    """The address for runs: `uri`, else MLFLOW_TRACKING_URI, else a database in the store.
+
+    Raises:
+        TrackingError: MLflow cannot take the address.
+    """
+    if uri == "":
+        raise TrackingError("--tracking: is empty; name a server, or leave it out")
+    variable = os.environ.get("MLFLOW_TRACKING_URI")
+    for address, source in ((uri, "--tracking"), (variable, "MLFLOW_TRACKING_URI")):
+        if address:
+            _check(address, source)
+            return address
+    return own_uri(store)
+
+
+def own_uri(store: Store) -> str:
+    """The address of the database in the store."""
+    path = str(own_database(store)).replace("%", "%25").replace("?", "%3F")
+    return f"sqlite:///{path}"
+
+
+def own_database(store: Store) -> Path:
+    """The file of the database in the store."""
+    return store.path / OWN
+
+
+def artifact_root(store: Store) -> Path:
+    """The folder for the files of the runs in the store's own database."""
+    return store.path / "mlartifacts"
+
+
+def _check(uri: str, source: str) -> None:
+    scheme = uri.partition(":")[0].partition("+")[0].lower()
+    if ":" not in uri or scheme not in SCHEMES:
+        near = did_you_mean(scheme, SCHEMES) if ":" in uri else ""
+        raise TrackingError(
+            f"{source}: {shown(uri)!r} is no address that MLflow takes; write one that begins with"
+            f" http://, https:// or sqlite:///{near}"
+        )
+    try:
+        _ = urlsplit(uri).port
+    except ValueError:
+        # The parser's message would show the text, which may be a password.
+        raise TrackingError(
+            f"{source}: {shown(uri)!r} is no address: the text after the last colon is no port from"
+            " 0 to 65535, or a bracket is missing; write it as scheme://user:password@host:port, with"
+            " @, /, ? and # in the password percent-encoded"
+        ) from None

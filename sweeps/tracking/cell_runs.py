@@ -1,0 +1,143 @@
+"""A study's cells as MLflow's runs: mean, interval and counts over their seeds."""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from mlflow.entities import Metric, Run, RunTag
+
+from sweeps.intervals import interval
+from sweeps.planning import has_number
+from sweeps.record import Summary
+from sweeps.tracking.new_run import TOGETHER, NewRun, RunWriter, Stopped
+from sweeps.tracking.one_trial import TAG_PREFIX, level_params, milliseconds_now, name_of
+
+
+class _Known(NamedTuple):
+    """What is known of a cell's run without asking the server."""
+
+    number: str
+    status: str
+    metrics: dict[str, float]
+    tags: dict[str, str]
+
+
+class CellRuns:
+    """The runs of a study's cells, below the study's own run."""
+
+    def __init__(
+        self, writer: RunWriter, brief: Mapping[str, Any], tags: dict[str, str], runs: Iterable[Run]
+    ) -> None:
+        """`tags` are on each run of a cell; `runs` are those that exist."""
+        self._writer, self._brief, self._tags = writer, brief, tags
+        self._known = {
+            run.data.tags[f"{TAG_PREFIX}cell"]: _Known(
+                run.info.run_id, run.info.status, dict(run.data.metrics), dict(run.data.tags)
+            )
+            for run in runs
+        }
+
+    def update(self, counted: Mapping[str, Summary], last: Mapping[str, Any]) -> None:
+        """Adds and renews runs, given the attempts that count and the driver's last message.
+
+        Raises:
+            Stopped: the tracker was asked to stop.
+        """
+        keys: dict[str, list[str]] = {}
+        for key, cell in self._brief["trials"]:
+            keys.setdefault(cell, []).append(key)
+        given, verdicts = last.get("cells") or {}, last.get("cell_verdicts") or {}
+        new: list[tuple[str, NewRun]] = []
+        for cell, role, levels in self._brief["cells"]:
+            summaries = [counted[key] for key in keys.get(cell, ()) if key in counted]
+            finished = [one for one in summaries if one.state == "finished"]
+            values = _computed(finished, self._brief["interval"])
+            if cell in given:
+                values |= _given(given[cell], self._brief["metric"])
+            if not summaries and not values:
+                continue
+            failed = len(summaries) - len(finished)
+            values["cell/failed"] = float(failed)
+            status = "FAILED" if failed else "FINISHED"
+            tags = {"verdicts": verdicts[cell][:4900]} if cell in verdicts else {}
+            if cell in self._known:
+                self._renew(cell, values, tags, status)
+            else:
+                params = level_params(cell, role, levels)
+                new.append((cell, self._new(cell, params, values, tags, status)))
+        for first in range(0, len(new), TOGETHER):
+            if self._writer.watch.stop():
+                raise Stopped("stopped at the runs of the cells")
+            some = new[first : first + TOGETHER]
+            numbers = self._writer.write([one for _, one in some], (first, len(new)))
+            for (cell, one), number in zip(some, numbers, strict=True):
+                metrics = {metric.key: metric.value for metric in one.metrics}
+                self._known[cell] = _Known(number, one.status, metrics, {**one.tags, **one.mark})
+
+    def _new(
+        self,
+        cell: str,
+        params: dict[str, str],
+        values: dict[str, float],
+        tags: dict[str, str],
+        status: str,
+    ) -> NewRun:
+        now = milliseconds_now()
+        return NewRun(
+            name=f"{cell} (all seeds)",
+            began=now,
+            ended=now,
+            status=status,
+            tags={**self._tags, f"{TAG_PREFIX}cell": cell},
+            mark=tags,
+            params=params,
+            metrics=tuple(Metric(name, value, now, 0) for name, value in values.items()),
+        )
+
+    def _renew(
+        self, cell: str, values: dict[str, float], tags: dict[str, str], status: str
+    ) -> None:
+        run, client = self._known[cell], self._writer.client
+        # MLflow cannot remove a metric; one that is no longer known becomes not a number.
+        values |= {name: math.nan for name in run.metrics if name not in values}
+        changed = {
+            name: value
+            for name, value in values.items()
+            if name not in run.metrics or not _same(run.metrics[name], value)
+        }
+        new = [RunTag(name, text) for name, text in tags.items() if run.tags.get(name) != text]
+        if changed or new:
+            now = milliseconds_now()
+            metrics = [Metric(name, value, now, 0) for name, value in changed.items()]
+            client.log_batch(run.number, metrics=metrics[:900], tags=new)
+            self._writer.watch.step(0, 0)
+        if changed or status != run.status:
+            client.set_terminated(run.number, status=status)
+        self._known[cell] = _Known(
+            run.number, status, {**run.metrics, **changed}, {**run.tags, **tags}
+        )
+
+
+def _computed(finished: list[Summary], level: float) -> dict[str, float]:
+    """Mean, Student's t interval and number of seeds; an unknown interval is left out."""
+    values: dict[str, float] = {"cell/n": float(len(finished))} if finished else {}
+    for name in dict.fromkeys(name for one in finished for name in one.values):
+        known = [one.values[name] or 0.0 for one in finished if has_number(one, name)]
+        if not known:
+            continue
+        found, metric = interval(known, level), f"cell/{name_of(name)}"
+        values[metric] = found.mean
+        if not math.isnan(found.low):
+            values |= {f"{metric}_low": found.low, f"{metric}_high": found.high}
+    return values
+
+
+def _given(summary: list[Any], name: str) -> dict[str, float]:
+    n, mean, low, high = summary
+    metric = f"cell/{name_of(name)}"
+    values = {"cell/n": n, metric: mean, f"{metric}_low": low, f"{metric}_high": high}
+    return {name: math.nan if value is None else float(value) for name, value in values.items()}
+
+
+def _same(before: float, now: float) -> bool:
+    return before == now or (math.isnan(before) and math.isnan(now))
