@@ -295,7 +295,7 @@ def test_a_broken_database_is_set_aside_and_made_anew_from_the_records(
 ) -> None:
     assert (seen["rebuilt"]["written"], seen["rebuilt"]["trouble"]) == (8, None)
     [sentence] = seen["rebuilt"]["messages"]
-    assert "mlflow.db is no database that MLflow can use here" in sentence
+    assert "mlflow.db is no database that MLflow can use" in sentence
     assert "it was moved to" in sentence
     assert any("mlflow.db" in name for name in seen["aside"])
     assert set(trials(seen["runs_5"])) == set(EVERY)
