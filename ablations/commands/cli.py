@@ -60,11 +60,29 @@ def list_studies(*, as_json: options.Json = False) -> None:
 
 
 @app.command()
-def show(study: options.StudyName) -> None:
-    """Print a study's file: where a study of your own starts."""
-    from ablations.commands.output import show_file
+def show(
+    study: options.StudyName,
+    *,
+    resolved: options.Resolved = False,
+    scale: options.Scale = "laptop",
+    only: options.Only = None,
+    set: options.Settings = None,  # noqa: A002 -- the option's name
+    data: options.Data = None,
+    device: options.Device = "auto",
+    as_json: options.Json = False,
+) -> None:
+    """Print a study's file to start your own from, or the configuration of each of its cells."""
+    if not resolved:
+        if as_json or only is not None:
+            raise UsageError("show: --only and --json need --resolved; add it")
+        from ablations.commands.output import show_file
 
-    show_file(study)
+        show_file(study)
+        return
+    request = _request(study, scale, only, set, None, data, Path("runs"), device)
+    from ablations.commands.resolved_cells import show_resolved
+
+    show_resolved(request, as_json=as_json)
 
 
 @app.command()

@@ -59,6 +59,10 @@ Keep = Annotated[
 Recompute = Annotated[
     bool, typer.Option("--recompute", help="Less memory for a third more time; equal numbers.")
 ]
+Resolved = Annotated[
+    bool,
+    typer.Option("--resolved", help="Each cell's complete configuration, with file and line."),
+]
 Json = Annotated[bool, typer.Option("--json", help="For programs: one JSON value.")]
 
 DEFAULTS = ("scale", "seeds", "set", "data", "store", "device", "tracking", "keep")

@@ -4,6 +4,7 @@ from ablations.compose.flops import Compute, num_images, shown
 from ablations.compose.foresight import foreseen, left_out
 from ablations.compose.identity import ENCODER, chain
 from ablations.compose.name_clashes import refuse_another_design
+from ablations.compose.origins import Origin, origins_of
 from ablations.compose.planning import Cost, compose, cost, planned
 from ablations.compose.plugin_files import Executed, executed, own_texts, part_text
 from ablations.compose.prepare_data import decode, skipped
@@ -14,6 +15,7 @@ __all__ = [
     "Compute",
     "Cost",
     "Executed",
+    "Origin",
     "ResolvedStudy",
     "chain",
     "compose",
@@ -23,6 +25,7 @@ __all__ = [
     "foreseen",
     "left_out",
     "num_images",
+    "origins_of",
     "own_texts",
     "part_text",
     "planned",

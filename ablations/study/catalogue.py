@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from ablations.errors import StudyError, UsageError
 from ablations.study.consistency import broken_rules, cells_at
-from ablations.study.messages import validation_sentences
+from ablations.study.messages import validation_messages
 from ablations.study.paths import next_to
 from ablations.study.protocols import LoadedProtocol, read_protocol
 from ablations.study.scale_axes import dropped
@@ -70,7 +70,7 @@ def read_study(name: str) -> LoadedStudy:
     try:
         study = Study.model_validate(file.content)
     except ValidationError as error:
-        raise StudyError(*validation_sentences(error, Study, file)) from error
+        raise StudyError(*validation_messages(error, Study, file)) from error
     mistakes = broken_rules(study, file)
     published, protocols = None, dict[ScaleName, LoadedProtocol]()
     try:
@@ -193,4 +193,4 @@ def _read_table(path: Path) -> PublishedTable:
     try:
         return PublishedTable.model_validate(table.content)
     except ValidationError as error:
-        raise StudyError(*validation_sentences(error, PublishedTable, table)) from error
+        raise StudyError(*validation_messages(error, PublishedTable, table)) from error

@@ -1,4 +1,4 @@
-"""From pydantic's findings to sentences: `file:line: field: rule, value, nearest name`."""
+"""Messages about a study file: `file:line: field: rule, value, nearest name`."""
 
 import re
 import sys
@@ -8,118 +8,73 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from ablations.study.yaml_file import Location, YamlFile
 from sweeps.suggest import did_you_mean
 
-_WORDS = (
-    ("Input should be", "must be"),
-    ("String should", "must"),
-    ("Value should", "must"),
-    ("Dictionary should", "must"),
-    ("Tuple should", "must"),
-    (" after validation", ""),
-    ("a valid integer", "a whole number"),
-    ("a valid number", "a number"),
-    ("a valid string", "a text"),
-    ("a valid tuple", "a list"),
-    ("a valid boolean", "true or false"),
-    ("a valid dictionary", "a mapping"),
-)
-"""pydantic's words and those of a study's writer."""
-
-
-RETIRED = {
-    "made_by": "no longer exists; write source: with the place in a publication that makes the "
-    'statement, such as "section 4.2, figure 8", and nothing for a claim of your own'
-}
-"""Field that studies once had -> what to write instead."""
-
-
 MOST_FINDINGS = 100
-"""Mistakes that are put in words; of more, the number."""
+"""Mistakes that are listed; of more, the number."""
 
 
 def shown(value: object) -> str:
-    """A value as a sentence quotes it: short, on one line."""
+    """A value as a message quotes it: short, on one line."""
     text = " ".join(repr(value).split())
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def in_order(sentences: Iterable[str]) -> list[str]:
-    """Each sentence once, by the line that it speaks of; those without a line come last."""
+def in_order(messages: Iterable[str]) -> list[str]:
+    """Each message once, by the line that it is about; those without a line come last."""
 
-    def line(sentence: str) -> int:
-        found = re.match(r"[^\n]*?:(\d+): ", sentence)
+    def line(message: str) -> int:
+        found = re.match(r"[^\n]*?:(\d+): ", message)
         return int(found[1]) if found else sys.maxsize
 
-    return sorted(dict.fromkeys(sentences), key=line)
+    return sorted(dict.fromkeys(messages), key=line)
 
 
-def validation_sentences(
-    error: ValidationError, model: type[BaseModel], file: YamlFile, inside: Location = ()
+def validation_messages(
+    error: ValidationError, model: type[BaseModel], file: YamlFile
 ) -> list[str]:
-    """One sentence a finding, in the order of the file's lines; `inside` is where the model stands."""
+    """One message for each finding, in the order of the file's lines."""
     found: dict[str, int] = {}
     findings = error.errors(include_url=False)
     for finding in findings[:MOST_FINDINGS]:
-        if finding["type"] == "too_short" and _inner(finding["loc"], findings):
-            continue  # pydantic counts only the items that are right
-        location = inside + _written(finding["loc"], file, inside)
-        name = ".".join(map(str, location)) or "study"
-        missing = finding["type"] == "missing"
-        if missing:
-            name = ".".join(filter(None, (name if location else "", str(finding["loc"][-1]))))
-        text = _rule(finding, model)
-        found.setdefault(f"{file.place(location)}: {name}: {text}", file.line(location))
+        location = _written(finding["loc"], file)
+        names = [*location]
+        if finding["type"] == "missing":
+            names.append(finding["loc"][-1])
+        elif finding["type"] == "union_tag_invalid":
+            names.append("kind")
+        name = ".".join(map(str, names)) or "study"
+        if (text := _text(finding, findings, model)) is not None:
+            found.setdefault(f"{file.place(location)}: {name}: {text}", file.line(location))
     if (more := len(findings) - MOST_FINDINGS) > 0:
-        found[f"{file.path}: {more:,} more mistakes are not listed; mend these first"] = sys.maxsize
-    return sorted(found, key=lambda sentence: found[sentence])
+        found[f"{file.path}: {more:,} more mistakes are not listed; fix these first"] = sys.maxsize
+    return sorted(found, key=lambda message: found[message])
 
 
-def _inner(loc: tuple[int | str, ...], findings: Iterable[Any]) -> bool:
-    return any(len(f["loc"]) > len(loc) and f["loc"][: len(loc)] == loc for f in findings)
+def _text(
+    finding: ErrorDetails, findings: list[ErrorDetails], model: type[BaseModel]
+) -> str | None:
+    """The message of a finding; None for one that follows from others."""
+    try:
+        from simclr_core.config import message_of, miscounted
+    except ImportError:  # a report is written without the trainer: pydantic's own words
+        return finding["msg"]
+    if miscounted(finding, findings):
+        return None
+    hint = did_you_mean(str(finding["loc"][-1]), _fields_at(model, finding["loc"][:-1]))
+    return message_of(finding, hint=hint, nearest=did_you_mean)
 
 
-def _written(loc: tuple[int | str, ...], file: YamlFile, inside: Location) -> Location:
-    # pydantic's location also names the members of unions, which stand nowhere in the file.
+def _written(loc: tuple[int | str, ...], file: YamlFile) -> Location:
+    # pydantic's location also names the members of unions, which are nowhere in the file.
     location: Location = ()
     for part in loc:
-        step = part if isinstance(part, int) else str(part)
-        if (*inside, *location, step) in file.lines:
-            location = (*location, step)
+        if (*location, part) in file.lines:
+            location = (*location, part)
     return location
-
-
-def _rule(finding: Any, model: type[BaseModel]) -> str:
-    value = finding["input"]
-    context = finding.get("ctx", {})
-    match finding["type"]:
-        case "missing":
-            return "a value is required here, got none; write it"
-        case "extra_forbidden":
-            known = _fields_at(model, finding["loc"][:-1])
-            if (name := str(finding["loc"][-1])) in RETIRED:
-                return RETIRED[name]
-            return f"no such field{did_you_mean(str(finding['loc'][-1]), known)}"
-        case "union_tag_invalid":
-            tags = str(context["expected_tags"]).replace("'", "").split(", ")
-            got = context["tag"]
-            return f"kind must be one of {', '.join(tags)}, got {got!r}{did_you_mean(got, tags)}"
-        case "union_tag_not_found":
-            return "a kind: is required here, got none; write kind: and its name"
-        case "literal_error":
-            allowed = str(context["expected"])
-            names = [name.strip("' ") for name in allowed.replace(" or ", ", ").split(", ")]
-            near = did_you_mean(value, names) if isinstance(value, str) else ""
-            return f"must be one of {allowed}, got {shown(value)}{near}"
-        case "value_error":
-            return str(context.get("error", finding["msg"]))
-        case _:
-            rule = str(finding["msg"])
-            for before, after in _WORDS:
-                rule = rule.replace(before, after)
-            return f"{rule}, got {shown(value)}"
 
 
 def _fields_at(model: type[BaseModel], loc: Iterable[int | str]) -> list[str]:
@@ -137,7 +92,7 @@ def _fields_at(model: type[BaseModel], loc: Iterable[int | str]) -> list[str]:
                 if part in kind.model_fields
                 for inner in _members(kind.model_fields[str(part)].annotation)
             ]
-        # Any other part is an index or a key of a mapping: its members are already at hand.
+        # Any other part is an index or a key of a mapping: its members are already known.
     return [field for kind in here if _is_model(kind) for field in kind.model_fields]
 
 

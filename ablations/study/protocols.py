@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from pydantic import Field, ValidationError
 
 from ablations.errors import StudyError
-from ablations.study.messages import validation_sentences
+from ablations.study.messages import validation_messages
 from ablations.study.paths import next_to
 from ablations.study.yaml_file import Location, YamlFile, read_yaml
 from sweeps.base import Frozen
@@ -62,4 +62,4 @@ def read_protocol(name: str, at: Location, study: YamlFile) -> LoadedProtocol:
     try:
         return LoadedProtocol(Protocol.model_validate(file.content), file)
     except ValidationError as error:
-        raise StudyError(*validation_sentences(error, Protocol, file)) from error
+        raise StudyError(*validation_messages(error, Protocol, file)) from error

@@ -1,5 +1,6 @@
 """The configuration of a trial: its schema, and how settings by dotted field become one."""
 
+from simclr_core.config.messages import message_of, miscounted
 from simclr_core.config.overrides import (
     check,
     checked,
@@ -18,6 +19,8 @@ __all__ = [
     "check",
     "checked",
     "default_settings",
+    "message_of",
+    "miscounted",
     "mistakes",
     "operation_kinds",
     "overridden",

@@ -1,7 +1,6 @@
 """From settings as users write them to a Config, or to all their mistakes at once."""
 
 import difflib
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, NamedTuple, cast, get_args
@@ -10,33 +9,13 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from simclr_core.augment import Symmetric
+from simclr_core.config.messages import message_of, miscounted
 from simclr_core.config.schema import Config
 from simclr_core.errors import ConfigurationError
 from simclr_core.plugins import reading
 
-_CUSTOM = ("shape", "disagreement", "value_error")
-"""Error types whose text already says the value."""
-
-_WORDS = (
-    ("Value error, ", ""),
-    ("Input should be", "must be"),
-    ("Tuple should have", "must have"),
-    (" after validation", ""),
-    ("greater than or equal to", "at least"),
-    ("less than or equal to", "at most"),
-    ("Value should have", "must have"),
-    ("a valid integer", "a whole number"),
-    ("a valid number", "a number"),
-    ("a valid string", "a text"),
-    ("a valid tuple", "a list"),
-    ("a valid boolean", "true or false"),
-    ("a valid dictionary", "a mapping of fields"),
-    ("Field required", "must be given"),
-)
-
-
 MOST_MISTAKES = 30
-"""Mistakes that are put in words; of more, the number."""
+"""Mistakes that are listed; of more, the number."""
 
 
 class Mistake(NamedTuple):
@@ -46,7 +25,7 @@ class Mistake(NamedTuple):
     """Dotted, as the user wrote it: `encoder.width`, `views.operations.1.strength`."""
 
     text: str
-    """The rule, the value and the way out."""
+    """The rule, the value and the fix."""
 
     def __str__(self) -> str:
         return f"{self.field}: {self.text}"
@@ -147,7 +126,7 @@ def _mistakes(
         errors = error.errors(include_url=False)
     accepted, told = _accepted_fields(complete), errors[:MOST_MISTAKES]
     more = len(errors) - len(told)
-    found = [_mistake(one, complete, accepted) for one in told if not _miscounted(one, errors)]
+    found = [_mistake(one, complete, accepted) for one in told if not miscounted(one, errors)]
     # Rules between fields are checked only once all fields are right by themselves: those of the
     # fields that are right are therefore looked at with the others at their defaults.
     broken = {str(details["loc"][0]) for details in errors if details["loc"]}
@@ -162,16 +141,8 @@ def _mistakes(
                 if not broken & set(details.get("ctx", {}).get("fields", ()))
             ]
     if more > 0:
-        found.append(Mistake("configuration", f"has {more:,} more mistakes; mend these first"))
+        found.append(Mistake("configuration", f"has {more:,} more mistakes; fix these first"))
     return None, list(dict.fromkeys(found))
-
-
-def _miscounted(details: ErrorDetails, errors: Sequence[ErrorDetails]) -> bool:
-    """Whether a list seems too short only because pydantic does not count its broken items."""
-    loc = details["loc"]
-    return details["type"] == "too_short" and any(
-        len(other["loc"]) > len(loc) and other["loc"][: len(loc)] == loc for other in errors
-    )
 
 
 def _write_out_list(settings: dict[str, Any], path: Sequence[str]) -> None:
@@ -215,32 +186,19 @@ def _put(here: Any, path: Sequence[str], value: Any) -> None:
 def _mistake(details: ErrorDetails, settings: dict[str, Any], accepted: Sequence[str]) -> Mistake:
     path = _cleaned(details["loc"], settings)
     field = ".".join(str(part) for part in path)
-    kind, value, text = details["type"], details["input"], details["msg"]
-    context = details.get("ctx", {})
-    for pydantic_words, ours in _WORDS:
-        text = text.replace(pydantic_words, ours)
+    kind, value = details["type"], details["input"]
+    hint, kinds = "", list[str]()
+    if kind == "extra_forbidden":
+        hint = _nearest_field(path, settings, accepted)
+    elif kind == "union_tag_invalid":
+        field = f"{field}.kind"
+    elif kind == "union_tag_not_found":
+        kinds = [str(kind_of(model)) for model in _owners(path, settings)]
+    text = message_of(details, hint=hint, kinds=kinds)
     if kind == "disagreement" and not path:
         field, _, text = text.partition(" ")
-    elif kind == "extra_forbidden":
-        text = f"no such field{_nearest_field(path, settings, accepted)}"
-    elif kind == "union_tag_invalid":
-        kinds = re.findall(r"'([^']*)'", str(context["expected_tags"]))
-        tag = str(context["tag"])
-        field = f"{field}.kind"
-        text = f"must be one of {', '.join(kinds)}, got {tag!r}{_nearest(tag, kinds)}"
-    elif kind == "union_tag_not_found":
-        kinds = ", ".join(str(kind_of(model)) for model in _owners(path, settings))
-        text = f"must say its kind, one of {kinds}, got {_short(value)}"
-    elif kind == "literal_error":
-        allowed = re.findall(r"'([^']*)'", str(context["expected"]))
-        text = f"{text}, got {_short(value)}{_nearest(str(value), allowed)}"
     elif kind == "tuple_type" and isinstance(value, Mapping) and all(map(str.isdigit, value)):
         field, text = f"{field}.{next(iter(value))}", "no such item in the list"
-    elif kind in ("model_type", "model_attributes_type"):
-        text = f"must be a mapping of fields, got {_short(value)}"
-    elif kind not in (*_CUSTOM, "missing"):
-        # Some of pydantic's rules end in a reason after a comma; the value says it as well.
-        text = f"{text.split(', ')[0]}, got {_short(value)}"
     return Mistake(field, text)
 
 
@@ -329,13 +287,3 @@ def _nearest_field(
     if close:
         return f"; did you mean {ends[close[0]]}?"
     return f"; there are {', '.join(dict.fromkeys(beside))}" if beside else ""
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -391,7 +391,7 @@ def test_a_study_is_not_judged_by_a_value_that_is_no_accuracy(
     said = called(capsys, "plan", study, "--set", "evaluation.geometry={}")
 
     assert said.code == 2
-    assert "metric: must be an accuracy that the read-outs of cell" in said.err
+    assert "metric: must be an accuracy that the evaluation of cell" in said.err
 
 
 def test_a_stopped_run_goes_on_with_the_options_it_had_but_not_with_again(

@@ -56,10 +56,6 @@ STUDIES: dict[str, tuple[str | bytes, str]] = {
         replaced("base:\n", "base:\n  evaluation.split: validation\n"),
         "one of validation_top1, validation_top5",
     ),
-    "a claim that says made_by": (
-        replaced("     statement: It does.", "     made_by: study, statement: It does."),
-        "mine.yaml:28: claims.0.made_by: no longer exists; write source:",
-    ),
     "a source without a statement": (
         replaced("     statement: It does.", "     source: figure 8"),
         "source: 'figure 8' needs statement:",

@@ -338,4 +338,4 @@ def test_of_very_many_mistakes_some_are_put_in_words_and_the_rest_counted() -> N
     found = lines({f"k{i}": 1 for i in range(300)})
 
     assert len(found) == 31
-    assert found[-1] == "configuration: has 270 more mistakes; mend these first"
+    assert found[-1] == "configuration: has 270 more mistakes; fix these first"
