@@ -93,7 +93,7 @@ def completed(
     """Settings as they follow others: inherited operations written out, their defaults added."""
     found = list(before)
     for setting in settings:
-        whole = _with_inherited(setting, found)
+        whole = _with_inherited(setting, tuple(found))
         found += [whole, *_defaults_of(whole, defaults)]
     return found[len(before) :]
 
@@ -121,7 +121,7 @@ def _images(data: Path, before: list[Setting]) -> Setting:
     return Setting("data", {**(there if same else {}), **images}, "--data")
 
 
-def _with_inherited(setting: Setting, before: list[Setting]) -> Setting:
+def _with_inherited(setting: Setting, before: tuple[Setting, ...]) -> Setting:
     """The setting with `{kind: protocol}` replaced by the operations that the list has before it."""
     if not isinstance(setting.value, list) or INHERITED not in setting.value:
         return setting
