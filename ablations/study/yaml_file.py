@@ -62,8 +62,8 @@ class YamlFile(NamedTuple):
     def inside(self, location: Location, inner: tuple[str, ...]) -> Location:
         """The location of an inner value, whose path has the indices of lists as text."""
         for part in inner:
-            item = (*location, int(part)) if part.isdecimal() else location
-            location = item if item in self.lines else (*location, part)
+            index = int(part) if part.isdecimal() else part
+            location = (*location, index if (*location, index) in self.lines else part)
         return location
 
 
