@@ -1,9 +1,32 @@
-"""The form of every configuration value."""
+"""The base of every configuration value, and what its members say of the paper."""
+
+from typing import Any, LiteralString, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import PydanticCustomError
 
 
 class Frozen(BaseModel):
     """An immutable value that refuses unknown fields; the text under a field is its description."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Departure(NamedTuple):
+    """One way in which a configuration differs from the paper, at any scale."""
+
+    field: str
+    """The configuration's field, dotted, or a phrase where no field shows it."""
+
+    here: str
+    paper: str
+
+
+def disagreement(rule: LiteralString, *fields: str, **values: Any) -> PydanticCustomError:
+    """A broken rule between fields of a configuration, which a validator raises.
+
+    `rule` begins with the field at fault and names `values` in braces; `fields` are all top-level
+    fields that it depends on.
+    """
+    context = {**values, "fields": fields} if fields else values
+    return PydanticCustomError("disagreement", rule, context)

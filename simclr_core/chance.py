@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-Chances = TypeVar("Chances", bound=tuple[Tensor, ...])
+Params = TypeVar("Params", bound=tuple[Tensor, ...])
 
 _WEYL = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio: the step of splitmix64
 _MIX_1, _MIX_2 = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
@@ -86,14 +86,14 @@ class Chance:
         return Chance(self.keys.to(device))
 
 
-def select(chances: Chances, rows: slice | Tensor) -> Chances:
-    """The chances of some of the images."""
-    return type(chances)(*(field[rows] for field in chances))  # pyright: ignore[reportCallIssue] -- a NamedTuple
+def select(params: Params, rows: slice | Tensor) -> Params:
+    """The parameters of some of the images."""
+    return type(params)(*(field[rows] for field in params))  # pyright: ignore[reportCallIssue] -- a NamedTuple
 
 
-def moved(chances: Chances, device: torch.device) -> Chances:
-    """The chances on another device."""
-    return type(chances)(*(field.to(device, non_blocking=True) for field in chances))  # pyright: ignore[reportCallIssue] -- a NamedTuple
+def moved(params: Params, device: torch.device) -> Params:
+    """The parameters on another device."""
+    return type(params)(*(field.to(device, non_blocking=True) for field in params))  # pyright: ignore[reportCallIssue] -- a NamedTuple
 
 
 def _numbered(keys_N: Tensor, stream: int, num: int) -> Tensor:

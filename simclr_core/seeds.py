@@ -4,12 +4,16 @@ import hashlib
 import random
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Literal, get_args
 
 import numpy as np
 import torch
 from pydantic import Field
 
 from simclr_core.base import Frozen
+
+Source = Literal["initialisation", "order", "views"]
+"""A source of chance in pre-training."""
 
 
 class Seeds(Frozen):
@@ -25,17 +29,18 @@ class Seeds(Frozen):
     """Shuffles the images anew in each epoch."""
 
     views: int | None = Field(default=None, ge=0, lt=2**63)
-    """Draws the chances of all views."""
+    """Draws the parameters of all views."""
+
+    def of(self, source: Source) -> int | None:
+        """The seed of one source."""
+        return {"initialisation": self.initialisation, "order": self.order, "views": self.views}[
+            source
+        ]
 
     def filled(self, seed: int) -> "Seeds":
         """The same seeds with `seed` in the place of each None."""
-        return self.model_copy(
-            update={
-                name: seed
-                for name in ("initialisation", "order", "views")
-                if getattr(self, name) is None
-            }
-        )
+        missing = {source: seed for source in get_args(Source) if self.of(source) is None}
+        return self.model_copy(update=missing)
 
 
 def generator(seed: int, *stream: str | int) -> torch.Generator:

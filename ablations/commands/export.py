@@ -16,8 +16,7 @@ from ablations.errors import UsageError
 from ablations.trial import UNREADABLE, WEIGHTS
 from simclr_core.config import Config
 from simclr_core.evaluation import state_hash
-from simclr_core.networks import AnyEncoder, Pixels, ResNet
-from simclr_core.plugins import FileEncoder
+from simclr_core.networks import Encoder
 from sweeps.record import TrialRecord
 from sweeps.storage import Store, load_plan, studies, write_new
 from sweeps.suggest import did_you_mean
@@ -44,7 +43,7 @@ def export_encoder(path: Path, prefix: str, to: Path | None) -> None:
     target = Path(f"encoder-{record.key[:12]}.pt") if to is None else to
     about = target.with_name(f"{target.name}.json")
     config = Config.model_validate(record.config)
-    if isinstance(config.encoder, Pixels):
+    if not config.encoder.trains:
         raise UsageError(
             f"trial {record.key} reads out raw pixels, which have no weights to write; name another"
         )
@@ -59,7 +58,7 @@ def export_encoder(path: Path, prefix: str, to: Path | None) -> None:
         f"encoder: {target} ({record.label}, {record.cell}, seed {record.seed}; {shown})",
         f"about it: {about}",
         f"images: {_IMAGES}, {config.data.size} px a side",
-        *([] if _torchvision(config.encoder) else [f"torchvision: {_NONE}; simclr_core does:"]),
+        *([] if "import torchvision" in lines else [f"torchvision: {_NONE}; simclr_core does:"]),
         *lines,
     ):
         out.print(line, soft_wrap=True)  # a line that breaks in two cannot be pasted
@@ -74,49 +73,10 @@ def _read_out(config: Config) -> str:
 _NONE = "builds no such network (only ResNets of width 1)"
 
 
-def loading_lines(encoder: AnyEncoder, file: str, size: int) -> tuple[str, ...]:
-    """Python that builds the network and loads the file: torchvision's where it has such a network.
-
-    torchvision's widths other than 1 widen the middle of a block only, which is another network.
-    """
-    network = _torchvision(encoder)
+def loading_lines(encoder: Encoder, file: str, size: int) -> tuple[str, ...]:
+    """Python that builds the network and loads the file."""
     load = f"model.load_state_dict(torch.load({file!r}, weights_only=True))"
-    if network is not None:
-        return ("import torch", "import torchvision", *network, load, "model.eval()")
-    if isinstance(encoder, FileEncoder):
-        return (
-            "import torch",
-            f"# model = {encoder.name}(...) of your own file, kept beside the trial's record",
-            load,
-        )
-    fields = encoder.model_dump(exclude_defaults=True)
-    words = ", ".join(f"{n}={v!r}" for n, v in fields.items() if v is not None)
-    return (
-        "import torch",
-        f"from {type(encoder).__module__} import {type(encoder).__name__}",
-        f"model = {type(encoder).__name__}({words}).build(0, {size})",
-        load,
-        "model.eval()",
-    )
-
-
-def _torchvision(encoder: AnyEncoder) -> list[str] | None:
-    if not isinstance(encoder, ResNet) or encoder.width != 1:
-        return None
-    idle = ["model.fc"]
-    if encoder.blocks is None and encoder.depth != 10:
-        lines = [f"model = torchvision.models.resnet{encoder.depth}()"]
-    else:
-        stages = list(encoder.blocks or (1, 1, 1, 1))
-        idle += [f"model.layer{number}" for number in range(len(stages) + 1, 5)]
-        stages += [1] * (4 - len(stages))
-        block = "torchvision.models.resnet.BasicBlock"
-        lines = [f"model = torchvision.models.ResNet({block}, {stages})"]
-    if encoder.stem != "imagenet":
-        stride = 1 if encoder.stem == "cifar" else 2
-        lines.append(f"model.conv1 = torch.nn.Conv2d(3, 64, 3, {stride}, 1, bias=False)")
-        idle.append("model.maxpool")
-    return [*lines, f"{' = '.join(idle)} = torch.nn.Identity()"]
+    return ("import torch", *encoder.building_lines(size), load, "model.eval()")
 
 
 def _key(store: Store, prefix: str) -> str:
@@ -163,8 +123,9 @@ def _measured(store: Store, key: str) -> tuple[TrialRecord, bytes]:
         weights = file.read_bytes()
         state = torch.load(io.BytesIO(weights), map_location="cpu", weights_only=True)
         config = Config.model_validate(last.config)
-        if not isinstance(config.encoder, FileEncoder):  # a file of the user's is not executed here
-            config.encoder.build(0, config.data.size).load_state_dict(state)
+        network = config.encoder.outline(config.data.size)
+        if network is not None:  # a user's file is not executed here
+            network.load_state_dict(state, assign=True)
     except FileNotFoundError as error:
         raise UsageError(
             f"the store keeps no weights of trial {key}: it ran with --keep none, or they were"

@@ -2,16 +2,13 @@
 
 torch's own counter follows one step, forward and backward, on tensors that have shapes and no
 numbers; weights are neither drawn nor kept. Counted are convolutions and matrix products; batch norm
-and the like, the loss (at most 1 % of ResNet-50's at the paper's batch) and read-outs are not.
+and the like, the loss (at most 1 % of ResNet-50's at the paper's batch) and evaluation are not.
 """
 
 import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
-
-PUBLISHED = {"ImageNet (ILSVRC 2012)": 1_281_167, "cifar10": 50_000}
-"""Training images of data sets that a study names before they are at hand, by name or kind."""
 
 
 class Compute(NamedTuple):
@@ -28,26 +25,25 @@ class Compute(NamedTuple):
 def compute(configs: Iterable[Mapping[str, Any]]) -> Compute | None:
     """Of resolved configurations, each trained once.
 
-    None where none trains anything, or where a network is a part of the user's own, which planning
-    does not execute.
+    None where none trains anything, or where a network is a custom component, which planning does
+    not execute.
     """
     pairs: list[int] = []
     totals: list[int | None] = []
     for config in configs:
         if not config["epochs"]:
             continue
-        if config["encoder"]["kind"] == "file" or config["head"]["kind"] == "file":
-            return None
+        num_views, images = _size_of(_text({name: config[name] for name in _SIZES}))
         pair = operations(
             _text(config["encoder"]),
             _text(config["head"]),
             config["data"]["size"],
-            config["views"].get("num_views", 2),
+            num_views,
             twice=config["gradient_cache"] is not None,
         )
-        images, batch = num_images(config["data"]), config["batch_size"]
-        if images is not None and "labels" in config["loss"]:
-            images -= max(1, round(images / 10))  # the validation part, whose labels are not seen
+        if pair is None:
+            return None
+        batch = config["batch_size"]
         pairs.append(pair)
         seen = None if images is None else images // batch * batch * config["epochs"]
         totals.append(None if seen is None else pair * seen)
@@ -58,20 +54,36 @@ def compute(configs: Iterable[Mapping[str, Any]]) -> Compute | None:
     return Compute(len(pairs), (min(pairs), max(pairs)), total)
 
 
+_SIZES = ("data", "views", "loss")
+
+
+@lru_cache(maxsize=256)
+def _size_of(settings: str) -> tuple[int, int | None]:
+    """Views of an image, and images of an epoch, from the settings of `_SIZES` in JSON."""
+    from simclr_core.config import Config
+
+    config = Config.model_validate({**json.loads(settings), "epochs": 0})
+    images = config.data.expected_images
+    if images is not None and config.loss.sees_labels:
+        images -= max(1, round(images / 10))  # the validation part, whose labels are not seen
+    return config.views.num_views, images
+
+
 def num_images(data: Mapping[str, Any]) -> int | None:
     """Training images; None for a folder that was not counted."""
-    if data.get("num_images") is not None:
-        return int(data["num_images"])
-    if data["kind"] == "folder" and data["path"] is not None:
-        return None
-    return PUBLISHED.get(data.get("name") or data["kind"])
+    from pydantic import TypeAdapter
+
+    from simclr_core.data import AnyData
+
+    settings: Any = TypeAdapter(AnyData).validate_python(data)
+    return settings.expected_images
 
 
 @lru_cache(maxsize=64)
-def operations(encoder: str, head: str, size: int, num_views: int, *, twice: bool) -> int:
+def operations(encoder: str, head: str, size: int, num_views: int, *, twice: bool) -> int | None:
     """Forward and backward of an image's views through f and g, from their settings in JSON.
 
-    `twice`: gradient caching takes the way forward twice.
+    `twice`: gradient caching takes the way forward twice. None where a network has no outline.
     """
     import torch
     from pydantic import TypeAdapter
@@ -79,9 +91,12 @@ def operations(encoder: str, head: str, size: int, num_views: int, *, twice: boo
 
     from simclr_core.networks import AnyEncoder, AnyHead
 
-    f: Any = TypeAdapter(AnyEncoder).validate_json(encoder)
-    g: Any = TypeAdapter(AnyHead).validate_json(head)
-    network = torch.nn.Sequential(f.outline(size), g.build(f.num_features, 0).to("meta"))
+    encoder_settings = TypeAdapter[AnyEncoder](AnyEncoder).validate_json(encoder)
+    f = encoder_settings.outline(size)
+    g = TypeAdapter[AnyHead](AnyHead).validate_json(head).outline(encoder_settings.num_features)
+    if f is None or g is None:
+        return None
+    network = torch.nn.Sequential(f, g)
     views = torch.empty(num_views, 3, size, size, device="meta")
     with FlopCounterMode(display=False) as counter:
         z = network(views)

@@ -6,10 +6,8 @@ from pathlib import Path
 
 from ablations.errors import UsageError
 from simclr_core.config import Config
-from simclr_core.data import Folder, Textures, load
+from simclr_core.data import Folder, load
 from simclr_core.errors import DataError, DataMissing
-from simclr_core.losses import Labelled
-from simclr_core.probes import SgdProbe
 from sweeps.planning import Trial
 from sweeps.storage import Store
 
@@ -50,24 +48,20 @@ def _decode(configs: list[tuple[str, Config]], store: Store) -> None:
     for cell, config in configs:
         name = config.data.model_dump_json()
         if name not in counts:
-            # Textures are made anew in each worker, in less time than a file of them is read.
-            counts[name] = (
-                config.data.num_images
-                if isinstance(config.data, Textures)
-                else load(config.data, cache=store.cache).num_train
-            )
-        labelled = max(1, round(counts[name] / 10)) if isinstance(config.loss, Labelled) else 0
-        images = counts[name] - labelled  # of the validation part no label is seen
+            expected = None if config.data.cached else config.data.expected_images
+            counts[name] = expected or load(config.data, cache=store.cache).num_train
+        # Labels of the validation part are not seen.
+        images = counts[name] - (max(1, round(counts[name] / 10)) if config.loss.sees_labels else 0)
         if config.epochs and config.batch_size > images:
             sentences.append(
                 f"batch_size: must be at most the number of training images, got "
                 f"{config.batch_size} of {images} (cell {cell!r}); lower it or take more images"
             )
         probe = config.evaluation.probe
-        if isinstance(probe, SgdProbe) and probe.batch_size > counts[name]:
+        if probe is not None and probe.images_per_step > counts[name]:
             sentences.append(
                 f"evaluation.probe.batch_size: must be at most the number of training images, got "
-                f"{probe.batch_size} of {counts[name]} (cell {cell!r}); lower it"
+                f"{probe.images_per_step} of {counts[name]} (cell {cell!r}); lower it"
             )
     if sentences:
         raise UsageError(*dict.fromkeys(sentences))

@@ -34,7 +34,6 @@ from ablations.study import (
 from simclr_core.config import Config, checked
 from simclr_core.data import AnyData, Folder, fingerprint
 from simclr_core.errors import DataError, DataMissing
-from simclr_core.losses import Labelled
 from simclr_core.runtime import resolve_device
 from sweeps.planning import Cell, Resolved, Sweep
 
@@ -177,7 +176,7 @@ class ResolvedStudy:
             if found:
                 raise StudyError(*(f"{one} (cell {cell.name!r})" for one in found)) from None
             raise
-        if cell.role == "arm" and isinstance(config.loss, Labelled) and LABELS not in cell.name:
+        if cell.role == "arm" and config.loss.sees_labels and LABELS not in cell.name:
             raise StudyError(
                 f"{self._axes_place()}: the name of a cell whose loss sees labels must say so: add "
                 f"{LABELS!r} to the label of cell {cell.name!r} (loss {config.loss.kind})"

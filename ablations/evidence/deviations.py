@@ -9,8 +9,8 @@ from ablations.compose import ResolvedStudy, part_text
 from ablations.errors import StudyError
 from ablations.study import Request
 from reports.spec import Deviation
+from simclr_core.config import Config
 from simclr_core.plugins import files_of
-from simclr_core.probes import SgdProbe
 from sweeps.planning import Cell, flatten
 
 NOT_A_DEVIATION = ("seed", "seeds", "data.path")
@@ -39,11 +39,12 @@ class Paper:
         found = list(_differences(here, there))
         if twin is None and cell.role == "arm":
             found.insert(0, Deviation(field="cell", here=cell.name, paper="not among the paper's"))
+        resolved = Config.model_validate(here)
         if cell.role == "arm":
-            standing = [*_standing(here, there), *self._declared(cell)]
-            found += standing
-        # One sentence on the arms' probe says more than its fields one by one, a floor's among them.
-        if here["evaluation"]["probe"] is None or here["evaluation"]["probe"]["kind"] != "sgd":
+            found += [*_standing(resolved, here, there), *self._declared(cell)]
+        # One sentence on another probe says more than its fields one by one, a floor's among them.
+        probe = resolved.evaluation.probe
+        if probe is None or not probe.papers:
             found = [one for one in found if not one.field.startswith("evaluation.probe.")]
         return tuple(found)
 
@@ -54,10 +55,6 @@ class Paper:
         )
 
 
-UNPUBLISHED = ("cutout", "noise", "sobel", "rotation", "solarise", "equalise", "motion_blur")
-"""Operations of figure 4 and of appendix B.2 whose parameters the paper does not give."""
-
-
 def _own_parts(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation]:
     """Parts of the user's own that stand at paper scale as well: they are not the paper's."""
     papers = {field for field, _ in files_of(there)}
@@ -66,50 +63,13 @@ def _own_parts(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviatio
             yield Deviation(field=field, here=part_text(part), paper="no part of the paper's")
 
 
-def _standing(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation]:
+def _standing(config: Config, here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation]:
     """What differs from the paper at each scale, also at the one that is named after it."""
-    if here["loss"].get("labels"):
-        yield Deviation(
-            field="loss.labels",
-            here="of nine tenths of the training images; the others choose the probe's l2",
-            paper="of all training images",
-        )
-        yield Deviation(field="views", here="two views of each image a step", paper="one view")
-        yield Deviation(
-            field="evaluation",
-            here=f"a probe on {here['evaluation']['layer']}, as for all other encoders",
-            paper="the accuracy of the trained classifier",
-        )
-        if here["optimizer"]["kind"] == "lars":
-            yield Deviation(
-                field="optimizer",
-                here="LARS adapts the classifier's matrix like every other",
-                paper="the official code does not adapt it and decays it by an L2 term of the loss",
-            )
-    if not here["loss"].get("labels") or here["evaluation"]["target"]["kind"] != "classes":
-        yield from _probe(here, there)
-    if here["evaluation"]["split"] == "validation":
-        yield Deviation(
-            field="evaluation.split",
-            here="measured on the validation part, the test part unread: for choices, no result",
-            paper="measured on the test part",
-        )
-    views = here["views"]
-    kinds = {operation["kind"] for operation in views.get("operations", views.get("branch", ()))}
-    for kind in sorted(kinds.intersection(UNPUBLISHED)):
-        yield Deviation(
-            field=f"parameters of {kind.replace('_', ' ')}",
-            here="our choice",
-            paper="not published",
-        )
-    if "auto_augment" in kinds:
-        told = "the ImageNet policy with torchvision's magnitudes"
-        yield Deviation(field="parameters of AutoAugment", here=told, paper="not published")
-    if views["kind"] == "one_branch":
-        flip = json.dumps(views["base"]["flip"])
-        yield Deviation(field="views.base.flip", here=flip, paper="not published")
-    if here["precision"] != "fp32":
-        yield Deviation(field="precision", here=here["precision"], paper="not published")
+    for one in config.departures():
+        yield Deviation(field=one.field, here=one.here, paper=one.paper)
+    probe = config.evaluation.probe
+    if probe is not None and probe.papers and not config.loss.sees_labels:
+        yield from _probe_fields(here, there, type(probe)().model_dump(mode="json"))
     yield from _own_parts(here, there)
     ours, papers = here["data"], there["data"]
     if ours.get("path") and ours.get("name") == papers.get("name"):
@@ -117,42 +77,17 @@ def _standing(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation
         yield Deviation(field="data.path", here=ours["path"], paper=told)
 
 
-OTHER_PROBES = {
-    "logistic": "L-BFGS on features of the centre square, l2 chosen on a validation part (B.8.1)",
-    "ridge": "least squares on features of the centre square, l2 chosen on a validation part",
-    "mlp": "one hidden layer by Adam on features of the centre square, l2 chosen on a validation part",
-}
-"""Kinds of linear probe that are not the paper's on ImageNet."""
-
-
-def _probe(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation]:
-    """The paper's probe is SGD's default; what differs from it in both places is told here."""
-    probe, beside = here["evaluation"]["probe"], there["evaluation"]["probe"]
-    if here["evaluation"]["target"]["kind"] != "classes":
-        yield Deviation(
-            field="evaluation.probe",
-            here="none" if probe is None else OTHER_PROBES[probe["kind"]],
-            paper="an MLP whose shape and training are not published (table 3)",
-        )
-        yield Deviation(
-            field="evaluation.target",
-            here="each image once, transformed or not by a chance of its own",
-            paper="how the transformed images were drawn is not published",
-        )
-        return
-    if probe is None or probe["kind"] != "sgd":
-        yield Deviation(
-            field="evaluation.probe",
-            here="none" if probe is None else OTHER_PROBES[probe["kind"]],
-            paper="SGD for 90 epochs on crops and flips, not regularised (B.6)",
-        )
-        return
-    ours, papers = flatten(probe), flatten(SgdProbe().model_dump(mode="json"))
-    alike = {} if beside is None else flatten(beside)
-    for field, value in ours.items():
-        if value != papers.get(field, _ABSENT) and value == alike.get(field, _ABSENT):
-            paper = value_text(papers.get(field, _ABSENT))
-            yield Deviation(field=f"evaluation.probe.{field}", here=value_text(value), paper=paper)
+def _probe_fields(
+    here: dict[str, Any], there: dict[str, Any], papers: dict[str, Any]
+) -> Iterable[Deviation]:
+    """Fields of the paper's probe that differ from its defaults here and at paper scale alike."""
+    published = flatten(papers)
+    alike = flatten(there["evaluation"]["probe"] or {})
+    for field, value in flatten(here["evaluation"]["probe"]).items():
+        paper = published.get(field, _ABSENT)
+        if value != paper and value == alike.get(field, _ABSENT):
+            name = f"evaluation.probe.{field}"
+            yield Deviation(field=name, here=value_text(value), paper=value_text(paper))
 
 
 def _differences(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation]:

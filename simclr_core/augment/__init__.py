@@ -1,13 +1,13 @@
 """Augmentations: the operations of the paper and the views they make of each image."""
 
-from simclr_core.augment.blur_sobel import Sobel, SobelChances
+from simclr_core.augment.blur_sobel import Sobel, SobelParams
 from simclr_core.augment.operations import (
     Colour,
     Crop,
     Noise,
-    NoiseChances,
+    NoiseParams,
     Rotation,
-    RotationChances,
+    RotationParams,
 )
 from simclr_core.augment.views import AnyViews, OneBranch, Symmetric, draw_views
 
@@ -16,12 +16,12 @@ __all__ = [
     "Colour",
     "Crop",
     "Noise",
-    "NoiseChances",
+    "NoiseParams",
     "OneBranch",
     "Rotation",
-    "RotationChances",
+    "RotationParams",
     "Sobel",
-    "SobelChances",
+    "SobelParams",
     "Symmetric",
     "draw_views",
 ]

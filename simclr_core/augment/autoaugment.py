@@ -7,7 +7,7 @@ C their 3 colours, M the images that an operation chose, P the pixels of one.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
 import torch
@@ -16,15 +16,16 @@ from jaxtyping import Bool, Float, Int64
 from pydantic import Field
 from torch import Tensor
 
+from simclr_core.augment.contract import Operation
 from simclr_core.augment.masked_apply import changed_where
 from simclr_core.augment.solarise_equalise import TOP, equalised, in_levels
-from simclr_core.base import Frozen
+from simclr_core.base import Departure
 from simclr_core.chance import Draws
 
 _GREY = (0.2989, 0.587, 0.114)  # ITU-R 601, in torchvision's digits
 
 
-class AutoAugmentChances(NamedTuple):
+class AutoAugmentParams(NamedTuple):
     """Which pair each of B images gets, which of the pair's two are carried out, and their signs."""
 
     policy: Int64[Tensor, " B"]
@@ -32,7 +33,7 @@ class AutoAugmentChances(NamedTuple):
     negative: Bool[Tensor, "B 2"]
 
 
-class AutoAugment(Frozen):
+class AutoAugment(Operation):
     """One of the 25 pairs of operations of AutoAugment's ImageNet policy, each as likely.
 
     Each of the pair's two has its own probability; those that turn, shear or weigh colours go
@@ -45,25 +46,33 @@ class AutoAugment(Frozen):
     probability: float = Field(default=1.0, ge=0, le=1)
     """How many of the views get a pair at all."""
 
-    def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> AutoAugmentChances:
+    def departures(self) -> Iterable[Departure]:
+        """The paper names the policy, not its magnitudes."""
+        yield Departure(
+            "parameters of AutoAugment",
+            "the ImageNet policy with torchvision's magnitudes",
+            "not published",
+        )
+
+    def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> AutoAugmentParams:
         """Three numbers and three integers an image, whichever pair it gets."""
         uniform = draws.uniform(3)
         high = torch.tensor([len(POLICY), 2, 2]).expand(len(shapes), 3)
         policy, *signs = draws.integers(high).unbind(1)
         likely_B2 = torch.tensor([[step.probability for step in pair] for pair in POLICY])[policy]
         chosen_B1 = uniform[:, :1] < self.probability
-        return AutoAugmentChances(
+        return AutoAugmentParams(
             policy=policy,
             applied=(uniform[:, 1:] < likely_B2) & chosen_B1,
             negative=torch.stack(signs, dim=1) == 0,
         )
 
     def apply(
-        self, images: Float[Tensor, "B 3 S S"], chances: AutoAugmentChances
+        self, images: Float[Tensor, "B 3 S S"], params: AutoAugmentParams
     ) -> Float[Tensor, "B 3 S S"]:
         """Carry out the pairs; where neither of the two is, an image comes out bit for bit."""
-        some = chances.applied.any(1)
-        planes = changed_where(images.transpose(0, 1), some, _augmented, *chances)
+        some = params.applied.any(1)
+        planes = changed_where(images.transpose(0, 1), some, _augmented, *params)
         return planes.transpose(0, 1)
 
 

@@ -5,7 +5,7 @@ Letters: B images of S x S pixels, C its 3 colours, M the images that an operati
 K taps of a kernel.
 """
 
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -13,19 +13,19 @@ from jaxtyping import Bool, Float, Int64
 from pydantic import Field, field_validator
 from torch import Tensor
 
+from simclr_core.augment.contract import Operation
 from simclr_core.augment.masked_apply import changed_where
-from simclr_core.base import Frozen
 from simclr_core.chance import Draws
 
 
-class BlurChances(NamedTuple):
+class BlurParams(NamedTuple):
     """Which of B images are blurred, and how widely (in pixels)."""
 
     blurred: Bool[Tensor, " B"]
     sigma: Float[Tensor, " B"]
 
 
-class Blur(Frozen):
+class Blur(Operation):
     """Gaussian blur of half the images, sigma uniform in 0.1 to 2 pixels (appendix A).
 
     The kernel is 10 % of the image's side, made odd as the official code does it: see
@@ -52,20 +52,20 @@ class Blur(Frozen):
             raise ValueError(f"sigma must be a pair with 0 < least <= largest, got {sigma}")
         return sigma
 
-    def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> BlurChances:
+    def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> BlurParams:
         """Two numbers an image; per batch, the first image's second number serves all."""
         del shapes
         chosen, width = draws.uniform(2).unbind(1)
         if self.sigma_drawn == "per_batch":
             width = width[:1].expand_as(width)
         least, largest = self.sigma
-        return BlurChances(chosen < self.probability, least + (largest - least) * width)
+        return BlurParams(chosen < self.probability, least + (largest - least) * width)
 
     def apply(
-        self, images: Float[Tensor, "B 3 S S"], chances: BlurChances
+        self, images: Float[Tensor, "B 3 S S"], params: BlurParams
     ) -> Float[Tensor, "B 3 S S"]:
         """Blur the chosen images; the others come out bit for bit."""
-        planes = changed_where(images.transpose(0, 1), chances.blurred, _blur, chances.sigma)
+        planes = changed_where(images.transpose(0, 1), params.blurred, _blur, params.sigma)
         return planes.transpose(0, 1)
 
 
@@ -78,13 +78,13 @@ def kernel_size(size: int) -> int:
     return max(3, 2 * int((size // 10) / 2) + 1)
 
 
-class SobelChances(NamedTuple):
+class SobelParams(NamedTuple):
     """Which of B images are filtered."""
 
     filtered: Bool[Tensor, " B"]
 
 
-class Sobel(Frozen):
+class Sobel(Operation):
     """The length of each colour's gradient by the Sobel filter.
 
     sqrt(gx^2 + gy^2) / 4, clamped to [0, 1]: a step from 0 to 1 gives 1, a flat colour 0. The paper
@@ -94,19 +94,21 @@ class Sobel(Frozen):
 
     kind: Literal["sobel"] = "sobel"
 
+    published: ClassVar[bool] = False
+
     probability: float = Field(default=1.0, ge=0, le=1)
     """How many of the views are filtered."""
 
-    def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> SobelChances:
+    def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> SobelParams:
         """A number an image."""
         del shapes
-        return SobelChances(draws.uniform(1).squeeze(1) < self.probability)
+        return SobelParams(draws.uniform(1).squeeze(1) < self.probability)
 
     def apply(
-        self, images: Float[Tensor, "B 3 S S"], chances: SobelChances
+        self, images: Float[Tensor, "B 3 S S"], params: SobelParams
     ) -> Float[Tensor, "B 3 S S"]:
         """The gradient's length on the chosen images; the others come out bit for bit."""
-        planes = changed_where(images.transpose(0, 1), chances.filtered, _gradient)
+        planes = changed_where(images.transpose(0, 1), params.filtered, _gradient)
         return planes.transpose(0, 1)
 
 

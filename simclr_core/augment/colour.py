@@ -11,14 +11,14 @@ from jaxtyping import Bool, Float, Int64
 from pydantic import Field
 from torch import Tensor
 
+from simclr_core.augment.contract import Operation
 from simclr_core.augment.masked_apply import changed_where
-from simclr_core.base import Frozen
 from simclr_core.chance import Draws
 
 _GREY = (0.2989, 0.587, 0.114)  # ITU-R 601, in torchvision's digits
 
 
-class ColourChances(NamedTuple):
+class ColourParams(NamedTuple):
     """What one application of ``Colour`` does to each of B images."""
 
     jittered: Bool[Tensor, " B"]
@@ -32,7 +32,7 @@ class ColourChances(NamedTuple):
     """Which of brightness, contrast, saturation and hue (0 to 3) comes first, second, ..."""
 
 
-class Colour(Frozen):
+class Colour(Operation):
     """Colour jitter with probability 0.8, then drop to grey with probability 0.2.
 
     Jitter, in this order and each clamped to [0, 1]: brightness (times a factor), contrast (away
@@ -61,7 +61,7 @@ class Colour(Frozen):
     drop_probability: float = Field(default=0.2, ge=0, le=1)
     """How many of the views become grey."""
 
-    def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> ColourChances:
+    def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> ColourParams:
         """Ten numbers an image, drawn whether or not the image is jittered."""
         uniform = draws.uniform(10)
         low, high = max(0.0, 1 - 0.8 * self.strength), 1 + 0.8 * self.strength
@@ -69,7 +69,7 @@ class Colour(Frozen):
         multiplies = self.brightness == "multiplicative"
         added = 0.8 * self.strength * (2 * uniform[:, 1] - 1)
         listed = torch.arange(4).expand(len(shapes), 4)
-        return ColourChances(
+        return ColourParams(
             jittered=uniform[:, 0] < self.jitter_probability,
             brightness=factors[:, 0] if multiplies else added,
             contrast=factors[:, 1],
@@ -80,10 +80,10 @@ class Colour(Frozen):
         )
 
     def apply(
-        self, images: Float[Tensor, "B 3 S S"], chances: ColourChances
+        self, images: Float[Tensor, "B 3 S S"], params: ColourParams
     ) -> Float[Tensor, "B 3 S S"]:
         """Jitter and drop; an image that is neither jittered nor dropped comes out bit for bit."""
-        jittered, *jitter, dropped, order = chances
+        jittered, *jitter, dropped, order = params
         planes = images.transpose(0, 1)
         if self.order == "fixed" and self.brightness == "multiplicative":
             planes = changed_where(planes, jittered, _jitter, *jitter)

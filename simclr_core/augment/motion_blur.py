@@ -6,7 +6,7 @@ the operation chose, T points of the line, K = T taps of a kernel along either a
 """
 
 import math
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -14,12 +14,12 @@ from jaxtyping import Bool, Float, Int64
 from pydantic import Field
 from torch import Tensor
 
+from simclr_core.augment.contract import Operation
 from simclr_core.augment.masked_apply import changed_where
-from simclr_core.base import Frozen
 from simclr_core.chance import Draws
 
 
-class MotionBlurChances(NamedTuple):
+class MotionBlurParams(NamedTuple):
     """Which of B images are blurred, and along which line."""
 
     blurred: Bool[Tensor, " B"]
@@ -27,7 +27,7 @@ class MotionBlurChances(NamedTuple):
     """Radians in [0, pi) from the horizontal, clockwise."""
 
 
-class MotionBlur(Frozen):
+class MotionBlur(Operation):
     """Each pixel becomes the mean of those on a straight line through it, at an angle of chance.
 
     The line has T points one pixel apart, itself in the middle; a point between pixels counts by
@@ -37,20 +37,22 @@ class MotionBlur(Frozen):
 
     kind: Literal["motion_blur"] = "motion_blur"
 
+    published: ClassVar[bool] = False
+
     probability: float = Field(default=0.5, ge=0, le=1)
     """How many of the views are blurred; half, as the Gaussian blur."""
 
     length: float = Field(default=0.1, gt=0, le=1)
     """The line as a part of the image's side; a tenth, as the Gaussian blur's kernel."""
 
-    def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> MotionBlurChances:
+    def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> MotionBlurParams:
         """Two numbers an image."""
         del shapes
         chosen, turn = draws.uniform(2).unbind(1)
-        return MotionBlurChances(chosen < self.probability, math.pi * turn)
+        return MotionBlurParams(chosen < self.probability, math.pi * turn)
 
     def apply(
-        self, images: Float[Tensor, "B 3 S S"], chances: MotionBlurChances
+        self, images: Float[Tensor, "B 3 S S"], params: MotionBlurParams
     ) -> Float[Tensor, "B 3 S S"]:
         """Blur the chosen images; the others come out bit for bit."""
         points = self.points(images.shape[-1])
@@ -58,7 +60,7 @@ class MotionBlur(Frozen):
         def blur(planes_CMSS: Tensor, angle_M: Tensor) -> Tensor:
             return _blurred(planes_CMSS, _line(angle_M, points))
 
-        planes = changed_where(images.transpose(0, 1), chances.blurred, blur, chances.angle)
+        planes = changed_where(images.transpose(0, 1), params.blurred, blur, params.angle)
         return planes.transpose(0, 1)
 
     def points(self, size: int) -> int:

@@ -1,36 +1,28 @@
 """The operations: the seven of figure 4, those that appendix B.2 adds, and AutoAugment of table 1.
 
-Each is a value with two methods: ``draw(draws, shapes)`` says for each image what will happen, from
-its own numbers; ``apply(images, chances)`` does just that and nothing else. ``shapes`` are the
-images' own heights and widths, [B, 2]; images are float32 in [0, 1] before and after. A new
-operation is a class with both, named in the union at the foot.
+To add an operation, write a subclass of `Operation` and name it in the union at the end.
 
 Letters: B images of S x S pixels, H x W the padded size of pictures not yet cropped, T tries.
 """
 
 import math
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int64, UInt8
 from pydantic import Field, field_validator
 from torch import Tensor
 
-from simclr_core.augment.autoaugment import AutoAugment, AutoAugmentChances
-from simclr_core.augment.blur_sobel import Blur, BlurChances, Sobel, SobelChances
-from simclr_core.augment.colour import Colour, ColourChances
+from simclr_core.augment.autoaugment import AutoAugment
+from simclr_core.augment.blur_sobel import Blur, Sobel
+from simclr_core.augment.colour import Colour
+from simclr_core.augment.contract import Operation
+from simclr_core.augment.file_operation import FileOperation
 from simclr_core.augment.masked_apply import changed_where
-from simclr_core.augment.motion_blur import MotionBlur, MotionBlurChances
+from simclr_core.augment.motion_blur import MotionBlur
 from simclr_core.augment.resize import Interpolation, resized_boxes
-from simclr_core.augment.solarise_equalise import (
-    Equalise,
-    EqualiseChances,
-    Solarise,
-    SolariseChances,
-)
-from simclr_core.base import Frozen
+from simclr_core.augment.solarise_equalise import Equalise, Solarise
 from simclr_core.chance import Draws
-from simclr_core.plugins import FileChances, FileOperation
 
 _TRIES = 10
 
@@ -38,14 +30,14 @@ _COVERED = 0.1
 """The part of the image that the official code's crop covers at least (min_object_covered)."""
 
 
-class CropChances(NamedTuple):
+class CropParams(NamedTuple):
     """Where B images are cut, (top, left, height, width) in pixels, and which are mirrored."""
 
     boxes: Int64[Tensor, "B 4"]
     flipped: Bool[Tensor, " B"]
 
 
-class Crop(Frozen):
+class Crop(Operation):
     """A random box, resized to the wanted square and mirrored half the time (appendix A).
 
     Area uniform in 8 to 100 % of the image, aspect (width over height) log-uniform in 3/4 to 4/3,
@@ -92,7 +84,7 @@ class Crop(Frozen):
             raise ValueError(f"aspect must be a pair with 0 < least <= largest, got {aspect}")
         return aspect
 
-    def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> CropChances:
+    def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> CropParams:
         """Twenty-one numbers and two integers an image, however many tries it takes.
 
         In float64: a float32 exponential rounds differently on different devices, and would now and
@@ -116,12 +108,12 @@ class Crop(Frozen):
         sides_B2 = torch.where(any_B1, drawn_B2, self._largest(shapes))
         room_B2 = shapes - sides_B2
         corner_B2 = torch.where(any_B1, draws.integers(room_B2 + 1), room_B2 // 2)
-        return CropChances(torch.cat([corner_B2, sides_B2], dim=1), uniform[:, 0] < self.flip)
+        return CropParams(torch.cat([corner_B2, sides_B2], dim=1), uniform[:, 0] < self.flip)
 
     def apply(
         self,
         images: UInt8[Tensor, "B 3 H W"] | Float[Tensor, "B 3 H W"],
-        chances: CropChances,
+        params: CropParams,
         size: int | None = None,
     ) -> Float[Tensor, "B 3 size size"]:
         """Cut, resize, mirror: to ``size``, or to the side that (square) images already have.
@@ -132,16 +124,14 @@ class Crop(Frozen):
         size = images.shape[-1] if size is None else size
         return resized_boxes(
             images,
-            chances.boxes,
-            chances.flipped,
+            params.boxes,
+            params.flipped,
             size,
             self.interpolation,
             antialias=self.antialias,
         )
 
-    def _by_height(
-        self, uniform: Tensor, draws: Draws, shapes: Int64[Tensor, "B 2"]
-    ) -> CropChances:
+    def _by_height(self, uniform: Tensor, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> CropParams:
         """The official code's sampler, all tries at once; the first that is allowed counts."""
         height_B1, width_B1 = shapes.to(torch.float64).split(1, dim=1)
         whole_B1 = height_B1 * width_B1
@@ -166,7 +156,7 @@ class Crop(Frozen):
         sides_B2 = torch.where(fits_BT.any(1, keepdim=True), drawn_B2.to(torch.int64), shapes)
         # TensorFlow draws a corner below the room, so that the last row and column come less often.
         corner_B2 = draws.integers((shapes - sides_B2).clamp(min=1))
-        return CropChances(torch.cat([corner_B2, sides_B2], dim=1), uniform[:, 0] < self.flip)
+        return CropParams(torch.cat([corner_B2, sides_B2], dim=1), uniform[:, 0] < self.flip)
 
     def _largest(self, shapes: Tensor) -> Tensor:
         """The largest height and width with an allowed aspect."""
@@ -177,13 +167,13 @@ class Crop(Frozen):
         return torch.stack([height.minimum(tallest), width.minimum(widest)], dim=1).clamp(min=1)
 
 
-class CutoutChances(NamedTuple):
+class CutoutParams(NamedTuple):
     """The rows and columns covered, (top, left, height, width) in pixels; 0 by 0 is nothing."""
 
     boxes: Int64[Tensor, "B 4"]
 
 
-class Cutout(Frozen):
+class Cutout(Operation):
     """A grey square over each image (DeVries and Taylor 2017).
 
     Its centre is uniform over the image, what sticks out is cut off: at the default side, between a
@@ -191,6 +181,8 @@ class Cutout(Frozen):
     """
 
     kind: Literal["cutout"] = "cutout"
+
+    published: ClassVar[bool] = False
 
     side: float = Field(default=0.5, gt=0, le=1)
     """The square's side as a part of the image's; half, as its authors have it on CIFAR-10."""
@@ -201,20 +193,20 @@ class Cutout(Frozen):
     probability: float = Field(default=1.0, ge=0, le=1)
     """How many of the views are covered."""
 
-    def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> CutoutChances:
+    def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> CutoutParams:
         """A number an image, and two integers: the pixel in the centre."""
         chosen = draws.uniform(1) < self.probability
         sides = (shapes * self.side).round().to(torch.int64).clamp(min=1)
         start = draws.integers(shapes) - sides // 2
         end = torch.minimum(start + sides, shapes)
         start = start.clamp(min=0)
-        return CutoutChances(torch.cat([start, end - start], dim=1) * chosen)
+        return CutoutParams(torch.cat([start, end - start], dim=1) * chosen)
 
     def apply(
-        self, images: Float[Tensor, "B 3 S S"], chances: CutoutChances
+        self, images: Float[Tensor, "B 3 S S"], params: CutoutParams
     ) -> Float[Tensor, "B 3 S S"]:
         """Cover each image's box."""
-        top, left, height, width = chances.boxes[:, :, None].unbind(1)
+        top, left, height, width = params.boxes[:, :, None].unbind(1)
         index_S = torch.arange(images.shape[-1], device=images.device)
         rows_BS = (index_S >= top) & (index_S < top + height)
         columns_BS = (index_S >= left) & (index_S < left + width)
@@ -222,7 +214,7 @@ class Cutout(Frozen):
         return images.masked_fill(covered, self.fill)
 
 
-class NoiseChances(NamedTuple):
+class NoiseParams(NamedTuple):
     """Which of B images get noise, and where their lists of normal numbers begin.
 
     The numbers themselves are made on the device.
@@ -232,7 +224,7 @@ class NoiseChances(NamedTuple):
     keys: Int64[Tensor, " B"]
 
 
-class Noise(Frozen):
+class Noise(Operation):
     """Gaussian noise, independent for every pixel and colour, then clamped to [0, 1].
 
     The paper does not publish its parameters.
@@ -240,19 +232,21 @@ class Noise(Frozen):
 
     kind: Literal["noise"] = "noise"
 
+    published: ClassVar[bool] = False
+
     deviation: float = Field(default=0.1, gt=0, allow_inf_nan=False)
     """The noise's standard deviation; 0.1 is 25 grey levels of 255."""
 
     probability: float = Field(default=1.0, ge=0, le=1)
     """How many of the views get noise."""
 
-    def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> NoiseChances:
+    def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> NoiseParams:
         """A number and a key an image, instead of 3 S S floats."""
         del shapes
-        return NoiseChances(draws.uniform(1).squeeze(1) < self.probability, draws.keys)
+        return NoiseParams(draws.uniform(1).squeeze(1) < self.probability, draws.keys)
 
     def apply(
-        self, images: Float[Tensor, "B 3 S S"], chances: NoiseChances
+        self, images: Float[Tensor, "B 3 S S"], params: NoiseParams
     ) -> Float[Tensor, "B 3 S S"]:
         """Add ``Draws(keys).normal(3, S, S)`` times the deviation to the chosen images."""
 
@@ -260,17 +254,17 @@ class Noise(Frozen):
             normal = Draws(keys).normal(*images.shape[1:]).mul_(self.deviation)
             return planes.add_(normal.transpose(0, 1)).clamp_(0, 1)
 
-        planes = changed_where(images.transpose(0, 1), chances.disturbed, disturb, chances.keys)
+        planes = changed_where(images.transpose(0, 1), params.disturbed, disturb, params.keys)
         return planes.transpose(0, 1)
 
 
-class RotationChances(NamedTuple):
+class RotationParams(NamedTuple):
     """Quarter turns against the clock, 0 to 3."""
 
     turns: Int64[Tensor, " B"]
 
 
-class Rotation(Frozen):
+class Rotation(Operation):
     """A turn by 90, 180 or 270 degrees, each as likely (figure 4).
 
     The paper names these three angles and no probability. Three views in four are turned here,
@@ -280,22 +274,24 @@ class Rotation(Frozen):
 
     kind: Literal["rotation"] = "rotation"
 
+    published: ClassVar[bool] = False
+
     probability: float = Field(default=0.75, ge=0, le=1)
     """How many of the views are turned."""
 
-    def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> RotationChances:
+    def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> RotationParams:
         """A number and an integer an image."""
         turned = draws.uniform(1).squeeze(1) < self.probability
         turns = 1 + draws.integers(torch.full_like(shapes[:, :1], 3)).squeeze(1)
-        return RotationChances(turns * turned)
+        return RotationParams(turns * turned)
 
     def apply(
-        self, images: Float[Tensor, "B 3 S S"], chances: RotationChances
+        self, images: Float[Tensor, "B 3 S S"], params: RotationParams
     ) -> Float[Tensor, "B 3 S S"]:
         """Move pixels only: no value changes."""
         size = images.shape[-1]
         pixel = torch.arange(size * size, device=images.device).view(size, size)
-        source = torch.stack([pixel.rot90(turns).flatten() for turns in range(4)])[chances.turns]
+        source = torch.stack([pixel.rot90(turns).flatten() for turns in range(4)])[params.turns]
         flat = images.flatten(2)
         return flat.gather(2, source[:, None].expand_as(flat)).view(images.shape)
 
@@ -303,21 +299,6 @@ class Rotation(Frozen):
 def _between(interval: tuple[float, float], uniform: Tensor) -> Tensor:
     return interval[0] + (interval[1] - interval[0]) * uniform
 
-
-AnyChances = (
-    CropChances
-    | CutoutChances
-    | ColourChances
-    | SobelChances
-    | NoiseChances
-    | BlurChances
-    | RotationChances
-    | SolariseChances
-    | EqualiseChances
-    | MotionBlurChances
-    | AutoAugmentChances
-    | FileChances
-)
 
 AnyOperation = Annotated[
     Crop

@@ -5,28 +5,28 @@ parameters. Letters: B images of S x S pixels, C their 3 colours, M the images t
 chose, N = 3M their planes of P pixels, L the 256 levels of a colour.
 """
 
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int64
 from pydantic import Field
 from torch import Tensor
 
+from simclr_core.augment.contract import Operation
 from simclr_core.augment.masked_apply import changed_where
-from simclr_core.base import Frozen
 from simclr_core.chance import Draws
 
 TOP = 255
 """The highest level: 0 is black, 255 the full colour."""
 
 
-class SolariseChances(NamedTuple):
+class SolariseParams(NamedTuple):
     """Which of B images are solarised."""
 
     solarised: Bool[Tensor, " B"]
 
 
-class Solarise(Frozen):
+class Solarise(Operation):
     """Every colour of a pixel at or above a threshold is inverted: x becomes 1 - x.
 
     On images of 256 levels that is Pillow's and torchvision's solarize; others are inverted as they
@@ -35,36 +35,38 @@ class Solarise(Frozen):
 
     kind: Literal["solarise"] = "solarise"
 
+    published: ClassVar[bool] = False
+
     probability: float = Field(default=0.5, ge=0, le=1)
     """How many of the views are solarised; half, as torchvision's RandomSolarize has it."""
 
     threshold: float = Field(default=0.5, ge=0, le=1)
     """The least value that is inverted; 0.5 parts 256 levels as Pillow's default, 128, does."""
 
-    def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> SolariseChances:
+    def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> SolariseParams:
         """A number an image."""
         del shapes
-        return SolariseChances(draws.uniform(1).squeeze(1) < self.probability)
+        return SolariseParams(draws.uniform(1).squeeze(1) < self.probability)
 
     def apply(
-        self, images: Float[Tensor, "B 3 S S"], chances: SolariseChances
+        self, images: Float[Tensor, "B 3 S S"], params: SolariseParams
     ) -> Float[Tensor, "B 3 S S"]:
         """Solarise the chosen images; the others come out bit for bit."""
 
         def solarise(planes_CMSS: Tensor) -> Tensor:
             return torch.where(planes_CMSS >= self.threshold, 1 - planes_CMSS, planes_CMSS)
 
-        planes = changed_where(images.transpose(0, 1), chances.solarised, solarise)
+        planes = changed_where(images.transpose(0, 1), params.solarised, solarise)
         return planes.transpose(0, 1)
 
 
-class EqualiseChances(NamedTuple):
+class EqualiseParams(NamedTuple):
     """Which of B images are equalised."""
 
     equalised: Bool[Tensor, " B"]
 
 
-class Equalise(Frozen):
+class Equalise(Operation):
     """Each colour's levels are spread so that its histogram becomes as even as it can.
 
     The image is rounded to 256 levels and mapped by Pillow's equalize; 256 levels come out.
@@ -72,19 +74,21 @@ class Equalise(Frozen):
 
     kind: Literal["equalise"] = "equalise"
 
+    published: ClassVar[bool] = False
+
     probability: float = Field(default=0.5, ge=0, le=1)
     """How many of the views are equalised; half, as torchvision's RandomEqualize has it."""
 
-    def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> EqualiseChances:
+    def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> EqualiseParams:
         """A number an image."""
         del shapes
-        return EqualiseChances(draws.uniform(1).squeeze(1) < self.probability)
+        return EqualiseParams(draws.uniform(1).squeeze(1) < self.probability)
 
     def apply(
-        self, images: Float[Tensor, "B 3 S S"], chances: EqualiseChances
+        self, images: Float[Tensor, "B 3 S S"], params: EqualiseParams
     ) -> Float[Tensor, "B 3 S S"]:
         """Equalise the chosen images; the others come out bit for bit."""
-        planes = changed_where(images.transpose(0, 1), chances.equalised, _equalise)
+        planes = changed_where(images.transpose(0, 1), params.equalised, _equalise)
         return planes.transpose(0, 1)
 
 

@@ -3,9 +3,11 @@
 Letters: B pictures padded to H x W, S the side of a view.
 """
 
+import json
 from collections import Counter
+from collections.abc import Iterable
 from functools import cache
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float, Int64, UInt8
@@ -14,9 +16,8 @@ from torch import Tensor
 
 from simclr_core.augment.operations import AnyOperation, Blur, Colour, Crop
 from simclr_core.augment.resize import centre_boxes, resized_boxes
-from simclr_core.base import Frozen
+from simclr_core.base import Departure, Frozen
 from simclr_core.chance import Chance, moved, select
-from simclr_core.plugins import FileOperation
 
 _NAMES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 """What the views of the symmetric form are to chance, so that more views leave the first alone."""
@@ -31,7 +32,11 @@ class Symmetric(Frozen):
     """What happens to a view, in this order; without a crop in front, to the centre square."""
 
     num_views: int = Field(default=2, ge=2, le=len(_NAMES))
-    """Views of each picture; the paper has two. More leave the first two as they are."""
+    """Views of each image; the paper has two. More leave the first two as they are."""
+
+    def departures(self) -> Iterable[Departure]:
+        """Those of its operations."""
+        return _departures(self.operations)
 
 
 class OneBranch(Frozen):
@@ -44,14 +49,26 @@ class OneBranch(Frozen):
 
     kind: Literal["one_branch"] = "one_branch"
 
+    num_views: ClassVar[int] = 2
+
     base: Crop = Crop(flip=0)
     """The crop that both branches share."""
 
     branch: tuple[AnyOperation, ...] = ()
     """What happens to the second branch, in this order; nothing: both views are equal."""
 
+    def departures(self) -> Iterable[Departure]:
+        """Those of its operations, and the base crop's flip."""
+        yield from _departures(self.branch)
+        yield Departure("views.base.flip", json.dumps(self.base.flip), "not published")
+
 
 AnyViews = Annotated[Symmetric | OneBranch, Field(discriminator="kind")]
+
+
+def _departures(operations: Iterable[AnyOperation]) -> Iterable[Departure]:
+    by_kind = {operation.kind: operation for operation in operations}
+    return [one for kind in sorted(by_kind) for one in by_kind[kind].departures()]
 
 
 def draw_views(
@@ -82,7 +99,7 @@ def draw_views(
     device = pictures.device
     chunk = _chunk(pictures, size) if chunk is None else chunk
     base, *branches = [
-        [(operation, moved(chances, device)) for operation, chances in steps]
+        [(operation, moved(params, device)) for operation, params in steps]
         for steps in _drawn(views, shapes.to("cpu"), chance.to("cpu"), size)
     ]
     outputs = tuple(torch.empty(len(pictures), 3, size, size, device=device) for _ in branches)
@@ -95,7 +112,7 @@ def draw_views(
     return outputs
 
 
-# An operation with what it will do to each image: always chances that the same operation drew.
+# An operation with its sampled parameters.
 _Step = tuple[AnyOperation | "_Centre", Any]
 
 
@@ -108,8 +125,8 @@ class _Boxes(NamedTuple):
 class _Centre(Frozen):
     """The square that probes see: no chance, hence no operation of a study."""
 
-    def apply(self, images: Tensor, chances: _Boxes, size: int) -> Tensor:
-        [boxes] = chances
+    def apply(self, images: Tensor, params: _Boxes, size: int) -> Tensor:
+        [boxes] = params
         upright = torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)
         return resized_boxes(images, boxes, upright, size, "bilinear")
 
@@ -140,17 +157,16 @@ def _steps(
     met = Counter[str]()
     steps: list[_Step] = []
     for operation in operations:
-        name = operation.stream if isinstance(operation, FileOperation) else operation.kind
-        draws = chance.at(view, name, met[name])
-        met[name] += 1
+        draws = chance.at(view, operation.stream, met[operation.stream])
+        met[operation.stream] += 1
         steps.append((operation, operation.draw(draws, shapes)))
         shapes = torch.full_like(shapes, size)
     return steps
 
 
 def _applied(steps: list[_Step], images: Tensor, rows: slice, size: int) -> Tensor:
-    for operation, chances in steps:
-        some = select(chances, rows)
+    for operation, params in steps:
+        some = select(params, rows)
         match operation:
             case Crop() | _Centre():
                 images = operation.apply(images, some, size)

@@ -5,28 +5,20 @@ default L-BFGS on the features of centre squares, as the paper has it for transf
 `evaluation.probe` of kind sgd is B.6's.
 """
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from simclr_core.augment import AnyViews, Symmetric
-from simclr_core.base import Frozen
+from simclr_core.base import Departure, Frozen, disagreement
 from simclr_core.data import AnyData, Folder
-from simclr_core.losses import AnyLoss, Labelled, NTXent
-from simclr_core.networks import (
-    AnyEncoder,
-    AnyHead,
-    MlpHead,
-    Pixels,
-    ResNet,
-    VisionTransformer,
-    layers_of,
-)
+from simclr_core.losses import AnyLoss, NTXent
+from simclr_core.networks import AnyEncoder, AnyHead, MlpHead, ResNet
 from simclr_core.optim import AnyOptimizer, AnySchedule, Lars, WarmupCosine
-from simclr_core.plugins import IDENTITY, anew
-from simclr_core.probes import Classes, Evaluation, SgdProbe
-from simclr_core.seeds import Seeds
+from simclr_core.plugins import IDENTITY, with_fresh_components
+from simclr_core.probes import Evaluation
+from simclr_core.seeds import Seeds, Source
 
 TRAINER_VERSION = 1
 """Raised by hand when equal configurations give other encoders; enters every encoder's key."""
@@ -34,7 +26,7 @@ TRAINER_VERSION = 1
 EVALUATION_VERSION = 1
 """Raised by hand when equal encoders give other read-outs; enters every trial's key."""
 
-_PRETRAINING = ("views", "encoder", "head", "loss", "optimizer", "schedule")
+_PRETRAINING = {"views", "encoder", "head", "loss", "optimizer", "schedule"}
 
 
 class Config(Frozen):
@@ -91,109 +83,78 @@ class Config(Frozen):
     """Of initialisation, order and views, for those who vary them one by one."""
 
     @model_validator(mode="after")
-    def _fits_together(self) -> "Config":
-        warmup = self.schedule.warmup_epochs if isinstance(self.schedule, WarmupCosine) else 0
-        if 0 < self.epochs < warmup:
-            raise PydanticCustomError(
-                "disagreement",
-                "schedule.warmup_epochs must not exceed epochs, got {warmup} of {epochs}",
-                {"warmup": warmup, "epochs": self.epochs, "fields": ("schedule", "epochs")},
-            )
+    def _batch_and_views_fit_together(self) -> "Config":
         if self.gradient_cache is not None and self.batch_size % self.gradient_cache:
-            raise PydanticCustomError(
-                "disagreement",
+            raise disagreement(
                 "gradient_cache must divide batch_size, got {cached} of {batch}",
-                {
-                    "cached": self.gradient_cache,
-                    "batch": self.batch_size,
-                    "fields": ("gradient_cache", "batch_size"),
-                },
+                *("gradient_cache", "batch_size"),
+                cached=self.gradient_cache,
+                batch=self.batch_size,
             )
-        views = self.views.num_views if isinstance(self.views, Symmetric) else 2
-        classes = isinstance(self.evaluation.target, Classes)
-        if isinstance(self.loss, Labelled) and self.epochs and classes:
-            if self.evaluation.split == "validation":
-                raise PydanticCustomError(
-                    "disagreement",
-                    "evaluation.split must be test under loss {loss}: the encoder has seen the labels "
-                    "that the probe's l2 would be chosen by, got validation",
-                    {"loss": self.loss.kind, "fields": ("evaluation", "loss", "epochs")},
-                )
-            if self.evaluation.label_fractions:
-                raise PydanticCustomError(
-                    "disagreement",
-                    "evaluation.label_fractions must be empty under loss {loss}, whose encoder has "
-                    "seen more labels, got {fractions}",
-                    {
-                        "loss": self.loss.kind,
-                        "fractions": list(self.evaluation.label_fractions),
-                        "fields": ("evaluation", "loss", "epochs"),
-                    },
-                )
+        views = self.views.num_views
         if self.shuffled_positives and self.batch_size < views:
-            raise PydanticCustomError(
-                "disagreement",
+            raise disagreement(
                 "shuffled_positives needs a batch_size of at least the number of views, got {batch}"
                 " for {views}",
-                {
-                    "batch": self.batch_size,
-                    "views": views,
-                    "fields": ("shuffled_positives", "batch_size", "views"),
-                },
+                *("shuffled_positives", "batch_size", "views"),
+                batch=self.batch_size,
+                views=views,
             )
         if views > 2 and not self.loss.takes_many_views:
-            raise PydanticCustomError(
-                "disagreement",
+            raise disagreement(
                 "views.num_views must be 2, since loss {loss} takes two views, got {views}",
-                {"loss": self.loss.kind, "views": views, "fields": ("views", "loss")},
+                *("views", "loss"),
+                loss=self.loss.kind,
+                views=views,
             )
         return self
 
     @model_validator(mode="after")
-    def _encoder_can_see_the_images(self) -> "Config":
-        size, encoder = self.data.size, self.encoder
-        if isinstance(encoder, VisionTransformer) and size % encoder.patch:
-            divisors = [patch for patch in range(1, size + 1) if size % patch == 0]
-            raise PydanticCustomError(
-                "disagreement",
-                "encoder.patch must divide data.size, got patches of {patch} px for images of {size} "
-                "px; the nearest that does is {nearest}",
-                {
-                    "patch": encoder.patch,
-                    "size": size,
-                    "nearest": min(divisors, key=lambda patch: abs(patch - encoder.patch)),
-                    "fields": ("encoder", "data"),
-                },
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _has_what_is_read_out(self) -> "Config":
-        layers, layer = layers_of(self.head), self.evaluation.layer
-        if isinstance(self.encoder, Pixels):
-            layers = ("h",)
-        if layer not in layers:
-            what = f"head {self.head.kind}" if len(layers) > 1 else "encoder pixels"
-            raise PydanticCustomError(
-                "disagreement",
-                "evaluation.layer must be {layers} under {what}, got {layer}",
-                {
-                    "layers": " or ".join(layers),
-                    "what": what,
-                    "layer": layer,
-                    "fields": ("evaluation", "head", "encoder"),
-                },
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _pixels_train_nothing(self) -> "Config":
-        if isinstance(self.encoder, Pixels) and self.epochs:
-            raise PydanticCustomError(
-                "disagreement",
+    def _training_fits_its_schedule_and_images(self) -> "Config":
+        self.schedule.check_epochs(self.epochs)
+        self.encoder.check_size(self.data.size)
+        if self.epochs and not self.encoder.trains:
+            raise disagreement(
                 "epochs must be 0 where the encoder is raw pixels, which have no weights to train, "
                 "got {epochs}",
-                {"epochs": self.epochs, "fields": ("encoder", "epochs")},
+                *("encoder", "epochs"),
+                epochs=self.epochs,
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _labels_are_not_evaluated_twice(self) -> "Config":
+        if not (self.loss.sees_labels and self.epochs) or self.evaluation.target.transforms:
+            return self
+        fields = ("evaluation", "loss", "epochs")
+        if self.evaluation.split == "validation":
+            raise disagreement(
+                "evaluation.split must be test under loss {loss}: the encoder has seen the labels "
+                "that the probe's l2 would be chosen by, got validation",
+                *fields,
+                loss=self.loss.kind,
+            )
+        if self.evaluation.label_fractions:
+            raise disagreement(
+                "evaluation.label_fractions must be empty under loss {loss}, whose encoder has "
+                "seen more labels, got {fractions}",
+                *fields,
+                loss=self.loss.kind,
+                fractions=list(self.evaluation.label_fractions),
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _evaluated_layer_exists(self) -> "Config":
+        layers = self.head.layers if self.encoder.trains else ("h",)
+        if self.evaluation.layer not in layers:
+            what = f"head {self.head.kind}" if self.encoder.trains else "encoder pixels"
+            raise disagreement(
+                "evaluation.layer must be {layers} under {what}, got {layer}",
+                *("evaluation", "head", "encoder"),
+                layers=" or ".join(layers),
+                what=what,
+                layer=self.evaluation.layer,
             )
         return self
 
@@ -201,23 +162,23 @@ class Config(Frozen):
         """The same trial with another seed, unchecked and therefore cheap."""
         return self.model_copy(update={"seed": seed})
 
-    def seed_of(self, source: Literal["initialisation", "order", "views"]) -> int:
+    def seed_of(self, source: Source) -> int:
         """The seed of one source of chance: its own, else the trial's."""
-        own: int | None = getattr(self.seeds, source)
+        own = self.seeds.of(source)
         return self.seed if own is None else own
 
     def resolved(self, device: Literal["cpu", "cuda", "mps"]) -> "Config":
         """The same trial with every choice made: precision by device, each seed and hash filled in.
 
-        Own parts in it are new: what an earlier training left in them is gone.
+        Custom components in it are new: what an earlier run left in them is gone.
 
         Raises:
-            ConfigurationError: the file of an own part cannot be read or is no part.
+            ConfigurationError: the file of a custom component cannot be read or used.
         """
         precision = self.precision
         if precision == "auto":
             precision = "bf16" if device == "cuda" else "fp32"
-        return anew(self).model_copy(
+        return with_fresh_components(self).model_copy(
             update={"precision": precision, "seeds": self.seeds.filled(self.seed)}
         )
 
@@ -229,7 +190,7 @@ class Config(Frozen):
         precision either. Where `data` and files of own parts lie plays no part.
         """
         assert self.precision != "auto", "identity is that of a resolved configuration"
-        if isinstance(self.encoder, Pixels):
+        if not self.encoder.trains:
             return {"encoder": self.encoder.model_dump(mode="json"), "epochs": 0, "seeds": {}}
         if self.epochs == 0:
             return {
@@ -239,10 +200,7 @@ class Config(Frozen):
                 "seeds": {"initialisation": self.seeds.initialisation},
             }
         return {
-            **{
-                name: getattr(self, name).model_dump(mode="json", context=IDENTITY)
-                for name in _PRETRAINING
-            },
+            **self.model_dump(mode="json", include=_PRETRAINING, context=IDENTITY),
             "batch_size": self.batch_size,
             "gradient_cache": self.gradient_cache,
             "epochs": self.epochs,
@@ -265,11 +223,27 @@ class Config(Frozen):
             evaluation = evaluation.model_copy(update=defaults)
         identity = evaluation.model_dump(mode="json", context=IDENTITY)
         # Left out where they are the default: records from before there were others keep their keys.
-        if self.evaluation.layer == "h":
+        if evaluation.layer == "h":
             del identity["layer"]
         elif self.epochs == 0:
             identity["head"] = self.head.model_dump(mode="json", context=IDENTITY)
-        if isinstance(self.evaluation.target, Classes):
+        if not evaluation.target.transforms:
             del identity["target"]
-        drawn = self.evaluation.permuted_labels or isinstance(self.evaluation.probe, SgdProbe)
+        drawn = evaluation.permuted_labels or (evaluation.probe and evaluation.probe.uses_seed)
         return identity | {"seed": self.seed} if drawn else identity
+
+    def departures(self) -> Iterable[Departure]:
+        """How the trial differs from the paper at every scale, as its members say."""
+        supervised = self.loss.sees_labels
+        yield from self.loss.departures()
+        if supervised:
+            yield Departure(
+                "evaluation",
+                f"a probe on {self.evaluation.layer}, as for all other encoders",
+                "the accuracy of the trained classifier",
+            )
+        yield from self.optimizer.departures(supervised=supervised)
+        yield from self.evaluation.departures(supervised=supervised)
+        yield from self.views.departures()
+        if self.precision != "fp32":
+            yield Departure("precision", self.precision, "not published")

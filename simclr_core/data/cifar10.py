@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from simclr_core.base import Frozen
+from simclr_core.data.contract import Data
 from simclr_core.data.decode_cache import Source
 from simclr_core.data.decoding import DECODING_VERSION, Picture, picture_of
 from simclr_core.data.file_reader import File, contents, shown, walk
@@ -41,7 +41,7 @@ class _Arrays(NamedTuple):
     num_train: int
 
 
-class Cifar10(Frozen):
+class Cifar10(Data):
     """CIFAR-10's published archives.
 
     `cifar-10-python.tar.gz`, `cifar-10-binary.tar.gz` and the folders they unpack to: all four give
@@ -70,8 +70,11 @@ class Cifar10(Frozen):
         return self
 
     def shown_name(self) -> str:
-        """What reports call the data."""
         return "CIFAR-10"
+
+    @property
+    def expected_images(self) -> int:
+        return 50_000 if self.num_images is None else self.num_images
 
     def fingerprint(self, cache: Path | None) -> str:
         """SHA-256 over every pixel and label and over what is drawn from them."""
@@ -82,7 +85,6 @@ class Cifar10(Frozen):
         return digest("cifar10", DECODING_VERSION, facts["content"], self.size, drawn)
 
     def source(self) -> Source:
-        """The pictures of train (or its subset) and test."""
         path = self._at_hand()
         arrays = _read(path)
         train = subset(arrays.num_train, self.num_images, self.subset_seed, path)

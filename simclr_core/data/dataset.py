@@ -223,8 +223,7 @@ def load(data: AnyData, *, cache: Path | None, workers: int = 2) -> Dataset:
         DataError: unreadable files (counted, five named), more than memory holds, no such data set.
     """
     key = data.fingerprint(cache)
-    keep = None if isinstance(data, Textures) else cache
-    gathered = gather(data.source, keep, key, workers)
+    gathered = gather(data.source, cache if data.cached else None, key, workers)
     return Dataset(
         name=data.shown_name(),
         fingerprint=key,

@@ -10,8 +10,8 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from simclr_core.base import Frozen
 from simclr_core.data.class_split import Listing, skipped, sort_out
+from simclr_core.data.contract import Data
 from simclr_core.data.decode_cache import Source
 from simclr_core.data.decoding import DECODING_VERSION, Picture, decode, num_bytes
 from simclr_core.data.file_reader import contents, is_tar, shown, walk
@@ -23,7 +23,11 @@ from simclr_core.file_kinds import not_a_file
 _HEADERS = 1000
 
 
-class Folder(Frozen):
+_PUBLISHED = {"ImageNet (ILSVRC 2012)": 1_281_167}
+"""Training images of published data sets that are not available yet, by name."""
+
+
+class Folder(Data):
     """Images in class folders, in a folder or a tar (packed or not) that is read as it stands.
 
     `train/<class>/...` beside `test/<class>/...` (or val/, valid/, validation/), or the class
@@ -62,8 +66,13 @@ class Folder(Frozen):
         return self
 
     def shown_name(self) -> str:
-        """What reports call the data."""
         return self.name or (shown(_bare(Path(self.path).absolute().name)) if self.path else "data")
+
+    @property
+    def expected_images(self) -> int | None:
+        if self.num_images is not None:
+            return self.num_images
+        return _PUBLISHED.get(self.name or "") if self.path is None else None
 
     def fingerprint(self, cache: Path | None) -> str:
         """SHA-256 over every file's class, name and bytes and over what is drawn from them."""
@@ -75,14 +84,12 @@ class Folder(Frozen):
         return digest("pictures", DECODING_VERSION, facts["content"], self.size, split, subset)
 
     def skipped(self, cache: Path | None) -> str | None:
-        """Which files among the images are none and are skipped, in a sentence; None for none."""
         path = _at_hand(self.path, self.shown_name())
         if cache is None:  # names are enough, and to find the rest every byte would be read again
             return skipped(self._listing(path).strays)
         return self._remembered(path, cache)["skipped"]
 
     def source(self) -> Source:
-        """The files of train (or its subset) and test, ready to be decoded."""
         path = _at_hand(self.path, self.shown_name())
         listing = self._listing(path)
         self._no_idle_split(path, own_parts=listing.own_parts)

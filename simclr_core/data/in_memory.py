@@ -10,7 +10,7 @@ from typing import Any, Literal, NoReturn
 import torch
 from torch import Tensor
 
-from simclr_core.base import Frozen
+from simclr_core.data.contract import Data
 from simclr_core.data.decode_cache import Source
 from simclr_core.errors import DataError, DataMissing
 
@@ -18,7 +18,7 @@ _BYTES = "uint8, the bytes 0 to 255 as decoded"
 _WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
-class Tensors(Frozen):
+class Tensors(Data):
     """What a configuration says of images that were handed over (`Dataset.of`) and lie in no file.
 
     It can be compared and kept, not loaded: a process without the tensors has no such data.
@@ -36,23 +36,15 @@ class Tensors(Frozen):
     """Side of the images and of the views in px."""
 
     def shown_name(self) -> str:
-        """What reports call the data."""
         return self.name
 
-    def fingerprint(self, cache: Path | None) -> str:  # noqa: ARG002 -- nothing to remember
-        """Cannot be found out here.
-
-        Raises:
-            DataMissing: always.
-        """
+    def fingerprint(self, cache: Path | None) -> str:
+        """Always raises DataMissing."""
+        del cache
         self._missing()
 
     def source(self) -> Source:
-        """Cannot be read again.
-
-        Raises:
-            DataMissing: always.
-        """
+        """Always raises DataMissing."""
         self._missing()
 
     def _missing(self) -> NoReturn:

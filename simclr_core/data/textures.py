@@ -13,13 +13,13 @@ Shape suffixes: N pictures, H and W their sides in px.
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from simclr_core.base import Frozen
+from simclr_core.data.contract import Data
 from simclr_core.data.decode_cache import Source
 from simclr_core.data.decoding import Picture, picture_of
 from simclr_core.data.fingerprints import digest
@@ -48,7 +48,7 @@ _NOISE = 2500
 _TRAIN, _TEST = 0, 1
 
 
-class Textures(Frozen):
+class Textures(Data):
     """Procedural 32 x 32 textures of ten classes; no download, generated in about a second.
 
     Picture i of a part depends on (version, part, i) alone: a longer set starts with the shorter
@@ -56,6 +56,8 @@ class Textures(Frozen):
     """
 
     kind: Literal["textures"] = "textures"
+
+    cached: ClassVar[bool] = False
 
     version: Literal[1] = 1
     """Names the design; another design gets another number."""
@@ -70,15 +72,18 @@ class Textures(Frozen):
     """Side of the pictures and of the views in px."""
 
     def shown_name(self) -> str:
-        """What reports call the data."""
         return "textures"
 
-    def fingerprint(self, cache: Path | None) -> str:  # noqa: ARG002 -- nothing to remember
+    @property
+    def expected_images(self) -> int:
+        return self.num_images
+
+    def fingerprint(self, cache: Path | None) -> str:
         """SHA-256 over version and parameters."""
+        del cache
         return digest("textures", self.version, self.num_images, self.num_test, self.size)
 
     def source(self) -> Source:
-        """The pictures of train and test."""
         train, test = generate(_TRAIN, self.num_images), generate(_TEST, self.num_test)
         pixels = np.concatenate([train, test])
 

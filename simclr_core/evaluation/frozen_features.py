@@ -24,7 +24,7 @@ def features(
     execution: Execution,
     change: Callable[[Tensor, Tensor], Tensor] | None = None,
 ) -> Float[Tensor, "n H"]:
-    """The h of each image's centre square, float32 on the CPU; of `change(squares, index)`, if told.
+    """The h of each image's centre square, or of `change(squares, index)`; float32 on the CPU.
 
     The encoder is left in the mode it came in; within, it is in evaluation mode, so that neither
     its weights nor its batch norm statistics move. Always in fp32.

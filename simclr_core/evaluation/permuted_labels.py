@@ -1,61 +1,35 @@
-"""The negative control of the read-outs: labels in which there is nothing to find."""
+"""The negative control of the evaluation: labels that the images say nothing of."""
 
 import math
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import torch
 
-from simclr_core.callbacks import Observer
 from simclr_core.config import Config
-from simclr_core.evaluation.splits import Part
-from simclr_core.probes import Features, SgdProbe, top_k_accuracy
+from simclr_core.probes import Part, Task, top_k_accuracy
 from simclr_core.seeds import generator
 
 
-def permuted(
-    config: Config,
-    num_classes: int,
-    parts: tuple[Part, Part, Part],
-    seen: Callable[[SgdProbe, Part, int], Features],
-    observer: Observer,
-) -> tuple[dict[str, float], dict[str, Any]]:
-    """Labels permuted over all parts in use, then choice, fit and test.
+def permuted(config: Config, task: Task, asked: Part) -> tuple[dict[str, float], dict[str, Any]]:
+    """Labels permuted over all parts in use, then choice, fit and test on the part `asked`.
 
-    The parts are those to fit, to choose and to measure on. Whatever the probe then finds above the
-    largest class's share has come another way than through the images. An SGD probe fits all
-    permutations at once, on the same crops, which are `seen` through the encoder.
+    Whatever the probe finds above the majority-class baseline has leaked past the images.
     """
-    fit, validation, asked = parts
-    probe = config.evaluation.probe
+    probe, num = config.evaluation.probe, config.evaluation.permuted_labels
     assert probe is not None, "permuted labels have a probe to fit"
-    labels = torch.cat([fit.y, validation.y, asked.y])
-    sizes = [len(fit.y), len(validation.y), len(asked.y)]
-    train = fit.followed_by(validation)
-    num = config.evaluation.permuted_labels
+    labels = torch.cat([task.fit.y, task.validation.y, asked.y])
+    sizes = [len(task.fit.y), len(task.validation.y), len(asked.y)]
     drawn = [
         labels[torch.randperm(len(labels), generator=generator(config.seed, "permuted", i))]
         for i in range(num)
     ]
-    accuracies: list[float] = []
-    if isinstance(probe, SgdProbe):
-        labels_Ln = torch.stack(drawn)[:, : len(train.y)]
-        crops = seen(probe, train, config.seed)
-        layers = probe.fit(crops, labels_Ln, num_classes, config.seed, observer)
-        for i in range(num):
-            scores = layers.scores(asked.x, i)
-            accuracies.append(top_k_accuracy(scores, drawn[i].split(sizes)[2], 1))
-    else:
-        for i in range(num):
-            y_fit, y_validation, y_asked = drawn[i].split(sizes)
-            choice = probe.choose((fit.x, y_fit), (validation.x, y_validation), num_classes)
-            y_train = torch.cat([y_fit, y_validation])
-            fitted = probe.fit(train.x, y_train, num_classes, choice.l2)
-            accuracies.append(top_k_accuracy(fitted.scores(asked.x), y_asked, 1))
-            observer.progress(i + 1, num)
-            if observer.should_stop():
-                break
+    training = [(y_fit, y_validation) for y_fit, y_validation, _ in (y.split(sizes) for y in drawn)]
+    measuring = [y.split(sizes)[2] for y in drawn]
+    accuracies = [
+        top_k_accuracy(solution.scores(asked.x), y_asked, 1)
+        for solution, y_asked in zip(probe.solve_each(task, training), measuring, strict=False)
+    ]
     top1 = torch.tensor(accuracies, dtype=torch.float64)
     error = float(top1.std()) / math.sqrt(len(top1)) if len(top1) > 1 else math.nan
     values = {

@@ -1,39 +1,11 @@
-"""The parts of a data set as a read-out meets them: pictures, features, labels, content hashes."""
+"""How the parts of a data set are divided for evaluation."""
 
 import hashlib
-from typing import NamedTuple
 
 import torch
-from torch import Tensor
 
-from simclr_core.data import Images, held_out
-
-
-class Part(NamedTuple):
-    """Pictures with what the frozen encoder says of them, and their labels."""
-
-    images: Images
-    x: Tensor
-    """float32 [n, d]: the features h of the centre squares."""
-
-    y: Tensor
-    """int64 [n]."""
-
-    hashes: tuple[bytes, ...]
-
-    def at(self, index: Tensor) -> "Part":
-        """The pictures at `index`, in that order."""
-        hashes = tuple(self.hashes[i] for i in index.tolist())
-        return Part(self.images.select(index), self.x[index], self.y[index], hashes)
-
-    def followed_by(self, other: "Part") -> "Part":
-        """Both parts as one; the other comes from the same data set."""
-        return Part(
-            self.images.followed_by(other.images),
-            torch.cat([self.x, other.x]),
-            torch.cat([self.y, other.y]),
-            self.hashes + other.hashes,
-        )
+from simclr_core.data import held_out
+from simclr_core.probes import Part
 
 
 def tenth_apart(part: Part, name: str) -> tuple[Part, Part]:

@@ -1,13 +1,10 @@
 """Losses on the embeddings of views, and how well views find their partners."""
 
-from simclr_core.losses.contrastive import AnyLoss, CrossEntropy, Labelled, NTXent
-from simclr_core.losses.contrastive_metrics import contrastive_accuracy, contrastive_entropy
+from simclr_core.losses.contract import Loss
+from simclr_core.losses.contrastive import AnyLoss, NTXent
 
 __all__ = [
     "AnyLoss",
-    "CrossEntropy",
-    "Labelled",
+    "Loss",
     "NTXent",
-    "contrastive_accuracy",
-    "contrastive_entropy",
 ]

@@ -1,14 +1,13 @@
-"""Losses of pre-training: those of the paper's tables 2 and 4, and two that see labels.
+"""Losses of pre-training: those of the paper's tables 2 and 4, and two supervised ones.
 
-All of them take z and give a mean over its rows, in nats or in units of cosine similarity; the
-gradient of table 2's rows is autograd's. A loss that sees labels says so in a field of its own,
-which stands in every record; the others are never handed any.
+All of them map z to a mean over its rows, in nats or in units of cosine similarity. Gradients of
+table 2's rows are autograd's.
 
 Shape suffixes: M = 2N views (i and i + N show one image), D embedding.
 """
 
 import math
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
@@ -17,16 +16,18 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 from torch import Tensor
 
-from simclr_core.base import Frozen
+from simclr_core.errors import ConfigurationError
+from simclr_core.losses.contract import Loss, Supervised
+from simclr_core.losses.contrastive_metrics import pairing_metrics
+from simclr_core.losses.file_loss import FileLoss
 from simclr_core.losses.nt_xent_blockwise import Others, in_blocks_pays, nt_xent_in_blocks
 from simclr_core.losses.similarity import images, negatives, partners, unit, wide
-from simclr_core.plugins import FileLoss
 
 _Temperature = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _Negatives = Literal["both_views", "one_view"]
 
 
-class NTXent(Frozen):
+class NTXent(Loss):
     """Normalised temperature-scaled cross entropy (SimCLR, equation 1 and algorithm 1).
 
     Each view must find its partner among the 2N - 1 others by cosine similarity s:
@@ -58,7 +59,7 @@ class NTXent(Frozen):
 
     @property
     def takes_many_views(self) -> bool:
-        """Whether more than two views an image have a meaning here."""
+        """The sum has a meaning for more than two views only where all others are in it."""
         return self.negatives == "both_views" and not self.decoupled
 
     def __call__(self, z_MD: Float[Tensor, "M D"], num_views: int = 2) -> Float[Tensor, ""]:
@@ -76,10 +77,26 @@ class NTXent(Frozen):
                 loss = self._one_matrix(u_MD, others)
             return loss if self.multiple == 1 else self.multiple * loss
 
-    def collapsed_value(self, num_views: int) -> float:
-        """What an encoder pays that maps all images to one point."""
-        others = num_views // 2 if self.negatives == "one_view" else num_views - 1
+    def of_batch(
+        self, z_MD: Float[Tensor, "M D"], num_views: int, labels_M: Int64[Tensor, " M"] | None
+    ) -> Float[Tensor, ""]:
+        """The loss that pre-training minimises."""
+        del labels_M
+        return self(z_MD, num_views)
+
+    @property
+    def num_means(self) -> int:
+        """As many as `multiple`."""
+        return self.multiple
+
+    def collapsed_value(self, num_rows: int) -> float:
+        """Log of the number of others in the sum."""
+        others = num_rows // 2 if self.negatives == "one_view" else num_rows - 1
         return self.multiple * math.log(others - self.decoupled)
+
+    def metrics(self, z_MD: Float[Tensor, "M D"], num_views: int) -> dict[str, float]:
+        """Contrastive accuracy and entropy."""
+        return pairing_metrics(z_MD, num_views, self.temperature, normalise=self.normalise)
 
     def _one_matrix(self, u_MD: Tensor, others: Others) -> Tensor:
         logits_MM = u_MD @ u_MD.T
@@ -94,10 +111,8 @@ class NTXent(Frozen):
         return (sums_M - logits_MM.gather(1, partner_M1)[:, 0]).mean()
 
 
-class _PairLoss(Frozen):
+class _PairLoss(Loss):
     """What the losses of single pairs share: cosine similarities, negatives one by one."""
-
-    takes_many_views: ClassVar[bool] = False
 
     negatives: _Negatives = "both_views"
     """A view's negatives: the other 2(N - 1) views, or the N - 1 of the other side (table 4)."""
@@ -149,10 +164,15 @@ class NTLogistic(_PairLoss):
             repulsion_M = F.softplus(nearest_M / self.temperature)
             return attraction + repulsion_M.masked_fill(~found_M, 0).mean()
 
-    def collapsed_value(self, num_views: int) -> float:  # noqa: ARG002 -- the family's form
-        """What an encoder pays that maps all images to one point: no negative is semi-hard there."""
+    def collapsed_value(self, num_rows: int) -> float:
+        """All similarities are 1; none of the negatives is semi-hard."""
+        del num_rows
         pull, push = (math.log1p(math.exp(sign / self.temperature)) for sign in (-1, 1))
         return pull if self.semi_hard else pull + push
+
+    def metrics(self, z_MD: Float[Tensor, "M D"], num_views: int) -> dict[str, float]:
+        """Contrastive accuracy and entropy."""
+        return pairing_metrics(z_MD, num_views, self.temperature)
 
 
 class MarginTriplet(_PairLoss):
@@ -185,12 +205,13 @@ class MarginTriplet(_PairLoss):
             paid_M = (nearest_M - positive_M + self.margin).clamp(min=0)
             return paid_M.masked_fill(~found_M, 0).mean()
 
-    def collapsed_value(self, num_views: int) -> float:  # noqa: ARG002 -- the family's form
-        """What an encoder pays that maps all images to one point: no negative is semi-hard there."""
+    def collapsed_value(self, num_rows: int) -> float:
+        """All similarities are 1; none of the negatives is semi-hard."""
+        del num_rows
         return 0.0 if self.semi_hard else self.margin
 
 
-class SupCon(Frozen):
+class SupCon(Supervised):
     """Supervised contrastive loss, L_out (Khosla et al. 2020, equation 2), in nats.
 
     NT-Xent whose positives are all other views of the class: -log of equation 1's share, averaged
@@ -198,11 +219,6 @@ class SupCon(Frozen):
     """
 
     kind: Literal["sup_con"] = "sup_con"
-
-    takes_many_views: ClassVar[bool] = True
-
-    labels: Literal["train"] = "train"
-    """Says in every record that labels of training images reach the encoder."""
 
     temperature: _Temperature = 0.1
     """Divides the similarities."""
@@ -212,12 +228,16 @@ class SupCon(Frozen):
     ) -> Float[Tensor, ""]:
         return nt_xent_in_blocks(unit(z_MD), self.temperature, groups_M=labels_M)
 
-    def collapsed_value(self, num_views: int) -> float:
-        """What an encoder pays that maps all images to one point."""
-        return math.log(num_views - 1)
+    def collapsed_value(self, num_rows: int) -> float:
+        """As NT-Xent's."""
+        return math.log(num_rows - 1)
+
+    def metrics(self, z_MD: Float[Tensor, "M D"], num_views: int) -> dict[str, float]:
+        """Contrastive accuracy and entropy."""
+        return pairing_metrics(z_MD, num_views, self.temperature)
 
 
-class CrossEntropy(Frozen):
+class CrossEntropy(Supervised):
     """Supervised training: z are the logits of the classes, in nats (table 1 and figure 7).
 
     Both views of an image are training images of its class. The head is the classifier: linear,
@@ -228,25 +248,30 @@ class CrossEntropy(Frozen):
 
     kind: Literal["cross_entropy"] = "cross_entropy"
 
-    takes_many_views: ClassVar[bool] = True
-
-    labels: Literal["train"] = "train"
-    """Says in every record that labels of training images reach the encoder."""
-
     def __call__(
         self, z_MD: Float[Tensor, "M D"], labels_M: Int64[Tensor, " M"]
     ) -> Float[Tensor, ""]:
         return F.cross_entropy(wide(z_MD), labels_M)
 
-    def collapsed_value(self, num_views: int) -> float:  # noqa: ARG002 -- the family's form
-        """Not a number: what one point for all images costs depends on the classes' shares."""
-        return math.nan
+    def metrics(self, z_MD: Float[Tensor, "M D"], num_views: int) -> dict[str, float]:
+        """None: z holds logits, no embedding."""
+        del z_MD, num_views
+        return {}
+
+    def check_outputs(self, num_outputs: int, num_classes: int) -> None:
+        """One output a class.
+
+        Raises:
+            ConfigurationError: their numbers differ.
+        """
+        if num_outputs != num_classes:
+            raise ConfigurationError(
+                "head.output: must be the number of classes under loss cross_entropy, got "
+                f"{num_outputs} outputs for {num_classes} classes; set head.output"
+            )
 
 
 AnyLoss = Annotated[
     NTXent | NTLogistic | MarginTriplet | SupCon | CrossEntropy | FileLoss,
     Field(discriminator="kind"),
 ]
-
-Labelled = SupCon | CrossEntropy
-"""The losses that see labels: `isinstance(loss, Labelled)`."""

@@ -47,6 +47,22 @@ def contrastive_entropy(
         return total / (len(z_MD) // num_views)
 
 
+def pairing_metrics(
+    z_MD: Float[Tensor, "M D"],
+    num_views: int,
+    temperature: float | None = None,
+    *,
+    normalise: bool = True,
+) -> dict[str, float]:
+    """Table 5's metrics: accuracy, and the entropy at a temperature, where the loss has one."""
+    accuracy = contrastive_accuracy(z_MD, num_views, normalise=normalise)
+    found = {"contrastive_accuracy": float(accuracy)}
+    if temperature is not None:
+        entropy = contrastive_entropy(z_MD, temperature, num_views, normalise=normalise)
+        found["contrastive_entropy"] = float(entropy)
+    return found
+
+
 def _rows(u_MD: Tensor, num_views: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Some first views at a time, with their similarities to all second views."""
     first_ND, second_ND, *_ = u_MD.chunk(num_views)

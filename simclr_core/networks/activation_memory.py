@@ -20,6 +20,21 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 
+class BlockNetwork(nn.Module):
+    """A network of blocks that can be recomputed."""
+
+    recompute = False
+    """Whether blocks keep their inputs only and are computed again in the backward pass."""
+
+
+def recompute_blocks(network: nn.Module) -> bool:
+    """Makes a network recompute its blocks; False where it has none."""
+    if not isinstance(network, BlockNetwork):
+        return False
+    network.recompute = True
+    return True
+
+
 def recomputed(block: nn.Module, x: Tensor) -> Tensor:
     """The block's output; what happens within is computed anew on the way back."""
     y: Tensor = checkpoint(  # pyright: ignore[reportUnknownVariableType, reportAssignmentType] -- torch types it as unknown

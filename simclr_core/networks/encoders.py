@@ -15,11 +15,11 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
 
-from simclr_core.base import Frozen
-from simclr_core.networks.activation_memory import recomputed
+from simclr_core.networks.activation_memory import BlockNetwork, recomputed
+from simclr_core.networks.contract import Encoder
+from simclr_core.networks.file_networks import FileEncoder
 from simclr_core.networks.pixels import Pixels
 from simclr_core.networks.vit import VisionTransformer
-from simclr_core.plugins import FileEncoder
 from simclr_core.seeds import generator
 
 BASE_CHANNELS = 64
@@ -45,7 +45,7 @@ _STAGES = {
 }
 
 
-class ResNet(Frozen):
+class ResNet(Encoder):
     """A residual network; depths from 50 up have bottleneck blocks, the others basic blocks.
 
     Global average pooling ends it: h has 64 x width x 2^(stages - 1) numbers, four times as many
@@ -108,8 +108,9 @@ class ResNet(Frozen):
         bottleneck, stages, channels = self._shape()
         return channels * 2 ** (len(stages) - 1) * (4 if bottleneck else 1)
 
-    def outline(self, size: int | None = None) -> "ResidualNetwork":  # noqa: ARG002 -- the family's form
-        """The network on torch's meta device: weights with shapes and no memory. Any side fits."""
+    def outline(self, size: int | None = None) -> "ResidualNetwork":
+        """As the contract says; any side fits."""
+        del size
         bottleneck, stages, channels = self._shape()
         with torch.device("meta"):  # no second initialisation, no draw from the global generator
             return ResidualNetwork(
@@ -117,11 +118,32 @@ class ResNet(Frozen):
             )
 
     def build(self, seed: int, size: int | None = None) -> "ResidualNetwork":
-        """The network at its initialisation, which depends on this value and the seed alone."""
         network = self.outline(size)
         network.to_empty(device="cpu")
         _initialise(network, generator(seed, "encoder"))
         return network
+
+    def building_lines(self, size: int) -> list[str]:
+        """Torchvision's network where it has this one, its classifier and unused stages removed.
+
+        torchvision's widths other than 1 widen the middle of a block only: another network.
+        """
+        if self.width != 1:
+            return super().building_lines(size)
+        idle = ["model.fc"]
+        if self.blocks is None and self.depth != 10:
+            lines = [f"model = torchvision.models.resnet{self.depth}()"]
+        else:
+            stages = list(self.blocks or _STAGES[10])
+            idle += [f"model.layer{number}" for number in range(len(stages) + 1, 5)]
+            stages += [1] * (4 - len(stages))
+            block = "torchvision.models.resnet.BasicBlock"
+            lines = [f"model = torchvision.models.ResNet({block}, {stages})"]
+        if self.stem != "imagenet":
+            stride = 1 if self.stem == "cifar" else 2
+            lines.append(f"model.conv1 = torch.nn.Conv2d(3, 64, 3, {stride}, 1, bias=False)")
+            idle.append("model.maxpool")
+        return ["import torchvision", *lines, f"{' = '.join(idle)} = torch.nn.Identity()"]
 
     def _shape(self) -> tuple[bool, tuple[int, ...], int]:
         channels = int(BASE_CHANNELS * self.width)
@@ -170,7 +192,7 @@ class _Bottleneck(nn.Module):
         return F.relu(out, inplace=True)
 
 
-class ResidualNetwork(nn.Module):
+class ResidualNetwork(BlockNetwork):
     """What a ResNet builds: torchvision's network without its classifier `fc`."""
 
     def __init__(
@@ -185,8 +207,6 @@ class ResidualNetwork(nn.Module):
         self.conv1 = _conv(3, channels, kernel, stride)
         self.bn1 = nn.BatchNorm2d(channels, **BATCH_NORM)
         self.maxpool = nn.MaxPool2d(3, 2, 1) if stem == "imagenet" else nn.Identity()
-        self.recompute = False
-        """Whether blocks keep their inputs only and are computed anew on the way back."""
         self._stages: list[nn.Sequential] = []
         channels_in = channels
         for number, num_blocks in enumerate(stages):

@@ -14,23 +14,27 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from simclr_core.base import Frozen
+from simclr_core.networks.contract import Head, Layer
 from simclr_core.networks.encoders import BATCH_NORM
-from simclr_core.plugins import FileHead
+from simclr_core.networks.file_networks import FileHead
 from simclr_core.seeds import generator
 
 
-class NoHead(Frozen):
+class NoHead(Head):
     """z = h: the loss is taken at the representation itself (figure 8, "none")."""
 
     kind: Literal["none"] = "none"
 
-    def build(self, num_features: int, seed: int) -> nn.Module:  # noqa: ARG002 -- the family's form
-        """The identity; it has no weights, so the seed plays no part."""
+    def num_outputs(self, num_features: int) -> int:
+        return num_features
+
+    def build(self, num_features: int, seed: int) -> nn.Module:
+        """The identity: there are no weights to draw."""
+        del num_features, seed
         return nn.Identity()
 
 
-class LinearHead(Frozen):
+class LinearHead(Head):
     """z = W h (figure 8, "linear"), with the official code's batch norm unless told otherwise."""
 
     kind: Literal["linear"] = "linear"
@@ -41,12 +45,15 @@ class LinearHead(Frozen):
     batch_norm: bool = True
     """The official form: no bias, then batch norm with a scale and no shift; else W h + b."""
 
+    def num_outputs(self, num_features: int) -> int:
+        del num_features
+        return self.output
+
     def build(self, num_features: int, seed: int) -> nn.Module:
-        """The head at its initialisation."""
         return _layers([num_features, self.output], batch_norm=self.batch_norm, seed=seed)
 
 
-class MlpHead(Frozen):
+class MlpHead(Head):
     """z = W2 relu(W1 h) with one hidden layer: the paper's own head (2.1); up to three here."""
 
     kind: Literal["mlp"] = "mlp"
@@ -63,22 +70,20 @@ class MlpHead(Frozen):
     batch_norm: bool = True
     """The official form: batch norm after every layer, the last without a shift; else biases."""
 
+    @property
+    def num_hidden_layers(self) -> int:
+        return self.hidden_layers
+
+    def num_outputs(self, num_features: int) -> int:
+        del num_features
+        return self.output
+
     def build(self, num_features: int, seed: int) -> nn.Module:
-        """The head at its initialisation."""
         hidden = [self.hidden or num_features] * self.hidden_layers
         return _layers([num_features, *hidden, self.output], batch_norm=self.batch_norm, seed=seed)
 
 
 AnyHead = Annotated[NoHead | LinearHead | MlpHead | FileHead, Field(discriminator="kind")]
-
-Layer = Literal["h", "g1", "g2", "g3", "z"]
-"""What a read-out can see: the representation, the head's hidden layers, its output."""
-
-
-def layers_of(head: AnyHead) -> tuple[Layer, ...]:
-    """The layers that a network with this head has; of a head of one's own only the last."""
-    hidden: tuple[Layer, ...] = ("g1", "g2", "g3")
-    return ("h", *hidden[: head.hidden_layers if isinstance(head, MlpHead) else 0], "z")
 
 
 def up_to(head: nn.Module, layer: Layer) -> nn.Module:

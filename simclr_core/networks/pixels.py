@@ -1,16 +1,16 @@
 """Raw pixels in the place of a representation: what a probe finds without any network."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch.nn.functional as F
 from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
-from simclr_core.base import Frozen
+from simclr_core.networks.contract import Encoder
 
 
-class Pixels(Frozen):
+class Pixels(Encoder):
     """h is the image itself, flattened: channels, then rows, then columns, each number in [0, 1].
 
     Images of a side beyond `side` are averaged down to it, as Coates et al. 2011 reduce theirs to
@@ -19,6 +19,8 @@ class Pixels(Frozen):
     """
 
     kind: Literal["pixels"] = "pixels"
+
+    trains: ClassVar[bool] = False
 
     side: int = Field(default=32, ge=1, le=64)
     """The largest side, in pixels, of what is flattened."""
@@ -32,8 +34,9 @@ class Pixels(Frozen):
         """As `build`: there are no weights whose shapes could be outlined."""
         return Flattened(min(self.side, size))
 
-    def build(self, seed: int, size: int) -> "Flattened":  # noqa: ARG002 -- the family's form
-        """The flattening of images of this size; the seed plays no part."""
+    def build(self, seed: int, size: int) -> "Flattened":
+        """The flattening of images of this side; the seed has no effect."""
+        del seed
         return Flattened(min(self.side, size))
 
 

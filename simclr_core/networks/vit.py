@@ -16,8 +16,9 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
 
-from simclr_core.base import Frozen
-from simclr_core.networks.activation_memory import recomputed
+from simclr_core.base import disagreement
+from simclr_core.networks.activation_memory import BlockNetwork, recomputed
+from simclr_core.networks.contract import Encoder
 from simclr_core.seeds import generator
 
 _NORM_EPS = 1e-6
@@ -27,7 +28,7 @@ _SLOWEST = 10_000.0
 """The longest wave of fixed positions, in patches, is this times 2 pi."""
 
 
-class VisionTransformer(Frozen):
+class VisionTransformer(Encoder):
     """A transformer over square patches; every block is x + attention(norm x), then x + mlp(norm x).
 
     The defaults are DeiT-Ti's sizes. There is no batch norm in it, no dropout and no stochastic
@@ -88,20 +89,31 @@ class VisionTransformer(Frozen):
         """The length of h."""
         return self.dim
 
+    def check_size(self, size: int) -> None:
+        """A whole number of patches."""
+        if size % self.patch:
+            divisors = [patch for patch in range(1, size + 1) if size % patch == 0]
+            raise disagreement(
+                "encoder.patch must divide data.size, got patches of {patch} px for images of {size} "
+                "px; the nearest that does is {nearest}",
+                *("encoder", "data"),
+                patch=self.patch,
+                size=size,
+                nearest=min(divisors, key=lambda patch: abs(patch - self.patch)),
+            )
+
     def outline(self, size: int) -> "Transformer":
-        """The network for images of this side on torch's meta device: shapes and no memory."""
         with torch.device("meta"):
             return Transformer(self, size // self.patch)
 
     def build(self, seed: int, size: int) -> "Transformer":
-        """The network for images of this side at its initialisation, drawn from the seed alone."""
         network = self.outline(size)
         network.to_empty(device="cpu")
         _initialise(network, generator(seed, "encoder"))
         return network
 
 
-class Transformer(nn.Module):
+class Transformer(BlockNetwork):
     """What a VisionTransformer builds: timm's network of that name without its classifier `head`."""
 
     pos_embed: Tensor
@@ -111,8 +123,6 @@ class Transformer(nn.Module):
         """For images of `side` x `side` patches."""
         super().__init__()
         self.side = side
-        self.recompute = False
-        """Whether blocks keep their inputs only and are computed anew on the way back."""
         self.pooling = shape.pooling
         self.patch_embed = _Patches(shape)
         num_tokens = side * side

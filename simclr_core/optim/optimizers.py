@@ -4,6 +4,7 @@ In all of them weight decay leaves biases and batch norm alone, as in the paper'
 transformer the class token and the positions, as timm does: they are no weights of a layer.
 """
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal
 
@@ -12,17 +13,26 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
 
-from simclr_core.base import Frozen
+from simclr_core.base import Departure, Frozen
 from simclr_core.plugins import FromFile
 
 _Share = Annotated[float, Field(ge=0, lt=1)]
 
 
-class _Scaled(Frozen):
-    """What the optimisers share: a base rate and how it grows with the batch."""
+class Optimizer(Frozen):
+    """The contract of an optimiser: a base rate, how it grows with the batch, what it builds."""
 
     learning_rate: float
     scaling: Literal["none", "linear", "square_root"]
+
+    @abstractmethod
+    def build(self, model: nn.Module) -> torch.optim.Optimizer:
+        """The optimiser of all weights of `model`; its rate is set before each step."""
+
+    def departures(self, *, supervised: bool) -> Iterable[Departure]:
+        """How it differs from the paper, where that depends on what is trained."""
+        del supervised
+        return ()
 
     def peak(self, batch_size: int) -> float:
         """The learning rate that warm-up ends at.
@@ -38,7 +48,7 @@ class _Scaled(Frozen):
                 return self.learning_rate
 
 
-class Lars(_Scaled):
+class Lars(Optimizer):
     """Layer-wise adaptive rates (You et al. 2017), in the paper's classic form (lars_optimizer.py).
 
     For weights: g <- g + decay w; rate x trust |w| / |g| (1 if either norm is zero) multiplies g
@@ -63,7 +73,6 @@ class Lars(_Scaled):
     """The trust coefficient, eeta in the official code."""
 
     def build(self, model: nn.Module) -> torch.optim.Optimizer:
-        """The optimiser of all weights of `model`; its rate is set before each step."""
         weights, excluded = _groups(model)
         return _Lars(
             [
@@ -73,8 +82,17 @@ class Lars(_Scaled):
             {"lr": self.learning_rate, "momentum": self.momentum, "trust": self.trust},
         )
 
+    def departures(self, *, supervised: bool) -> Iterable[Departure]:
+        """A classifier's matrix is a weight like every other."""
+        if supervised:
+            yield Departure(
+                "optimizer",
+                "LARS adapts the classifier's matrix like every other",
+                "the official code does not adapt it and decays it by an L2 term of the loss",
+            )
 
-class Sgd(_Scaled):
+
+class Sgd(Optimizer):
     """Stochastic gradient descent with momentum."""
 
     kind: Literal["sgd"] = "sgd"
@@ -103,7 +121,6 @@ class Sgd(_Scaled):
         return self
 
     def build(self, model: nn.Module) -> torch.optim.Optimizer:
-        """The optimiser of all weights of `model`; its rate is set before each step."""
         return torch.optim.SGD(
             _decayed(model, self.weight_decay),
             lr=self.learning_rate,
@@ -113,7 +130,7 @@ class Sgd(_Scaled):
         )
 
 
-class AdamW(_Scaled):
+class AdamW(Optimizer):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
 
     kind: Literal["adamw"] = "adamw"
@@ -131,7 +148,6 @@ class AdamW(_Scaled):
     """Times the learning rate: the share by which the weights shrink at each step."""
 
     def build(self, model: nn.Module) -> torch.optim.Optimizer:
-        """The optimiser of all weights of `model`; its rate is set before each step."""
         return torch.optim.AdamW(
             _decayed(model, self.weight_decay),
             lr=self.learning_rate,
@@ -140,7 +156,7 @@ class AdamW(_Scaled):
         )
 
 
-class FileOptimizer(FromFile, _Scaled):
+class FileOptimizer(FromFile, Optimizer):
     """An optimiser of one's own: ``build(model, **options) -> torch.optim.Optimizer``.
 
     ``model`` holds encoder and head; a class that takes its place takes the same. Each group's `lr`

@@ -3,33 +3,21 @@
 from simclr_core.plugins.component import (
     IDENTITY,
     FromFile,
-    anew,
     files_of,
     known_text,
     reading,
+    shape_text,
     supply,
-)
-from simclr_core.plugins.contracts import (
-    FileChances,
-    FileEncoder,
-    FileHead,
-    FileLoss,
-    FileOperation,
-    FileSchedule,
+    with_fresh_components,
 )
 
 __all__ = [
     "IDENTITY",
-    "FileChances",
-    "FileEncoder",
-    "FileHead",
-    "FileLoss",
-    "FileOperation",
-    "FileSchedule",
     "FromFile",
-    "anew",
     "files_of",
     "known_text",
     "reading",
+    "shape_text",
     "supply",
+    "with_fresh_components",
 ]

@@ -29,6 +29,7 @@ from pydantic import (
     model_serializer,
 )
 from pydantic_core import PydanticCustomError
+from torch import Tensor
 
 from simclr_core.base import Frozen
 from simclr_core.errors import ConfigurationError, PartError
@@ -312,7 +313,7 @@ def files_of(config: Mapping[str, Any]) -> Iterator[OwnFile]:
     yield from below(config, "")
 
 
-def anew(value: Value) -> Value:
+def with_fresh_components(value: Value) -> Value:
     """The value with each own part in it made anew: with its hash, and not yet executed.
 
     Raises:
@@ -327,15 +328,21 @@ def anew(value: Value) -> Value:
             sentences = [f"{e['loc'][0]}: {e['msg']}" for e in error.errors(include_url=False)]
             raise ConfigurationError("\n".join(sentences)) from error
     elif isinstance(value, tuple):
-        items = tuple(anew(item) for item in value)
+        items = tuple(with_fresh_components(item) for item in value)
         if any(new is not old for new, old in zip(items, value, strict=True)):
             made = items
     elif isinstance(value, BaseModel):
         fields = {name: getattr(value, name) for name in type(value).model_fields}
-        changed = {name: new for name, old in fields.items() if (new := anew(old)) is not old}
+        fresh = {name: with_fresh_components(old) for name, old in fields.items()}
+        changed = {name: new for name, new in fresh.items() if new is not fields[name]}
         if changed:
             made = value.model_copy(update=changed)
     return made
+
+
+def shape_text(tensor: Tensor) -> str:
+    """A tensor's type and shape, for messages."""
+    return f"{str(tensor.dtype).removeprefix('torch.')} of shape {list(tensor.shape)}"
 
 
 def _reader(info: ValidationInfo) -> Reader | None:

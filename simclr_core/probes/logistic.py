@@ -5,21 +5,21 @@ first in what is computed at each step: over ten contiguous numbers a softmax ta
 long as across them.
 """
 
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor
 
-from simclr_core.base import Frozen
+from simclr_core.probes.contract import Choice, PenalisedProbe
 
 PAPER_GRID = tuple(float(f"{10 ** (-6 + i / 4):.6g}") for i in range(45))
 _MEMORY = 10
 """Steps whose curvature L-BFGS remembers."""
 
 
-class LogisticProbe(Frozen):
+class LogisticProbe(PenalisedProbe):
     """Logistic regression by L-BFGS in float64; its l2 is chosen on the validation part.
 
     It minimises the sum over the images of the cross-entropy in nats, plus l2 / 2 |W|^2 (C = 1 / l2
@@ -27,6 +27,10 @@ class LogisticProbe(Frozen):
     """
 
     kind: Literal["logistic"] = "logistic"
+
+    summary: ClassVar[str] = (
+        "L-BFGS on features of the centre square, l2 chosen on a validation part (B.8.1)"
+    )
 
     l2: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = Field(
         default=PAPER_GRID, min_length=1
@@ -45,11 +49,8 @@ class LogisticProbe(Frozen):
         fit: tuple[Float[Tensor, "n d"], Int[Tensor, " n"]],
         validation: tuple[Float[Tensor, "v d"], Int[Tensor, " v"]],
         num_classes: int,
-    ) -> "Choice":
-        """The l2 with the highest accuracy on the validation part; among equals the strongest.
-
-        Fitted from the strongest to the weakest, each from where the last one ended.
-        """
+    ) -> Choice:
+        """As the contract says; each candidate starts from the solution of the next larger one."""
         problem = Problem(*fit, num_classes)
         candidates = sorted(self.l2, reverse=True)
         accuracies: list[float] = []
@@ -69,28 +70,15 @@ class LogisticProbe(Frozen):
         num_classes: int,
         l2: float,
     ) -> "Fitted":
-        """The solution for one l2."""
         problem = Problem(features_nd, labels_n, num_classes)
         return problem.solve(l2, self.tolerance, self.max_iterations)
 
-
-class Choice(NamedTuple):
-    """What the validation part said of each candidate."""
-
-    l2: float
-    candidates: list[float]
-    accuracies: list[float]
-    """Per cent on the validation part, beside each candidate."""
-    unconverged: list[float]
-    """The candidates whose fit ran out of steps."""
-
-    @classmethod
-    def of(
-        cls, candidates: list[float], accuracies: list[float], unconverged: list[float]
-    ) -> "Choice":
-        """The candidate with the highest accuracy; of equal ones the first."""
-        best = max(range(len(candidates)), key=accuracies.__getitem__)
-        return cls(candidates[best], candidates, accuracies, unconverged)
+    def _fit_facts(self, choice: Choice, fitted: "Fitted") -> dict[str, Any]:
+        return {
+            "probe_converged": fitted.converged,
+            "probe_iterations": fitted.iterations,
+            "candidates_not_converged": len(choice.unconverged),
+        }
 
 
 class Fitted(NamedTuple):

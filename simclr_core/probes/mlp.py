@@ -3,7 +3,7 @@
 Shape suffixes: n images, v images to choose on, d features, C classes.
 """
 
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -11,17 +11,17 @@ from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor, nn
 
-from simclr_core.base import Frozen
 from simclr_core.errors import Diverged
 from simclr_core.networks import MlpHead
-from simclr_core.probes.logistic import Choice, top_k_accuracy
+from simclr_core.probes.contract import Choice, PenalisedProbe
+from simclr_core.probes.logistic import top_k_accuracy
 from simclr_core.seeds import generator
 
 _SEED = 0
 """Of weights and batches: every trial's probe starts alike."""
 
 
-class MlpProbe(Frozen):
+class MlpProbe(PenalisedProbe):
     """W2 relu(W1 x + b1) + b2 on frozen features, by Adam; its l2 is chosen on the validation part.
 
     Table 3 of the paper trains "additional MLPs" and publishes neither their shape nor their
@@ -31,6 +31,10 @@ class MlpProbe(Frozen):
     """
 
     kind: Literal["mlp"] = "mlp"
+
+    summary: ClassVar[str] = (
+        "one hidden layer by Adam on features of the centre square, l2 chosen on a validation part"
+    )
 
     hidden: int = Field(default=256, ge=1)
     """Width of the hidden layer."""
@@ -55,7 +59,6 @@ class MlpProbe(Frozen):
         validation: tuple[Float[Tensor, "v d"], Int[Tensor, " v"]],
         num_classes: int,
     ) -> Choice:
-        """The l2 with the highest accuracy on the validation part; among equals the strongest."""
         candidates = sorted(self.l2, reverse=True)
         accuracies = [
             top_k_accuracy(self.fit(*fit, num_classes, l2).scores(validation[0]), validation[1], 1)

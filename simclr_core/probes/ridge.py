@@ -3,7 +3,7 @@
 Shape suffixes: n images, v images to choose on, d features, C classes.
 """
 
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -11,11 +11,11 @@ from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor
 
-from simclr_core.base import Frozen
-from simclr_core.probes.logistic import PAPER_GRID, Choice, top_k_accuracy
+from simclr_core.probes.contract import Choice, PenalisedProbe
+from simclr_core.probes.logistic import PAPER_GRID, top_k_accuracy
 
 
-class RidgeProbe(Frozen):
+class RidgeProbe(PenalisedProbe):
     """Ridge regression on one-hot labels in float64; its l2 is chosen on the validation part.
 
     It minimises |X W + b - Y|^2 + l2 |W|^2 (alpha in scikit-learn); the bias is not penalised, and
@@ -25,6 +25,10 @@ class RidgeProbe(Frozen):
     """
 
     kind: Literal["ridge"] = "ridge"
+
+    summary: ClassVar[str] = (
+        "least squares on features of the centre square, l2 chosen on a validation part"
+    )
 
     l2: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = Field(
         default=PAPER_GRID, min_length=1
@@ -37,7 +41,6 @@ class RidgeProbe(Frozen):
         validation: tuple[Float[Tensor, "v d"], Int[Tensor, " v"]],
         num_classes: int,
     ) -> Choice:
-        """The l2 with the highest accuracy on the validation part; among equals the strongest."""
         problem = _Problem(*fit, num_classes)
         candidates = sorted(self.l2, reverse=True)
         accuracies = [
@@ -53,7 +56,6 @@ class RidgeProbe(Frozen):
         num_classes: int,
         l2: float,
     ) -> "FittedRidge":
-        """The solution for one l2."""
         return _Problem(features_nd, labels_n, num_classes).solve(l2)
 
 

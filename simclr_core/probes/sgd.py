@@ -3,8 +3,9 @@
 Shape suffixes: n images, B of them in a batch, d features, C classes, L labellings of the images.
 """
 
-from collections.abc import Callable
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -13,19 +14,21 @@ from pydantic import Field
 from torch import Tensor
 
 from simclr_core.augment import Crop
-from simclr_core.base import Frozen
 from simclr_core.callbacks import Observer
 from simclr_core.chance import Chance, moved
-from simclr_core.data import Images
 from simclr_core.errors import ConfigurationError
 from simclr_core.optim import AnySchedule, WarmupCosine
+from simclr_core.probes.contract import Labels, Probe, Solution, Task
 from simclr_core.seeds import generator
+
+_BATCH = 512
+"""Images whose crops are in memory at a time."""
 
 Features = Callable[[int, Tensor], Tensor]
 """(epoch, index [B]) -> the features of those images in that epoch, float32 [B, d]."""
 
 
-class SgdProbe(Frozen):
+class SgdProbe(Probe):
     """Softmax regression by SGD with Nesterov momentum through the frozen encoder (paper, B.6).
 
     Weights and biases start at zero and are not regularised; each step takes the mean cross-entropy
@@ -36,6 +39,10 @@ class SgdProbe(Frozen):
     """
 
     kind: Literal["sgd"] = "sgd"
+
+    summary: ClassVar[str] = "SGD on crops and flips, not regularised (B.6)"
+    papers: ClassVar[bool] = True
+    uses_seed: ClassVar[bool] = True
 
     epochs: int = Field(default=90, ge=1)
     """Passes over the training images, in a new order each."""
@@ -56,13 +63,42 @@ class SgdProbe(Frozen):
     """What a training image is cut to, and whether it is mirrored; None takes centre squares, whose
     features are computed once."""
 
-    def view(
-        self, crop: Crop, images: Images, index: Tensor, chance: Chance, size: int
-    ) -> Float[Tensor, "B 3 S S"]:
-        """The crops of the images at `index`, float32 in [0, 1]."""
-        pictures, shapes = images.batch(index)
-        chances = crop.draw(chance.at("probe", crop.kind), shapes.to("cpu"))
-        return crop.apply(pictures, moved(chances, pictures.device), size)
+    @property
+    def images_per_step(self) -> int:
+        return self.batch_size
+
+    def solve(self, task: Task) -> Solution:
+        """Of all training images; nothing is chosen."""
+        [solution] = self.solve_each(task, [(task.fit.y, task.validation.y)])
+        return solution
+
+    def solve_each(self, task: Task, labels: Sequence[Labels]) -> Iterator[Solution]:
+        """All labellings at once, on the same crops: one pass through the encoder serves them all."""
+        labels_Ln = torch.stack([torch.cat(pair) for pair in labels])
+        layers = self.fit(
+            self._features(task), labels_Ln, task.num_classes, task.seed, task.observer
+        )
+        for i in range(len(labels)):
+            yield Solution(partial(layers.scores, layer=i), {})
+
+    def _features(self, task: Task) -> Features:
+        """The features of the training images as the probe sees them in each epoch."""
+        train = task.train
+        if (crop := self.crop) is None:
+            x = train.x.to(task.device)
+            return lambda _, index: x[index.to(task.device)]
+        images = train.images.to(task.device)
+
+        def cropped(epoch: int, index: Tensor) -> Tensor:
+            parts: list[Tensor] = []
+            for some in index.split(_BATCH):
+                draws = Chance.of(task.seed, epoch, some).at("probe", crop.kind)
+                whole, shapes = images.batch(some)
+                params = moved(crop.draw(draws, shapes.to("cpu")), task.device)
+                parts.append(task.represent(crop.apply(whole, params, task.size)))
+            return torch.cat(parts)
+
+        return cropped
 
     def fit(
         self,
@@ -72,10 +108,9 @@ class SgdProbe(Frozen):
         seed: int,
         observer: Observer,
     ) -> "FittedLayers":
-        """A layer for each of L labellings, all on the same batches of the same features.
+        """A layer for each of L labellings, on the same batches of the same features.
 
-        L layers side by side do not touch each other; they cost one pass through the encoder where
-        L probes would take L.
+        The layers are independent of each other.
 
         Raises:
             ConfigurationError: the batch is larger than the number of images.

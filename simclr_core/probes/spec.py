@@ -1,11 +1,11 @@
 """What is measured on a finished encoder."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
-from simclr_core.base import Frozen
+from simclr_core.base import Departure, Frozen, disagreement
 from simclr_core.networks import Layer
 from simclr_core.probes.geometry import Geometry
 from simclr_core.probes.knn import Knn
@@ -15,11 +15,7 @@ from simclr_core.probes.ridge import RidgeProbe
 from simclr_core.probes.sgd import SgdProbe
 from simclr_core.probes.targets import AnyTarget, Classes
 
-ChoosingProbe = LogisticProbe | RidgeProbe | MlpProbe
-"""Those that are fitted on cached features and choose their l2 on a validation part."""
-
-AnyProbe = Annotated[ChoosingProbe | SgdProbe, Field(discriminator="kind")]
-"""Every probe."""
+AnyProbe = Annotated[LogisticProbe | RidgeProbe | MlpProbe | SgdProbe, Field(discriminator="kind")]
 
 _Fraction = Annotated[float, Field(gt=0, lt=1)]
 
@@ -62,47 +58,39 @@ class Evaluation(Frozen):
     @model_validator(mode="after")
     def _measures_something(self) -> "Evaluation":
         if self.probe is None and self.knn is None:
-            raise PydanticCustomError("disagreement", "probe or knn must be set, got neither", {})
+            raise disagreement("probe or knn must be set, got neither")
         if self.permuted_labels and self.probe is None:
-            raise PydanticCustomError(
-                "disagreement", "permuted_labels needs a probe to fit, got probe null", {}
-            )
+            raise disagreement("permuted_labels needs a probe to fit, got probe null")
         named = [labelled(fraction) for fraction in self.label_fractions]
         if len(set(named)) < len(named):
-            raise PydanticCustomError(
-                "disagreement",
-                "label_fractions must differ in their names, got {named}",
-                {"named": ", ".join(named)},
+            raise disagreement(
+                "label_fractions must differ in their names, got {named}", named=", ".join(named)
             )
-        if self.label_fractions and not isinstance(self.probe, ChoosingProbe):
-            raise PydanticCustomError(
-                "disagreement",
+        if self.label_fractions and not (self.probe and self.probe.chooses):
+            raise disagreement(
                 "label_fractions need a probe that is fitted on cached features, logistic, "
                 "ridge or mlp, got {kind}",
-                {"kind": "null" if self.probe is None else self.probe.kind},
+                kind="null" if self.probe is None else self.probe.kind,
             )
-        if not isinstance(self.target, Classes):
-            if isinstance(self.probe, SgdProbe):
-                raise PydanticCustomError(
-                    "disagreement",
-                    "target {target} needs a probe that is fitted on cached features, logistic, "
-                    "ridge or mlp, got sgd",
-                    {"target": self.target.kind},
-                )
-            if self.geometry is not None:
-                raise PydanticCustomError(
-                    "disagreement",
-                    "geometry must be null under target {target}: it is that of the images as they "
-                    "are",
-                    {"target": self.target.kind},
-                )
+        if self.target.transforms and self.probe and not self.probe.chooses:
+            raise disagreement(
+                "target {target} needs a probe that is fitted on cached features, logistic, "
+                "ridge or mlp, got {kind}",
+                target=self.target.kind,
+                kind=self.probe.kind,
+            )
+        if self.target.transforms and self.geometry is not None:
+            raise disagreement(
+                "geometry must be null under target {target}: it is that of the images as they are",
+                target=self.target.kind,
+            )
         return self
 
     def value_names(self) -> tuple[str, ...]:
         """What a trial records; top-5 is left out where there are at most 5 classes."""
         if self.permuted_labels:
             return ("permuted/mean", "permuted/standard_error", "permuted/largest_class_share")
-        tops = ("top1", "top5") if isinstance(self.target, Classes) else ("top1",)
+        tops = ("top1",) if self.target.transforms else ("top1", "top5")
         names: list[str] = []
         if self.probe is not None:
             names += tops
@@ -112,8 +100,31 @@ class Evaluation(Frozen):
             names += [f"knn_{top}" for top in tops]
         if self.geometry is not None:
             names += ["alignment", "uniformity", "effective_rank"]
-        chosen = isinstance(self.probe, ChoosingProbe) and self.split == "test"
+        chosen = self.probe is not None and self.probe.chooses and self.split == "test"
         return (*["validation_top1"] * chosen, *(self.prefix + name for name in names))
+
+    def departures(self, *, supervised: bool) -> Iterable[Departure]:
+        """How it differs from the paper, whose supervised encoders are evaluated without a probe."""
+        summary = "none" if self.probe is None else self.probe.summary
+        if self.target.transforms:
+            yield Departure(
+                "evaluation.probe",
+                summary,
+                "an MLP whose shape and training are not published (table 3)",
+            )
+        elif not supervised and (self.probe is None or not self.probe.papers):
+            yield Departure(
+                "evaluation.probe",
+                summary,
+                "SGD for 90 epochs on crops and flips, not regularised (B.6)",
+            )
+        yield from self.target.departures()
+        if self.split == "validation":
+            yield Departure(
+                "evaluation.split",
+                "measured on the validation part, the test part unread: for choices, no result",
+                "measured on the test part",
+            )
 
     @property
     def prefix(self) -> str:

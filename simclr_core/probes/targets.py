@@ -1,13 +1,15 @@
-"""What a read-out predicts: the classes, or a transformation of the images (table 3 of the paper).
+"""What a probe predicts: the classes, or a transformation of the images (table 3 of the paper).
 
-Table 3 asks which transformations a representation tells apart. Each image is transformed or not,
-and the answer takes the place of its class. Which images are depends on their place in their part of
-the data alone: the same pictures and answers in every trial.
+Table 3 asks which transformations a representation can distinguish. Each image is transformed or
+not, and the answer replaces its class. Which images are depends on their place in their part of the
+data alone: the same images and answers in every trial.
 
 Shape suffixes: n images of a part, B of them of side S.
 """
 
-from typing import Annotated, Literal
+from abc import abstractmethod
+from collections.abc import Iterable
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int64
@@ -17,39 +19,126 @@ from torch import Tensor
 from simclr_core.augment import (
     Colour,
     Noise,
-    NoiseChances,
+    NoiseParams,
     Rotation,
-    RotationChances,
+    RotationParams,
     Sobel,
-    SobelChances,
+    SobelParams,
 )
-from simclr_core.base import Frozen
+from simclr_core.base import Departure
 from simclr_core.chance import Chance, Draws, moved
+from simclr_core.probes.contract import Target
+
+_SEED = 0
+"""Not the trial's: seeds repeat training runs, not questions."""
 
 
-class Classes(Frozen):
+class Classes(Target):
     """The data set's own labels."""
 
     kind: Literal["classes"] = "classes"
 
+    transforms: ClassVar[bool] = False
 
-class Grey(Frozen):
+    def num_answers(self, num_classes: int) -> int:
+        return num_classes
+
+    def answers(self, labels_n: Int64[Tensor, " n"], part: str) -> Int64[Tensor, " n"]:
+        del part
+        return labels_n
+
+    def transformed(
+        self,
+        squares_B3SS: Float[Tensor, "B 3 S S"],
+        answers_B: Int64[Tensor, " B"],
+        index_B: Int64[Tensor, " B"],
+        part: str,
+    ) -> Float[Tensor, "B 3 S S"]:
+        del answers_B, index_B, part
+        return squares_B3SS
+
+
+class Transformation(Target):
+    """A target of table 3: yes or no unless a member says otherwise."""
+
+    def num_answers(self, num_classes: int) -> int:
+        del num_classes
+        return 2
+
+    def answers(self, labels_n: Int64[Tensor, " n"], part: str) -> Int64[Tensor, " n"]:
+        """What is done to each image, as evenly as whole numbers allow.
+
+        Images are ranked by a number of their own, so that the commonest answer is right for exactly
+        its share, in every part and trial.
+        """
+        num_images = len(labels_n)
+        uniform_n = self._draws(torch.arange(num_images), part).uniform(1)[:, 0]
+        return self._of_ranks(uniform_n.argsort(stable=True).argsort(stable=True), num_images)
+
+    def _of_ranks(self, rank_n: Tensor, num_images: int) -> Tensor:
+        return (rank_n < num_images // 2).long()
+
+    def transformed(
+        self,
+        squares_B3SS: Float[Tensor, "B 3 S S"],
+        answers_B: Int64[Tensor, " B"],
+        index_B: Int64[Tensor, " B"],
+        part: str,
+    ) -> Float[Tensor, "B 3 S S"]:
+        return self._changed(squares_B3SS, answers_B, self._draws(index_B, part), index_B)
+
+    @abstractmethod
+    def _changed(self, squares: Tensor, answers: Tensor, draws: Draws, index: Tensor) -> Tensor:
+        """The images by their answers, and by each image's own numbers."""
+
+    def _draws(self, index: Tensor, part: str) -> Draws:
+        kind: str = type(self).model_fields["kind"].default
+        return Chance.of(_SEED, 0, index).at(f"target, {part}", kind)
+
+    def departures(self) -> Iterable[Departure]:
+        yield Departure(
+            "evaluation.target",
+            "each image once, transformed or not by a random draw of its own",
+            "how the transformed images were drawn is not published",
+        )
+
+
+class Grey(Transformation):
     """Colour against grey (table 3, first row)."""
 
     kind: Literal["grey"] = "grey"
 
     probability: float = Field(default=0.2, gt=0, lt=1)
     """How many images lose their colours: the colour distortion's own share, hence table 3's 80 %
-    for who always says colour."""
+    for the majority-class baseline."""
+
+    def _of_ranks(self, rank_n: Tensor, num_images: int) -> Tensor:
+        return (rank_n < round(self.probability * num_images)).long()
+
+    def _changed(self, squares: Tensor, answers: Tensor, draws: Draws, index: Tensor) -> Tensor:
+        colour = Colour(jitter_probability=0)
+        params = colour.draw(draws, index[:, None].expand(-1, 2))._replace(dropped=answers > 0)
+        return colour.apply(squares, moved(params, squares.device))
 
 
-class Turned(Frozen):
-    """By how many quarter turns an image is turned, 0 to 3, each as likely (second row)."""
+class Turned(Transformation):
+    """By how many quarter turns an image is rotated, 0 to 3, each as likely (second row)."""
 
     kind: Literal["rotation"] = "rotation"
 
+    def num_answers(self, num_classes: int) -> int:
+        del num_classes
+        return 4
 
-class Noisy(Frozen):
+    def _of_ranks(self, rank_n: Tensor, num_images: int) -> Tensor:
+        return rank_n * 4 // num_images
+
+    def _changed(self, squares: Tensor, answers: Tensor, draws: Draws, index: Tensor) -> Tensor:
+        del draws, index
+        return Rotation().apply(squares, moved(RotationParams(answers), squares.device))
+
+
+class Noisy(Transformation):
     """The image, or the image with Gaussian noise, each as likely (third row)."""
 
     kind: Literal["noise"] = "noise"
@@ -57,68 +146,20 @@ class Noisy(Frozen):
     deviation: float = Field(default=0.1, gt=0, allow_inf_nan=False)
     """As in the operation of that name; the paper does not publish its own."""
 
+    def _changed(self, squares: Tensor, answers: Tensor, draws: Draws, index: Tensor) -> Tensor:
+        del index
+        params = moved(NoiseParams(answers > 0, draws.keys), squares.device)
+        return Noise(deviation=self.deviation).apply(squares, params)
 
-class Filtered(Frozen):
+
+class Filtered(Transformation):
     """The image, or the length of its gradient by the Sobel filter, each as likely (last row)."""
 
     kind: Literal["sobel"] = "sobel"
 
-
-Transformation = Grey | Turned | Noisy | Filtered
-"""The targets of table 3."""
-
-AnyTarget = Annotated[Classes | Transformation, Field(discriminator="kind")]
-
-_SEED = 0
-"""Not the trial's: seeds repeat trainings, not questions."""
+    def _changed(self, squares: Tensor, answers: Tensor, draws: Draws, index: Tensor) -> Tensor:
+        del draws, index
+        return Sobel().apply(squares, moved(SobelParams(answers > 0), squares.device))
 
 
-def num_answers(target: Transformation) -> int:
-    """How many answers there are: 4 orientations, or yes and no."""
-    return 4 if isinstance(target, Turned) else 2
-
-
-def answers(target: Transformation, num_images: int, part: str) -> Int64[Tensor, " n"]:
-    """What is done to each image of a part, as evenly as whole numbers allow.
-
-    Images are ranked by a number of their own, so that always giving the commonest answer is right
-    for exactly its share, in every part and trial.
-    """
-    uniform_n = _draws(target, torch.arange(num_images), part).uniform(1)[:, 0]
-    rank_n = uniform_n.argsort(stable=True).argsort(stable=True)
-    match target:
-        case Turned():
-            return rank_n * 4 // num_images
-        case Grey(probability=probability):
-            return (rank_n < round(probability * num_images)).long()
-        case Noisy() | Filtered():
-            return (rank_n < num_images // 2).long()
-
-
-def transformed(
-    target: Transformation,
-    squares_B3SS: Float[Tensor, "B 3 S S"],
-    answers_B: Int64[Tensor, " B"],
-    index_B: Int64[Tensor, " B"],
-    part: str,
-) -> Float[Tensor, "B 3 S S"]:
-    """The images at `index` of a part as the read-out sees them, by their answers."""
-    device = squares_B3SS.device
-    draws = _draws(target, index_B, part)
-    chosen_B = answers_B > 0
-    match target:
-        case Grey():
-            colour = Colour(jitter_probability=0)
-            drawn = colour.draw(draws, index_B[:, None].expand(-1, 2))
-            return colour.apply(squares_B3SS, moved(drawn._replace(dropped=chosen_B), device))
-        case Turned():
-            return Rotation().apply(squares_B3SS, moved(RotationChances(answers_B), device))
-        case Noisy(deviation=deviation):
-            disturbed = moved(NoiseChances(chosen_B, draws.keys), device)
-            return Noise(deviation=deviation).apply(squares_B3SS, disturbed)
-        case Filtered():
-            return Sobel().apply(squares_B3SS, moved(SobelChances(chosen_B), device))
-
-
-def _draws(target: Transformation, index: Tensor, part: str) -> Draws:
-    return Chance.of(_SEED, 0, index).at(f"target, {part}", target.kind)
+AnyTarget = Annotated[Classes | Grey | Turned | Noisy | Filtered, Field(discriminator="kind")]

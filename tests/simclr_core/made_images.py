@@ -19,7 +19,7 @@ def drawn_for(operation: AnyOperation, num: int, *, seed: int = 0) -> Draws:
     return Chance.of(seed, 0, torch.arange(num)).at("first", operation.kind)
 
 
-def chances_of(operation: AnyOperation, num: int, size: int, *, seed: int = 0) -> Any:
+def params_of(operation: AnyOperation, num: int, size: int, *, seed: int = 0) -> Any:
     """What an operation does to images 0 to num - 1."""
     return operation.draw(drawn_for(operation, num, seed=seed), square_shapes(num, size))
 

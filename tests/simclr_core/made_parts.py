@@ -5,14 +5,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from simclr_core.augment.file_operation import FileOperation
+from simclr_core.losses.file_loss import FileLoss
+from simclr_core.networks.file_networks import FileEncoder, FileHead
+from simclr_core.optim.schedules import FileSchedule
 from simclr_core.plugins.component import FromFile, supply
-from simclr_core.plugins.contracts import (
-    FileEncoder,
-    FileHead,
-    FileLoss,
-    FileOperation,
-    FileSchedule,
-)
 from simclr_core.plugins.source import digest
 
 FILE = """\

@@ -22,9 +22,9 @@ MUTANTS = (
     ),
     plant(
         "no refit on all training images after the choice",
-        "evaluation/frozen_evaluation.py",
-        "fitted = probe.fit(train.x, train.y, num_classes, choice.l2)",
-        "fitted = probe.fit(fit.x, fit.y, num_classes, choice.l2)",
+        "probes/contract.py",
+        "fitted = self.fit(train.x, train.y, task.num_classes, choice.l2)",
+        "fitted = self.fit(fit.x, fit.y, task.num_classes, choice.l2)",
         "simclr_core/evaluation/test_frozen_evaluation.py",
     ),
     plant(
@@ -58,8 +58,8 @@ MUTANTS = (
     plant(
         "permuted labels are not permuted for the test part",
         "evaluation/permuted_labels.py",
-        "accuracies.append(top_k_accuracy(fitted.scores(asked.x), y_asked, 1))",
-        "accuracies.append(top_k_accuracy(fitted.scores(asked.x), asked.y, 1))",
+        "top_k_accuracy(solution.scores(asked.x), y_asked, 1)",
+        "top_k_accuracy(solution.scores(asked.x), asked.y, 1)",
         "simclr_core/evaluation/test_permuted_labels.py",
         "simclr_core/evaluation/test_frozen_evaluation.py",
     ),
@@ -107,16 +107,16 @@ MUTANTS = (
     ),
     plant(
         "the probe's crops are those of epoch 0",
-        "evaluation/frozen_evaluation.py",
-        "Chance.of(seed, epoch, some)",
-        "Chance.of(seed, 0, some)",
+        "probes/sgd.py",
+        "Chance.of(task.seed, epoch, some)",
+        "Chance.of(task.seed, 0, some)",
         "simclr_core/probes/test_sgd.py",
     ),
     plant(
         "every permutation is tested on the first layer",
-        "evaluation/permuted_labels.py",
-        "layers.scores(asked.x, i)",
-        "layers.scores(asked.x)",
+        "probes/sgd.py",
+        "partial(layers.scores, layer=i)",
+        "layers.scores",
         "simclr_core/probes/test_sgd.py",
     ),
     plant(
@@ -128,9 +128,9 @@ MUTANTS = (
     ),
     plant(
         "few labels, fitted on all",
-        "evaluation/frozen_evaluation.py",
-        "by_few = probe.fit(few.x, few.y,",
-        "by_few = probe.fit(fit.x, fit.y,",
+        "probes/contract.py",
+        "by_few = self.fit(few.x, few.y,",
+        "by_few = self.fit(task.fit.x, task.fit.y,",
         "simclr_core/probes/test_probes.py",
     ),
     plant(
@@ -143,8 +143,8 @@ MUTANTS = (
     plant(
         "every image is disturbed, whatever the answer",
         "probes/targets.py",
-        "NoiseChances(chosen_B, draws.keys)",
-        "NoiseChances(torch.ones_like(chosen_B), draws.keys)",
+        "NoiseParams(answers > 0, draws.keys)",
+        "NoiseParams(answers > -1, draws.keys)",
         "simclr_core/probes/test_targets.py",
     ),
     plant(
@@ -157,8 +157,8 @@ MUTANTS = (
     plant(
         "answers stay those of the classes",
         "evaluation/frozen_evaluation.py",
-        "labels = told = answers(target, len(images), name)",
-        "told = answers(target, len(images), name)\n            labels %= self.num_classes",
+        "return Part(images, x, labels, hashes)",
+        "return Part(images, x, self.dataset.labelled(name).labels % self.num_classes, hashes)",
         "simclr_core/probes/test_targets.py",
     ),
     plant(
@@ -213,16 +213,18 @@ MUTANTS = (
     plant(
         "the control fits and chooses on true labels and measures on permuted ones",
         "evaluation/permuted_labels.py",
-        "y_fit, y_validation, y_asked = drawn[i].split(sizes)",
-        "y_fit, y_validation, y_asked = fit.y, validation.y, drawn[i].split(sizes)[2]",
+        "training = [(y_fit, y_validation) for y_fit,",
+        "training = [(task.fit.y, task.validation.y) for y_fit,",
         "simclr_core/evaluation/test_permuted_labels.py::test_each_permutation_is_fitted_chosen_and_measured_on_its_own_labels",
         "simclr_core/evaluation/test_permuted_labels.py::test_what_the_probe_is_fitted_and_chosen_on_agrees_with_the_truth_by_chance_alone",
     ),
     plant(
         "the control refits on true labels after a choice on permuted ones",
-        "evaluation/permuted_labels.py",
-        "y_train = torch.cat([y_fit, y_validation])",
-        "y_train = train.y",
+        "probes/contract.py",
+        "yield self.solve(task._replace(fit=fit, validation=validation))",
+        "choice = self.choose((fit.x, y_fit), (validation.x, y_validation), task.num_classes)\n"
+        "            both = task.train\n"
+        "            yield Solution(self.fit(both.x, both.y, task.num_classes, choice.l2).scores, {})",
         "simclr_core/evaluation/test_permuted_labels.py::test_each_permutation_is_fitted_chosen_and_measured_on_its_own_labels",
         "simclr_core/evaluation/test_permuted_labels.py::test_what_the_probe_is_fitted_and_chosen_on_agrees_with_the_truth_by_chance_alone",
     ),

@@ -132,8 +132,8 @@ MUTANTS = (
     plant(
         "a study's cost counts two views, however many there are",
         "compose/flops.py",
-        'config["views"].get("num_views", 2),',
-        "2,",
+        "return config.views.num_views, images",
+        "return 2, images",
         "ablations/compose/test_flops.py",
     ),
     plant(

@@ -7,16 +7,16 @@ plant = planter("simclr_core")
 MUTANTS = (
     plant(
         "labels of other images than those in the views",
-        "training/pretraining.py",
+        "training/batch_loss.py",
         "self._labels[index.to(self._device)]",
         "self._labels[: len(index)]",
         "simclr_core/training/test_pretraining.py",
     ),
     plant(
         "every loss is handed labels",
-        "training/pretraining.py",
-        "        if isinstance(config.loss, Labelled):\n            if not dataset",
-        "        if True:\n            if not dataset",
+        "training/batch_loss.py",
+        "if not config.loss.sees_labels:",
+        "if False:",
         "simclr_core/training/test_pretraining.py",
     ),
     plant(
@@ -142,9 +142,9 @@ MUTANTS = (
     ),
     plant(
         "the control keeps the labels of the images",
-        "training/pretraining.py",
-        "return loss(z_MD, torch.cat([labels_N[others] for others in apart]))",
-        "pass",
+        "training/batch_loss.py",
+        "return torch.cat([labels_N[others] for others in apart])",
+        "return labels_N.repeat(num_views)",
         "simclr_core/training/test_shuffled_positives.py",
     ),
     plant(
@@ -198,7 +198,7 @@ MUTANTS = (
     ),
     plant(
         "an own operation may look at the batch",
-        "plugins/contracts.py",
+        "augment/file_operation.py",
         "if not self._tried:",
         "if False:",
         "simclr_core/plugins/test_component.py",

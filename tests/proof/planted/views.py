@@ -9,10 +9,10 @@ MUTANTS = (
         "one crop for the whole batch",
         "augment/operations.py",
         "draws.integers(room_B2 + 1), room_B2 // 2)\n"
-        "        return CropChances(torch.cat([corner_B2, sides_B2], dim=1), ",
+        "        return CropParams(torch.cat([corner_B2, sides_B2], dim=1), ",
         "draws.integers(room_B2 + 1), room_B2 // 2)\n"
         "        boxes = torch.cat([corner_B2, sides_B2], dim=1)\n"
-        "        return CropChances(boxes[:1].expand_as(boxes), ",
+        "        return CropParams(boxes[:1].expand_as(boxes), ",
         "simclr_core/augment/test_operations.py",
         "simclr_core/augment/test_crops.py",
     ),
@@ -154,8 +154,8 @@ MUTANTS = (
     plant(
         "noise on every view, without its probability",
         "augment/operations.py",
-        "NoiseChances(draws.uniform(1).squeeze(1) < self.probability",
-        "NoiseChances(draws.uniform(1).squeeze(1) < 1",
+        "NoiseParams(draws.uniform(1).squeeze(1) < self.probability",
+        "NoiseParams(draws.uniform(1).squeeze(1) < 1",
         "simclr_core/augment/test_operations.py",
     ),
     plant(
@@ -196,8 +196,8 @@ MUTANTS = (
     plant(
         "own operations draw by their place",
         "augment/views.py",
-        "operation.stream if isinstance(operation, FileOperation) else operation.kind",
-        "operation.kind",
+        "chance.at(view, operation.stream, met[operation.stream])",
+        "chance.at(view, operation.kind, met[operation.stream])",
         "simclr_core/plugins/test_component.py",
     ),
     plant(

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 import torch
 import torchvision.transforms.functional as TF
-from made_images import FALSE_ALARM, chances_of, in_8_bits, made_images
+from made_images import FALSE_ALARM, in_8_bits, made_images, params_of
 from scipy import stats
 from torch import Tensor
 from torchvision.transforms.autoaugment import AutoAugment as Theirs
 from torchvision.transforms.autoaugment import AutoAugmentPolicy, _apply_op
 
-from simclr_core.augment.autoaugment import POLICY, AutoAugment, AutoAugmentChances
+from simclr_core.augment.autoaugment import POLICY, AutoAugment, AutoAugmentParams
 
 THEIRS = Theirs(AutoAugmentPolicy.IMAGENET)
 
@@ -42,9 +42,9 @@ EVERY_CASE = list(
 """Each pair, each way of carrying it out, both signs."""
 
 
-def every_case() -> AutoAugmentChances:
+def every_case() -> AutoAugmentParams:
     policy, applied, negative = zip(*EVERY_CASE, strict=True)
-    return AutoAugmentChances(
+    return AutoAugmentParams(
         torch.tensor(policy),
         torch.tensor(applied),
         torch.tensor(negative)[:, None].expand(-1, 2),
@@ -83,10 +83,10 @@ def test_the_policy_is_torchvisions_pair_for_pair() -> None:
 # On odd sizes a turn by 30 degrees puts points midway between two pixels: rounding decides there.
 @pytest.mark.parametrize("size", [8, 32, 64])
 def test_every_pair_is_torchvisions_level_for_level(size: int) -> None:
-    chances = every_case()
+    params = every_case()
     images = photographic(len(EVERY_CASE), size)
 
-    changed = AutoAugment().apply(images, chances)
+    changed = AutoAugment().apply(images, params)
 
     assert float((changed * 255 - (changed * 255).round()).abs().max()) < 1e-4
     for i, (policy, applied, negative) in enumerate(EVERY_CASE):
@@ -114,11 +114,11 @@ def test_pairs_on_pillows_pictures_differ_by_few_levels_in_few_pixels() -> None:
 
 def test_an_image_on_which_nothing_is_carried_out_comes_out_bit_for_bit() -> None:
     images = made_images(60, 32)
-    chances = chances_of(AutoAugment(), 60, 32)
+    params = params_of(AutoAugment(), 60, 32)
 
-    changed = AutoAugment().apply(images, chances)
+    changed = AutoAugment().apply(images, params)
 
-    still = ~chances.applied.any(1)
+    still = ~params.applied.any(1)
     assert bool(still.any())
     assert torch.equal(changed[still], images[still])
 
@@ -127,13 +127,13 @@ def test_an_image_on_which_nothing_is_carried_out_comes_out_bit_for_bit() -> Non
 def test_pairs_applications_and_signs_come_as_often_as_published() -> None:
     # 25 pairs at once, 50 probabilities, 4 combinations of signs: 52 tests share the rate.
     num = 20_000
-    chances = chances_of(AutoAugment(), num, 32)
+    params = params_of(AutoAugment(), num, 32)
 
-    pairs = np.bincount(chances.policy, minlength=25)
-    signs = np.bincount(chances.negative.long() @ torch.tensor([1, 2]), minlength=4)
+    pairs = np.bincount(params.policy, minlength=25)
+    signs = np.bincount(params.negative.long() @ torch.tensor([1, 2]), minlength=4)
     found = [stats.chisquare(pairs).pvalue, stats.chisquare(signs).pvalue]
     for policy, pair in enumerate(THEIRS.policies):
-        applied = chances.applied[chances.policy == policy]
+        applied = params.applied[params.policy == policy]
         for place, (_, probability, _) in enumerate(pair):
             carried_out = int(applied[:, place].sum())
             found.append(stats.binomtest(carried_out, len(applied), probability).pvalue)
@@ -144,11 +144,11 @@ def test_pairs_applications_and_signs_come_as_often_as_published() -> None:
 
 @pytest.mark.statistical
 def test_the_two_of_a_pair_are_carried_out_independently() -> None:
-    chances = chances_of(AutoAugment(), 20_000, 32)
+    params = params_of(AutoAugment(), 20_000, 32)
 
     # Probabilities 0.6 and 0.6, met by the pairs that solarise and then stretch.
-    alike = (chances.policy == 1) | (chances.policy == 21)
-    first, second = chances.applied[alike].numpy().T
+    alike = (params.policy == 1) | (params.policy == 21)
+    first, second = params.applied[alike].numpy().T
     table = np.array(
         [
             [np.sum(first & second), np.sum(first & ~second)],
@@ -159,7 +159,7 @@ def test_the_two_of_a_pair_are_carried_out_independently() -> None:
 
 
 def test_half_the_views_get_a_pair_where_that_is_the_probability() -> None:
-    always, half = (chances_of(AutoAugment(probability=p), 4000, 32) for p in (1, 0.5))
+    always, half = (params_of(AutoAugment(probability=p), 4000, 32) for p in (1, 0.5))
 
     assert torch.equal(always.policy, half.policy)
     kept = half.applied.any(1)

@@ -5,10 +5,10 @@ import pytest
 import scipy.ndimage
 import torch
 import torchvision.transforms.functional as TF
-from made_images import FALSE_ALARM, GREY_LEVEL, chances_of, made_images, square_shapes
+from made_images import FALSE_ALARM, GREY_LEVEL, made_images, params_of, square_shapes
 from scipy import stats
 
-from simclr_core.augment.blur_sobel import Blur, BlurChances, Sobel, kernel_size
+from simclr_core.augment.blur_sobel import Blur, BlurParams, Sobel, kernel_size
 from simclr_core.chance import Chance
 
 
@@ -17,13 +17,13 @@ def test_a_blur_is_torchvisions_gaussian_blur_with_the_official_kernel(
     size: int, taps: int
 ) -> None:
     blur = Blur()
-    images, chances = made_images(12, size), chances_of(blur, 12, size)
+    images, params = made_images(12, size), params_of(blur, 12, size)
 
-    blurred = blur.apply(images, chances)
+    blurred = blur.apply(images, params)
 
     assert kernel_size(size) == taps
-    assert bool(chances.blurred.any())
-    for image, before, chosen, sigma in zip(blurred, images, *chances, strict=True):
+    assert bool(params.blurred.any())
+    for image, before, chosen, sigma in zip(blurred, images, *params, strict=True):
         if chosen:
             expected = TF.gaussian_blur(before, [taps, taps], [float(sigma)] * 2)
             assert float((image - expected).abs().max()) < 0.001 * GREY_LEVEL
@@ -33,19 +33,19 @@ def test_a_blur_is_torchvisions_gaussian_blur_with_the_official_kernel(
 
 @pytest.mark.statistical
 def test_blur_chooses_half_the_images_and_spreads_sigma_evenly() -> None:
-    chances = chances_of(Blur(), 20_000, 32)
+    params = params_of(Blur(), 20_000, 32)
 
-    assert stats.binomtest(int(chances.blurred.sum()), 20_000, 0.5).pvalue > FALSE_ALARM / 3
+    assert stats.binomtest(int(params.blurred.sum()), 20_000, 0.5).pvalue > FALSE_ALARM / 3
     uniform = stats.uniform(0.1, 1.9).cdf
-    assert stats.kstest(chances.sigma.numpy(), uniform).pvalue > FALSE_ALARM / 3
+    assert stats.kstest(params.sigma.numpy(), uniform).pvalue > FALSE_ALARM / 3
     both = stats.ks_2samp(
-        chances.sigma[chances.blurred].numpy(), chances.sigma[~chances.blurred].numpy()
+        params.sigma[params.blurred].numpy(), params.sigma[~params.blurred].numpy()
     )
     assert both.pvalue > FALSE_ALARM / 3
 
 
 def test_a_sigma_drawn_per_batch_is_the_first_images_and_each_image_keeps_its_choice() -> None:
-    each, one = (chances_of(Blur(sigma_drawn=how), 50, 32) for how in ("per_image", "per_batch"))
+    each, one = (params_of(Blur(sigma_drawn=how), 50, 32) for how in ("per_image", "per_batch"))
 
     assert len(set(each.sigma.tolist())) == 50
     assert one.sigma.tolist() == [each.sigma[0].item()] * 50
@@ -57,16 +57,16 @@ def test_a_sigma_drawn_per_batch_is_the_first_images_and_each_image_keeps_its_ch
 
 
 def test_an_image_too_small_to_mirror_is_refused_in_words() -> None:
-    chances = BlurChances(torch.tensor([True]), torch.tensor([1.0]))
+    params = BlurParams(torch.tensor([True]), torch.tensor([1.0]))
 
     with pytest.raises(ValueError, match="mirrors 1 px at the border: images need more, got 1"):
-        Blur().apply(torch.rand(1, 3, 1, 1), chances)
+        Blur().apply(torch.rand(1, 3, 1, 1), params)
 
 
 def test_sobel_is_scipys_with_a_mirrored_border() -> None:
     images = made_images(5, 32)
 
-    edges = Sobel().apply(images, chances_of(Sobel(), 5, 32))
+    edges = Sobel().apply(images, params_of(Sobel(), 5, 32))
 
     for plane, before in zip(edges.flatten(0, 1), images.flatten(0, 1).double(), strict=True):
         along_y, along_x = (
@@ -80,6 +80,6 @@ def test_sobel_gives_one_on_a_full_step_and_nothing_on_a_flat_colour() -> None:
     image = torch.zeros(1, 3, 8, 8)
     image[..., 4:] = 1
 
-    edges = Sobel().apply(image, chances_of(Sobel(), 1, 8))
+    edges = Sobel().apply(image, params_of(Sobel(), 1, 8))
 
     assert edges[0, 0, 3].tolist() == [0, 0, 0, 1, 1, 0, 0, 0]

@@ -10,22 +10,22 @@ import torch
 import torchvision.transforms.functional as TF
 from hypothesis import given
 from hypothesis import strategies as st
-from made_images import FALSE_ALARM, GREY_LEVEL, chances_of, made_images
+from made_images import FALSE_ALARM, GREY_LEVEL, made_images, params_of
 from scipy import stats
 from torchvision.transforms import ColorJitter
 
-from simclr_core.augment.colour import Colour, ColourChances
+from simclr_core.augment.colour import Colour, ColourParams
 
 
 @pytest.mark.parametrize("strength", [0.125, 0.5, 1.0, 2.5])
 def test_jitter_is_torchvisions_four_adjustments_in_order_then_grey(strength: float) -> None:
     colour = Colour(strength=strength)
-    images, chances = made_images(64, 24), chances_of(colour, 64, 24)
+    images, params = made_images(64, 24), params_of(colour, 64, 24)
 
-    changed = colour.apply(images, chances)
+    changed = colour.apply(images, params)
 
     for image, before, jittered, brightness, contrast, saturation, hue, dropped in zip(
-        changed, images, *(field.tolist() for field in chances[:-1]), strict=True
+        changed, images, *(field.tolist() for field in params[:-1]), strict=True
     ):
         expected = before
         if jittered:
@@ -44,7 +44,7 @@ def test_jitter_is_torchvisions_four_adjustments_in_order_then_grey(strength: fl
 def test_a_hue_turned_is_that_of_pythons_own_hsv(pixel: tuple[int, ...], percent: int) -> None:
     image = torch.tensor(pixel).div(255).view(1, 3, 1, 1).expand(1, 3, 2, 2)
     one = torch.ones(1)
-    chances = ColourChances(
+    params = ColourParams(
         one.bool(),
         one,
         one,
@@ -54,7 +54,7 @@ def test_a_hue_turned_is_that_of_pythons_own_hsv(pixel: tuple[int, ...], percent
         torch.arange(4)[None],
     )
 
-    changed = Colour().apply(image, chances)
+    changed = Colour().apply(image, params)
 
     hue, saturation, value = colorsys.rgb_to_hsv(*(level / 255 for level in pixel))
     expected = colorsys.hsv_to_rgb((hue + percent / 100) % 1, saturation, value)
@@ -76,7 +76,7 @@ def test_jitter_has_the_distribution_of_torchvisions() -> None:
         ]
     )
 
-    ours = chances_of(Colour(), num, 32)
+    ours = params_of(Colour(), num, 32)
 
     for one, two in zip(ours[1:5], theirs.T, strict=True):
         assert stats.ks_2samp(one.numpy(), two).pvalue > alarm
@@ -87,7 +87,7 @@ def test_jitter_has_the_distribution_of_torchvisions() -> None:
 
 
 def test_strength_scales_the_same_chances() -> None:
-    weak, strong = (chances_of(Colour(strength=strength), 50, 32) for strength in (0.5, 1.0))
+    weak, strong = (params_of(Colour(strength=strength), 50, 32) for strength in (0.5, 1.0))
 
     assert torch.equal(weak.jittered, strong.jittered)
     torch.testing.assert_close(2 * (weak.brightness - 1), strong.brightness - 1)
@@ -98,7 +98,7 @@ def test_without_strength_only_rounding_changes_a_colour() -> None:
     colour = Colour(strength=0, drop_probability=0)
     images = made_images(20, 16)
 
-    changed = colour.apply(images, chances_of(colour, 20, 16))
+    changed = colour.apply(images, params_of(colour, 20, 16))
 
     assert float((changed - images).abs().max()) < 1e-6
 
@@ -112,14 +112,14 @@ def test_jitter_in_any_order_and_with_added_brightness_is_torchvisions_one_by_on
     brightness: str, order: str
 ) -> None:
     colour = Colour(brightness=brightness, order=order, drop_probability=0)
-    images, chances = made_images(64, 24), chances_of(colour, 64, 24)
+    images, params = made_images(64, 24), params_of(colour, 64, 24)
 
-    changed = colour.apply(images, chances)
+    changed = colour.apply(images, params)
 
     for row, (image, before) in enumerate(zip(changed, images, strict=True)):
         expected = before
-        amounts = [float(field[row]) for field in chances[1:5]]
-        for which in chances.order[row].tolist() if chances.jittered[row] else ():
+        amounts = [float(field[row]) for field in params[1:5]]
+        for which in params.order[row].tolist() if params.jittered[row] else ():
             if which == 0 and brightness == "additive":
                 expected = (expected + amounts[0]).clamp(0, 1)
             else:
@@ -129,7 +129,7 @@ def test_jitter_in_any_order_and_with_added_brightness_is_torchvisions_one_by_on
 
 @pytest.mark.statistical
 def test_each_of_the_24_orders_comes_as_often_and_added_brightness_is_uniform() -> None:
-    found = chances_of(Colour(order="random", brightness="additive", strength=0.5), 24_000, 32)
+    found = params_of(Colour(order="random", brightness="additive", strength=0.5), 24_000, 32)
 
     orders = Counter(map(tuple, found.order.tolist()))
     assert len(orders) == 24
@@ -139,6 +139,6 @@ def test_each_of_the_24_orders_comes_as_often_and_added_brightness_is_uniform() 
 
 
 def test_the_order_leaves_the_other_chances_as_they_were() -> None:
-    fixed, shuffled = (chances_of(Colour(order=order), 50, 32) for order in ("fixed", "random"))
+    fixed, shuffled = (params_of(Colour(order=order), 50, 32) for order in ("fixed", "random"))
 
     assert all(torch.equal(a, b) for a, b in zip(fixed[:-1], shuffled[:-1], strict=True))

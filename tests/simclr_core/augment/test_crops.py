@@ -9,11 +9,11 @@ import torch
 import torchvision.transforms.functional as TF
 from hypothesis import given
 from hypothesis import strategies as st
-from made_images import FALSE_ALARM, GREY_LEVEL, chances_of, drawn_for, made_images
+from made_images import FALSE_ALARM, GREY_LEVEL, drawn_for, made_images, params_of
 from scipy import stats
 from torchvision.transforms import InterpolationMode, RandomResizedCrop
 
-from simclr_core.augment.operations import Crop, CropChances
+from simclr_core.augment.operations import Crop, CropParams
 from simclr_core.chance import Chance
 
 
@@ -28,13 +28,13 @@ def test_a_crop_is_torchvisions_resized_crop_and_flip_for_pictures_of_mixed_shap
     for picture, (height, width) in zip(pictures, shapes.tolist(), strict=True):
         picture[:, :height, :width] = torch.randint(0, 256, (3, height, width), generator=generator)
     crop = Crop(interpolation=interpolation)
-    chances = crop.draw(drawn_for(crop, len(shapes)), shapes)
+    params = crop.draw(drawn_for(crop, len(shapes)), shapes)
 
-    cropped = crop.apply(pictures, chances, size)
+    cropped = crop.apply(pictures, params, size)
 
-    assert bool(chances.flipped.any())
-    assert not bool(chances.flipped.all())
-    for image, picture, box, flipped in zip(cropped, pictures, *chances, strict=True):
+    assert bool(params.flipped.any())
+    assert not bool(params.flipped.all())
+    for image, picture, box, flipped in zip(cropped, pictures, *params, strict=True):
         expected = TF.resized_crop(
             picture.float() / 255,
             *box.tolist(),
@@ -117,7 +117,7 @@ def _marginals(boxes: np.ndarray) -> tuple[np.ndarray, ...]:
 @pytest.mark.statistical
 @pytest.mark.parametrize("probability", [0.0, 0.5, 1.0])
 def test_flips_come_as_often_as_asked(probability: float) -> None:
-    flipped = chances_of(Crop(flip=probability), 20_000, 32).flipped
+    flipped = params_of(Crop(flip=probability), 20_000, 32).flipped
 
     assert stats.binomtest(int(flipped.sum()), 20_000, probability).pvalue > FALSE_ALARM
 
@@ -126,23 +126,21 @@ def test_the_whole_picture_at_its_own_size_comes_out_as_it_is() -> None:
     crop = Crop(area=(1, 1), aspect=(1, 1), flip=0)
     images = made_images(5, 32)
 
-    cropped = crop.apply(images, chances_of(crop, 5, 32))
+    cropped = crop.apply(images, params_of(crop, 5, 32))
 
     assert float((cropped - images).abs().max()) < 1e-6
 
 
 def test_nothing_outside_the_box_is_seen() -> None:
     crop = Crop(area=(0.08, 0.5))
-    chances = chances_of(crop, 20, 64)
+    params = params_of(crop, 20, 64)
     images = made_images(20, 64)
     spoiled = torch.full_like(images, 1e3)
-    for image, clean, (top, left, h, w) in zip(
-        spoiled, images, chances.boxes.tolist(), strict=True
-    ):
+    for image, clean, (top, left, h, w) in zip(spoiled, images, params.boxes.tolist(), strict=True):
         inside = (slice(None), slice(top, top + h), slice(left, left + w))
         image[inside] = clean[inside]
 
-    assert torch.equal(crop.apply(spoiled, chances, 32), crop.apply(images, chances, 32))
+    assert torch.equal(crop.apply(spoiled, params, 32), crop.apply(images, params, 32))
 
 
 # The area of a try is uniform in 8 to 100 % and the logarithm of its aspect in +- log(4/3); in a
@@ -198,11 +196,11 @@ def test_flip_area_aspect_and_place_tell_nothing_of_each_other() -> None:
 @pytest.mark.parametrize("size", [8, 32])
 def test_without_antialiasing_a_bilinear_crop_is_torchvisions(size: int) -> None:
     crop = Crop(interpolation="bilinear", antialias=False)
-    images, chances = made_images(40, 48), chances_of(crop, 40, 48)
+    images, params = made_images(40, 48), params_of(crop, 40, 48)
 
-    cropped = crop.apply(images, chances, size)
+    cropped = crop.apply(images, params, size)
 
-    for image, before, box, flipped in zip(cropped, images, *chances, strict=True):
+    for image, before, box, flipped in zip(cropped, images, *params, strict=True):
         expected = TF.resized_crop(
             before,
             *box.tolist(),
@@ -228,7 +226,7 @@ def test_without_antialiasing_a_bicubic_crop_is_keys_cubic_at_four_pixels() -> N
     images = row.expand(1, 3, 24, 24)
     boxes = torch.tensor([[0, 3, 24, 19]])
 
-    [image] = crop.apply(images, CropChances(boxes, torch.zeros(1, dtype=torch.bool)), 8)
+    [image] = crop.apply(images, CropParams(boxes, torch.zeros(1, dtype=torch.bool)), 8)
 
     for place, found in enumerate(image[0, 4].tolist()):
         centre = 3 + (place + 0.5) * 19 / 8

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 import scipy.ndimage
 import torch
-from made_images import FALSE_ALARM, chances_of, made_images
+from made_images import FALSE_ALARM, made_images, params_of
 from scipy import stats
 from torch import Tensor
 
 from simclr_core.augment.blur_sobel import kernel_size
-from simclr_core.augment.motion_blur import MotionBlur, MotionBlurChances
+from simclr_core.augment.motion_blur import MotionBlur, MotionBlurParams
 
 
-def along(angles: list[float]) -> MotionBlurChances:
+def along(angles: list[float]) -> MotionBlurParams:
     """Every image blurred, along these lines."""
-    return MotionBlurChances(torch.ones(len(angles), dtype=torch.bool), torch.tensor(angles))
+    return MotionBlurParams(torch.ones(len(angles), dtype=torch.bool), torch.tensor(angles))
 
 
 def kernel_by_hand(points: int, angle: float) -> np.ndarray:
@@ -42,13 +42,13 @@ def test_each_image_is_filtered_with_the_kernel_of_its_line(
     size: int, length: float, points: int
 ) -> None:
     blur = MotionBlur(length=length)
-    images, chances = made_images(12, size), chances_of(blur, 12, size)
+    images, params = made_images(12, size), params_of(blur, 12, size)
 
-    blurred = blur.apply(images, chances)
+    blurred = blur.apply(images, params)
 
     assert blur.points(size) == points
-    assert 0 < int(chances.blurred.sum()) < 12
-    for image, before, chosen, angle in zip(blurred, images, *chances, strict=True):
+    assert 0 < int(params.blurred.sum()) < 12
+    for image, before, chosen, angle in zip(blurred, images, *params, strict=True):
         if not chosen:
             assert torch.equal(image, before)
             continue
@@ -108,10 +108,10 @@ def test_the_line_is_by_default_as_long_as_the_gaussian_kernel_is_wide() -> None
 
 @pytest.mark.statistical
 def test_every_angle_is_as_likely_whether_or_not_an_image_is_blurred() -> None:
-    chances = chances_of(MotionBlur(probability=0.3), 20_000, 32)
+    params = params_of(MotionBlur(probability=0.3), 20_000, 32)
 
-    assert stats.binomtest(int(chances.blurred.sum()), 20_000, 0.3).pvalue > FALSE_ALARM / 3
-    for angles in (chances.angle[chances.blurred], chances.angle[~chances.blurred]):
+    assert stats.binomtest(int(params.blurred.sum()), 20_000, 0.3).pvalue > FALSE_ALARM / 3
+    for angles in (params.angle[params.blurred], params.angle[~params.blurred]):
         found = stats.kstest(angles.numpy(), stats.uniform(0, math.pi).cdf)
         assert found.pvalue > FALSE_ALARM / 3
 

@@ -14,7 +14,7 @@ import torch
 import torchvision.transforms.functional as TF
 from hypothesis import given
 from hypothesis import strategies as st
-from made_images import FALSE_ALARM, chances_of, drawn_for, made_images, square_shapes
+from made_images import FALSE_ALARM, drawn_for, made_images, params_of, square_shapes
 from made_parts import made
 from pydantic import TypeAdapter, ValidationError
 from scipy import stats
@@ -25,9 +25,9 @@ from simclr_core.augment import motion_blur as motion
 from simclr_core.augment import operations as augmentations
 from simclr_core.augment.autoaugment import POLICY
 from simclr_core.augment.blur_sobel import Sobel
+from simclr_core.augment.file_operation import FileOperation
 from simclr_core.augment.operations import AnyOperation, Cutout, Noise, Rotation
 from simclr_core.chance import select
-from simclr_core.plugins.contracts import FileOperation
 
 OPERATIONS = get_args(get_args(AnyOperation)[0])
 
@@ -51,7 +51,7 @@ CHOICES: dict[str, dict[str, Callable[[Any], Tensor]]] = {
     "motion_blur": {"probability": lambda c: c.blurred},
     "auto_augment": {"probability": lambda c: c.applied.any(1)},
 }
-"""An operation's fields that are probabilities, and where its chances say which images it chose."""
+"""An operation's fields that are probabilities, and where its params say which images it chose."""
 
 every_kind_with_a_probability = pytest.mark.parametrize(
     "kind", [kind for kind in OPERATIONS if "probability" in kind.model_fields]
@@ -63,7 +63,7 @@ every_kind_with_a_probability = pytest.mark.parametrize(
 def test_an_operation_keeps_shape_type_and_range(operation: AnyOperation, size: int) -> None:
     images = made_images(12, size)
 
-    changed = operation.apply(images, chances_of(operation, 12, size))
+    changed = operation.apply(images, params_of(operation, 12, size))
 
     assert changed.shape == images.shape
     assert changed.dtype == torch.float32
@@ -79,7 +79,7 @@ def test_an_operation_leaves_its_input_alone(operation: AnyOperation) -> None:
     ):
         before = images.clone()
 
-        operation.apply(images, chances_of(operation, 12, 32))
+        operation.apply(images, params_of(operation, 12, 32))
 
         assert torch.equal(images, before)
 
@@ -90,10 +90,10 @@ def test_what_happens_to_an_image_depends_on_that_image_alone(
     operation: AnyOperation, order: list[int]
 ) -> None:
     images, rows = made_images(9, 32), torch.tensor(order[:5])
-    chances = chances_of(operation, 9, 32)
+    params = params_of(operation, 9, 32)
 
-    together = operation.apply(images, chances)
-    part = operation.apply(images[rows], select(chances, rows))
+    together = operation.apply(images, params)
+    part = operation.apply(images[rows], select(params, rows))
 
     assert torch.equal(part, together[rows])
 
@@ -104,7 +104,7 @@ def test_images_of_a_batch_have_chances_of_their_own(operation: AnyOperation) ->
         return
     same = made_images(1, 32).expand(40, -1, -1, -1)
 
-    changed = operation.apply(same, chances_of(operation, 40, 32))
+    changed = operation.apply(same, params_of(operation, 40, 32))
 
     # Nothing is left to chance of these two but which images they change.
     least = 2 if operation.kind in ("solarise", "equalise") else 4
@@ -115,11 +115,11 @@ def test_images_of_a_batch_have_chances_of_their_own(operation: AnyOperation) ->
 def test_images_that_an_operation_does_not_choose_come_out_bit_for_bit(kind: Any) -> None:
     images = made_images(60, 32)
     never, half, always = (
-        (kind(probability=p), chances_of(kind(probability=p), 60, 32)) for p in (0, 0.5, 1)
+        (kind(probability=p), params_of(kind(probability=p), 60, 32)) for p in (0, 0.5, 1)
     )
 
     assert torch.equal(never[0].apply(images, never[1]), images)
-    changed, whole = (operation.apply(images, chances) for operation, chances in (half, always))
+    changed, whole = (operation.apply(images, params) for operation, params in (half, always))
     chosen = CHOICES[kind().kind]["probability"](half[1])
     assert 0 < int(chosen.sum()) < 60
     assert torch.equal(changed[~chosen], images[~chosen])
@@ -134,17 +134,17 @@ def test_where_picking_images_would_wait_for_the_device_the_result_is_the_same(
 ) -> None:
     # What other devices than CPUs do: all images are changed and the chosen ones kept.
     def all_changed(
-        planes: Tensor, chosen: Tensor, change: Callable[..., Tensor], *chances: Tensor
+        planes: Tensor, chosen: Tensor, change: Callable[..., Tensor], *params: Tensor
     ) -> Tensor:
-        changed = change(planes.clone(memory_format=torch.contiguous_format), *chances)
+        changed = change(planes.clone(memory_format=torch.contiguous_format), *params)
         return torch.where(chosen[:, None, None], changed, planes)
 
-    images, chances = made_images(40, 32), chances_of(operation, 40, 32)
-    picked = operation.apply(images, chances)
+    images, params = made_images(40, 32), params_of(operation, 40, 32)
+    picked = operation.apply(images, params)
     for module in (augmentations, autoaugment, colour, blur_sobel, solarise_equalise, motion):
         monkeypatch.setattr(module, "changed_where", all_changed)
 
-    assert torch.equal(operation.apply(images, chances), picked)
+    assert torch.equal(operation.apply(images, params), picked)
 
 
 @pytest.mark.statistical
@@ -152,9 +152,9 @@ def test_where_picking_images_would_wait_for_the_device_the_result_is_the_same(
     ("kind", "field"), [(k, field) for k in OPERATIONS for field in CHOICES.get(made(k).kind, ())]
 )
 def test_images_are_chosen_with_the_probability_that_is_set(kind: Any, field: str) -> None:
-    chances = chances_of(kind(**{field: 0.3}), 20_000, 32)
+    params = params_of(kind(**{field: 0.3}), 20_000, 32)
 
-    chosen = CHOICES[kind().kind][field](chances)
+    chosen = CHOICES[kind().kind][field](params)
 
     likely = 0.3
     if kind().kind == "auto_augment":
@@ -184,14 +184,14 @@ def test_operations_of_figure_4_are_as_before_where_their_probability_is_not_set
 @every_operation
 @pytest.mark.parametrize("layout", ["channels last", "planes"])
 def test_the_layout_in_memory_is_no_matter(operation: AnyOperation, layout: str) -> None:
-    images, chances = made_images(6, 32), chances_of(operation, 6, 32)
+    images, params = made_images(6, 32), params_of(operation, 6, 32)
     laid = (
         images.contiguous(memory_format=torch.channels_last)
         if layout == "channels last"
         else images.transpose(0, 1).contiguous().transpose(0, 1)
     )
 
-    assert torch.equal(operation.apply(laid, chances), operation.apply(images, chances))
+    assert torch.equal(operation.apply(laid, params), operation.apply(images, params))
 
 
 @every_operation
@@ -207,19 +207,19 @@ def test_an_operation_comes_back_from_its_settings(operation: AnyOperation) -> N
 
 
 def test_a_rotation_is_torchvisions_rotate() -> None:
-    images, chances = made_images(40, 17), chances_of(Rotation(), 40, 17)
+    images, params = made_images(40, 17), params_of(Rotation(), 40, 17)
 
-    turned = Rotation().apply(images, chances)
+    turned = Rotation().apply(images, params)
 
-    assert sorted(set(chances.turns.tolist())) == [0, 1, 2, 3]
-    for image, before, turns in zip(turned, images, chances.turns.tolist(), strict=True):
+    assert sorted(set(params.turns.tolist())) == [0, 1, 2, 3]
+    for image, before, turns in zip(turned, images, params.turns.tolist(), strict=True):
         assert torch.equal(image, TF.rotate(before, 90 * turns))
 
 
 @pytest.mark.statistical
 @pytest.mark.parametrize(("probability", "shares"), [(0.75, [1, 1, 1, 1]), (0.5, [3, 1, 1, 1])])
 def test_the_orientations_come_as_often_as_promised(probability: float, shares: list[int]) -> None:
-    turns = chances_of(Rotation(probability=probability), 12_000, 32).turns
+    turns = params_of(Rotation(probability=probability), 12_000, 32).turns
 
     expected = np.array(shares) * 12_000 / sum(shares)
     assert stats.chisquare(np.bincount(turns, minlength=4), expected).pvalue > FALSE_ALARM
@@ -249,7 +249,7 @@ def test_a_cutout_covers_a_square_round_a_pixel_of_the_image(
 def test_cutouts_are_centred_anywhere_with_equal_chance() -> None:
     cutout = Cutout(side=1 / 32)
 
-    boxes = chances_of(cutout, 20_000, 32).boxes
+    boxes = params_of(cutout, 20_000, 32).boxes
 
     cells = (boxes[:, 0] // 4) * 8 + boxes[:, 1] // 4
     assert stats.chisquare(np.bincount(cells, minlength=64)).pvalue > FALSE_ALARM
@@ -270,7 +270,7 @@ def test_noise_on_grey_is_gaussian_in_every_pixel_and_colour() -> None:
     grey = torch.full((200, 3, 16, 16), 0.5)
     noise = Noise(deviation=0.05)
 
-    added = noise.apply(grey, chances_of(noise, 200, 16)) - grey
+    added = noise.apply(grey, params_of(noise, 200, 16)) - grey
 
     assert stats.kstest(added.flatten().numpy(), stats.norm(0, 0.05).cdf).pvalue > FALSE_ALARM / 2
     red, green = added[:, 0].flatten().numpy(), added[:, 1].flatten().numpy()

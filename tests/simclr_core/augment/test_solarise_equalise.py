@@ -5,7 +5,7 @@ import torch
 import torchvision.transforms.functional as TF
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_images import GREY_LEVEL, chances_of, in_8_bits, made_images
+from made_images import GREY_LEVEL, in_8_bits, made_images, params_of
 from PIL import Image, ImageOps
 from torch import Tensor
 
@@ -43,7 +43,7 @@ def test_equalise_is_pillows_and_torchvisions_of_the_nearest_levels(size: int) -
     images = pictures_of_many_kinds(size)
     always = Equalise(probability=1)
 
-    changed = always.apply(images, chances_of(always, len(images), size))
+    changed = always.apply(images, params_of(always, len(images), size))
 
     assert float((changed * 255 - (changed * 255).round()).abs().max()) < 1e-4
     for image, before in zip(changed, in_8_bits(images), strict=True):
@@ -58,7 +58,7 @@ def test_an_equalised_ramp_uses_all_levels_evenly() -> None:
     ramp = (levels.view(1, 1, 32, 32).expand(1, 3, -1, -1) / 255).float()
     always = Equalise(probability=1)
 
-    changed = always.apply(ramp, chances_of(always, 1, 32))
+    changed = always.apply(ramp, params_of(always, 1, 32))
 
     expected = ((16 * levels + 1) // 3).clamp(max=255)
     assert (changed[0, 0].flatten() * 255).round().tolist() == expected.tolist()
@@ -74,7 +74,7 @@ def test_solarise_is_pillows_and_torchvisions_on_images_of_256_levels(
     every_level = torch.arange(size * size).view(size, size).expand(3, -1, -1) % 256
     eight = torch.cat([eight, every_level[None].to(torch.uint8)])
 
-    changed = always.apply(eight.float() / 255, chances_of(always, len(eight), size))
+    changed = always.apply(eight.float() / 255, params_of(always, len(eight), size))
 
     for image, before in zip(changed, eight, strict=True):
         assert level_for_level(image, ImageOps.solarize(picture(before), threshold))
@@ -90,7 +90,7 @@ def test_solarise_inverts_what_reaches_the_threshold_and_nothing_else(
     images[0, 0, 0, 0] = threshold
     always = Solarise(probability=1, threshold=threshold)
 
-    changed = always.apply(images, chances_of(always, 2, 8))
+    changed = always.apply(images, params_of(always, 2, 8))
 
     for after, before in zip(changed.flatten().tolist(), images.flatten().tolist(), strict=True):
         reaches = before >= float(torch.tensor(threshold))

@@ -14,15 +14,16 @@ from scipy import stats
 from torch import Tensor
 
 from simclr_core.augment.autoaugment import AutoAugment
-from simclr_core.augment.blur_sobel import BlurChances
-from simclr_core.augment.colour import ColourChances
+from simclr_core.augment.blur_sobel import BlurParams
+from simclr_core.augment.colour import ColourParams
+from simclr_core.augment.file_operation import FileOperation
 from simclr_core.augment.motion_blur import MotionBlur
 from simclr_core.augment.operations import (
     AnyOperation,
     Blur,
     Colour,
     Crop,
-    CropChances,
+    CropParams,
     Cutout,
     Noise,
     Rotation,
@@ -32,7 +33,6 @@ from simclr_core.augment.solarise_equalise import Equalise, Solarise
 from simclr_core.augment.views import AnyViews, OneBranch, Symmetric, draw_views
 from simclr_core.chance import Chance
 from simclr_core.data.images import Images
-from simclr_core.plugins.contracts import FileOperation
 
 OPERATIONS = tuple(made(kind) for kind in get_args(get_args(AnyOperation)[0]))
 SHAPES = [(40, 52), (36, 36), (64, 33), (41, 60), (33, 64), (50, 50), (40, 40), (64, 64)]
@@ -238,14 +238,14 @@ def test_all_that_happens_to_one_view_of_the_default_is_independent_of_the_other
     # they reach the operations; false-alarm rate 1e-6 in all.
     reached: list[dict[str, Tensor]] = []
 
-    def cropped(_: Crop, pictures: Tensor, chances: CropChances, size: int) -> Tensor:
+    def cropped(_: Crop, pictures: Tensor, params: CropParams, size: int) -> Tensor:
         names = ("top", "left", "height", "width")
-        boxes = dict(zip(names, chances.boxes.T, strict=True))
-        reached.append({**boxes, "flipped": chances.flipped})
+        boxes = dict(zip(names, params.boxes.T, strict=True))
+        reached.append({**boxes, "flipped": params.flipped})
         return torch.zeros(len(pictures), 3, size, size)
 
-    def noted(_: Colour | Blur, images: Tensor, chances: ColourChances | BlurChances) -> Tensor:
-        reached[-1] |= {name: one for name, one in chances._asdict().items() if one.ndim == 1}
+    def noted(_: Colour | Blur, images: Tensor, params: ColourParams | BlurParams) -> Tensor:
+        reached[-1] |= {name: one for name, one in params._asdict().items() if one.ndim == 1}
         return images
 
     monkeypatch.setattr(Crop, "apply", cropped)
@@ -337,9 +337,8 @@ def test_only_one_branch_gets_the_cells_operation_and_gets_it_on_the_base(
 
     identity, _ = draw_views(OneBranch(), pictures, shapes, chance, 32)
     assert torch.equal(base, identity)
-    drawn_for = operation.stream if isinstance(operation, FileOperation) else operation.kind
-    chances = operation.draw(chance.at("branch", drawn_for), shapes)
-    assert torch.equal(branch, operation.apply(base, chances))
+    params = operation.draw(chance.at("branch", operation.stream), shapes)
+    assert torch.equal(branch, operation.apply(base, params))
     assert not torch.equal(branch, base)
 
 

@@ -14,9 +14,9 @@ from simclr_core.config.schema import Config
 from simclr_core.data.cifar10 import Cifar10
 from simclr_core.data.dataset import AnyData
 from simclr_core.data.image_folder import Folder
-from simclr_core.losses.contrastive import AnyLoss, Labelled, NTXent
+from simclr_core.losses.contrastive import AnyLoss, NTXent
 from simclr_core.networks.encoders import AnyEncoder, ResNet
-from simclr_core.networks.heads import AnyHead, MlpHead, layers_of
+from simclr_core.networks.heads import AnyHead, MlpHead
 from simclr_core.networks.pixels import Pixels
 from simclr_core.networks.vit import VisionTransformer
 from simclr_core.optim.optimizers import AnyOptimizer, Lars
@@ -185,9 +185,9 @@ def test_every_kind_and_every_field_goes_through_json_and_back() -> None:
         # Not every pair of values goes together: three views ask for a loss that takes them.
         together = path != "views.num_views" or other.loss.takes_many_views
         if path in ("evaluation.split", "evaluation.label_fractions"):
-            together = not isinstance(other.loss, Labelled)
+            together = not other.loss.sees_labels
         if path == "evaluation.layer":
-            together = other.evaluation.layer in layers_of(other.head)
+            together = other.evaluation.layer in other.head.layers
         if together:
             assert Config.model_validate_json(other.model_dump_json()) == other, path
 

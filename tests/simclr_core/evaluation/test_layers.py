@@ -13,7 +13,7 @@ from simclr_core.config.schema import Config
 from simclr_core.errors import ConfigurationError
 from simclr_core.evaluation.frozen_evaluation import Evaluated, evaluate
 from simclr_core.evaluation.frozen_features import features, state_hash
-from simclr_core.networks.heads import LinearHead, MlpHead, NoHead, layers_of, up_to
+from simclr_core.networks.heads import LinearHead, MlpHead, NoHead, up_to
 from simclr_core.probes.logistic import top_k_accuracy
 from simclr_core.trial import run
 
@@ -171,9 +171,9 @@ def test_a_random_encoders_read_out_depends_on_the_head_that_is_read() -> None:
 
 
 def test_each_head_has_its_layers_and_no_other() -> None:
-    assert layers_of(NoHead()) == ("h", "z")
-    assert layers_of(LinearHead()) == ("h", "z")
-    assert layers_of(MlpHead(hidden_layers=3)) == ("h", "g1", "g2", "g3", "z")
+    assert NoHead().layers == ("h", "z")
+    assert LinearHead().layers == ("h", "z")
+    assert MlpHead(hidden_layers=3).layers == ("h", "g1", "g2", "g3", "z")
     for changes, words in (
         ({"evaluation.layer": "g2"}, "must be h or g1 or z under head mlp, got g2"),
         (

@@ -16,6 +16,7 @@ from made_trials import HERE, equal_states, small_config, textures, trained
 from pydantic import TypeAdapter
 from torch import nn
 
+from simclr_core.augment.file_operation import FileOperation
 from simclr_core.augment.views import Symmetric, draw_views
 from simclr_core.callbacks import Curve
 from simclr_core.chance import Chance
@@ -24,16 +25,12 @@ from simclr_core.config.schema import Config
 from simclr_core.errors import ConfigurationError, PartError
 from simclr_core.evaluation.frozen_evaluation import evaluate
 from simclr_core.losses.contrastive import AnyLoss, NTXent
+from simclr_core.losses.file_loss import FileLoss
+from simclr_core.networks.file_networks import FileEncoder, FileHead
 from simclr_core.networks.heads import LinearHead
 from simclr_core.optim.optimizers import FileOptimizer
+from simclr_core.optim.schedules import FileSchedule
 from simclr_core.plugins.component import FromFile, files_of
-from simclr_core.plugins.contracts import (
-    FileEncoder,
-    FileHead,
-    FileLoss,
-    FileOperation,
-    FileSchedule,
-)
 from simclr_core.plugins.source import digest
 from simclr_core.training.pretraining import pretrain
 from simclr_core.trial import run
@@ -208,13 +205,13 @@ def test_an_operation_gets_as_many_numbers_as_it_asks_for() -> None:
 
     for numbers, right in ((3, True), (0, False)):
         operation = made(FileOperation, file, name="f", numbers=numbers)
-        chances = operation.draw(draws, torch.full((4, 2), 8))
+        params = operation.draw(draws, torch.full((4, 2), 8))
         if right:
-            assert torch.equal(operation.apply(images, chances), images)
-            assert torch.equal(chances.uniform, draws.uniform(3))
+            assert torch.equal(operation.apply(images, params), images)
+            assert torch.equal(params.uniform, draws.uniform(3))
         else:
             with pytest.raises(PartError, match=r"^made.py:2: f raised AssertionError"):
-                operation.apply(images, chances)
+                operation.apply(images, params)
 
 
 @pytest.mark.parametrize(
@@ -240,12 +237,12 @@ def test_an_operation_that_breaks_the_law_is_refused(body: str, words: str) -> N
     images = torch.rand(9, 3, 8, 8) * 0.5 + 0.3
     if "@" in body:
         images = torch.rand(9, 3, 8, 8)[..., :7]
-    chances = operation.draw(
+    params = operation.draw(
         Chance.of(0, 0, torch.arange(9)).at("first", "x"), torch.full((9, 2), 8)
     )
 
     with pytest.raises(PartError) as caught:
-        operation.apply(images, chances)
+        operation.apply(images, params)
 
     assert str(caught.value).startswith("made.py")
     assert words in str(caught.value)
@@ -254,16 +251,16 @@ def test_an_operation_that_breaks_the_law_is_refused(body: str, words: str) -> N
 def test_the_range_of_an_operation_is_looked_at_each_time() -> None:
     file = "def f(images, uniform):\n    return images * 2\n"
     operation = made(FileOperation, file, name="f")
-    chances = operation.draw(
+    params = operation.draw(
         Chance.of(0, 0, torch.arange(2)).at("first", "x"), torch.full((2, 2), 8)
     )
 
-    operation.apply(torch.full((2, 3, 8, 8), 0.4), chances)
+    operation.apply(torch.full((2, 3, 8, 8), 0.4), params)
     images = torch.full((2, 3, 8, 8), 0.2)
     images[1] = 0.6
 
     with pytest.raises(PartError, match=r"made.py: f must stay in \[0, 1\], got 0.4 to 1.2"):
-        operation.apply(images, chances)
+        operation.apply(images, params)
 
 
 # ----------------------------------------------------------------------- what breaks its contract

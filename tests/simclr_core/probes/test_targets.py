@@ -21,9 +21,6 @@ from simclr_core.probes.targets import (
     Noisy,
     Transformation,
     Turned,
-    answers,
-    num_answers,
-    transformed,
 )
 
 ALL: list[Transformation] = [Grey(), Turned(), Noisy(), Filtered()]
@@ -34,10 +31,15 @@ def squares(num: int, side: int = 9) -> Tensor:
     return random_pictures(num, side).float() / 255
 
 
+def labels(num: int) -> Tensor:
+    """Of classes, which no transformation looks at."""
+    return torch.zeros(num, dtype=torch.int64)
+
+
 def asked(target: Transformation, images: Tensor, part: str = "fit") -> tuple[Tensor, Tensor]:
     index = torch.arange(len(images))
-    told = answers(target, len(images), part)
-    return transformed(target, images, told, index, part), told
+    told = target.answers(labels(len(images)), part)
+    return target.transformed(images, told, index, part), told
 
 
 # --------------------------------------------------------------- the answer is what was done to it
@@ -107,9 +109,9 @@ def test_noise_has_its_deviation_and_the_others_are_as_they_were() -> None:
 )
 def test_answers_come_as_often_as_they_should(target: Any, shares: list[float]) -> None:
     for num in (1, 2, 3, 7, 60, 1001, 20_000):
-        found = torch.bincount(answers(target, num, "test"), minlength=len(shares))
+        found = torch.bincount(target.answers(labels(num), "test"), minlength=len(shares))
 
-        assert len(found) == len(shares) == num_answers(target)
+        assert len(found) == len(shares) == target.num_answers(10)
         assert np.abs(found.numpy() - num * np.array(shares)).max() <= 1
 
 
@@ -134,9 +136,9 @@ def test_an_image_is_the_same_in_whatever_batch(target: Any) -> None:
     images, index = squares(50), torch.arange(50)
     order = torch.randperm(50, generator=torch.Generator().manual_seed(0))
 
-    told = answers(target, 50, "test")
-    whole = transformed(target, images, told, index, "test")
-    split = [transformed(target, images[some], told[some], some, "test") for some in order.split(7)]
+    told = target.answers(labels(50), "test")
+    whole = target.transformed(images, told, index, "test")
+    split = [target.transformed(images[some], told[some], some, "test") for some in order.split(7)]
 
     assert torch.equal(torch.cat(split), whole[order])
 

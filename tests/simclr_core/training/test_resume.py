@@ -10,7 +10,7 @@ from interrupted import EACH_STEP, LONG, OPTIMIZERS, SELDOM, Memory, equal, pict
 from made_trials import HERE, Listener, equal_states, small_config
 
 from simclr_core.evaluation.frozen_evaluation import evaluate
-from simclr_core.training.checkpoint import Keeper
+from simclr_core.training.checkpoint import CheckpointManager
 from simclr_core.training.pretraining import pretrain
 
 module = importlib.import_module("simclr_core.training.checkpoint")
@@ -249,11 +249,11 @@ def moments(seconds: float, *, takes: float, steps: int = 1000, at_once: int = -
     """When a training with a step a second saves."""
     clock = Clock()
     memory, found = Slow(clock, takes), []
-    keeper = Keeper(memory, {}, seconds, clock)
+    manager = CheckpointManager(memory, {}, seconds, clock)
     for step in range(steps):
         clock.now += 1.0
         before, now = len(memory.saved), clock.now
-        keeper.keep(dict, at_once=step == at_once)
+        manager.save(dict, at_once=step == at_once)
         if len(memory.saved) > before:
             found.append(now)
     return found
@@ -282,6 +282,6 @@ def test_one_that_is_asked_for_comes_at_once() -> None:
 def test_a_state_that_is_lost_is_not_kept() -> None:
     memory = Memory()
 
-    Keeper(memory, {}, 0).keep(lambda: None, at_once=True)
+    CheckpointManager(memory, {}, 0).save(lambda: None, at_once=True)
 
     assert memory.saved == []

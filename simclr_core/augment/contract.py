@@ -1,0 +1,42 @@
+"""The contract of an operation: all that views and reports ask of one.
+
+Letters: B images of S x S pixels.
+"""
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from simclr_core.base import Departure, Frozen
+from simclr_core.chance import Draws
+
+
+class Operation(Frozen):
+    """A random change of each image, in two steps: sample parameters, apply them."""
+
+    published: ClassVar[bool] = True
+    """Whether the paper gives its parameters."""
+
+    @property
+    def stream(self) -> str:
+        """Operations of one stream draw the same numbers in the same place."""
+        return type(self).model_fields["kind"].default
+
+    @abstractmethod
+    def draw(self, draws: Draws, shapes: Tensor) -> Any:
+        """What will happen to each image: a NamedTuple of tensors with a row an image.
+
+        `shapes` are the images' own heights and widths, int64 [B, 2].
+        """
+
+    @abstractmethod
+    def apply(self, images: Tensor, params: Any) -> Tensor:
+        """The images, float32 [B, 3, S, S] in [0, 1] before and after, changed by what was drawn."""
+
+    def departures(self) -> Iterable[Departure]:
+        """How it differs from the paper."""
+        if not self.published:
+            name = self.stream.replace("_", " ")
+            yield Departure(f"parameters of {name}", "our choice", "not published")

@@ -1,0 +1,231 @@
+"""The contracts of probes and targets: all that evaluation, configuration and reports ask of one.
+
+Shape suffixes: n images, v validation images, d features, C classes, B images of side S.
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+import torch
+from jaxtyping import Float, Int, Int64
+from torch import Tensor
+
+from simclr_core.base import Departure, Frozen
+from simclr_core.callbacks import Observer
+from simclr_core.data import Images
+
+Labels = tuple[Tensor, Tensor]
+"""Of the images to fit on and of those to choose on, int64 [n] and [v]."""
+
+
+class Part(NamedTuple):
+    """Images with their features under the frozen encoder, and their labels."""
+
+    images: Images
+    x: Tensor
+    """float32 [n, d]: the features of the centre squares."""
+
+    y: Tensor
+    """int64 [n]."""
+
+    hashes: tuple[bytes, ...]
+
+    def at(self, index: Tensor) -> "Part":
+        """The images at `index`, in that order."""
+        hashes = tuple(self.hashes[i] for i in index.tolist())
+        return Part(self.images.select(index), self.x[index], self.y[index], hashes)
+
+    def followed_by(self, other: "Part") -> "Part":
+        """Both parts as one; the other is of the same data set."""
+        return Part(
+            self.images.followed_by(other.images),
+            torch.cat([self.x, other.x]),
+            torch.cat([self.y, other.y]),
+            self.hashes + other.hashes,
+        )
+
+
+class Task(NamedTuple):
+    """What a probe may use."""
+
+    fit: Part
+    validation: Part
+    num_classes: int
+    size: int
+    """Side of the views in px."""
+
+    represent: Callable[[Tensor], Tensor]
+    """Views [B, 3, S, S] on `device` -> their features there, float32 [B, d]."""
+
+    device: torch.device
+    seed: int
+    observer: Observer
+
+    @property
+    def train(self) -> Part:
+        """All training images: those to fit on, then those to choose on."""
+        return self.fit.followed_by(self.validation)
+
+
+class Solution(NamedTuple):
+    """A fitted probe."""
+
+    scores: Callable[[Tensor], Tensor]
+    """Features [n, d] -> scores [n, C]; the class with the largest is the prediction."""
+
+    facts: dict[str, Any]
+    """How it was found, for the record."""
+
+    validation_top1: float | None = None
+    """Of the choice that was made, in per cent; None where none was made."""
+
+
+class Probe(Frozen):
+    """A classifier on frozen features. A member overrides what differs from these defaults."""
+
+    summary: ClassVar[str]
+    """What it is, in a few words, for a report's list of deviations from the paper."""
+
+    papers: ClassVar[bool] = False
+    """Whether it is the paper's on ImageNet (B.6), whose fields are compared one by one."""
+
+    chooses: ClassVar[bool] = False
+    """Whether it chooses on the validation part; such a probe needs the cached features alone."""
+
+    uses_seed: ClassVar[bool] = False
+    """Whether its solution depends on the trial's seed."""
+
+    @property
+    def images_per_step(self) -> int:
+        """How many training images it needs at least."""
+        return 1
+
+    @abstractmethod
+    def solve(self, task: Task) -> Solution:
+        """The probe of all training images."""
+
+    @abstractmethod
+    def solve_each(self, task: Task, labels: Sequence[Labels]) -> Iterator[Solution]:
+        """The probe of all training images under each of several labellings."""
+
+    def solve_few(self, task: Task, few: Part) -> Solution:
+        """The probe of a few training images, of a probe that `chooses`."""
+        raise NotImplementedError
+
+
+class Fit(Protocol):
+    """What a probe with a penalty gives for one l2."""
+
+    def scores(self, features_nd: Tensor, /) -> Tensor:
+        """Features [n, d] -> scores [n, C]."""
+        ...
+
+
+class Choice(NamedTuple):
+    """The validation accuracy of each candidate."""
+
+    l2: float
+    candidates: list[float]
+    accuracies: list[float]
+    """Per cent on the validation part, of each candidate."""
+
+    unconverged: list[float]
+    """The candidates whose fit ran out of steps."""
+
+    @classmethod
+    def of(
+        cls, candidates: list[float], accuracies: list[float], unconverged: list[float]
+    ) -> "Choice":
+        """The candidate with the highest accuracy; of equal ones the first."""
+        best = max(range(len(candidates)), key=accuracies.__getitem__)
+        return cls(candidates[best], candidates, accuracies, unconverged)
+
+
+class PenalisedProbe(Probe):
+    """A probe on cached features whose l2 is chosen on the validation part."""
+
+    chooses: ClassVar[bool] = True
+
+    l2: tuple[float, ...]
+
+    @abstractmethod
+    def choose(
+        self,
+        fit: tuple[Float[Tensor, "n d"], Int[Tensor, " n"]],
+        validation: tuple[Float[Tensor, "v d"], Int[Tensor, " v"]],
+        num_classes: int,
+    ) -> Choice:
+        """The l2 with the highest accuracy on the validation part; of equal ones the largest."""
+
+    @abstractmethod
+    def fit(
+        self,
+        features_nd: Float[Tensor, "n d"],
+        labels_n: Int[Tensor, " n"],
+        num_classes: int,
+        l2: float,
+    ) -> Fit:
+        """The solution for one l2."""
+
+    def solve(self, task: Task) -> Solution:
+        """Chosen on the validation part, then fitted on all training images."""
+        fit, validation, train = task.fit, task.validation, task.train
+        choice = self.choose((fit.x, fit.y), (validation.x, validation.y), task.num_classes)
+        fitted = self.fit(train.x, train.y, task.num_classes, choice.l2)
+        facts = {**self._l2_facts(choice), **self._fit_facts(choice, fitted)}
+        return Solution(fitted.scores, facts, max(choice.accuracies))
+
+    def solve_few(self, task: Task, few: Part) -> Solution:
+        """Chosen on the whole validation part, fitted on the few images alone."""
+        validation = task.validation
+        choice = self.choose((few.x, few.y), (validation.x, validation.y), task.num_classes)
+        by_few = self.fit(few.x, few.y, task.num_classes, choice.l2)
+        return Solution(by_few.scores, self._l2_facts(choice), max(choice.accuracies))
+
+    def solve_each(self, task: Task, labels: Sequence[Labels]) -> Iterator[Solution]:
+        """One labelling after the other; the observer may stop in between."""
+        for i, (y_fit, y_validation) in enumerate(labels):
+            fit, validation = task.fit._replace(y=y_fit), task.validation._replace(y=y_validation)
+            yield self.solve(task._replace(fit=fit, validation=validation))
+            task.observer.progress(i + 1, len(labels))
+            if task.observer.should_stop():
+                return
+
+    def _l2_facts(self, choice: Choice) -> dict[str, Any]:
+        edges = (min(self.l2), max(self.l2))
+        return {"l2": choice.l2, "l2_at_the_edge": len(self.l2) > 1 and choice.l2 in edges}
+
+    def _fit_facts(self, choice: Choice, fitted: Any) -> dict[str, Any]:
+        """What else a record holds of the fit."""
+        del choice, fitted
+        return {}
+
+
+class Target(Frozen):
+    """What a probe predicts."""
+
+    transforms: ClassVar[bool] = True
+    """Whether images are transformed, and the answer says how; else they are as they are."""
+
+    @abstractmethod
+    def num_answers(self, num_classes: int) -> int:
+        """How many answers there are, in a data set with this many classes."""
+
+    @abstractmethod
+    def answers(self, labels_n: Int64[Tensor, " n"], part: str) -> Int64[Tensor, " n"]:
+        """The right answer for each image of a part with these labels."""
+
+    @abstractmethod
+    def transformed(
+        self,
+        squares_B3SS: Float[Tensor, "B 3 S S"],
+        answers_B: Int64[Tensor, " B"],
+        index_B: Int64[Tensor, " B"],
+        part: str,
+    ) -> Float[Tensor, "B 3 S S"]:
+        """The images at `index` of a part as they are evaluated, by their answers."""
+
+    def departures(self) -> Iterable[Departure]:
+        """How it differs from the paper."""
+        return ()
