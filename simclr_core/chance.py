@@ -18,7 +18,7 @@ from torch import Tensor
 
 Params = TypeVar("Params", bound=tuple[Tensor, ...])
 
-_WEYL = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio: the step of splitmix64
+WEYL = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio: the step of splitmix64
 _MIX_1, _MIX_2 = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 _TOP_24 = (1 << 24) - 1
 _UNIFORM, _INTEGERS, _NORMAL = 0, 1, 2
@@ -72,14 +72,14 @@ class Chance:
     @classmethod
     def of(cls, seed: int, epoch: int, images: Int64[Tensor, " N"]) -> "Chance":
         """The chance of the images with these ids; seed, epoch: any integers, modulo 2^64."""
-        start = _mixed_integer(_mixed_integer(_WEYL * (seed + 1)) + _WEYL * (epoch + 1))
-        return cls(_mixed((images + 1) * _signed(_WEYL) + _signed(start)))
+        start = _mixed_word(_mixed_word(WEYL * (seed + 1)) + WEYL * (epoch + 1))
+        return cls(mixed((images + 1) * _signed(WEYL) + start))
 
     def at(self, view: str, operation: str, occurrence: int = 0) -> Draws:
         """The numbers of an operation on a view; ``occurrence`` counts its equals there from 0."""
         name = f"{view}\0{operation}\0{occurrence}".encode()
         word = int.from_bytes(hashlib.sha256(name).digest()[:8], "little")
-        return Draws(_mixed(self.keys + _signed(_WEYL * (word + 1))))
+        return Draws(mixed(self.keys + _signed(WEYL * (word + 1))))
 
     def to(self, device: torch.device | str) -> "Chance":
         """The same chance on another device."""
@@ -98,9 +98,9 @@ def moved(params: Params, device: torch.device) -> Params:
 
 def _numbered(keys_N: Tensor, stream: int, num: int) -> Tensor:
     """Words 0 to num - 1 of one of an image's lists: splitmix64, entered at any place. [N, num]."""
-    starts_N = _mixed(keys_N + _signed(_WEYL * (stream + 1)))
-    steps_K = torch.arange(1, num + 1, device=keys_N.device) * _signed(_WEYL)
-    return _mixed(starts_N[:, None] + steps_K)
+    starts_N = mixed(keys_N + _signed(WEYL * (stream + 1)))
+    steps_K = torch.arange(1, num + 1, device=keys_N.device) * _signed(WEYL)
+    return mixed(starts_N[:, None] + steps_K)
 
 
 def _fraction(words: Tensor, shift: int) -> Tensor:
@@ -108,19 +108,16 @@ def _fraction(words: Tensor, shift: int) -> Tensor:
     return _shifted(words, shift).bitwise_and_(_TOP_24).to(torch.float32).mul_(2.0**-24)
 
 
-def _mixed(words: Tensor) -> Tensor:
+def mixed(words: Tensor) -> Tensor:
     """The finaliser of splitmix64 (Steele, Lea and Flood 2014), in int64 that wraps around."""
     words = (words ^ _shifted(words, 30)).mul_(_signed(_MIX_1))
     words = (words ^ _shifted(words, 27)).mul_(_signed(_MIX_2))
     return words ^ _shifted(words, 31)
 
 
-def _mixed_integer(word: int) -> int:
-    """``_mixed`` of one integer, modulo 2^64."""
-    word %= 1 << 64
-    word = (word ^ (word >> 30)) * _MIX_1 % (1 << 64)
-    word = (word ^ (word >> 27)) * _MIX_2 % (1 << 64)
-    return word ^ (word >> 31)
+def _mixed_word(word: int) -> int:
+    """``mixed`` of one integer, taken modulo 2^64."""
+    return int(mixed(torch.tensor(_signed(word))))
 
 
 def _shifted(words: Tensor, shift: int) -> Tensor:

@@ -53,19 +53,6 @@ def resized_boxes(
     return planes_CBSS.clamp_(0, 1).transpose(0, 1)
 
 
-def centre_boxes(shapes: Int64[Tensor, "B 2"], size: int) -> Int64[Tensor, "B 4"]:
-    """The squares in the middle that probes see (``Images.centre_squares``), one a picture.
-
-    Their side is 87.5 % of the short side, as ImageNet is tested (224 of 256); for sizes up to 32
-    px the whole of it, since so small pictures have no margin to spare.
-    """
-    short_B = shapes.amin(1)
-    side_B = short_B if size <= 32 else (short_B * 0.875).round().to(torch.int64).clamp(min=1)
-    sides_B2 = side_B[:, None].expand(-1, 2)
-    corner_B2 = ((shapes - sides_B2) / 2).round().to(torch.int64)
-    return torch.cat([corner_B2, sides_B2], dim=1)
-
-
 def _weights(
     start: Tensor,
     extent: Tensor,

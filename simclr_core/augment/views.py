@@ -4,6 +4,7 @@ Letters: B pictures padded to H x W, S the side of a view.
 """
 
 import json
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable
 from functools import cache
@@ -15,15 +16,28 @@ from pydantic import Field
 from torch import Tensor
 
 from simclr_core.augment.operations import AnyOperation, Blur, Colour, Crop
-from simclr_core.augment.resize import centre_boxes, resized_boxes
+from simclr_core.augment.resize import resized_boxes
 from simclr_core.base import Departure, Frozen
 from simclr_core.chance import Chance, moved, select
+from simclr_core.data import centre_boxes
 
 _NAMES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 """What the views of the symmetric form are to chance, so that more views leave the first alone."""
 
 
-class Symmetric(Frozen):
+class Views(Frozen):
+    """The contract of views: how many of each image (`num_views`), and what happens to each."""
+
+    @abstractmethod
+    def drawn(self, shapes: Tensor, chance: Chance, size: int) -> "tuple[list[_Step], ...]":
+        """What happens to all views, then what to the first alone, what to the second, and so on."""
+
+    @abstractmethod
+    def departures(self) -> Iterable[Departure]:
+        """How they differ from the paper."""
+
+
+class Symmetric(Views):
     """All views are drawn alike and independently of each other: with two, the paper's default."""
 
     kind: Literal["symmetric"] = "symmetric"
@@ -34,17 +48,24 @@ class Symmetric(Frozen):
     num_views: int = Field(default=2, ge=2, le=len(_NAMES))
     """Views of each image; the paper has two. More leave the first two as they are."""
 
+    def drawn(self, shapes: Tensor, chance: Chance, size: int) -> "tuple[list[_Step], ...]":
+        base: list[_Step] = []
+        if not isinstance(self.operations[0], Crop):
+            base = [(_Centre(), _Boxes(centre_boxes(shapes, size)))]
+            shapes = torch.full_like(shapes, size)
+        names = _NAMES[: self.num_views]
+        return base, *(_steps(self.operations, view, shapes, chance, size) for view in names)
+
     def departures(self) -> Iterable[Departure]:
-        """Those of its operations."""
         return _departures(self.operations)
 
 
-class OneBranch(Frozen):
+class OneBranch(Views):
     """The asymmetric form of figure 5: one view is a random crop, the other that crop and more.
 
-    One base crop is drawn a picture and shared by both branches. The first view is the base image,
-    the second is what the cell's operations make of it. The flip belongs to none of the figure's
-    seven operations and is left out of the base; a crop in a cell has it.
+    One base crop is drawn for each image and shared by both branches. The first view is the base
+    image, the second is what the cell's operations make of it. The flip belongs to none of the
+    figure's seven operations and is left out of the base; a crop in a cell has it.
     """
 
     kind: Literal["one_branch"] = "one_branch"
@@ -57,8 +78,12 @@ class OneBranch(Frozen):
     branch: tuple[AnyOperation, ...] = ()
     """What happens to the second branch, in this order; nothing: both views are equal."""
 
+    def drawn(self, shapes: Tensor, chance: Chance, size: int) -> "tuple[list[_Step], ...]":
+        square = torch.full_like(shapes, size)
+        base = _steps((self.base,), "base", shapes, chance, size)
+        return base, [], _steps(self.branch, "branch", square, chance, size)
+
     def departures(self) -> Iterable[Departure]:
-        """Those of its operations, and the base crop's flip."""
         yield from _departures(self.branch)
         yield Departure("views.base.flip", json.dumps(self.base.flip), "not published")
 
@@ -100,7 +125,7 @@ def draw_views(
     chunk = _chunk(pictures, size) if chunk is None else chunk
     base, *branches = [
         [(operation, moved(params, device)) for operation, params in steps]
-        for steps in _drawn(views, shapes.to("cpu"), chance.to("cpu"), size)
+        for steps in views.drawn(shapes.to("cpu"), chance.to("cpu"), size)
     ]
     outputs = tuple(torch.empty(len(pictures), 3, size, size, device=device) for _ in branches)
     with torch.no_grad(), torch.autocast(device.type, enabled=False):
@@ -129,21 +154,6 @@ class _Centre(Frozen):
         [boxes] = params
         upright = torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)
         return resized_boxes(images, boxes, upright, size, "bilinear")
-
-
-def _drawn(views: AnyViews, shapes: Tensor, chance: Chance, size: int) -> tuple[list[_Step], ...]:
-    """What happens to all views, then what to the first alone, what to the second, and so on."""
-    square = torch.full_like(shapes, size)
-    match views:
-        case OneBranch(base=crop, branch=branch):
-            base = _steps((crop,), "base", shapes, chance, size)
-            return base, [], _steps(branch, "branch", square, chance, size)
-        case Symmetric(operations=operations):
-            base: list[_Step] = []
-            if not isinstance(operations[0], Crop):
-                base, shapes = [(_Centre(), _Boxes(centre_boxes(shapes, size)))], square
-            names = _NAMES[: views.num_views]
-            return base, *(_steps(operations, view, shapes, chance, size) for view in names)
 
 
 def _steps(

@@ -2,7 +2,7 @@
 
 from simclr_core.data.dataset import AnyData, Dataset, data_at, fingerprint, held_out, load
 from simclr_core.data.image_folder import Folder
-from simclr_core.data.images import Images
+from simclr_core.data.images import Images, centre_boxes
 from simclr_core.data.in_memory import Tensors
 from simclr_core.data.textures import Textures
 
@@ -13,6 +13,7 @@ __all__ = [
     "Images",
     "Tensors",
     "Textures",
+    "centre_boxes",
     "data_at",
     "fingerprint",
     "held_out",

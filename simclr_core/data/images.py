@@ -10,7 +10,7 @@ from torch import Tensor
 from simclr_core.data.decoding import content_hash
 
 _WHOLE_UP_TO = 32
-_CENTRE = 0.875
+_CENTRE = 0.875  # as ImageNet is tested: 224 of 256
 
 
 class Batch(NamedTuple):
@@ -101,15 +101,14 @@ class Images:
     def centre_squares(self, index: Tensor, size: int) -> Tensor:
         """What probes see of the pictures at `index`: float32 [B, 3, size, size] in [0, 1].
 
-        The centre square, of the whole short side for a `size` of up to 32 and of 87.5 % of it
-        above (as the official code does), brought to `size` by antialiased bilinear interpolation.
+        The square of `centre_boxes`, resized by antialiased bilinear interpolation.
         """
         if self._rows is not None:
             rows = self._rows[index.to(self.device)]
-            return _squares(self._pixels[rows], size)
+            return _square(self._pixels[rows], size)
         out = torch.empty(len(index), 3, size, size, device=self.device)
         for place, picture in zip(out, self._each(index), strict=True):
-            place.copy_(_squares(picture[None], size)[0])
+            place.copy_(_square(picture[None], size)[0])
         return out
 
     def to(self, device: torch.device | str) -> "Images":
@@ -144,13 +143,23 @@ def _nothing() -> Tensor:
     return torch.empty(0, dtype=torch.uint8)
 
 
-def _squares(pictures: Tensor, size: int) -> Tensor:
-    height, width = pictures.shape[2:]
-    side = min(height, width)
+def centre_boxes(shapes: Tensor, size: int) -> Tensor:
+    """The centre squares that are evaluated, (top, left, height, width) in pixels, int64 [B, 4].
+
+    Their side is 87.5 % of the short side, as in the official code; for a `size` of up to 32 the
+    whole of it, since such small images have no margin to spare.
+    """
+    short_B = shapes.amin(1)
     if size > _WHOLE_UP_TO:
-        side = max(1, round(_CENTRE * side))
-    top, left = round((height - side) / 2), round((width - side) / 2)
-    square = pictures[:, :, top : top + side, left : left + side].float().div_(255)
+        short_B = (short_B * _CENTRE).round().to(torch.int64).clamp(min=1)
+    sides_B2 = short_B[:, None].expand(-1, 2)
+    return torch.cat([((shapes - sides_B2) / 2).round().to(torch.int64), sides_B2], dim=1)
+
+
+def _square(images: Tensor, size: int) -> Tensor:
+    """The centre square of images of one shape."""
+    [[top, left, side, _]] = centre_boxes(torch.tensor([images.shape[2:]]), size).tolist()
+    square = images[:, :, top : top + side, left : left + side].float().div_(255)
     if side == size:
         return square
     square = F.interpolate(square, (size, size), mode="bilinear", antialias=True)

@@ -1,22 +1,22 @@
-"""Chance on the data side: splitmix64 as a counter-based generator, in integers alone.
+"""Random numbers of the data sets: splitmix64 as a counter-based generator, in integers alone.
 
-The same (key, counter) gives the same 64 bits on every machine and in every order: there is no
-state, and unsigned 64-bit arithmetic wraps alike everywhere.
+The same (key, counter) gives the same 64 bits on every machine and in every order.
 """
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+
+from simclr_core.chance import WEYL, mixed
 
 Words = NDArray[np.uint64]
 """Unsigned 64-bit integers; sums and products wrap."""
 
 
 def mix(words: Words) -> Words:
-    """The output of splitmix64 (Steele, Lea and Flood 2014) after one step from `words`."""
-    z = words + np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+    """The output of splitmix64 after one step from `words`."""
+    steps = (words + np.uint64(WEYL)).view(np.int64)
+    return mixed(torch.from_numpy(steps)).numpy().view(np.uint64)
 
 
 def keys(*path: int, count: int) -> Words:

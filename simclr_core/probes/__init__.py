@@ -1,9 +1,8 @@
 """Probes and metrics on frozen features, and the targets they predict."""
 
-from simclr_core.probes.contract import Part, Probe, Solution, Target, Task
+from simclr_core.probes.contract import Part, Probe, Solution, Target, Task, top_k_accuracy
 from simclr_core.probes.geometry import Geometry, alignment, effective_rank, uniformity
 from simclr_core.probes.knn import Knn
-from simclr_core.probes.logistic import top_k_accuracy
 from simclr_core.probes.spec import Evaluation, labelled
 
 __all__ = [

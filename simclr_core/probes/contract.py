@@ -115,10 +115,15 @@ class Probe(Frozen):
 
 
 class Fit(Protocol):
-    """What a probe with a penalty gives for one l2."""
+    """The solution of a penalised probe for one l2."""
+
+    @property
+    def converged(self) -> bool:
+        """False where it ran out of steps."""
+        ...
 
     def scores(self, features_nd: Tensor, /) -> Tensor:
-        """Features [n, d] -> scores [n, C]."""
+        """Features [n, d] -> scores [n, C]; the class with the largest is the prediction."""
         ...
 
 
@@ -150,23 +155,41 @@ class PenalisedProbe(Probe):
     l2: tuple[float, ...]
 
     @abstractmethod
+    def solver(
+        self, features_nd: Float[Tensor, "n d"], labels_n: Int[Tensor, " n"], num_classes: int
+    ) -> "Callable[[float, Fit | None], Fit]":
+        """(l2, the solution to start from) -> the solution for that l2."""
+
     def choose(
         self,
         fit: tuple[Float[Tensor, "n d"], Int[Tensor, " n"]],
         validation: tuple[Float[Tensor, "v d"], Int[Tensor, " v"]],
         num_classes: int,
     ) -> Choice:
-        """The l2 with the highest accuracy on the validation part; of equal ones the largest."""
+        """The l2 with the highest accuracy on the validation part; of equal ones the largest.
 
-    @abstractmethod
+        Each candidate starts from the solution of the next larger one.
+        """
+        solver, candidates = self.solver(*fit, num_classes), sorted(self.l2, reverse=True)
+        accuracies: list[float] = []
+        unconverged: list[float] = []
+        fitted: Fit | None = None
+        for l2 in candidates:
+            fitted = solver(l2, fitted)
+            accuracies.append(top_k_accuracy(fitted.scores(validation[0]), validation[1], 1))
+            if not fitted.converged:
+                unconverged.append(l2)
+        return Choice.of(candidates, accuracies, unconverged)
+
     def fit(
         self,
         features_nd: Float[Tensor, "n d"],
         labels_n: Int[Tensor, " n"],
         num_classes: int,
         l2: float,
-    ) -> Fit:
+    ) -> Any:
         """The solution for one l2."""
+        return self.solver(features_nd, labels_n, num_classes)(l2, None)
 
     def solve(self, task: Task) -> Solution:
         """Chosen on the validation part, then fitted on all training images."""
@@ -229,3 +252,12 @@ class Target(Frozen):
     def departures(self) -> Iterable[Departure]:
         """How it differs from the paper."""
         return ()
+
+
+def top_k_accuracy(scores_nC: Float[Tensor, "n C"], labels_n: Int[Tensor, " n"], k: int) -> float:
+    """The share, in per cent, of images whose class is among the k with the largest scores.
+
+    Of equal scores the smaller class number's comes first.
+    """
+    best_nk = scores_nC.argsort(dim=1, descending=True, stable=True)[:, :k]
+    return 100 * float((best_nk == labels_n[:, None]).any(dim=1).double().mean())

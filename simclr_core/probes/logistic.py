@@ -5,6 +5,7 @@ first in what is computed at each step: over ten contiguous numbers a softmax ta
 long as across them.
 """
 
+from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import torch
@@ -44,34 +45,15 @@ class LogisticProbe(PenalisedProbe):
     max_iterations: int = Field(default=1000, ge=1)
     """Steps for each fit; one that needs more says in the record that it did not converge."""
 
-    def choose(
-        self,
-        fit: tuple[Float[Tensor, "n d"], Int[Tensor, " n"]],
-        validation: tuple[Float[Tensor, "v d"], Int[Tensor, " v"]],
-        num_classes: int,
-    ) -> Choice:
-        """As the contract says; each candidate starts from the solution of the next larger one."""
-        problem = Problem(*fit, num_classes)
-        candidates = sorted(self.l2, reverse=True)
-        accuracies: list[float] = []
-        unconverged: list[float] = []
-        fitted: Fitted | None = None
-        for l2 in candidates:
-            fitted = problem.solve(l2, self.tolerance, self.max_iterations, start=fitted)
-            accuracies.append(top_k_accuracy(fitted.scores(validation[0]), validation[1], 1))
-            if not fitted.converged:
-                unconverged.append(l2)
-        return Choice.of(candidates, accuracies, unconverged)
-
-    def fit(
-        self,
-        features_nd: Float[Tensor, "n d"],
-        labels_n: Int[Tensor, " n"],
-        num_classes: int,
-        l2: float,
-    ) -> "Fitted":
+    def solver(
+        self, features_nd: Float[Tensor, "n d"], labels_n: Int[Tensor, " n"], num_classes: int
+    ) -> "Callable[[float, Fitted | None], Fitted]":
         problem = Problem(features_nd, labels_n, num_classes)
-        return problem.solve(l2, self.tolerance, self.max_iterations)
+
+        def solve(l2: float, start: Fitted | None) -> Fitted:
+            return problem.solve(l2, self.tolerance, self.max_iterations, start)
+
+        return solve
 
     def _fit_facts(self, choice: Choice, fitted: "Fitted") -> dict[str, Any]:
         return {
@@ -193,12 +175,3 @@ class Problem:
         for step, change, curvature, share in reversed(undo):
             direction += (share - float((change * direction).sum()) / curvature) * step
         return direction
-
-
-def top_k_accuracy(scores_nC: Float[Tensor, "n C"], labels_n: Int[Tensor, " n"], k: int) -> float:
-    """The share, in per cent, of images whose class is among the k with the largest scores.
-
-    Of equal scores the smaller class number's comes first.
-    """
-    best_nk = scores_nC.argsort(dim=1, descending=True, stable=True)[:, :k]
-    return 100 * float((best_nk == labels_n[:, None]).any(dim=1).double().mean())

@@ -3,6 +3,7 @@
 Shape suffixes: n images, v images to choose on, d features, C classes.
 """
 
+from collections.abc import Callable
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import torch
@@ -13,8 +14,7 @@ from torch import Tensor, nn
 
 from simclr_core.errors import Diverged
 from simclr_core.networks import MlpHead
-from simclr_core.probes.contract import Choice, PenalisedProbe
-from simclr_core.probes.logistic import top_k_accuracy
+from simclr_core.probes.contract import PenalisedProbe
 from simclr_core.seeds import generator
 
 _SEED = 0
@@ -53,30 +53,18 @@ class MlpProbe(PenalisedProbe):
     learning_rate: float = Field(default=3e-3, gt=0, allow_inf_nan=False)
     """Adam's, at the beginning."""
 
-    def choose(
-        self,
-        fit: tuple[Float[Tensor, "n d"], Int[Tensor, " n"]],
-        validation: tuple[Float[Tensor, "v d"], Int[Tensor, " v"]],
-        num_classes: int,
-    ) -> Choice:
-        candidates = sorted(self.l2, reverse=True)
-        accuracies = [
-            top_k_accuracy(self.fit(*fit, num_classes, l2).scores(validation[0]), validation[1], 1)
-            for l2 in candidates
-        ]
-        return Choice.of(candidates, accuracies, [])
+    def solver(
+        self, features_nd: Float[Tensor, "n d"], labels_n: Int[Tensor, " n"], num_classes: int
+    ) -> "Callable[[float, object], FittedMlp]":
+        return lambda l2, _: self._trained(features_nd, labels_n, num_classes, l2)
 
-    def fit(
-        self,
-        features_nd: Float[Tensor, "n d"],
-        labels_n: Int[Tensor, " n"],
-        num_classes: int,
-        l2: float,
+    def _trained(
+        self, features_nd: Tensor, labels_n: Tensor, num_classes: int, l2: float
     ) -> "FittedMlp":
         """The network after the last epoch.
 
         Raises:
-            Diverged: its weights are no numbers.
+            Diverged: its weights are not finite.
         """
         x_nd, y_n = features_nd.float().cpu(), labels_n.cpu()
         deviation_d, mean_d = torch.std_mean(x_nd, dim=0, correction=0)
@@ -114,6 +102,7 @@ class FittedMlp(NamedTuple):
     network: nn.Module
     mean_d: Tensor
     scale_d: Tensor
+    converged: bool = True
 
     def scores(self, features_nd: Float[Tensor, "n d"]) -> Float[Tensor, "n C"]:
         """Logits; the class with the largest is the prediction."""

@@ -3,6 +3,7 @@
 Shape suffixes: n images, v images to choose on, d features, C classes.
 """
 
+from collections.abc import Callable
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import torch
@@ -11,8 +12,8 @@ from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor
 
-from simclr_core.probes.contract import Choice, PenalisedProbe
-from simclr_core.probes.logistic import PAPER_GRID, top_k_accuracy
+from simclr_core.probes.contract import PenalisedProbe
+from simclr_core.probes.logistic import PAPER_GRID
 
 
 class RidgeProbe(PenalisedProbe):
@@ -35,28 +36,11 @@ class RidgeProbe(PenalisedProbe):
     )
     """The candidates: those of the paper's logistic probe, 45 values from 1e-6 to 1e5."""
 
-    def choose(
-        self,
-        fit: tuple[Float[Tensor, "n d"], Int[Tensor, " n"]],
-        validation: tuple[Float[Tensor, "v d"], Int[Tensor, " v"]],
-        num_classes: int,
-    ) -> Choice:
-        problem = _Problem(*fit, num_classes)
-        candidates = sorted(self.l2, reverse=True)
-        accuracies = [
-            top_k_accuracy(problem.solve(l2).scores(validation[0]), validation[1], 1)
-            for l2 in candidates
-        ]
-        return Choice.of(candidates, accuracies, [])
-
-    def fit(
-        self,
-        features_nd: Float[Tensor, "n d"],
-        labels_n: Int[Tensor, " n"],
-        num_classes: int,
-        l2: float,
-    ) -> "FittedRidge":
-        return _Problem(features_nd, labels_n, num_classes).solve(l2)
+    def solver(
+        self, features_nd: Float[Tensor, "n d"], labels_n: Int[Tensor, " n"], num_classes: int
+    ) -> "Callable[[float, object], FittedRidge]":
+        problem = _Problem(features_nd, labels_n, num_classes)
+        return lambda l2, _: problem.solve(l2)
 
 
 class FittedRidge(NamedTuple):
@@ -65,6 +49,7 @@ class FittedRidge(NamedTuple):
     weights_dC: Tensor
     """float64."""
     bias_C: Tensor
+    converged: bool = True
 
     def scores(self, features_nd: Float[Tensor, "n d"]) -> Float[Tensor, "n C"]:
         """What stands for the one-hot label; the class with the largest is the prediction."""

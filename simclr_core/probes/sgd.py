@@ -16,6 +16,7 @@ from torch import Tensor
 from simclr_core.augment import Crop
 from simclr_core.callbacks import Observer
 from simclr_core.chance import Chance, moved
+from simclr_core.data import Images
 from simclr_core.errors import ConfigurationError
 from simclr_core.optim import AnySchedule, WarmupCosine
 from simclr_core.probes.contract import Labels, Probe, Solution, Task
@@ -67,6 +68,14 @@ class SgdProbe(Probe):
     def images_per_step(self) -> int:
         return self.batch_size
 
+    def view(
+        self, crop: Crop, images: Images, index: Tensor, chance: Chance, size: int
+    ) -> Float[Tensor, "B 3 S S"]:
+        """The crops of the images at `index`, float32 in [0, 1]."""
+        whole, shapes = images.batch(index)
+        params = crop.draw(chance.at("probe", crop.kind), shapes.to("cpu"))
+        return crop.apply(whole, moved(params, whole.device), size)
+
     def solve(self, task: Task) -> Solution:
         """Of all training images; nothing is chosen."""
         [solution] = self.solve_each(task, [(task.fit.y, task.validation.y)])
@@ -92,10 +101,9 @@ class SgdProbe(Probe):
         def cropped(epoch: int, index: Tensor) -> Tensor:
             parts: list[Tensor] = []
             for some in index.split(_BATCH):
-                draws = Chance.of(task.seed, epoch, some).at("probe", crop.kind)
-                whole, shapes = images.batch(some)
-                params = moved(crop.draw(draws, shapes.to("cpu")), task.device)
-                parts.append(task.represent(crop.apply(whole, params, task.size)))
+                chance = Chance.of(task.seed, epoch, some)
+                view = self.view(crop, images, some, chance, task.size)
+                parts.append(task.represent(view))
             return torch.cat(parts)
 
         return cropped

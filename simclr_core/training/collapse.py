@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from simclr_core.probes import effective_rank
+
 VIEWS = 1024
 """The last so many views are looked at."""
 
@@ -38,18 +40,12 @@ class Collapse(NamedTuple):
 
 
 def rank_of_directions(z_VD: Float[Tensor, "V D"]) -> float:
-    """Exponential of the entropy of the singular values' shares (Roy and Vetterli 2007, definition 1).
+    """The effective rank of normalised rows, from 1 for equal rows to D for all directions alike.
 
-    Rows are normalised, and not centred: equal rows have rank 1, rows spread evenly over all D
-    directions rank D. With p_k = s_k / sum s: erank = exp(-sum p_k log p_k), in 1 to min(V, D).
-    Of zeros alone, for which the source defines none, it is 1: they are one point, too.
+    Of zeros alone, for which it is not defined, 1: they are one point, too.
     """
-    s = torch.linalg.svdvals(F.normalize(z_VD.detach().cpu().double(), dim=1))
-    total = s.sum()
-    if not total > 0:
-        return 1.0
-    p = s[s > 0] / total
-    return math.exp(-float((p * p.log()).sum()))
+    rank = effective_rank(F.normalize(z_VD.detach().cpu().double(), dim=1))
+    return 1.0 if math.isnan(rank) else rank
 
 
 class CollapseWatch:

@@ -114,6 +114,10 @@ def test_an_inspection_is_found(source: str) -> None:
 def test_every_family_has_a_contract_that_all_its_members_share() -> None:
     for name, family in FAMILIES.items():
         shared = set.intersection(*(set(member.__mro__) for member in members(family)))
-        contracts = [one for one in shared if ROOMS.get(one.__name__, "simclr_core.plugins") != "simclr_core.plugins"]
+        contracts = [
+            one
+            for one in shared
+            if ROOMS.get(one.__name__, "simclr_core.plugins") != "simclr_core.plugins"
+        ]
 
         assert contracts, name

@@ -37,8 +37,8 @@ LIVING: tuple[Living, ...] = (
     ),
     Living(
         "probes/logistic.py",
-        "fitted = problem.solve(l2, self.tolerance, self.max_iterations, start=fitted)",
-        "fitted = problem.solve(l2, self.tolerance, self.max_iterations, )",
+        "return problem.solve(l2, self.tolerance, self.max_iterations, start)",
+        "return problem.solve(l2, self.tolerance, self.max_iterations, )",
         "where a fit starts moves its seconds; the solution is one, the objective being convex",
     ),
     Living(

@@ -206,7 +206,7 @@ MUTANTS = (
     plant(
         "probes see the whole of large images",
         "data/images.py",
-        "        side = max(1, round(_CENTRE * side))",
+        "        short_B = (short_B * _CENTRE).round().to(torch.int64).clamp(min=1)",
         "        pass",
         "simclr_core/data/test_images.py",
     ),
@@ -227,5 +227,12 @@ MUTANTS = (
         "            yield Solution(self.fit(both.x, both.y, task.num_classes, choice.l2).scores, {})",
         "simclr_core/evaluation/test_permuted_labels.py::test_each_permutation_is_fitted_chosen_and_measured_on_its_own_labels",
         "simclr_core/evaluation/test_permuted_labels.py::test_what_the_probe_is_fitted_and_chosen_on_agrees_with_the_truth_by_chance_alone",
+    ),
+    plant(
+        "a validation value is not named as one",
+        "probes/spec.py",
+        '        if self.split == "validation":',
+        "        if False:",
+        "ablations/evidence/test_collect.py::test_a_study_that_chooses_settings_names_a_validation_value_and_says_that_it_deviates",
     ),
 )

@@ -144,14 +144,6 @@ MUTANTS = (
         EVIDENCE + "test_deviations_are_derived_from_the_same_cell_at_paper_scale",
     ),
     plant(
-        "a validation value is not named as one",
-        "evidence/deviations.py",
-        '    if here["evaluation"]["split"] == "validation":',
-        "    if False:",
-        EVIDENCE
-        + "test_a_study_that_chooses_settings_names_a_validation_value_and_says_that_it_deviates",
-    ),
-    plant(
         "what a study declares of its scale is said of all cells",
         "evidence/deviations.py",
         "if one.cells is None or cell.name in one.cells",

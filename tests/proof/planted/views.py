@@ -42,7 +42,7 @@ MUTANTS = (
     plant(
         "the same views in every epoch",
         "chance.py",
-        "_WEYL * (epoch + 1))",
+        "WEYL * (epoch + 1))",
         "_WEYL)",
         "simclr_core/test_chance.py",
         "simclr_core/augment/test_views.py",
@@ -196,15 +196,15 @@ MUTANTS = (
     plant(
         "own operations draw by their place",
         "augment/views.py",
-        "chance.at(view, operation.stream, met[operation.stream])",
-        "chance.at(view, operation.kind, met[operation.stream])",
+        "view, operation.stream, met[operation.stream]",
+        "view, operation.kind, met[operation.stream]",
         "simclr_core/plugins/test_component.py",
     ),
     plant(
         "both views are blurred by the same numbers",
         "augment/views.py",
-        "draws = chance.at(view, name, met[name])",
-        'draws = chance.at("first" if name == "blur" else view, name, met[name])',
+        "draws = chance.at(view,",
+        'draws = chance.at("first" if operation.stream == "blur" else view,',
         "simclr_core/augment/test_views.py::test_all_that_happens_to_one_view_of_the_default_is_independent_of_the_other",
         "simclr_core/augment/test_views.py::test_with_a_sigma_per_batch_a_view_depends_on_its_batch_by_the_first_pictures_sigma_alone",
     ),

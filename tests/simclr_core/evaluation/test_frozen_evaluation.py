@@ -143,7 +143,7 @@ def test_an_encoder_whose_last_step_went_too_far_ends_in_a_sentence() -> None:
 
     with pytest.raises(
         Diverged,
-        match=r"the finished encoder's features are no numbers; lower optimizer\.learning_rate or",
+        match=r"the finished encoder's features are not finite; lower optimizer\.learning_rate or",
     ):
         found_by(state=state)
 

@@ -14,7 +14,7 @@ from simclr_core.errors import ConfigurationError
 from simclr_core.evaluation.frozen_evaluation import Evaluated, evaluate
 from simclr_core.evaluation.frozen_features import features, state_hash
 from simclr_core.networks.heads import LinearHead, MlpHead, NoHead, up_to
-from simclr_core.probes.logistic import top_k_accuracy
+from simclr_core.probes.contract import top_k_accuracy
 from simclr_core.trial import run
 
 DEEP: dict[str, Any] = {"head": {"kind": "mlp", "hidden_layers": 2, "hidden": 12, "output": 6}}

@@ -11,7 +11,7 @@ from reports.judging import negative_controls
 from simclr_core.config.schema import Config
 from simclr_core.evaluation.frozen_evaluation import evaluate
 from simclr_core.evaluation.frozen_features import features
-from simclr_core.probes.logistic import top_k_accuracy
+from simclr_core.probes.contract import top_k_accuracy
 from simclr_core.seeds import generator
 
 NUM = 4

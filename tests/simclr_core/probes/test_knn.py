@@ -7,8 +7,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 
 from simclr_core.probes import knn
+from simclr_core.probes.contract import top_k_accuracy
 from simclr_core.probes.knn import Knn
-from simclr_core.probes.logistic import top_k_accuracy
 
 
 def points(num: int, *, seed: int) -> Tensor:

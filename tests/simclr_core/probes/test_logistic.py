@@ -12,7 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, top_k_accuracy_score
 from torch import Tensor
 
-from simclr_core.probes.logistic import LogisticProbe, top_k_accuracy
+from simclr_core.probes.contract import top_k_accuracy
+from simclr_core.probes.logistic import LogisticProbe
 
 CLASSES = 4
 

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from simclr_core.errors import Diverged
 from simclr_core.networks.heads import MlpHead
-from simclr_core.probes.logistic import LogisticProbe, top_k_accuracy
+from simclr_core.probes.contract import top_k_accuracy
+from simclr_core.probes.logistic import LogisticProbe
 from simclr_core.probes.mlp import MlpProbe
 from simclr_core.seeds import generator
 

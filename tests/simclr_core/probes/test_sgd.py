@@ -28,7 +28,7 @@ from simclr_core.errors import ConfigurationError
 from simclr_core.evaluation.frozen_evaluation import Evaluated, evaluate
 from simclr_core.evaluation.frozen_features import features
 from simclr_core.optim.schedules import Constant
-from simclr_core.probes.logistic import top_k_accuracy
+from simclr_core.probes.contract import top_k_accuracy
 from simclr_core.probes.sgd import FittedLayers, SgdProbe
 from simclr_core.seeds import generator
 

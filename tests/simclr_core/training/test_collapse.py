@@ -16,7 +16,7 @@ from simclr_core.losses.contrastive import NTXent
 from simclr_core.optim.schedules import Constant, WarmupCosine
 from simclr_core.training.collapse import CollapseWatch, rank_of_directions
 
-module = importlib.import_module("simclr_core.training.pretraining")
+module = importlib.import_module("simclr_core.training.monitor")
 looking = importlib.import_module("simclr_core.training.collapse")
 
 COLLAPSING: dict[str, Any] = {
@@ -244,7 +244,7 @@ def infinite_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_first_step_without_a_number_is_named_also_between_two_that_are_told(
     monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
-    monkeypatch.setattr(module, "_TOLD", 2)  # of 6 steps 1, 4 and the last are told
+    monkeypatch.setattr(module, "_LOGGED", 2)  # of 6 steps 1, 4 and the last are told
     infinite_at(step, monkeypatch)
     listener = Listener()
 
@@ -255,7 +255,7 @@ def test_the_first_step_without_a_number_is_named_also_between_two_that_are_told
 
 
 def test_the_rate_told_is_that_of_the_step_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_TOLD", 1)
+    monkeypatch.setattr(module, "_LOGGED", 1)
     infinite_at(2, monkeypatch)
     schedule = {"kind": "warmup_cosine", "warmup_epochs": 2}
 
@@ -273,7 +273,7 @@ def test_a_weight_that_the_last_step_made_infinite_is_noticed() -> None:
 
 
 def test_what_is_lost_is_not_kept_as_a_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_TOLD", 1)
+    monkeypatch.setattr(module, "_LOGGED", 1)
     infinite_at(3, monkeypatch)
     memory = Memory()
 

@@ -34,9 +34,8 @@ from simclr_core.data.dataset import Dataset
 from simclr_core.errors import ConfigurationError, Diverged
 from simclr_core.training.pretraining import pretrain
 
-module = importlib.import_module(
-    "simclr_core.training.pretraining"
-)  # the package's name is the function
+module = importlib.import_module("simclr_core.training.pretraining")
+monitor = importlib.import_module("simclr_core.training.monitor")
 
 # ------------------------------------------------------------------------------------ batch norm
 
@@ -329,7 +328,7 @@ def test_the_curve_holds_loss_accuracy_rate_and_speed_at_each_step_of_a_short_ru
 def test_a_long_run_tells_some_two_hundred_times_the_last_step_among_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "_TOLD", 5)
+    monkeypatch.setattr(monitor, "_LOGGED", 5)
     listener = Listener()
 
     trained({"epochs": 5, **NO_CURVE}, listener=listener)

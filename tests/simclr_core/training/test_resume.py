@@ -84,7 +84,6 @@ def test_a_kill_between_two_checkpoints_costs_the_steps_since_the_last_one_only(
 
 def test_seconds_add_up_over_the_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     # Each look at the clock takes a second, and the second process's clock begins anew.
-    trainer = importlib.import_module("simclr_core.training.pretraining")
 
     class Clock:
         def __init__(self) -> None:
@@ -94,11 +93,17 @@ def test_seconds_add_up_over_the_processes(monkeypatch: pytest.MonkeyPatch) -> N
             self.now += 1.0
             return self.now
 
-    monkeypatch.setattr(trainer, "time", Clock())
+    def another_clock() -> None:
+        clock = Clock()
+        for name in ("pretraining", "monitor"):
+            trainer = importlib.import_module(f"simclr_core.training.{name}")
+            monkeypatch.setattr(trainer, "time", clock)
+
+    another_clock()
     first = sat({}, until=12)
-    monkeypatch.setattr(trainer, "time", Clock())
+    another_clock()
     rest = sat({}, until=24, memory=first.memory)
-    monkeypatch.setattr(trainer, "time", Clock())
+    another_clock()
     whole = sat({}, until=24)
 
     # Begun twice and saved twice, of which one more was looked at than in one go.

@@ -12,9 +12,7 @@ from torch import Tensor
 from simclr_core.losses.contrastive import NTXent
 from simclr_core.training.shuffled_positives import another, with_wrong_positives
 
-module = importlib.import_module(
-    "simclr_core.training.pretraining"
-)  # the package's name is the function
+module = importlib.import_module("simclr_core.training.batch_loss")
 
 
 def partners(num_images: int, seed: int = 0, step: int = 0) -> Tensor:
