@@ -157,7 +157,7 @@ class PenalisedProbe(Probe):
     @abstractmethod
     def solver(
         self, features_nd: Float[Tensor, "n d"], labels_n: Int[Tensor, " n"], num_classes: int
-    ) -> "Callable[[float, Fit | None], Fit]":
+    ) -> Callable[[float, Any], Fit]:
         """(l2, the solution to start from) -> the solution for that l2."""
 
     def choose(
