@@ -99,8 +99,8 @@ LIVING: tuple[Living, ...] = (
     ),
     Living(
         "losses/contrastive.py",
-        'others = num_views // 2 if self.negatives == "one_view" else num_views - 1',
-        'others = num_views / 2 if self.negatives == "one_view" else num_views - 1',
+        'others = num_rows // 2 if self.negatives == "one_view" else num_rows - 1',
+        'others = num_rows / 2 if self.negatives == "one_view" else num_rows - 1',
         "the logarithm of the same number",
     ),
 )

@@ -111,16 +111,16 @@ MUTANTS = (
     plant(
         "the cell's operation reaches both branches",
         "augment/views.py",
-        'return base, [], _steps(branch, "branch", square, chance, size)',
-        'return base, _steps(branch, "branch", square, chance, size), '
-        '_steps(branch, "branch", square, chance, size)',
+        'return base, [], _steps(self.branch, "branch", square, chance, size)',
+        'return base, _steps(self.branch, "branch", square, chance, size), '
+        '_steps(self.branch, "branch", square, chance, size)',
         "simclr_core/augment/test_views.py",
     ),
     plant(
         "base crop and cell crop are one",
         "augment/views.py",
-        'return base, [], _steps(branch, "branch", square, chance, size)',
-        'return base, [], _steps(branch, "base", square, chance, size)',
+        'return base, [], _steps(self.branch, "branch", square, chance, size)',
+        'return base, [], _steps(self.branch, "base", square, chance, size)',
         "simclr_core/augment/test_views.py",
     ),
     plant(
