@@ -145,12 +145,10 @@ def _bytes(encoder_settings: dict[str, Any], head_settings: dict[str, Any], size
     from pydantic import TypeAdapter
 
     from simclr_core.networks import AnyEncoder, AnyHead
-    from simclr_core.plugins import FromFile
 
     encoder = TypeAdapter[AnyEncoder](AnyEncoder).validate_python(encoder_settings)
     head = TypeAdapter[AnyHead](AnyHead).validate_python(head_settings)
-    assert not isinstance(encoder, FromFile), "planning executes no file"
-    assert not isinstance(head, FromFile), "planning executes no file"
-    networks = (encoder.outline(size), head.build(encoder.num_features, 0))
-    tensors = [tensor for network in networks for tensor in network.state_dict().values()]
+    networks = encoder.outline(size), head.outline(encoder.num_features)
+    states = [network.state_dict() for network in networks if network is not None]
+    tensors = [tensor for state in states for tensor in state.values()]
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)

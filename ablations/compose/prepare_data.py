@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ablations.errors import UsageError
 from simclr_core.config import Config
-from simclr_core.data import Folder, load
+from simclr_core.data import AnyData, load
 from simclr_core.errors import DataError, DataMissing
 from sweeps.planning import Trial
 from sweeps.storage import Store
@@ -32,10 +32,10 @@ def decode(trials: Iterable[Trial], store: Store) -> None:
         raise
 
 
-def skipped(folders: Iterable[Folder], cache: Path | None) -> list[str]:
-    """What is skipped among the files of these folders of images, a sentence each."""
+def skipped(data_sets: Iterable[AnyData], cache: Path | None) -> list[str]:
+    """The files that these data sets skip since they are no images, one line for each data set."""
     found: list[str] = []
-    for data in folders:
+    for data in data_sets:
         with suppress(DataMissing):
             if (note := data.skipped(cache)) is not None:
                 found.append(f"{data.shown_name()}: {note}")

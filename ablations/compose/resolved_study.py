@@ -32,7 +32,7 @@ from ablations.study import (
     probe_of,
 )
 from simclr_core.config import Config, checked
-from simclr_core.data import AnyData, Folder, fingerprint
+from simclr_core.data import AnyData, fingerprint
 from simclr_core.errors import DataError, DataMissing
 from simclr_core.runtime import resolve_device
 from sweeps.planning import Cell, Resolved, Sweep
@@ -80,7 +80,7 @@ class ResolvedStudy:
         self.layers = with_request(self._files, request)
         self.base = self.layers.merged
         self.cache = cache
-        self.folders: dict[str, Folder] = {}
+        self.data: dict[str, AnyData] = {}
         self._fingerprints: dict[str, str | DataMissing] = {}
 
     @cached_property
@@ -216,8 +216,7 @@ class ResolvedStudy:
 
     def _fingerprint_of(self, data: AnyData) -> str:
         name = data.model_dump_json()
-        if isinstance(data, Folder):
-            self.folders[name] = data
+        self.data[name] = data
         if name not in self._fingerprints:
             try:
                 self._fingerprints[name] = fingerprint(data, self.cache)

@@ -339,6 +339,6 @@ def test_a_file_of_the_users_own_is_not_executed_by_the_export(
     said = called(capsys, "export", ran.key[:8], "--to", "encoder.pt")
 
     assert said.code == 0, said.err
-    assert "f(...) of your own file, kept beside the trial's record" in said.out
+    assert "f(...) of your own file, saved with the trial's record" in said.out
     assert torch.equal(torch.load(here / "encoder.pt", weights_only=True)["weight"], torch.ones(2))
     assert not (here / "executed").exists()
