@@ -13,7 +13,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from commands import the_plan
 
 from simclr_core.augment.views import draw_views
-from sweeps import Outcome, RunSettings, Store, TrialContext, TrialResult, run_here
+from sweeps.execution import Outcome, RunSettings, TrialContext, TrialResult, run_here
+from sweeps.storage import Store
 
 
 def counted_trial(context: TrialContext) -> Outcome:

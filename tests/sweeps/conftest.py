@@ -10,7 +10,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from made_records import commit
 from toy_trials import toy_plan, toy_sweep
 
-from sweeps import Plan, Store
+from sweeps.planning import Plan
+from sweeps.storage import Store
 
 
 @pytest.fixture

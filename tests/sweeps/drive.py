@@ -11,7 +11,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from toy_trials import toy_plan, toy_sweep
 
-from sweeps import RunSettings, Store, execute
+from sweeps.execution import RunSettings, execute
+from sweeps.storage import Store
 from sweeps.tracking.client import open_tracking
 
 

@@ -4,7 +4,9 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from sweeps import Store, Trial, TrialRecord
+from sweeps.planning import Trial
+from sweeps.record import TrialRecord
+from sweeps.storage import Store
 
 
 def made_record(trial: Trial, **changes: Any) -> TrialRecord:

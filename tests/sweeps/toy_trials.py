@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sweeps import Cell, Known, Outcome, Paired, Plan, Resolve, Resolved, Sweep, TrialContext, plan
+from sweeps.execution import Outcome, TrialContext
+from sweeps.planning import Cell, Known, Paired, Plan, Resolve, Resolved, Sweep, plan
 from sweeps.planning.axes import label_of
 
 

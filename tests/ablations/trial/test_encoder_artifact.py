@@ -10,9 +10,9 @@ from commands import STUDY, the_plan, written_study
 from counted import run_counted, steps
 
 from ablations.trial import stages as product
-from sweeps import Store, StoreError
-from sweeps.errors import LaunchError
+from sweeps.errors import LaunchError, StoreError
 from sweeps.record import TrialRecord
+from sweeps.storage import Store
 
 MORE = STUDY.replace("batch_size: 32", "batch_size: 32\n      evaluation.knn.k: 5")
 """The same encoders, read out otherwise."""
@@ -182,7 +182,7 @@ def test_data_that_change_in_mid_run_are_trouble_of_the_launch_and_fail_no_trial
             file.unlink()
 
     settings = {"device": "cpu", "threads": 1, "checkpoint_seconds": 0.0}
-    from sweeps import RunSettings, run_here
+    from sweeps.execution import RunSettings, run_here
 
     with pytest.raises(LaunchError) as caught:
         run_here(

@@ -11,8 +11,8 @@ from commands import STUDY, the_plan, written_study
 from counted import run_counted, steps
 
 from ablations.trial import stages as product
-from sweeps import Store
 from sweeps.record import TrialRecord
+from sweeps.storage import Store
 
 # 30 steps in 10 epochs of three.
 LONG = STUDY.replace("num_images: 64", "num_images: 96").replace("epochs: 1", "epochs: 10")

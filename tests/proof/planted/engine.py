@@ -200,7 +200,7 @@ MUTANTS = (
         "storage/store.py",
         "lock.acquire(blocking=False)",
         "pass",
-        "sweeps/storage/test_store.py::test_a_second_driver_gets_one_sentence_and_a_killed_one_leaves_no_lock",
+        "sweeps/storage/test_store.py::test_a_second_driver_gets_one_message_and_a_killed_one_leaves_no_lock",
     ),
     plant(
         "the note in a lock outlives its holder",
@@ -230,14 +230,14 @@ MUTANTS = (
         "storage/checkpoints.py",
         'if sha256(packed).hexdigest() != about["sha256"]:',
         "if False:",
-        "sweeps/storage/test_checkpoints.py::test_a_torn_one_is_told_and_the_stage_starts_anew",
+        "sweeps/storage/test_checkpoints.py::test_a_torn_checkpoint_is_logged_and_the_stage_starts_from_scratch",
     ),
     plant(
         "a trial that runs once more goes on from an earlier launch",
         "storage/checkpoints.py",
         'if self._rerun and about["launch"] != self._launch:',
         "if False:",
-        "sweeps/storage/test_checkpoints.py::test_a_trial_that_runs_anew_takes_nothing_of_an_earlier_launch",
+        "sweeps/storage/test_checkpoints.py::test_a_rerun_trial_uses_nothing_of_an_earlier_launch",
     ),
     plant(
         "the seconds of earlier launches are forgotten",
@@ -245,7 +245,7 @@ MUTANTS = (
         'self.earlier_seconds = float(about["seconds"])',
         "self.earlier_seconds = 0.0",
         "sweeps/storage/test_checkpoints.py::test_a_record_counts_the_seconds_of_all_launches",
-        "sweeps/storage/test_checkpoints.py::test_a_heartbeat_tells_the_seconds_of_all_launches",
+        "sweeps/storage/test_checkpoints.py::test_a_heartbeat_has_the_seconds_of_all_launches",
     ),
     plant(
         "checkpoints that trials still need are removed",

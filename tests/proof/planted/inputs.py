@@ -81,8 +81,7 @@ MUTANTS = (
         "storage/record_file.py",
         "not 0 <= value <= 100",
         "False",
-        "sweeps/storage/test_sealed_records.py::test_an_accuracy_out_of_bounds_is_no_record_where_no_seal_tells_that_"
-        "it_was_measured",
+        "sweeps/storage/test_sealed_records.py::test_an_accuracy_out_of_bounds_is_no_record_without_a_seal",
     ),
     plant_core(
         "the cache of decoded images is not checked",

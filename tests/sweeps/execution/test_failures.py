@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 from toy_trials import toy_plan, toy_sweep
 
-from sweeps import Known, RunSettings, Store
+from sweeps.execution import RunSettings
 from sweeps.execution.failures import TrialEnd, common_failure
 from sweeps.execution.launch import Launch
+from sweeps.planning import Known
+from sweeps.storage import Store
 
 SAME = "DataError: no folder or archive at obst daten"
 

@@ -16,9 +16,11 @@ from typing import Any
 import pytest
 from toy_trials import toy_plan, toy_sweep
 
-from sweeps import RunSettings, Store, StoreError, run_here
+from sweeps.errors import StoreError
+from sweeps.execution import RunSettings, run_here
 from sweeps.execution.ray_session import new_session, own_session, remove_session
 from sweeps.processes import ProcessMark, began, this_process
+from sweeps.storage import Store
 
 SLEEP = "import time; print(flush=True); time.sleep(600)"
 

@@ -13,7 +13,9 @@ import pytest
 from launching import Scene, wait_until
 from toy_trials import toy_plan, toy_sweep
 
-from sweeps import RunSettings, Store, StoreError, execute
+from sweeps.errors import StoreError
+from sweeps.execution import RunSettings, execute
+from sweeps.storage import Store
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -111,7 +113,7 @@ def test_workers_end_when_their_driver_is_killed(seen: dict[str, Any]) -> None:
     assert len(seen["workers"]) == 2
 
 
-def test_a_second_driver_of_a_store_is_refused_in_one_sentence(seen: dict[str, Any]) -> None:
+def test_a_second_driver_of_a_store_is_refused_with_one_message(seen: dict[str, Any]) -> None:
     assert "is in use by process" in seen["second_driver"]
     assert "\n" not in seen["second_driver"]
 

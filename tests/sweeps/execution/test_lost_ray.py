@@ -117,7 +117,7 @@ def test_what_ray_says_of_it_does_not_reach_the_terminal(seen: dict[str, Any]) -
     assert seen["said"] == ""
 
 
-def test_a_crash_in_native_code_is_told_by_its_signal(seen: dict[str, Any]) -> None:
+def test_a_crash_in_native_code_is_reported_by_its_signal(seen: dict[str, Any]) -> None:
     died = {(one["cell"], one["seed"]): one for one in seen["second"]["died"]}
 
     assert set(died) == {(cell, seed) for cell in CRASHES for seed in (0, 1)}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeps import RunSettings
+from sweeps.execution import RunSettings
 from sweeps.execution.failures import why_ray_refused
 from sweeps.execution.ray_settings import ray_environment, unused_variables
 

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
-from sweeps import Plan, RunSettings, Store, StoreError, execute
+from sweeps.errors import StoreError
+from sweeps.execution import RunSettings, execute
 from sweeps.execution.ray_session import new_session
+from sweeps.planning import Plan
+from sweeps.storage import Store
 
 
 @pytest.fixture

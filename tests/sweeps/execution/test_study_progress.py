@@ -8,11 +8,14 @@ import pytest
 from made_records import commit
 from toy_trials import toy_plan, toy_sweep
 
-from sweeps import Plan, Store, did_you_mean, load_plan, progress
+from sweeps.execution import progress
 from sweeps.execution.heartbeat import Heartbeat
 from sweeps.execution.study_progress import Running
+from sweeps.planning import Plan
 from sweeps.processes import ProcessMark, mark_of, this_process
+from sweeps.storage import Store, load_plan
 from sweeps.storage.launch_log import save_plan
+from sweeps.suggest import did_you_mean
 
 
 def test_cells_show_what_is_finished_failed_and_left(half_done: Store, small_plan: Plan) -> None:
@@ -81,7 +84,7 @@ def test_the_last_plan_is_read_back_and_a_torn_one_is_none(store: Store, small_p
     assert load_plan(store, small_plan.label) is None
 
 
-def test_trials_run_anew_count_when_their_new_record_is_there(store: Store) -> None:
+def test_rerun_trials_count_when_their_new_record_is_there(store: Store) -> None:
     plan = toy_plan(toy_sweep([1], seeds=(0,)), store.known())
     commit(store, plan.trials[0], launch="first")
     again = toy_plan(toy_sweep([1], seeds=(0,)), store.known(), again=True)

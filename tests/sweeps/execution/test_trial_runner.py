@@ -10,17 +10,11 @@ from typing import Any
 import pytest
 from toy_trials import toy_plan, toy_sweep
 
-from sweeps import (
-    Outcome,
-    Plan,
-    RunSettings,
-    Store,
-    StoreError,
-    TrialContext,
-    TrialRecord,
-    TrialResult,
-    run_here,
-)
+from sweeps.errors import StoreError
+from sweeps.execution import Outcome, RunSettings, TrialContext, TrialResult, run_here
+from sweeps.planning import Plan
+from sweeps.record import TrialRecord
+from sweeps.storage import Store
 
 
 def settings(tmp_path: Path, **changes: Any) -> RunSettings:
@@ -41,7 +35,7 @@ def steps(store: Store) -> int:
     return len((store.path / "count").read_text().splitlines())
 
 
-def test_a_record_tells_all_of_its_trial(store: Store, small_plan: Plan) -> None:
+def test_a_record_holds_all_of_its_trial(store: Store, small_plan: Plan) -> None:
     began = dt.datetime.now(dt.UTC)
 
     ran, record = run(store, small_plan, provenance={"code": {"commit": "abc"}}, threads=3)

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from made_records import commit, made_record
 from toy_trials import toy_plan, toy_sweep
 
-from sweeps import Plan, Store, progress
+from sweeps.execution import progress
+from sweeps.planning import Plan
 from sweeps.planning.attempts import counting
+from sweeps.storage import Store
 from sweeps.tracking.cell_runs import _computed
 from sweeps.tracking.runs import _counted
 

@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from sweeps import AnyAxis, Levels, OrderedPairs, Paired
+from sweeps.planning import AnyAxis, Levels, OrderedPairs, Paired
 
 SEVEN = {
     name: {"kind": name}

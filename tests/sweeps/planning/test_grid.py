@@ -5,7 +5,8 @@ import itertools
 import pytest
 from pydantic import ValidationError
 
-from sweeps import Companion, Levels, OrderedPairs, PlanError, Sweep, flatten
+from sweeps.errors import PlanError
+from sweeps.planning import Companion, Levels, OrderedPairs, Sweep, flatten
 
 A = Levels(name="a", field="x.a", levels=[1, 2, 3])
 B = Levels(name="b", field="x.b", levels=["p", "q"])

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeps import PlanError, chain_keys, key_of
+from sweeps.errors import PlanError
+from sweeps.planning import chain_keys, key_of
 
 leaves = st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=4) | st.floats(-9, 9)
 identities = st.dictionaries(

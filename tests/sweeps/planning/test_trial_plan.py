@@ -10,8 +10,8 @@ import pytest
 from made_records import made_record
 from toy_trials import toy_plan, toy_resolve, toy_sweep
 
-from sweeps import Cell, Companion, Known, Plan, PlanError, Resolved, Sweep, plan
-from sweeps.planning import keys
+from sweeps.errors import PlanError
+from sweeps.planning import Cell, Companion, Known, Plan, Resolved, Sweep, keys, plan
 
 EMPTY = Known()
 AtSeed = Callable[[int], Resolved]
@@ -73,7 +73,7 @@ def test_a_finished_attempt_outweighs_failed_ones_before_and_after() -> None:
     assert made.trials[0].reason == "finished"
 
 
-def test_a_new_readout_of_an_encoder_at_hand_is_named_as_what_is_missing() -> None:
+def test_a_new_evaluation_of_an_available_encoder_is_named_as_missing() -> None:
     before = toy_plan(toy_sweep([1]), EMPTY)
     encoders = frozenset(trial.stages[0].key for trial in before.trials)
     known = Known(known_of(before).summaries, {"encoder": encoders})
@@ -93,7 +93,7 @@ def test_a_changed_configuration_names_its_fields() -> None:
     assert set(reasons(made).values()) == {("configuration changed: width, deep.b", True)}
 
 
-def test_a_change_that_no_field_shows_is_told_as_data_or_version() -> None:
+def test_a_change_that_no_field_shows_is_reported_as_data_or_version() -> None:
     known = known_of(toy_plan(toy_sweep([1]), EMPTY))
 
     def resolve(cell: Cell) -> AtSeed:
@@ -112,7 +112,7 @@ def test_a_change_that_no_field_shows_is_told_as_data_or_version() -> None:
     assert set(reasons(made).values()) == {(words, True)}
 
 
-def test_data_that_are_not_at_hand_leave_the_hash_of_the_configuration() -> None:
+def test_a_trial_without_its_data_has_the_hash_of_its_configuration() -> None:
     def resolve(cell: Cell) -> AtSeed:
         return lambda seed: Resolved({**cell.settings, "seed": seed}, (), "name the folder")
 
@@ -288,7 +288,7 @@ def test_each_trial_has_the_configuration_and_the_key_of_its_own_seed() -> None:
     assert {(t.cell, t.seed): t.key for t in made.trials} == keys_alone
 
 
-def test_an_encoder_at_hand_that_is_another_trials_is_not_taken() -> None:
+def test_an_available_encoder_of_another_trial_is_not_reused() -> None:
     other = toy_plan(toy_sweep([3]), EMPTY).trials[0].stages[0].key
 
     made = toy_plan(toy_sweep([1]), Known((), {"encoder": frozenset([other])}))

@@ -8,17 +8,11 @@ from typing import Any
 import pytest
 from toy_trials import toy_plan, toy_sweep
 
-from sweeps import (
-    Outcome,
-    Plan,
-    RunSettings,
-    Store,
-    StoreError,
-    TrialContext,
-    TrialRecord,
-    run_here,
-)
-from sweeps.errors import LaunchError
+from sweeps.errors import LaunchError, StoreError
+from sweeps.execution import Outcome, RunSettings, TrialContext, run_here
+from sweeps.planning import Plan
+from sweeps.record import TrialRecord
+from sweeps.storage import Store
 
 
 def run(store: Store, plan: Plan, place: int = 0) -> TrialRecord:
@@ -108,7 +102,7 @@ def without_data(context: TrialContext) -> Outcome:
     raise LaunchError(f"the data are gone, found at seed {context.seed}")
 
 
-def test_trouble_of_the_launch_is_told_and_is_no_failure_of_a_trial(
+def test_trouble_of_the_launch_is_reported_and_fails_no_trial(
     store: Store, small_plan: Plan
 ) -> None:
     with pytest.raises(LaunchError, match=r"^the data are gone, found at seed 0$"):

@@ -15,8 +15,8 @@ from full_disk import files_of_at_most
 
 from reports.errors import ReportError
 from reports.write import _write as write_a_report
-from sweeps import Store, StoreError
-from sweeps.storage import atomic_io
+from sweeps.errors import StoreError
+from sweeps.storage import Store, atomic_io
 from sweeps.storage.atomic_io import (
     as_store_error,
     atomic_folder,

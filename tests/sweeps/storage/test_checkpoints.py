@@ -10,17 +10,11 @@ import pytest
 from full_disk import files_of_at_most
 from toy_trials import toy_plan, toy_sweep
 
-from sweeps import (
-    Outcome,
-    Plan,
-    RunSettings,
-    Store,
-    TrialContext,
-    TrialRecord,
-    TrialResult,
-    run_here,
-)
+from sweeps.execution import Outcome, RunSettings, TrialContext, TrialResult, run_here
 from sweeps.execution.heartbeat import stop_file
+from sweeps.planning import Plan
+from sweeps.record import TrialRecord
+from sweeps.storage import Store
 from sweeps.storage.checkpoints import StageCheckpoint
 from sweeps.storage.seals import sealed
 
@@ -93,7 +87,7 @@ def file_of(store: Store, plan: Plan, place: int = 0) -> Path:
 
 
 @pytest.mark.parametrize("keep", ["last", "none"])
-def test_what_was_broken_off_is_gone_on_with_and_then_nothing_is_left_of_it(
+def test_an_interrupted_stage_is_resumed_and_then_its_checkpoint_is_gone(
     store: Store, small_plan: Plan, keep: str
 ) -> None:
     broken_off(store, small_plan, 4, keep=keep)
@@ -121,7 +115,7 @@ def test_a_record_counts_the_seconds_of_all_launches(store: Store, small_plan: P
     assert whole.earlier_seconds == 0.0
 
 
-def test_a_heartbeat_tells_the_seconds_of_all_launches(store: Store, small_plan: Plan) -> None:
+def test_a_heartbeat_has_the_seconds_of_all_launches(store: Store, small_plan: Plan) -> None:
     from sweeps.execution.heartbeat import Heartbeat
 
     trial = small_plan.trials[0]
@@ -149,7 +143,7 @@ def test_a_trial_that_fails_leaves_no_checkpoint(store: Store, small_plan: Plan)
     assert steps(store) == [1, 2, 3, 4, 1, 2, 3, 4, 5, 6]
 
 
-def test_one_that_is_told_to_stop_goes_on_at_the_next_launch(
+def test_a_trial_that_was_stopped_resumes_at_the_next_launch(
     store: Store, small_plan: Plan
 ) -> None:
     assert run(store, small_plan, stop_at=2).state == "stopped"
@@ -160,7 +154,7 @@ def test_one_that_is_told_to_stop_goes_on_at_the_next_launch(
     assert (record.facts["resumed"], steps(store)) == (2, [1, 2, 3, 4, 5, 6])
 
 
-def test_one_that_was_broken_off_behind_the_stage_takes_the_artifact(
+def test_a_trial_that_was_interrupted_after_the_stage_reuses_the_artifact(
     store: Store, small_plan: Plan
 ) -> None:
     broken_off(store, small_plan, "evaluation")
@@ -171,7 +165,7 @@ def test_one_that_was_broken_off_behind_the_stage_takes_the_artifact(
     assert (record.reused, steps(store)) == (("encoder",), [1, 2, 3, 4, 5, 6])
 
 
-def test_a_trial_that_shares_the_stage_goes_on_with_it(store: Store, small_plan: Plan) -> None:
+def test_a_trial_that_shares_the_stage_resumes_it(store: Store, small_plan: Plan) -> None:
     broken_off(store, small_plan, 4)
     newer = toy_plan(toy_sweep([1, 2], readout=2), store.known())
     assert newer.trials[0].key != small_plan.trials[0].key
@@ -180,9 +174,7 @@ def test_a_trial_that_shares_the_stage_goes_on_with_it(store: Store, small_plan:
     assert checkpoints(store) == []
 
 
-def test_a_trial_that_runs_anew_takes_nothing_of_an_earlier_launch(
-    store: Store, small_plan: Plan
-) -> None:
+def test_a_rerun_trial_uses_nothing_of_an_earlier_launch(store: Store, small_plan: Plan) -> None:
     run(store, small_plan, keep="none")
     again = toy_plan(toy_sweep([1, 2]), store.known(), again=True)
     assert again.trials[0].rerun
@@ -212,7 +204,7 @@ TORN = {
 
 
 @pytest.mark.parametrize("how", TORN)
-def test_a_torn_one_is_told_and_the_stage_starts_anew(
+def test_a_torn_checkpoint_is_logged_and_the_stage_starts_from_scratch(
     store: Store, small_plan: Plan, how: str
 ) -> None:
     broken_off(store, small_plan, 4, size=10)
@@ -227,7 +219,7 @@ def test_a_torn_one_is_told_and_the_stage_starts_anew(
     assert "the stage starts from scratch" in log
 
 
-def test_a_full_disk_is_told_once_and_the_trial_goes_on(store: Store, small_plan: Plan) -> None:
+def test_a_full_disk_is_logged_once_and_the_trial_continues(store: Store, small_plan: Plan) -> None:
     with files_of_at_most(100_000):
         ran = run(store, small_plan, size=200_000)
 

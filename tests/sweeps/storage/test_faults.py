@@ -18,7 +18,9 @@ import pytest
 from full_disk import files_of_at_most
 from toy_trials import toy_plan, toy_sweep
 
-from sweeps import Outcome, RunSettings, Store, StoreError, TrialContext, run_here
+from sweeps.errors import StoreError
+from sweeps.execution import Outcome, RunSettings, TrialContext, run_here
+from sweeps.storage import Store
 
 STEPS = 4
 
@@ -300,7 +302,7 @@ REFUSED: dict[str, tuple[Callable[[Scene], object], str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_gone_on_with_is_refused_and_repaired_by_hand(
+def test_what_cannot_be_used_is_refused_and_repaired_by_hand(
     scene: Scene, name: str, tmp_path: Path
 ) -> None:
     do, words = REFUSED[name]

@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 from made_records import commit
 from toy_trials import toy_plan, toy_sweep
 
-from sweeps import Plan, RunSettings, Store, StoreError, run_here
+from sweeps.errors import StoreError
+from sweeps.execution import RunSettings, run_here
+from sweeps.planning import Plan
+from sweeps.storage import Store
 
 KEY = "0123456789abcdef"
 
@@ -148,7 +151,7 @@ def kept(store: Store, *, lasting: bool = True) -> Path:
     return store.artifact("encoder", KEY)
 
 
-def test_what_lies_in_the_place_of_an_artifact_stays_beside_it(store: Store) -> None:
+def test_foreign_files_in_the_place_of_an_artifact_stay_next_to_it(store: Store) -> None:
     place = store.artifact("encoder", KEY)
     place.mkdir(parents=True)
     (place / "mine.txt").write_text("of the user's")

@@ -14,7 +14,9 @@ from launching import ROOT, Scene
 from made_records import dead_address
 from toy_trials import toy_plan, toy_sweep
 
-from sweeps import RunSettings, Store, open_tracking, run_here
+from sweeps.execution import RunSettings, run_here
+from sweeps.storage import Store
+from sweeps.tracking import open_tracking
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -24,7 +26,8 @@ EVERY = [f"{cell}:{seed}" for cell in LEVELS for seed in (0, 1)]
 TREE = """
 import json, sys
 from mlflow.tracking import MlflowClient
-from sweeps import Store, locate_runs
+from sweeps.storage import Store
+from sweeps.tracking import locate_runs
 store = Store(sys.argv[1])
 client = MlflowClient(f"sqlite:///{store.path}/mlflow.db")
 experiment = client.get_experiment_by_name("toy@smoke")
@@ -150,7 +153,7 @@ def test_a_trial_whose_worker_died_is_no_failure_and_leaves_no_record(seen: dict
     assert seen["first"]["left"] == []
 
 
-def test_failed_trials_are_told_with_their_reason_and_their_log(seen: dict[str, Any]) -> None:
+def test_failed_trials_are_reported_with_their_reason_and_their_log(seen: dict[str, Any]) -> None:
     failed = seen["first"]["failed"]
 
     assert {(one["cell"], one["seed"]) for one in failed} == {("2", 0), ("2", 1)}
@@ -290,7 +293,7 @@ def test_a_launch_that_trains_nothing_adds_no_run(seen: dict[str, Any]) -> None:
     assert {run["id"] for run in seen["runs_4"]} == {run["id"] for run in seen["runs_3"]}
 
 
-def test_a_broken_database_is_set_aside_and_made_anew_from_the_records(
+def test_a_broken_database_is_set_aside_and_rebuilt_from_the_records(
     seen: dict[str, Any],
 ) -> None:
     assert (seen["rebuilt"]["written"], seen["rebuilt"]["trouble"]) == (8, None)

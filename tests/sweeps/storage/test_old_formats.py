@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sweeps import Store
 from sweeps.planning import chain_keys
+from sweeps.storage import Store
 
 RECORDS = Path(__file__).with_name("old_records")
 """Files as the code of each format wrote them, of one trial."""

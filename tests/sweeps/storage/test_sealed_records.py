@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 from made_records import commit, made_record
 from toy_trials import toy_plan, toy_sweep
 
-from sweeps import Outcome, Plan, RunSettings, Store, TrialContext, TrialRecord, run_here
+from sweeps.execution import Outcome, RunSettings, TrialContext, run_here
+from sweeps.planning import Plan
 from sweeps.planning.keys import chain_keys
+from sweeps.record import TrialRecord
+from sweeps.storage import Store
 from sweeps.storage.seals import sealed
 
 
@@ -128,7 +131,7 @@ def test_what_no_trial_can_leave_is_no_record_even_without_a_seal(
 
 @pytest.mark.parametrize("value", [1e308, -3.0, 250.0, 100.5])
 @pytest.mark.parametrize("name", ["top1", "head/top5", "knn_top1", "validation_top1"])
-def test_an_accuracy_out_of_bounds_is_no_record_where_no_seal_tells_that_it_was_measured(
+def test_an_accuracy_out_of_bounds_is_no_record_without_a_seal(
     half_done: Store, small_plan: Plan, name: str, value: float
 ) -> None:
     file = file_of(half_done, small_plan)

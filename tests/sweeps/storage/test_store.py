@@ -15,8 +15,10 @@ import pytest
 from full_disk import files_of_at_most
 from made_records import commit, made_record
 
-from sweeps import Plan, Store, StoreError
+from sweeps.errors import StoreError
 from sweeps.execution.heartbeat import Heartbeat
+from sweeps.planning import Plan
+from sweeps.storage import Store
 
 KEY = "0123456789abcdef"
 
@@ -35,7 +37,7 @@ def test_a_record_is_read_back_as_it_was_written(store: Store, small_plan: Plan)
     assert store.summaries() == (written.summary(),)
 
 
-def test_a_second_record_of_a_key_stands_beside_the_first(store: Store, small_plan: Plan) -> None:
+def test_a_second_record_of_a_key_is_next_to_the_first(store: Store, small_plan: Plan) -> None:
     trial = small_plan.trials[0]
     commit(store, trial, values={"top1": 1.0})
     commit(store, trial, values={"top1": 2.0})
@@ -45,7 +47,7 @@ def test_a_second_record_of_a_key_stands_beside_the_first(store: Store, small_pl
     assert found == [(1, 1.0), (2, 2.0)]
 
 
-def test_files_of_a_record_stand_beside_it_byte_for_byte(store: Store, small_plan: Plan) -> None:
+def test_files_of_a_record_are_saved_with_it_byte_for_byte(store: Store, small_plan: Plan) -> None:
     content = {"a-1.py": b"\xef\xbb\xbf# one\r\n", "b.bin": b"\x00\xff"}
     record = made_record(small_plan.trials[0])
 
@@ -73,7 +75,7 @@ TORN = {
 
 
 @pytest.mark.parametrize("how", TORN)
-def test_an_unreadable_record_is_set_aside_with_a_sentence(half_done: Store, how: str) -> None:
+def test_an_unreadable_record_is_set_aside_with_a_message(half_done: Store, how: str) -> None:
     store = Store(half_done.path)
     finished = next(record for record in half_done.records() if record.state == "finished")
     file = store.trials / finished.key / "001" / "record.json"
@@ -119,7 +121,7 @@ def test_the_index_is_only_a_copy(half_done: Store, index: str) -> None:
     assert Store(half_done.path).summaries() == expected
 
 
-def test_a_record_that_was_written_anew_is_read_anew(half_done: Store, small_plan: Plan) -> None:
+def test_a_record_that_was_replaced_is_read_again(half_done: Store, small_plan: Plan) -> None:
     half_done.summaries()
     trial = small_plan.trials[0]
     shutil.rmtree(half_done.trials / trial.key)  # by hand, and the index keeps its line
@@ -130,7 +132,7 @@ def test_a_record_that_was_written_anew_is_read_anew(half_done: Store, small_pla
         assert (summary.state, summary.attempt) == ("failed", 1)
 
 
-def test_a_full_disk_is_one_sentence_and_nothing_is_torn(store: Store, small_plan: Plan) -> None:
+def test_a_full_disk_is_one_message_and_nothing_is_torn(store: Store, small_plan: Plan) -> None:
     commit(store, small_plan.trials[1])
     before = files(store.trials)
 
@@ -181,7 +183,7 @@ def test_a_writer_that_is_killed_leaves_whole_records_only(
         (errno.EIO, "could not be written (Input/output error); fix that or name another"),
     ],
 )
-def test_a_store_that_cannot_be_made_is_one_sentence(
+def test_a_store_that_cannot_be_made_is_one_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, words: str
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
@@ -197,7 +199,7 @@ def test_a_store_that_cannot_be_made_is_one_sentence(
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_in_the_place_of_the_store_is_one_sentence(tmp_path: Path) -> None:
+def test_a_file_in_the_place_of_the_store_is_one_message(tmp_path: Path) -> None:
     (tmp_path / "s").write_text("a file")
 
     with pytest.raises(StoreError, match="a file is in its place; name another store"):
@@ -215,7 +217,7 @@ def test_reading_a_store_that_is_not_there_makes_nothing(tmp_path: Path) -> None
 
 HOLDER = """
 import sys
-from sweeps import Store
+from sweeps.storage import Store
 store = Store(sys.argv[1])
 with store.locked():
     store.note_holder()
@@ -224,7 +226,7 @@ with store.locked():
 """
 
 
-def test_a_second_driver_gets_one_sentence_and_a_killed_one_leaves_no_lock(store: Store) -> None:
+def test_a_second_driver_gets_one_message_and_a_killed_one_leaves_no_lock(store: Store) -> None:
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(store.path)],
         stdin=subprocess.PIPE,
@@ -253,7 +255,7 @@ def _keep_half(store: Store) -> None:
         _ = 1 / 0
 
 
-def test_an_artifact_is_kept_whole_or_not_at_all(store: Store) -> None:
+def test_an_artifact_is_saved_atomically(store: Store) -> None:
     with pytest.raises(ZeroDivisionError):
         _keep_half(store)
     assert store.artifacts() == {}

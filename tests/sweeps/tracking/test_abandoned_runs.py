@@ -2,7 +2,7 @@
 
 import pytest
 
-from sweeps import Store
+from sweeps.storage import Store
 from sweeps.tracking.address import own_uri
 from sweeps.tracking.database import open_client
 from sweeps.tracking.runs import Runs

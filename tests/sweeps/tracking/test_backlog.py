@@ -19,7 +19,9 @@ import pytest
 from made_records import commit
 from toy_trials import toy_plan, toy_sweep
 
-from sweeps import Plan, Store, locate_runs, open_tracking
+from sweeps.planning import Plan
+from sweeps.storage import Store
+from sweeps.tracking import locate_runs, open_tracking
 from sweeps.tracking.address import own_uri
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

@@ -12,12 +12,15 @@ from pathlib import Path
 import pytest
 from made_records import commit
 
-from sweeps import Plan, Store, TrackingError, locate_runs, open_tracking, tracking_uri
+from sweeps.errors import TrackingError
+from sweeps.planning import Plan
+from sweeps.storage import Store
+from sweeps.tracking import locate_runs, open_tracking, tracking_uri
 
 WRONG = ["runs", "file:///tmp/runs", "htp://host", "ftp://host", "/a/path"]
 
 
-def test_runs_go_where_they_are_told_else_to_the_variable_else_to_the_store(
+def test_runs_go_to_the_given_address_else_to_the_variable_else_to_the_store(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -29,7 +32,7 @@ def test_runs_go_where_they_are_told_else_to_the_variable_else_to_the_store(
 
 
 @pytest.mark.parametrize("uri", WRONG)
-def test_an_address_that_mlflow_cannot_take_is_one_sentence(
+def test_an_address_that_mlflow_cannot_take_is_one_message(
     store: Store, small_plan: Plan, uri: str
 ) -> None:
     with pytest.raises(TrackingError) as caught:
@@ -54,7 +57,9 @@ def test_without_a_study_there_is_no_place_to_show(store: Store) -> None:
 
 DRIVER = """
 import sys, time
-from sweeps import Plan, Store, open_tracking
+from sweeps.planning import Plan
+from sweeps.storage import Store
+from sweeps.tracking import open_tracking
 from sweeps.tracking.client import CellSummary
 store = Store(sys.argv[1])
 tracking = open_tracking(store, Plan.model_validate_json(sys.stdin.read()))
@@ -111,7 +116,7 @@ def test_a_driver_killed_after_its_numbers_are_settled_leaves_a_finished_study(
 
 
 @pytest.mark.slow
-def test_a_server_that_hangs_is_waited_for_no_longer_than_told(
+def test_a_server_that_hangs_is_waited_for_until_the_timeout(
     store: Store, small_plan: Plan
 ) -> None:
     with socket.socket() as silent:
@@ -131,7 +136,7 @@ def test_a_server_that_hangs_is_waited_for_no_longer_than_told(
     assert closed.written == 0
 
 
-def test_a_tracker_that_cannot_be_started_is_one_sentence(
+def test_a_tracker_that_cannot_be_started_is_one_message(
     store: Store, small_plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.executable", "/nowhere/python")
