@@ -140,7 +140,7 @@ class ResolvedStudy:
         run = [arm for arm in arms if not only or arm.name in only] or arms
         settings = {arm.name: self.settings(arm) for arm in run}
         more = tuple(controls_and_baselines(self.scale, self.study.control_arm, settings))
-        return sweep.model_copy(update={"companions": more})
+        return sweep.model_copy(update={"added": more})
 
     def settings(self, cell: Cell) -> dict[str, Any]:
         """A cell's configuration over the trainer's defaults, nested and not yet checked."""

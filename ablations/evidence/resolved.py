@@ -67,7 +67,7 @@ def snapshot_of(composed: "ResolvedStudy") -> Snapshot:
         changes=changes_of(composed.request),
         design=design_of(composed.loaded),
         statement=statement_of(composed.loaded, composed.scale, composed.metric_name),
-        sweep=everything.model_copy(update={"companions": ()}),
+        sweep=everything.model_copy(update={"added": ()}),
         cells=resolved.cells,
     )
 

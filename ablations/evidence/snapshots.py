@@ -50,14 +50,14 @@ def sweep_of(
     statement = snapshot.statement
     chosen = None if everything else only or statement.only
     sweep = snapshot.sweep.model_copy(
-        update={"only": chosen, "seeds": seeds or statement.seeds, "companions": ()}
+        update={"only": chosen, "seeds": seeds or statement.seeds, "added": ()}
     )
     arms = sweep.arms()
     run = [arm for arm in arms if not chosen or arm.name in chosen] or arms
     configs = {arm.name: snapshot.resolved(arm).config for arm in run}
     scale = cast("ScaleName", snapshot.scale)
     more = tuple(controls_and_baselines(scale, statement.control_arm, configs))
-    return sweep.model_copy(update={"companions": more})
+    return sweep.model_copy(update={"added": more})
 
 
 def current(request: Request, store: Store) -> Current:

@@ -13,7 +13,7 @@ from ablations.study.schema import (
     SHUFFLED_SEEDS,
     ScaleName,
 )
-from sweeps.planning import Companion
+from sweeps.planning import AddedCell
 
 
 def predicts(settings: Mapping[str, Any]) -> str:
@@ -24,7 +24,7 @@ def predicts(settings: Mapping[str, Any]) -> str:
 
 def controls_and_baselines(
     scale: ScaleName, arm: str | None, arms: Mapping[str, Mapping[str, Any]]
-) -> Iterator[Companion]:
+) -> Iterator[AddedCell]:
     """What accompanies the arms that run, given the settings of each by name.
 
     The controls use `arm` if it runs, or the first arm. Each kind of probe has a control with
@@ -32,29 +32,29 @@ def controls_and_baselines(
     a transformation without true pairs does not indicate a leak.
     """
     chosen = arm if arm is not None and arm in arms else next(iter(arms))
-    yield Companion(name=FLOOR, role="floor", set={"epochs": 0})
+    yield AddedCell(name=FLOOR, role="floor", set={"epochs": 0})
     if scale in PIXEL_SIDES:
         pixels = {"kind": "pixels", "side": PIXEL_SIDES[scale]}
         raw = {"encoder": pixels, "epochs": 0, "evaluation.layer": "h"}
-        yield Companion(name=PIXELS, role="reference", set=raw, num_seeds=1)
+        yield AddedCell(name=PIXELS, role="reference", set=raw, num_seeds=1)
     probes = {name: probe_of(settings) for name, settings in arms.items()}
     # If the arm has no probe, the control uses the default one.
     met = probes[chosen] or "logistic"
     probe = {} if probes[chosen] else {"evaluation.probe": {"kind": met}}
     permuted = {"evaluation.permuted_labels": PERMUTATIONS}
-    yield Companion(
+    yield AddedCell(
         name=CONTROL, role="control", set=probe | permuted, cells=(chosen,), num_seeds=1
     )
     first = {kind: name for name, kind in reversed(probes.items())}
     for kind, one in first.items():
         if kind not in (met, None):
             name = f"{CONTROL}, probe {kind}"
-            yield Companion(name=name, role="control", set=permuted, cells=(one,), num_seeds=1)
+            yield AddedCell(name=name, role="control", set=permuted, cells=(one,), num_seeds=1)
     of_classes = (name for name in (chosen, *arms) if predicts(arms[name]) == "classes")
     asked = next(of_classes, None)
     if scale != "smoke" and asked is not None:
         wrong = {"shuffled_positives": True}
-        yield Companion(
+        yield AddedCell(
             name=SHUFFLED, role="control", set=wrong, cells=(asked,), num_seeds=SHUFFLED_SEEDS
         )
 

@@ -3,14 +3,14 @@
 from sweeps.planning.attempts import by_key, counting, has_number, numbered
 from sweeps.planning.axes import AnyAxis, Levels, OrderedPairs, Paired
 from sweeps.planning.cells import Resolve, Resolved
-from sweeps.planning.grid import Cell, Companion, Role, Sweep, flatten, overlap
+from sweeps.planning.grid import AddedCell, Cell, Role, Sweep, flatten, overlap
 from sweeps.planning.keys import canonical, chain_keys, key_of
 from sweeps.planning.trial_plan import Known, Plan, Trial, plan
 
 __all__ = [
+    "AddedCell",
     "AnyAxis",
     "Cell",
-    "Companion",
     "Known",
     "Levels",
     "OrderedPairs",

@@ -24,18 +24,18 @@ MOST_CELLS = 10_000
 """Cells that the axes of a sweep may span; counted before any is made."""
 
 
-class Companion(Frozen):
-    """A configuration that goes with cells of the sweep: what they must beat, or a check on them.
+class AddedCell(Frozen):
+    """A control or baseline, added to cells of the sweep: what they must beat, or a check on them.
 
-    Companions of several cells that come out with the same key are one trial.
+    Those of several cells that have the same key are one trial.
     """
 
     name: str = Field(min_length=1)
     """The name of its cell; with the arm's name in brackets where arms need one each."""
 
     role: Literal["floor", "reference", "control"]
-    """A floor is a result of its own that an arm is compared with, seed by seed; a reference stands
-    beside the arms without that; a control checks the method."""
+    """A floor is a result of its own that an arm is compared with, seed by seed; a reference is
+    shown next to the arms without that; a control checks the method."""
 
     set: dict[str, Any]
     """What it sets on top of its arm, as dotted fields."""
@@ -69,7 +69,7 @@ class Sweep(Frozen):
     """What is varied, with which seeds, and what goes with it."""
 
     study: str = Field(min_length=1)
-    """The name under which launches and runs are kept."""
+    """The name under which launches and runs are stored."""
 
     scale: str | None = None
     """The size at which the study runs; another scale is another history."""
@@ -82,12 +82,13 @@ class Sweep(Frozen):
     design: Literal["factorial", "one_at_a_time"] = "factorial"
     """All combinations, or the first level of every axis and one change at a time from it."""
 
-    companions: tuple[Companion, ...] = ()
+    added: tuple[AddedCell, ...] = ()
+    """Its controls and baselines."""
 
     seeds: tuple[int, ...] = Field(min_length=1)
 
     only: tuple[str, ...] | None = None
-    """The names of the cells to plan; their companions come along. None means all."""
+    """The names of the cells to plan, with their controls and baselines. None means all."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -98,9 +99,9 @@ class Sweep(Frozen):
                 " take out levels or an axis, or write design: one_at_a_time"
             )
         mistakes = [*_doubles("axis", [axis.name for axis in self.axes])]
-        mistakes += _doubles("companion", [companion.name for companion in self.companions])
+        mistakes += _doubles("control or baseline", [one.name for one in self.added])
         mistakes += _doubles("seed", [str(seed) for seed in self.seeds])
-        floors = [companion.name for companion in self.companions if companion.role == "floor"]
+        floors = [one.name for one in self.added if one.role == "floor"]
         if len(floors) > 1:
             mistakes.append(f"a sweep has at most one floor, got {', '.join(floors)}")
         setters: dict[str, str] = {}
@@ -205,7 +206,7 @@ def overlap(field: str, other: str) -> bool:
 
 def _doubles(what: str, names: list[str]) -> list[str]:
     return [
-        f"{what} {name!r} stands {times} times; each may stand once"
+        f"{what} {name!r} is listed {times} times; list each once"
         for name, times in Counter(names).items()
         if times > 1
     ]

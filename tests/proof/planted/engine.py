@@ -124,7 +124,7 @@ MUTANTS = (
         "sweeps/planning/test_keys.py",
     ),
     plant(
-        "a companion has all seeds",
+        "a control has all seeds",
         "planning/trial_plan.py",
         "        if place < num_seeds",
         "        if True",
@@ -140,7 +140,7 @@ MUTANTS = (
     plant(
         "a control's floor is none",
         "planning/cells.py",
-        'floor = floors.get(group.arms[0]) if companion.role == "control" else None',
+        'floor = floors.get(group.arms[0]) if added.role == "control" else None',
         "floor = None",
         "sweeps/planning/test_trial_plan.py",
     ),

@@ -1,4 +1,4 @@
-"""A sweep spans its cells in order, and companions go with them."""
+"""A sweep spans its cells in order, and controls and baselines are added to them."""
 
 import itertools
 
@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from sweeps.errors import PlanError
-from sweeps.planning import Companion, Levels, OrderedPairs, Sweep, flatten
+from sweeps.planning import AddedCell, Levels, OrderedPairs, Sweep, flatten
 
 A = Levels(name="a", field="x.a", levels=[1, 2, 3])
 B = Levels(name="b", field="x.b", levels=["p", "q"])
@@ -52,17 +52,17 @@ def test_a_sweep_without_axes_is_one_cell() -> None:
 
 
 WRONG = {
-    "two axes of one name": ([A, A], {}, "axis 'a' stands 2 times"),
+    "two axes of one name": ([A, A], {}, "axis 'a' is listed 2 times"),
     "two axes of one field": (
         [A, Levels(name="d", field="x", levels=[1])],
         {},
         "axes 'a' and 'd' both set 'x'; a field belongs to one axis",
     ),
-    "a seed twice": ([A], {"seeds": (1, 1)}, "seed '1' stands 2 times"),
+    "a seed twice": ([A], {"seeds": (1, 1)}, "seed '1' is listed 2 times"),
     "no seed": ([A], {"seeds": ()}, "at least 1 item"),
     "two floors": (
         [A],
-        {"companions": tuple(Companion(name=n, role="floor", set={}) for n in ("f", "g"))},
+        {"added": tuple(AddedCell(name=n, role="floor", set={}) for n in ("f", "g"))},
         "a sweep has at most one floor, got f, g",
     ),
 }
@@ -90,7 +90,7 @@ def test_cells_of_one_name_are_refused_with_the_way_out() -> None:
     left = Levels(name="l", field="l", levels={"a / b": 1, "a": 2})
     right = Levels(name="r", field="r", levels={"c": 1, "b / c": 2})
 
-    with pytest.raises(PlanError, match=r"cell 'a / b / c' stands 2 times.*rename a level"):
+    with pytest.raises(PlanError, match=r"cell 'a / b / c' is listed 2 times.*rename a level"):
         sweep(left, right).arms()
 
 

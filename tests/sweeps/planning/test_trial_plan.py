@@ -11,7 +11,7 @@ from made_records import made_record
 from toy_trials import toy_plan, toy_resolve, toy_sweep
 
 from sweeps.errors import PlanError
-from sweeps.planning import Cell, Companion, Known, Plan, Resolved, Sweep, keys, plan
+from sweeps.planning import AddedCell, Cell, Known, Plan, Resolved, Sweep, keys, plan
 
 EMPTY = Known()
 AtSeed = Callable[[int], Resolved]
@@ -131,11 +131,11 @@ def test_records_of_another_scale_with_the_same_key_count() -> None:
     assert {trial.reason for trial in made.trials} == {"finished"}
 
 
-FLOOR = Companion(name="untrained", role="floor", set={"steps": 0})
+FLOOR = AddedCell(name="untrained", role="floor", set={"steps": 0})
 
 
 def with_floor(**settings: object) -> Sweep:
-    return toy_sweep([1, 2, 3]).model_copy(update={"companions": (FLOOR,), **settings})
+    return toy_sweep([1, 2, 3]).model_copy(update={"added": (FLOOR,), **settings})
 
 
 def same_for_all(cell: Cell) -> AtSeed:
@@ -149,7 +149,7 @@ def same_for_all(cell: Cell) -> AtSeed:
     return at
 
 
-def test_companions_of_one_key_are_one_cell_and_the_floor_of_each_arm() -> None:
+def test_baselines_of_one_key_are_one_cell_and_the_floor_of_each_arm() -> None:
     made = plan(with_floor(), same_for_all, EMPTY)
 
     assert [cell.name for cell in made.cells] == ["1", "2", "3", "untrained"]
@@ -158,7 +158,7 @@ def test_companions_of_one_key_are_one_cell_and_the_floor_of_each_arm() -> None:
     assert len(made.trials) == 4 * 2
 
 
-def test_companions_of_different_keys_are_named_after_their_arms() -> None:
+def test_baselines_of_different_keys_are_named_after_their_arms() -> None:
     made = plan(with_floor(), toy_resolve(), EMPTY)
 
     assert [cell.name for cell in made.cells[3:]] == [
@@ -169,28 +169,28 @@ def test_companions_of_different_keys_are_named_after_their_arms() -> None:
     assert made.cells[1].floor == "untrained (2)"
 
 
-def test_only_takes_companions_along() -> None:
+def test_only_selects_controls_and_baselines_too() -> None:
     made = plan(with_floor(only=("2",)), same_for_all, EMPTY)
 
     assert [cell.name for cell in made.cells] == ["2", "untrained"]
 
 
 def test_a_control_of_the_first_arm_and_seed_is_one_trial() -> None:
-    control = Companion(name="shuffled", role="control", set={"y": 1}, cells="first", num_seeds=1)
-    made = plan(with_floor(companions=(control,), only=("2", "3")), toy_resolve(), EMPTY)
+    control = AddedCell(name="shuffled", role="control", set={"y": 1}, cells="first", num_seeds=1)
+    made = plan(with_floor(added=(control,), only=("2", "3")), toy_resolve(), EMPTY)
 
     [trial] = [trial for trial in made.trials if trial.role == "control"]
     assert (trial.cell, trial.seed, trial.config["x"]) == ("shuffled", 0, 2)
 
 
 @pytest.mark.parametrize(("num_seeds", "expected"), [(None, 4), (1, 1), (3, 3), (9, 4)])
-def test_a_companion_has_as_many_of_the_first_seeds_as_it_says(
+def test_a_control_has_as_many_of_the_first_seeds_as_it_says(
     num_seeds: int | None, expected: int
 ) -> None:
-    more = Companion(
+    more = AddedCell(
         name="more", role="reference", set={"y": 1}, cells="first", num_seeds=num_seeds
     )
-    sweep = with_floor(seeds=(5, 3, 8, 9), companions=(more,))
+    sweep = with_floor(seeds=(5, 3, 8, 9), added=(more,))
     made = plan(sweep, same_for_all, EMPTY)
 
     assert [t.seed for t in made.trials if t.cell == "more"] == [5, 3, 8, 9][:expected]
@@ -199,10 +199,10 @@ def test_a_companion_has_as_many_of_the_first_seeds_as_it_says(
 
 def test_a_control_has_the_floor_of_its_arm_and_a_reference_has_none() -> None:
     beside = tuple(
-        Companion(name=role, role=role, set={"y": role}, cells=("3",))
+        AddedCell(name=role, role=role, set={"y": role}, cells=("3",))
         for role in ("control", "reference")
     )
-    made = plan(with_floor(companions=(FLOOR, *beside)), toy_resolve(), EMPTY)
+    made = plan(with_floor(added=(FLOOR, *beside)), toy_resolve(), EMPTY)
 
     floors = {cell.name: cell.floor for cell in made.cells}
     assert floors["control"] == floors["3"] == "untrained (3)"
