@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from reports.document.blocks import AnyBlock, Cell, Column, Facts, Section, Table, Text, Tone
+from reports.document.blocks import AnyBlock, Cell, Facts, Section, Table, Text, Tone
 from reports.document.findings import Findings
-from reports.document.formatting import number, value_text
+from reports.document.formatting import count, number, table, value_text
 from reports.judging import Outcome, State, board_of, excluded, percent
 from reports.spec import ERROR_RATE, Evidence
 
@@ -61,20 +61,11 @@ def control_section(findings: Findings) -> Section:
     tones: dict[State, Tone] = {
         State.PASSED: "good", State.FAILED: "bad", State.MISSING: "open", State.OPEN: "open"
     }  # fmt: skip
-    blocks: list[AnyBlock] = [
-        Table(
-            caption="A control that has not passed withholds every verdict.",
-            columns=(Column(name="control"), Column(name="state"), Column(name="numbers")),
-            rows=tuple(
-                (
-                    Cell(text=c.name),
-                    Cell(text=c.state.value, tone=tones[c.state]),
-                    Cell(text=c.detail),
-                )
-                for c in board.controls
-            ),
-        )
+    rows = [
+        (c.name, Cell(text=c.state.value, tone=tones[c.state]), c.detail) for c in board.controls
     ]
+    caption = "A control that has not passed withholds every verdict."
+    blocks: list[AnyBlock] = [table(caption, ("control", "state", "numbers"), rows)]
     overlaps = [o.facts.data.test_images_in_train for o in findings.found]
     if known := [overlap for overlap in overlaps if overlap is not None]:
         blocks.append(
@@ -92,7 +83,7 @@ def trouble_section(findings: Findings) -> Section:
     if lost := [o for o in findings.found if o.state != "finished"]:
         rows = [(o.cell.name, str(o.trial.seed), o.state, o.reason, o.trial.key) for o in lost]
         names = ("cell", "seed", "state", "reason", "key")
-        blocks.append(_listing("Trials without a number.", names, rows))
+        blocks.append(table("Trials without a number.", names, rows))
     if marked := [o for o in findings.found if o.mark]:
         caption = (
             "Trials whose embeddings collapsed in pre-training: the loss stayed at the value of "
@@ -103,14 +94,14 @@ def trouble_section(findings: Findings) -> Section:
             (o.cell.name, str(o.trial.seed), value, o.mark, o.trial.key)
             for o, value in zip(marked, values, strict=True)
         ]
-        blocks.append(_listing(caption, ("cell", "seed", metric, "mark", "key"), rows))
+        blocks.append(table(caption, ("cell", "seed", metric, "mark", "key"), rows))
     if others := excluded(evidence):
         caption = (
             "Records that are not counted: their key is not in the plan, so they belong to another "
             "configuration, scale or data set."
         )
         rows = [(r.cell, str(r.seed), r.state, value_text(r, evidence), r.key) for r in others]
-        blocks.append(_listing(caption, ("cell", "seed", "state", metric, "key"), rows))
+        blocks.append(table(caption, ("cell", "seed", "state", metric, "key"), rows))
     if repeated := {o.trial.key: o for o in findings.found if len(o.attempts) > 1}:
         blocks.append(_attempts(list(repeated.values()), evidence))
     if not blocks:
@@ -122,7 +113,7 @@ def trouble_section(findings: Findings) -> Section:
 
 def _attempts(repeated: Sequence[Outcome], evidence: Evidence) -> Table:
     times = "1 trial was" if len(repeated) == 1 else f"{len(repeated)} trials were"
-    return _listing(
+    return table(
         f"{times} run more than once. The newest attempt with a number counts; every attempt is "
         "listed.",
         ("cell", "seed", "attempt", "state", evidence.metric, "started", "key"),
@@ -149,7 +140,7 @@ def method_section(findings: Findings) -> Section:
     blocks += [Text(text=text) for text in _stamp_texts(evidence)]
     if changes := evidence.stamp.changes:
         rows = [(change.claim or "all", change.text) for change in changes]
-        blocks.append(_listing("Changed since the first run.", ("claim", "change"), rows))
+        blocks.append(table("Changed since the first run.", ("claim", "change"), rows))
     if facts := (*evidence.methods, *evidence.data_facts):
         blocks.append(Facts(facts=tuple((fact.name, fact.text) for fact in facts)))
     return Section(ident="methods", title="Methods", blocks=tuple(blocks))
@@ -178,34 +169,17 @@ def cost_section(findings: Findings) -> Section:
     if not seconds:
         return Section(ident="cost", title="Cost", blocks=())
     total = math.fsum(s for each in seconds.values() for s in each)
-    return Section(
-        ident="cost",
-        title="Cost",
-        blocks=(
-            Text(
-                text=f"{total:,.0f} seconds of trials in total ({total / 3600:.2f} hours), over all "
-                "attempts; the times of trials that ran in parallel are added."
-            ),
-            Table(
-                caption="Seconds by cell, over all attempts.",
-                columns=(
-                    Column(name="cell"),
-                    Column(name="attempts", form="number"),
-                    Column(name="mean, s", form="number"),
-                    Column(name="total, s", form="number"),
-                ),
-                rows=tuple(
-                    (
-                        Cell(text=cell),
-                        Cell(text=str(len(each)), order=len(each)),
-                        number(math.fsum(each) / len(each)),
-                        number(math.fsum(each)),
-                    )
-                    for cell, each in seconds.items()
-                ),
-            ),
-        ),
+    text = (
+        f"{total:,.0f} seconds of trials in total ({total / 3600:.2f} hours), over all attempts; the "
+        "times of trials that ran in parallel are added."
     )
+    rows = [
+        (cell, count(len(each)), number(math.fsum(each) / len(each)), number(math.fsum(each)))
+        for cell, each in seconds.items()
+    ]
+    names = ("cell", "attempts", "mean, s", "total, s")
+    shown = table("Seconds by cell, over all attempts.", names, rows, numeric=names[1:])
+    return Section(ident="cost", title="Cost", blocks=(Text(text=text), shown))
 
 
 def provenance_section(findings: Findings) -> Section:
@@ -231,17 +205,6 @@ def provenance_section(findings: Findings) -> Section:
         ident="provenance",
         title="Provenance",
         blocks=(Facts(facts=tuple(rows)),) if rows else (),
-    )
-
-
-def _listing(caption: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    forms = {"seed": "number", "attempt": "number", "key": "code"}
-    return Table(
-        caption=caption,
-        columns=tuple(
-            Column.model_validate({"name": n, "form": forms.get(n, "words")}) for n in names
-        ),
-        rows=tuple(tuple(Cell(text=text) for text in row) for row in rows),
     )
 
 

@@ -1,13 +1,44 @@
 """Numbers into words and cells of tables: one form for one thing, in every section."""
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Container, Iterable, Sequence
+from typing import Any, Literal
 
-from reports.document.blocks import Cell
+from reports.document.blocks import Cell, Column, Table
 from reports.spec import Deviation, Evidence
 from sweeps.intervals import Interval
 from sweeps.record import TrialRecord
+
+FORMS: dict[str, Literal["number", "code"]] = {
+    **dict.fromkeys(("seed", "attempt", "attempts", "n"), "number"),
+    **dict.fromkeys(("key", "command", "field"), "code"),
+}
+"""Columns whose form follows from their name; all others are words."""
+
+
+def table(
+    caption: str,
+    names: Sequence[str],
+    rows: Iterable[Sequence[Cell | str]],
+    *,
+    numeric: Container[str] = (),
+) -> Table:
+    """A table of cells and texts; columns in `numeric` are numbers."""
+    return Table(
+        caption=caption,
+        columns=tuple(
+            Column(name=name, form="number" if name in numeric else FORMS.get(name, "words"))
+            for name in names
+        ),
+        rows=tuple(
+            tuple(cell if isinstance(cell, Cell) else Cell(text=cell) for cell in row)
+            for row in rows
+        ),
+    )
+
+
+def count(value: int) -> Cell:
+    return Cell(text=str(value), order=value)
 
 
 def number(value: float | None, *, sign: bool = False) -> Cell:

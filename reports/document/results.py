@@ -3,9 +3,17 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from reports.document.blocks import AnyBlock, Cell, Column, Section, Table, Text
+from reports.document.blocks import AnyBlock, Cell, Section, Table, Text
 from reports.document.findings import Findings
-from reports.document.formatting import common_to, interval_text, number, seed_list, signed
+from reports.document.formatting import (
+    common_to,
+    count,
+    interval_text,
+    number,
+    seed_list,
+    signed,
+    table,
+)
 from reports.judging import (
     CITES_NOTHING,
     CLASSES,
@@ -23,64 +31,41 @@ RUN_ONCE = "run once"
 
 def number_section(findings: Findings) -> Section:
     evidence, unit = findings.evidence, findings.evidence.unit
-    columns = (
-        "cell",
-        f"mean, {unit}",
-        "95 % interval",
-        "n",
-        f"paper, {unit}" if evidence.comparable else f"paper, {unit}, for reference only",
-        "difference",
-        "above random encoder",
-    )
-    shown = [place for place in range(len(columns)) if evidence.publishes or place not in (4, 5)]
-    rows = []
-    for info in evidence.cells:
-        if info.role == "control":
-            continue
-        row = findings.cells.get(info.name)
-        mean = math.nan if row is None else row["mean"]
-        n = 0 if row is None else row["n"]
-        floor = findings.cells.get(info.floor or "")
-        rows.append(
-            (
-                Cell(text=info.name),
-                number(mean),
-                Cell(
-                    text=RUN_ONCE if info.role == "reference" and n else interval_text(row),
-                    order=math.nan if row is None else row["low"],
-                ),
-                Cell(text=str(n), order=n),
-                number(info.published)
-                if evidence.comparable
-                else number(info.published).model_copy(update={"tone": "quiet"}),
-                number(
-                    mean - info.published
-                    if evidence.comparable and info.published is not None
-                    else None,
-                    sign=True,
-                ),
-                _above_floor(info, mean, None if floor is None else floor["mean"]),
-            )
-        )
+    paper = f"paper, {unit}" if evidence.comparable else f"paper, {unit}, for reference only"
+    names = ["cell", f"mean, {unit}", "95 % interval", "n", "above random encoder"]
+    if evidence.publishes:
+        names[4:4] = [paper, "difference"]
+    rows = [_numbers(info, findings) for info in evidence.cells if info.role != "control"]
     blocks: list[AnyBlock] = []
     if rows:
-        blocks.append(
-            Table(
-                caption=f"{evidence.metric_name} by cell: mean over seeds with its 95 % Student-t "
-                f"interval, {_paper(evidence)}and the difference from the random encoder.",
-                columns=tuple(
-                    Column(name=name, form="number" if place else "words")
-                    for place, name in enumerate(columns)
-                    if place in shown
-                ),
-                rows=tuple(tuple(row[place] for place in shown) for row in rows),
-            )
+        caption = (
+            f"{evidence.metric_name}, by cell: mean over seeds with its 95 % Student-t interval, "
+            f"{_paper(evidence)}and the difference from the random encoder."
         )
+        blocks.append(table(caption, names, rows, numeric=names[1:]))
     blocks += [Text(text=text) for text in (*_baselines(findings), *_references(findings))]
     if evidence.published_source:
         parts = filter(None, (evidence.published_source, evidence.published_about))
         blocks.append(Text(text=f"The paper's numbers: {'; '.join(parts)}."))
     return Section(ident="numbers", title="Results by cell", blocks=tuple(blocks))
+
+
+def _numbers(info: CellInfo, findings: Findings) -> list[Cell | str]:
+    """The row of one cell."""
+    evidence, row = findings.evidence, findings.cells.get(info.name)
+    mean, low, n = (math.nan, math.nan, 0) if row is None else (row["mean"], row["low"], row["n"])
+    floor = findings.cells.get(info.floor or "")
+    interval = RUN_ONCE if info.role == "reference" and n else interval_text(row)
+    paper: list[Cell] = []
+    if evidence.publishes:
+        compared = evidence.comparable and info.published is not None
+        published, tone = number(info.published), "plain" if evidence.comparable else "quiet"
+        difference = mean - info.published if compared and info.published is not None else None
+        paper = [published.model_copy(update={"tone": tone}), number(difference, sign=True)]
+    return [
+        *(info.name, number(mean), Cell(text=interval, order=low), count(n), *paper),
+        _above_floor(info, mean, None if floor is None else floor["mean"]),
+    ]
 
 
 def _paper(evidence: Evidence) -> str:
@@ -130,69 +115,50 @@ def _references(findings: Findings) -> Iterator[str]:
 
 
 def claim_section(findings: Findings) -> Section:
-    rows = []
-    for verdict in findings.judged:
-        claim, shown = verdict.claim, verdict.shown
-        if isinstance(claim, RanksLike):
-            margin, mean, reach = "", f"tau-b {shown.mean:+.2f}", "none"
-            mean = mean if not math.isnan(shown.mean) else "none yet"
-        else:
-            margin = f"{claim.margin:+.1f}"
-            mean = signed(shown)
-            reach = interval_of(shown)
-        rows.append(
-            (
-                Cell(text=claim.name),
-                Cell(text="primary" if claim.primary else "exploratory"),
-                Cell(
-                    text=" against ".join(verdict.cells)
-                    if claim.kind == "beats"
-                    else _many(verdict)
-                ),
-                Cell(text=margin),
-                Cell(text=mean, order=shown.mean),
-                Cell(text=reach, order=shown.low),
-                Cell(text=_level_text(verdict)),
-                Cell(text=_sampling(verdict, findings)),
-                Cell(text=seed_list(verdict.seeds), order=len(verdict.seeds)),
-                Cell(text="" if verdict.look is None else f"at {verdict.look} seeds"),
-                Cell(text=verdict.words),
-                Cell(text=verdict.cites or CITES_NOTHING),
-            )
-        )
-    if not rows:
-        return Section(ident="claims", title="Claims", blocks=())
     names = (
         *("claim", "status", "cells", "margin", "estimate", "interval", "level"),
-        *("test-set standard error", "all seeds"),
+        *("test-set standard error", "all seeds", "judged", "verdict", "cites"),
     )
-    numeric = {"margin", "estimate", "interval"}
-    return Section(
-        ident="claims",
-        title="Claims",
-        blocks=(
-            Table(
-                caption="Every claim with its interval: at the level and from the seeds of the look that "
-                "judged it, or, before a look, 95 % from all paired seeds as a description. Intervals "
-                "are over seeds, which share one training subset, one validation split and one set of "
-                "test images. The test-set standard error bounds the effect of other test images: it is "
-                "binomial, an upper bound since all cells are tested on the same images.",
-                columns=(
-                    *(Column(name=n, form="number" if n in numeric else "words") for n in names),
-                    Column(name="judged"),
-                    Column(name="verdict"),
-                    Column(name="cites"),
-                ),
-                rows=tuple(rows),
-            ),
-        ),
+    caption = (
+        "Every claim with its interval: at the level and from the seeds of the look that judged it, "
+        "or, before a look, 95 % from all paired seeds as a description. Intervals are over seeds, "
+        "which share one training subset, one validation split and one set of test images. The "
+        "test-set standard error bounds the effect of other test images: it is binomial, an upper "
+        "bound since all cells are tested on the same images."
     )
+    rows = [_claim(verdict, findings) for verdict in findings.judged]
+    shown = table(caption, names, rows, numeric=("margin", "estimate", "interval"))
+    return Section(ident="claims", title="Claims", blocks=(shown,) if rows else ())
+
+
+def _claim(verdict: Verdict, findings: Findings) -> list[Cell | str]:
+    """The row of one claim."""
+    claim, shown, cells = verdict.claim, verdict.shown, verdict.cells
+    if isinstance(claim, RanksLike):
+        margin, reach = "", "none"
+        mean = "none yet" if math.isnan(shown.mean) else f"tau-b {shown.mean:+.2f}"
+    else:
+        margin, mean, reach = f"{claim.margin:+.1f}", signed(shown), interval_of(shown)
+    listed = ", ".join(cells) if len(cells) <= 6 else f"{len(cells)} cells"
+    return [
+        *(claim.name, "primary" if claim.primary else "exploratory"),
+        " against ".join(cells) if claim.kind == "beats" else listed,
+        *(margin, Cell(text=mean, order=shown.mean), Cell(text=reach, order=shown.low)),
+        *(_level_text(verdict), _sampling(verdict, findings)),
+        Cell(text=seed_list(verdict.seeds), order=len(verdict.seeds)),
+        "" if verdict.look is None else f"at {verdict.look} seeds",
+        *(verdict.words, verdict.cites or CITES_NOTHING),
+    ]
 
 
 def _level_text(verdict: Verdict) -> str:
     if math.isnan(verdict.shown.low):
         return ""
-    return percent(verdict.shown.level) + ("" if verdict.estimate else ", descriptive")
+    return (
+        percent(verdict.shown.level)
+        if verdict.estimate
+        else f"descriptive {percent(verdict.shown.level)}"
+    )
 
 
 def _sampling(verdict: Verdict, findings: Findings) -> str:
@@ -201,29 +167,17 @@ def _sampling(verdict: Verdict, findings: Findings) -> str:
 
 
 def seed_section(findings: Findings) -> Section:
-    seeds = sorted({outcome.trial.seed for outcome in findings.found})
     evidence = findings.evidence
-    rows = []
+    seeds = sorted({outcome.trial.seed for outcome in findings.found})
+    rows: list[list[Cell | str]] = []
     for info in evidence.cells:
         own = {o.trial.seed: o for o in findings.found if o.cell.name == info.name}
         if info.role in ("arm", "floor") and own:
-            rows.append((Cell(text=info.name), *(_seed(own.get(seed)) for seed in seeds)))
-    if not rows:
-        return Section(ident="seeds", title="Results by seed", blocks=())
-    return Section(
-        ident="seeds",
-        title="Results by seed",
-        blocks=(
-            Table(
-                caption=f"{evidence.metric_name}, {evidence.unit}, by cell and seed.",
-                columns=(
-                    Column(name="cell"),
-                    *(Column(name=f"seed {seed}", form="number") for seed in seeds),
-                ),
-                rows=tuple(rows),
-            ),
-        ),
-    )
+            rows.append([info.name, *(_seed(own.get(seed)) for seed in seeds)])
+    names = [f"seed {seed}" for seed in seeds]
+    caption = f"{evidence.metric_name}, {evidence.unit}, by cell and seed."
+    shown = table(caption, ["cell", *names], rows, numeric=names)
+    return Section(ident="seeds", title="Results by seed", blocks=(shown,) if rows else ())
 
 
 def deviation_section(findings: Findings) -> Section:
@@ -252,57 +206,28 @@ def deviation_section(findings: Findings) -> Section:
 
 
 def trial_section(findings: Findings) -> Section:
-    if not findings.found:
-        return Section(ident="trials", title="Trials and commands", blocks=())
-    marked = any(o.mark for o in findings.found)
+    metric = f"{findings.evidence.metric}, {findings.evidence.unit}"
+    mark = ["mark"] if any(o.mark for o in findings.found) else []
+    caption = (
+        "The key is a hash of everything that can change the number; the command runs exactly this "
+        "trial and prints its full output."
+    )
     rows = [
         (
-            Cell(text=o.cell.name),
-            Cell(text=str(o.trial.seed), order=o.trial.seed),
-            number(o.value),
-            *([Cell(text=o.mark, tone="bad" if o.mark else "plain")] if marked else []),
-            Cell(text=o.trial.key),
-            Cell(text=o.trial.command),
+            *(o.cell.name, count(o.trial.seed), number(o.value)),
+            *(Cell(text=o.mark, tone="bad" if o.mark else "plain") for _ in mark),
+            *(o.trial.key, o.trial.command),
         )
         for o in findings.found
     ]
-    return Section(
-        ident="trials",
-        title="Trials and commands",
-        blocks=(
-            Table(
-                caption="The key is a hash of everything that can change the number; the command "
-                "runs exactly this trial and prints its full output.",
-                columns=(
-                    Column(name="cell"),
-                    Column(name="seed", form="number"),
-                    Column(
-                        name=f"{findings.evidence.metric}, {findings.evidence.unit}", form="number"
-                    ),
-                    *([Column(name="mark")] if marked else []),
-                    Column(name="key", form="code"),
-                    Column(name="command", form="code"),
-                ),
-                rows=tuple(rows),
-            ),
-        ),
-    )
+    names = ("cell", "seed", metric, *mark, "key", "command")
+    shown = table(caption, names, rows, numeric=(metric,))
+    return Section(ident="trials", title="Trials and commands", blocks=(shown,) if rows else ())
 
 
 def _deviation_table(caption: str, rows: Sequence[tuple[str, Deviation]]) -> Table:
-    return Table(
-        caption=caption,
-        columns=(
-            Column(name="arm"),
-            Column(name="field", form="code"),
-            Column(name="here"),
-            Column(name="paper"),
-        ),
-        rows=tuple(
-            (Cell(text=cell), Cell(text=d.field), Cell(text=d.here), Cell(text=d.paper))
-            for cell, d in rows
-        ),
-    )
+    listed = [(cell, one.field, one.here, one.paper) for cell, one in rows]
+    return table(caption, ("arm", "field", "here", "paper"), listed)
 
 
 def _seed(outcome: Outcome | None) -> Cell:
@@ -321,8 +246,3 @@ def _above_floor(info: CellInfo, mean: float, floor: float | None) -> Cell:
         return Cell(text="")
     gain = mean - floor
     return Cell(text=f"{gain:+.1f}", order=gain, tone="bad" if gain < 0 else "plain")
-
-
-def _many(verdict: Verdict) -> str:
-    cells = verdict.cells
-    return ", ".join(cells) if len(cells) <= 6 else f"{len(cells)} cells"

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from reports.figures.marks import HOLLOW, diamond, label, legend
 from reports.figures.theme import FAINT, INK, PALETTE
 from reports.judging import Verdict, percent
-from reports.spec import Increases, RanksLike
+from reports.spec import RanksLike
 
 COLUMNS = (
     *("claim", "seed", "value", "mean", "low", "high", "n", "level"),
@@ -33,7 +33,7 @@ def values(verdicts: Sequence[Verdict]) -> pd.DataFrame:
             percent(verdict.shown.level),
             verdict.claim.margin,
             math.nan if verdict.published is None else verdict.published,
-            isinstance(verdict.claim, Increases),
+            verdict.claim.per_step,
         )
         for verdict in verdicts
         if not isinstance(verdict.claim, RanksLike)

@@ -1,13 +1,11 @@
 """Contrasts: a claim with its cells and their numbers."""
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple, assert_never
+from typing import NamedTuple
 
 from reports.judging.ranks import Place, incomplete, num_orders, rank_agreement, smallest_p
-from reports.judging.statistics import slope
 from reports.judging.trial_outcomes import Table
-from reports.spec import ERROR_RATE, AnyClaim, Beats, Evidence, Increases, RanksLike
+from reports.spec import ERROR_RATE, AnyClaim, Evidence, RanksLike
 from sweeps.intervals import Interval, interval
 
 
@@ -38,10 +36,7 @@ def subject_of(claim: AnyClaim, evidence: Evidence, numbers: Table) -> Subject:
     if isinstance(claim, RanksLike):
         return _ranked(claim, evidence, numbers)
     names, absent = _named(claim, evidence)
-    if not absent and isinstance(claim, Increases) and len(names) < 2:
-        absent = "one cell has no slope"
-    if not absent and isinstance(claim, Beats) and len(names) != 2:
-        absent = f"it compares two cells, but its roles name {len(names)}"
+    absent = absent or claim.fault(len(names))
     return Subject(
         claim,
         () if absent else names,
@@ -116,20 +111,9 @@ def _undecidable(
 
 def by_seed(subject: Subject, seeds: tuple[int, ...]) -> tuple[float, ...]:
     """One number a seed, from all cells of the claim at that seed."""
+    assert not isinstance(subject.claim, RanksLike), "rank claims have no number a seed"
     rows = [[subject.numbers[cell][seed] for cell in subject.cells] for seed in seeds]
-    return tuple(contrast(subject.claim, row) for row in rows)
-
-
-def contrast(claim: AnyClaim, row: Sequence[float]) -> float:
-    match claim:
-        case Beats():
-            return row[0] - row[1]
-        case Increases():
-            return slope(row)
-        case RanksLike():
-            raise AssertionError("rank claims have no number a seed")
-        case _:
-            assert_never(claim)
+    return tuple(subject.claim.contrast(row) for row in rows)
 
 
 def tau_of(subject: Subject, seeds: tuple[int, ...]) -> tuple[Interval, float]:
@@ -149,4 +133,4 @@ def published_of(subject: Subject) -> float | None:
     values = [value for value in subject.published if value is not None]
     if isinstance(subject.claim, RanksLike) or not values or len(values) < len(subject.published):
         return None
-    return contrast(subject.claim, values)
+    return subject.claim.contrast(values)

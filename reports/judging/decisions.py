@@ -7,10 +7,8 @@ numbers say what the claim says. Any other claim is the study's own: shown, or n
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import assert_never
 
-from reports.judging.contrasts import contrast
-from reports.spec import AnyClaim, Beats, Deviation, Evidence, Increases, RanksLike
+from reports.spec import AnyClaim, Deviation, Evidence, RanksLike
 from sweeps.intervals import Interval
 
 
@@ -56,13 +54,8 @@ def cites(claim: AnyClaim, published: Sequence[float | None], source: str) -> st
     numbers = [number for number in published if number is not None]
     if not numbers or len(numbers) < len(published):
         return ""
-    match claim:
-        case Beats() | Increases():
-            return source if contrast(claim, numbers) > claim.margin else ""
-        case RanksLike():
-            return source
-        case _:
-            assert_never(claim)
+    says_so = isinstance(claim, RanksLike) or claim.contrast(numbers) > claim.margin
+    return source if says_so else ""
 
 
 def denied_by(claim: AnyClaim, published: float) -> str:

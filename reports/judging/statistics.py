@@ -89,12 +89,6 @@ def holm(p_values: Sequence[float], error_rate: float) -> list[HolmTest]:
     return tests
 
 
-def slope(values: Sequence[float]) -> float:
-    """The least-squares slope over the positions 0, 1, 2, ..., in the values' unit per step."""
-    x = np.arange(len(values)) - (len(values) - 1) / 2
-    return float(x @ np.asarray(values) / (x @ x))
-
-
 def seeds_needed(values: Sequence[float], margin: float, error_rate: float) -> int | None:
     """How many seeds would decide, if mean and spread stay as observed, in 80 % of repetitions.
 

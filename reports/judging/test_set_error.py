@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from reports.judging.trial_outcomes import Outcome
 from reports.judging.verdict import Verdict
-from reports.spec import AnyClaim, Beats, Evidence, Increases, RanksLike
+from reports.spec import Evidence, RanksLike
 
 
 def sampling_error(verdict: Verdict, evidence: Evidence, found: Sequence[Outcome]) -> float:
@@ -19,7 +19,8 @@ def sampling_error(verdict: Verdict, evidence: Evidence, found: Sequence[Outcome
     same images, and those of the other sign as if on independent ones; in truth these agree too,
     which makes the error of a paired difference smaller. For accuracies in per cent alone.
     """
-    weights = _weights(verdict.claim, len(verdict.cells))
+    claim, cells = verdict.claim, len(verdict.cells)
+    weights = [] if isinstance(claim, RanksLike) else claim.weights(cells)
     own = [o for o in found if o.cell.name in verdict.cells and o.record is not None and o.values]
     counts = {o.facts.data.test_images for o in own}
     asked = {o.facts.measured_on or "test" for o in own}
@@ -35,18 +36,6 @@ def sampling_error(verdict: Verdict, evidence: Evidence, found: Sequence[Outcome
         for weight, mean in zip(weights, means, strict=True)
     ]
     return math.hypot(sum(e for e in each if e > 0), sum(e for e in each if e < 0))
-
-
-def _weights(claim: AnyClaim, count: int) -> list[float]:
-    match claim:
-        case Beats():
-            return [1.0, -1.0][:count]
-        case Increases():
-            middle = (count - 1) / 2
-            square = sum((place - middle) ** 2 for place in range(count))
-            return [(place - middle) / square for place in range(count)]
-        case RanksLike():
-            return []
 
 
 def _mean(values: Sequence[float]) -> float:

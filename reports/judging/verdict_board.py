@@ -7,13 +7,13 @@ from reports.judging.decisions import CITES_NOTHING, Decision
 from reports.judging.negative_controls import State, controls
 from reports.judging.trial_outcomes import Outcome, outcomes, table
 from reports.judging.verdict import Verdict, verdicts
-from reports.spec import SMOKE_JUDGES_NOTHING, AnyClaim, Evidence, Increases, RanksLike
+from reports.spec import SMOKE_JUDGES_NOTHING, AnyClaim, Evidence, RanksLike
 from sweeps.base import Frozen
 from sweeps.intervals import Interval
 
 
 class BoardRow(Frozen):
-    """One claim: text ready to be shown, and the numbers behind it, None where unknown."""
+    """One claim as text, with its p-value and seeds."""
 
     claim: str
     statement: str
@@ -36,9 +36,6 @@ class BoardRow(Frozen):
     published: str
     cites: str
     """Where a publication states the claim, or that none does."""
-    mean: float | None
-    low: float | None
-    high: float | None
     p: float | None
     seeds: int
     """Paired seeds so far."""
@@ -150,14 +147,14 @@ def interval_of(shown: Interval) -> str:
 
 
 def level_of(row: BoardRow) -> str:
-    """The level of a row's interval in words, such as "95 %, descriptive"; empty without one."""
-    return f"{row.level}, descriptive" if row.descriptive else row.level
+    """The level of a row's interval in words, such as "descriptive 95 %"; empty without one."""
+    return f"descriptive {row.level}" if row.descriptive else row.level
 
 
 def unit_of(claim: AnyClaim, evidence: Evidence) -> str:
     """The unit of a claim's estimate and margin."""
     unit = "points" if evidence.unit == "%" else evidence.unit
-    return f"{unit} a step" if isinstance(claim, Increases) else unit
+    return unit if isinstance(claim, RanksLike) or not claim.per_step else f"{unit} a step"
 
 
 def _row(verdict: Verdict, evidence: Evidence) -> BoardRow:
@@ -175,8 +172,7 @@ def _row(verdict: Verdict, evidence: Evidence) -> BoardRow:
         published = "" if verdict.published is None else f"{verdict.published:+.1f} {unit}"
     if verdict.decision is Decision.NOT_JUDGED:
         estimate, interval = "", ""
-    bounded = not math.isnan(shown.low)
-    described = bounded and verdict.decision is not Decision.NOT_JUDGED
+    described = not math.isnan(shown.low) and verdict.decision is not Decision.NOT_JUDGED
     return BoardRow(
         claim=claim.name,
         statement=claim.statement,
@@ -194,9 +190,6 @@ def _row(verdict: Verdict, evidence: Evidence) -> BoardRow:
         n=shown.n,
         published=published,
         cites=verdict.cites or CITES_NOTHING,
-        mean=shown.mean if known else None,
-        low=shown.low if bounded else None,
-        high=shown.high if bounded else None,
         p=None if math.isnan(verdict.p) else verdict.p,
         seeds=len(verdict.seeds),
     )

@@ -5,7 +5,10 @@ A role is a name in the study file for one cell, or for several in order. Claims
 libraries that judge it.
 """
 
-from typing import Annotated, Literal, Self
+import math
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -39,7 +42,33 @@ class _Claim(Frozen):
         return self
 
 
-class Beats(_Claim):
+class _Contrast(_Claim):
+    """A claim about one number a seed: a weighted sum of its cells, tested against a margin.
+
+    A new kind of claim is a subclass, named in `AnyClaim`; nothing else knows the kinds.
+    """
+
+    margin: float = Field(default=0.0, allow_inf_nan=False)
+    """In the metric's unit; 0: larger at all."""
+
+    per_step: ClassVar[bool] = False
+    """Whether the number is in the metric's unit per step, and not in the metric's unit."""
+
+    @abstractmethod
+    def weights(self, num_cells: int) -> list[float]:
+        """The weight of each cell in the number of a seed."""
+
+    def contrast(self, row: Sequence[float]) -> float:
+        """The number of one seed, from the cells' values in the claim's order."""
+        return math.fsum(w * value for w, value in zip(self.weights(len(row)), row, strict=True))
+
+    def fault(self, num_cells: int) -> str:
+        """Why so many cells cannot be judged; empty where they can."""
+        del num_cells
+        return ""
+
+
+class Beats(_Contrast):
     """One cell is better than another, by more than a margin.
 
     Judged on one number a seed: d = better - worse, both of the same seed. Two-sided Student-t of
@@ -56,15 +85,20 @@ class Beats(_Claim):
     worse: str
     """The role of the cell that should lose."""
 
-    margin: float = Field(default=0.0, allow_inf_nan=False)
-    """In the metric's unit; 0: better at all."""
-
     def roles(self) -> tuple[str, ...]:
         """The roles that the claim speaks of, in its own order."""
         return (self.better, self.worse)
 
+    def weights(self, num_cells: int) -> list[float]:
+        """A difference."""
+        return [1.0, -1.0][:num_cells]
 
-class Increases(_Claim):
+    def fault(self, num_cells: int) -> str:
+        """A difference is of two cells."""
+        return "" if num_cells == 2 else f"it compares two cells, but its roles name {num_cells}"
+
+
+class Increases(_Contrast):
     """The metric rises along cells in a stated order.
 
     Judged on one number a seed: the least-squares slope over the positions 0, 1, 2, ... of the
@@ -77,12 +111,28 @@ class Increases(_Claim):
     along: tuple[str, ...] = Field(min_length=1)
     """Roles, from the lowest to the highest."""
 
-    margin: float = Field(default=0.0, allow_inf_nan=False)
-    """In the metric's unit per step; 0: rises at all."""
+    per_step: ClassVar[bool] = True
 
     def roles(self) -> tuple[str, ...]:
         """The roles that the claim speaks of, in its own order."""
         return self.along
+
+    def weights(self, num_cells: int) -> list[float]:
+        """Those of the least-squares slope over the positions 0, 1, 2, ..."""
+        middle = (num_cells - 1) / 2
+        square = sum((place - middle) ** 2 for place in range(num_cells))
+        return [(place - middle) / square for place in range(num_cells)]
+
+    def contrast(self, row: Sequence[float]) -> float:
+        """The slope, in the metric's unit per step."""
+        import numpy as np  # here: a study file is read without numpy
+
+        x = np.arange(len(row)) - (len(row) - 1) / 2
+        return float(x @ np.asarray(row) / (x @ x))
+
+    def fault(self, num_cells: int) -> str:
+        """A slope needs two cells."""
+        return "one cell has no slope" if num_cells < 2 else ""
 
 
 class RanksLike(_Claim):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from reports import Beats, CellInfo, Deviation, Evidence, PlannedTrial
+from reports.spec import Beats, CellInfo, Deviation, Evidence, PlannedTrial
 from sweeps.record import TrialRecord
 
 FACTS = {

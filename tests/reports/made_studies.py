@@ -6,7 +6,7 @@ from typing import Any
 
 from made_evidence import PERMUTED, beats, evidence, failed, record
 
-from reports import Bars, Deviation, Evidence, Fact, Heatmap, Increases, Lines, RanksLike
+from reports.spec import Bars, Deviation, Evidence, Fact, Heatmap, Increases, Lines, RanksLike
 
 OPERATIONS = ("crop", "cutout", "colour", "sobel", "noise", "blur", "rotation")
 DEVIATIONS = tuple(

@@ -10,10 +10,10 @@ from made_evidence import beats, evidence
 from numpy.typing import ArrayLike
 from ruamel.yaml import YAML
 
-from reports import AnyClaim, Evidence, Increases, RanksLike
 from reports.judging.contrasts import subject_of
 from reports.judging.sequential_looks import judged_looks
 from reports.judging.trial_outcomes import Table
+from reports.spec import AnyClaim, Evidence, Increases, RanksLike
 
 FIGURE_5 = Path(__file__).parents[2] / "ablations" / "published" / "figure-5.yaml"
 SEEDS = 10

@@ -17,8 +17,8 @@ from ablations.study.catalogue import PUBLISHED, read_study, shipped
 from ablations.study.request import Request
 from ablations.study.schema import SCALES, PublishedTable, ScaleName
 from ablations.study.yaml_file import read_yaml
-from reports import Beats, RanksLike
 from reports.judging.verdict import Decision, verdicts
+from reports.spec import Beats, RanksLike
 
 CELLS = {
     "quickstart": (2, 3, 3, 3),

@@ -60,9 +60,9 @@ MUTANTS = (
     ),
     plant(
         "slopes forget that steps have a length",
-        "judging/statistics.py",
-        "return float(x @ np.asarray(values) / (x @ x))",
-        "return float(x @ np.asarray(values))",
+        "spec/claims.py",
+        "return float(x @ np.asarray(row) / (x @ x))",
+        "return float(x @ np.asarray(row))",
         "reports/judging/test_statistics.py",
     ),
     plant(
@@ -97,9 +97,9 @@ MUTANTS = (
     ),
     plant(
         "the difference has the wrong sign",
-        "judging/contrasts.py",
-        "return row[0] - row[1]",
-        "return row[1] - row[0]",
+        "spec/claims.py",
+        "return [1.0, -1.0][:num_cells]",
+        "return [-1.0, 1.0][:num_cells]",
         "reports/judging/test_verdict.py",
         "reports/spec/test_interim_looks.py",
     ),
@@ -338,8 +338,8 @@ MUTANTS = (
     plant(
         "numbers that say the opposite count as a citation",
         "judging/decisions.py",
-        'return source if contrast(claim, numbers) > claim.margin else ""',
-        "return source",
+        "isinstance(claim, RanksLike) or claim.contrast(numbers) > claim.margin",
+        "True",
         "reports/judging/test_citing.py",
     ),
     plant(

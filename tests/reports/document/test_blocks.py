@@ -7,10 +7,10 @@ import pytest
 from made_evidence import beats, evidence, failed, key_of, record
 from made_studies import batch_size, compositions, projection_head, quickstart
 
-from reports import Evidence
 from reports.document.blocks import BoardBlock, Drawing, Section, Table
 from reports.document.sections import document
 from reports.judging.verdict_board import board as told_board
+from reports.spec import Evidence
 
 UP = [9.0, 9.5, 8.5, 9.2, 8.8]
 FLAT = [0.1, -0.2, 0.3, -0.1, 0.2]

@@ -235,7 +235,7 @@ def test_the_names_on_a_card_leave_its_values_half_of_the_width(opened: Opened, 
     names = "[...document.querySelectorAll('.card dl')].map(d => [...d.querySelectorAll('dt')]"
     widest = f"{names}.map(e => e.getBoundingClientRect().width / d.clientWidth)).flat()"
     opened.page.evaluate(
-        "document.querySelector('.card dt').textContent = '97.5 %, descriptive interval'"
+        "document.querySelector('.card dt').textContent = 'descriptive 97.5 % interval'"
     )
 
     shares = opened.page.evaluate(widest)

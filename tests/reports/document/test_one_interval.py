@@ -7,7 +7,6 @@ import pytest
 from made_evidence import beats, evidence
 from scipy import stats
 
-from reports import Evidence, Increases
 from reports.document.findings import findings_of
 from reports.document.results import claim_section
 from reports.document.summary import verdict_section
@@ -17,6 +16,7 @@ from reports.judging.test_set_error import sampling_error
 from reports.judging.trial_outcomes import outcomes
 from reports.judging.verdict import verdicts
 from reports.judging.verdict_board import board
+from reports.spec import Evidence, Increases
 
 UP = [9.0, 9.5, 8.5, 9.2, 8.8, 4.0, 14.0]
 FLAT = [0.1, -0.2, 0.3, -0.1, 0.2, 0.0, 0.1]
@@ -73,8 +73,8 @@ def test_before_a_look_the_interval_is_95_per_cent_and_a_description_everywhere(
 
     assert on_board == f"95 %: {text}"
     assert board(made).rows[0].descriptive
-    assert on_card == f"95 %, descriptive interval: {text}"
-    assert in_table == f"{text}: 95 %, descriptive"
+    assert on_card == f"descriptive 95 % interval: {text}"
+    assert in_table == f"{text}: descriptive 95 %"
     assert in_figure == (text, "95 %")
 
 

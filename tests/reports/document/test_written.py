@@ -16,11 +16,12 @@ import pypdf
 import pytest
 from made_studies import STUDIES, compositions, quickstart
 
-from reports import Evidence, ReportError
 from reports.document.blocks import BoardBlock, Document, Drawing, Facts, Table, Text
 from reports.document.html_page import html as written_page
 from reports.document.sections import document
+from reports.errors import ReportError
 from reports.judging.verdict_board import board
+from reports.spec import Evidence
 from reports.write import write_report, write_reports
 
 HERE = Path(__file__).parents[1]

@@ -9,7 +9,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from pypdf import PdfReader
 
-from reports import Bars, Evidence, Heatmap, Lines
 from reports.document.blocks import Cell, Column, Document, Section, Table
 from reports.document.html_page import html
 from reports.document.pdf_file import MOST_ROWS, pdf, without_glyph
@@ -17,6 +16,7 @@ from reports.document.sections import document
 from reports.figures import heatmap
 from reports.figures.frame import tidy
 from reports.figures.kinds import kind_of, values
+from reports.spec import Bars, Evidence, Heatmap, Lines
 from reports.write import write_reports
 
 ODD = "日本 🦆"

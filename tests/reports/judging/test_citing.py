@@ -9,10 +9,10 @@ from made_evidence import evidence
 from pydantic import TypeAdapter, ValidationError
 from scipy import stats
 
-from reports import Beats, Evidence, Increases
 from reports.document.sections import document
 from reports.judging.verdict import Decision, Verdict, verdicts
 from reports.judging.verdict_board import board
+from reports.spec import Beats, Evidence, Increases
 from reports.spec.claims import AnyClaim
 
 UP = [9.0, 9.5, 8.5, 9.2, 8.8]

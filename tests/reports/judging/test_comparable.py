@@ -6,12 +6,12 @@ from made_studies import compositions, quickstart
 
 from ablations.commands.terminal import console
 from ablations.commands.verdict_table import show_board
-from reports import Evidence
 from reports.document.html_page import html
 from reports.document.sections import document
 from reports.judging.negative_controls import State
 from reports.judging.verdict import Decision, verdicts
 from reports.judging.verdict_board import board
+from reports.spec import Evidence
 from reports.spec.evidence import SMOKE_JUDGES_NOTHING
 
 

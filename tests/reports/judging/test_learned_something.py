@@ -7,11 +7,11 @@ import pytest
 from made_evidence import beats, evidence, record
 from scipy import stats
 
-from reports import CellInfo, Evidence
 from reports.judging.learned_something import learned
 from reports.judging.negative_controls import State
 from reports.judging.verdict import Decision, verdicts
 from reports.judging.verdict_board import board
+from reports.spec import CellInfo, Evidence
 
 NAME = "something learned"
 NEAR = [30.1, 29.8, 30.3, 29.9, 30.0]

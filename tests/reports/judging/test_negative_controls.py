@@ -8,10 +8,10 @@ import pytest
 from made_evidence import CONTROL, FACTS, FLOOR, PERMUTED, SHUFFLED, beats, evidence, record
 from scipy import stats
 
-from reports import Evidence
 from reports.judging.negative_controls import State
 from reports.judging.verdict import Decision, verdicts
 from reports.judging.verdict_board import board
+from reports.spec import Evidence
 from sweeps.record import Stage
 
 UP = [9.0, 9.5, 8.5, 9.2, 8.8]

@@ -5,8 +5,8 @@ import pytest
 from made_evidence import evidence
 from scipy import stats
 
-from reports import RanksLike
 from reports.judging.verdict import verdicts
+from reports.spec import RanksLike
 
 CELLS = "abcdefgh"
 

@@ -10,7 +10,8 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
-from reports.judging.statistics import holm, seeds_needed, slope, t_test
+from reports.judging.statistics import holm, seeds_needed, t_test
+from reports.spec.claims import Increases
 from sweeps.intervals import interval, no_spread
 
 SEEDED = st.integers(0, 2**32 - 1).map(np.random.default_rng)
@@ -66,7 +67,7 @@ def test_equal_values_have_no_interval_and_no_p(value: float, n: int) -> None:
 
 @given(st.lists(st.floats(0, 100), min_size=2, max_size=9))
 def test_slopes_are_scipys_least_squares_slopes(values: list[float]) -> None:
-    found = slope(values)
+    found = Increases(name="rises", along=("a",)).contrast(values)
 
     assert found == pytest.approx(stats.linregress(range(len(values)), values).slope, abs=1e-9)
 

@@ -11,13 +11,13 @@ from made_studies import STUDIES, compositions, quickstart
 from pydantic import ValidationError
 from scipy import stats
 
-from reports import Bars, Evidence, Heatmap, Lines
 from reports.document.findings import findings_of
 from reports.figures import heatmap
 from reports.figures.figure_data import number, split
 from reports.figures.frame import summary, tidy
 from reports.figures.kinds import values
 from reports.figures.svg import render
+from reports.spec import Bars, Evidence, Heatmap, Lines
 
 
 def drawn(made: Evidence) -> Any:

@@ -12,8 +12,8 @@ from made_evidence import beats, evidence, failed
 from pydantic import ValidationError
 from scipy import stats
 
-from reports import Evidence, Looks
 from reports.judging.verdict import Decision, Verdict, verdicts
+from reports.spec import Evidence, Looks
 
 DECIDED = {Decision.REPRODUCED, Decision.CONTRADICTED}
 Column = Sequence[float | None]

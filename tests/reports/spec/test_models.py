@@ -11,7 +11,7 @@ from made_evidence import beats, evidence
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 import reports
-from reports import AnyClaim, AnyFigure, PlannedTrial
+from reports.spec import AnyClaim, AnyFigure, PlannedTrial
 
 HEAVY = ("pandas", "matplotlib", "seaborn", "scipy", "typst", "numpy", "jinja2", "torch", "ray")
 CLAIMS: dict[str, dict[str, Any]] = {
