@@ -1,4 +1,4 @@
-"""What a store holds of a study: its runs at all scales, each variation by itself."""
+"""The runs of a study in a store, at all scales and variations."""
 
 from typing import NamedTuple
 
@@ -14,11 +14,11 @@ class Recorded(NamedTuple):
     arms: int
     """Trials of arms on record; random encoders and controls may be shared with other histories."""
     command: str
-    """Writes its report again, from the folder in which it was run; empty where none was kept."""
+    """Writes its report again, from the folder in which it was run; empty where none was recorded."""
 
 
 def recorded(store: Store, study: str) -> list[Recorded]:
-    """All histories of a study of which arms are on record."""
+    """All histories of a study with arms on record."""
     keys = {summary.key for summary in store.summaries()}
     found: list[Recorded] = []
     for label in studies(store):
@@ -32,18 +32,18 @@ def recorded(store: Store, study: str) -> list[Recorded]:
 
 
 def nothing_recorded(store: Store, label: str, study: str, run: str) -> UsageError:
-    """Says that a history has no record, what else of the study has, and what to type."""
+    """The error for a history without records: which others have some, and what to type."""
     others = [one for one in recorded(store, study) if one.label != label]
     none = f"the store {store.path} has no record of the arms of {label}"
     if not others:
-        return UsageError(f"{none}; `{run}` makes them")
+        return UsageError(f"{none}; `{run}` creates them")
     shown = [
         f"{one.label} ({one.arms} trials of arms)" + (f": `{one.command}`" if one.command else "")
         for one in others
     ]
     if len(others) == 1:
-        return UsageError(f"{none}; on record of this study is only {shown[0]}")
-    return UsageError(f"{none}; on record of this study are:", *shown)
+        return UsageError(f"{none}; the only records of this study are of {shown[0]}")
+    return UsageError(f"{none}; this study has records of:", *shown)
 
 
 def _report_command(store: Store, plan: Plan) -> str:

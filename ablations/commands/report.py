@@ -24,7 +24,7 @@ def report_study(request: Request) -> int:
     store.refuse_foreign()
     if not store.exists:
         raise UsageError(
-            f"--store: there is no store at {request.store}; `ablate run {request.study}` makes one"
+            f"--store: there is no store at {request.store}; `ablate run {request.study}` creates one"
         )
     snapshot, note = current(request, store)
     told = evidence(snapshot, request, store)

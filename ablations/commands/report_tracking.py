@@ -1,4 +1,4 @@
-"""Tracking of a study: what MLflow is told beyond the records, namely the report's own numbers."""
+"""Tracking of a study: the report's numbers for MLflow, in addition to the records."""
 
 import math
 import sys
@@ -18,9 +18,9 @@ from sweeps.tracking import CellSummary, TrackingResult, open_tracking
 
 
 class Track:
-    """The tracker of one launch. Whatever goes wrong with it is one sentence and stops nothing.
+    """The tracker of one launch. A failure of it is one message and stops nothing.
 
-    A block that is left before `settle` closes the study's run as interrupted.
+    Leaving the block before `settle` closes the study's run as interrupted.
     """
 
     def __init__(self, store: Store, composed: ResolvedStudy, plan: Plan, uri: str | None) -> None:
@@ -42,11 +42,11 @@ class Track:
             self.closed = self.tracking.close(interrupted=not self.settled)
 
     def record(self, record: TrialRecord) -> None:
-        """A record is in place."""
+        """Logs a record that was written."""
         self.tracking.record(record)
 
     def settle(self, told: Evidence) -> None:
-        """Ends the study's run with the report's numbers, before any report is written."""
+        """Finishes the study's run with the report's numbers, before any report is written."""
         rows = board(told).rows
         self.tracking.settle(
             cells=summaries(told),
@@ -57,14 +57,14 @@ class Track:
         self.settled = True
 
     def finish(self, files: Iterable[Path]) -> str | None:
-        """Adds the reports that could be written; gives the sentence of any trouble."""
+        """Adds the reports that were written; returns a message if tracking failed."""
         with Progress() as progress:
             self.closed = self.tracking.close(files=files, on_progress=progress.show)
         return self.closed.trouble
 
 
 class Progress:
-    """How far MLflow is behind, on stderr: one line on a terminal, else one every ten seconds."""
+    """Progress of the MLflow upload on stderr: one line on a terminal, else one every ten seconds."""
 
     EVERY = 10.0
 
@@ -99,7 +99,7 @@ def cell_verdicts(told: Evidence) -> dict[str, str]:
 
 
 def summaries(told: Evidence) -> dict[str, CellSummary]:
-    """Cell -> n, mean and 95 % interval as the report's tables give them; only cells with a number."""
+    """Cell -> n, mean and 95 % interval as in the report's tables; only cells with a number."""
     from reports.figures import summary, tidy
 
     def known(value: float) -> float | None:

@@ -34,21 +34,21 @@ if TYPE_CHECKING:
     from sweeps.execution import Execution, RunSettings
 
 FUNCTION = "ablations.trial.stages:run_trial"
-"""By name, so that each worker imports it for itself."""
+"""By name, so that each worker imports it itself."""
 
 PACKAGES = ("torch", "torchvision", "numpy", "ray", "mlflow", "pandas", "scipy", "pydantic")
-"""Whose versions every record names."""
+"""The packages whose versions every record contains."""
 
 DONE, FAILED, STOPPED = 0, 1, 130
 
 MOST_NAMED = 5
-"""Trials that a message names one by one."""
+"""How many trials a message lists."""
 
 Keep = Literal["none", "last"]
 
 
 def run_study(request: Request, *, keep: Keep, tracking: str | None) -> int:
-    """Runs what is missing, then judges and writes; gives the exit code."""
+    """Runs what is missing, then judges and writes; returns the exit code."""
     from ablations.commands.report_tracking import Track
     from ablations.compose import decode
     from sweeps.tracking import tracking_uri
@@ -74,7 +74,7 @@ def run_study(request: Request, *, keep: Keep, tracking: str | None) -> int:
             written = write_all(told, store, request)
             trouble = track.finish(written.files)
     except KeyboardInterrupt:
-        say(f"stopped; finished trials are kept; go on with: {_again(request, keep, tracking)}")
+        say(f"stopped; finished trials are saved; continue with: {_again(request, keep, tracking)}")
         return STOPPED
     finally:
         for sentence in store.messages:
@@ -85,14 +85,14 @@ def run_study(request: Request, *, keep: Keep, tracking: str | None) -> int:
 
 
 def _again(request: Request, keep: Keep, tracking: str | None) -> str:
-    """The command that goes on: without --again, which would repeat what is done by now."""
+    """The command that continues: without --again, which would repeat finished trials."""
     options = ["--failed"] * request.failed + ["--keep", keep] * (keep != "last")
     options += [] if tracking is None else ["--tracking", shown(tracking)]
     return " ".join([f"ablate run {request.words()}", *map(shlex.quote, options)])
 
 
 def run_one(request: Request, key: str, *, keep: Keep) -> int:
-    """Runs one trial in this process, whatever is on record of it."""
+    """Runs one trial in this process, even if it is already on record."""
     from ablations.compose import decode
     from sweeps.execution import run_here
 
@@ -134,10 +134,10 @@ def _execute(
 
     out = console()
     if not plan.todo:
-        out.print(f"{plan.label}: nothing to run, {len(plan.trials)} trials are on record")
+        out.print(f"{plan.label}: nothing to run: {len(plan.trials)} trials are on record")
         for note in left_out(composed):
             out.print(f"note: {note}", soft_wrap=True)
-        # Where another driver holds the store, the next run adds to the history.
+        # If another launch holds the store, the next run adds to the history.
         with contextlib.suppress(StoreError), store.locked():
             _begin(snapshot, store)
         save_plan(store, plan)
@@ -166,7 +166,7 @@ def _execute(
 
 
 def _begin(snapshot: Snapshot, store: Store) -> None:
-    """Stores what verdicts and reports stand on before the first trial; for the lock's holder."""
+    """Stores the stamp and the snapshot before the first trial; only for the holder of the lock."""
     fix(snapshot, store)
     save(snapshot, store)
 
@@ -201,7 +201,7 @@ def _settings(
 
 
 def _failures(execution: "Execution | None", told: Evidence, store: Store, again: str) -> int:
-    """Says each trial that ended without a number, and gives the exit code."""
+    """Prints each trial that ended without a number; returns the exit code."""
     names = {trial.key: trial for trial in told.planned}
     counted = [
         counting(of, told.metric) for key, of in by_key(told.records).items() if key in names
@@ -210,11 +210,11 @@ def _failures(execution: "Execution | None", told: Evidence, store: Store, again
     for record in failed:
         say(
             f"failed: {record.cell}, seed {record.seed}: {record.error}; log "
-            f"{store.path / record.log}; again with --failed"
+            f"{store.path / record.log}; run it again with --failed"
         )
     died = execution.died if execution is not None else ()
     for ended in died:
-        say(f"{ended.cell}, seed {ended.seed}: {ended.why}; log {ended.log}; run again to go on")
+        say(f"{ended.cell}, seed {ended.seed}: {ended.why}; log {ended.log}; run again to resume")
     if execution is not None and execution.stopped is not None:
         say(execution.stopped)
     left = [names[key] for key in execution.left if key in names] if execution is not None else []
@@ -236,8 +236,8 @@ def _refuse_recompute(trials: Iterable[Trial], request: Request) -> None:
     own = {t.cell for t in trials if t.config["epochs"] and t.config["encoder"]["kind"] == "file"}
     if request.recompute and own:
         raise UsageError(
-            f"--recompute: cell {min(own)!r} trains an encoder of your own, which has no blocks to "
-            "compute anew; leave it out, or set gradient_cache"
+            f"--recompute: cell {min(own)!r} trains a custom encoder, which has no blocks to "
+            "recompute; leave the option out, or set gradient_cache"
         )
 
 
@@ -260,4 +260,4 @@ def _chosen(label: str, known: Iterable[Trial], key: str) -> Trial:
             f"same options and --json lists them"
         )
     shown = ", ".join(found[:5])
-    raise UsageError(f"{key!r} begins {len(found)} keys ({shown}, ...); write more of it")
+    raise UsageError(f"{key!r} begins {len(found)} keys ({shown}, ...); write more characters")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 WIDE = 100
-"""Columns from which the board is a table; below, each claim is a paragraph."""
+"""Terminal width from which the board is a table; below, each claim is a paragraph."""
 
 
 def show_board(told: Evidence, out: "Console") -> None:

@@ -20,7 +20,7 @@ _INTERRUPTIONS = (KeyboardInterrupt, SystemExit)
 
 
 class Reports(NamedTuple):
-    """What could be written, and a message for each report that could not."""
+    """The files that were written, and a message for each that was not."""
 
     files: tuple[Path, ...]
     missing: tuple[str, ...]
@@ -43,10 +43,10 @@ def show_written(out: "Console", written: Reports) -> int:
 
 
 def write_each(told: Evidence, folder: Path, again: str) -> Reports:
-    """The reports that can be written; `again` is the command that writes the others.
+    """Writes the reports that it can; `again` is the command that writes the others.
 
-    Raises nothing but interruptions: when reports are written the trials are over, and no missing
-    font or full disk may hide how they ended.
+    Raises only interruptions: the trials are over by then, and no missing font or full disk may hide
+    their results.
     """
     from reports.document import document
     from reports.write import REPORTS, write_report
@@ -55,13 +55,13 @@ def write_each(told: Evidence, folder: Path, again: str) -> Reports:
     missing: list[str] = []
 
     def note(name: str, error: BaseException) -> None:
-        old = "; the file there is of an earlier run" if (folder / name).is_file() else ""
+        old = "; the existing file is from an earlier run" if (folder / name).is_file() else ""
         missing.append(
-            f"{name} was not written: {_reason(error)}{old}; no trial is lost, write it again with: "
+            f"{name} was not written: {_reason(error)}{old}; no trial is lost; write it again with: "
             f"{again}"
         )
 
-    # A panic in the PDF's compiler is no Exception, hence the wide net.
+    # A panic in the PDF compiler is not an Exception, hence BaseException.
     try:
         made = document(told)
     except _INTERRUPTIONS:
@@ -80,7 +80,7 @@ def write_each(told: Evidence, folder: Path, again: str) -> Reports:
 
 
 def _reason(error: BaseException) -> str:
-    """In one line; of a defect of the program, which a user cannot repair, the traceback as well."""
+    """The error in one line; for defects of the program, the traceback is printed as well."""
     lines = " ".join(str(error).split())
     if isinstance(error, ReportError):
         return lines

@@ -7,7 +7,7 @@ from ablations.errors import UsageError
 from ablations.evidence.snapshots import sweep_of
 from ablations.evidence.stamp import stamp_of
 from ablations.study import CONTROL, SHUFFLED, SHUFFLED_SEEDS, Request, predicts
-from reports.spec import CellInfo, Evidence, Fact, PlannedTrial, Snapshot, facts_of
+from reports.spec import CellInfo, Evidence, Fact, PlannedTrial, Snapshot, Stated, facts_of
 from sweeps.errors import PlanError
 from sweeps.planning import Cell, Known, Plan, Trial, chain_keys, plan
 from sweeps.record import TrialRecord
@@ -39,34 +39,22 @@ def evidence(snapshot: Snapshot, request: Request, store: Store) -> Evidence:
     resolved = [snapshot.resolved(cell) for cell in cells]
     of_first_trial = resolved[[cell.name for cell in cells].index(trials[0].cell)]
     return Evidence(
+        **{name: getattr(statement, name) for name in Stated.model_fields},
         study=snapshot.study,
-        title=statement.title,
-        question=statement.question,
-        source=statement.source,
         scale=snapshot.scale,
         variation=snapshot.variation,
         synthetic_data=any(one.synthetic for one in resolved),
         data_name=of_first_trial.data_name,
         data_facts=_data_facts(records),
-        metric=statement.metric,
-        metric_name=statement.metric_name,
-        unit=statement.unit,
         cells=tuple(_cell_info(snapshot, cell) for cell in cells),
         scale_arms=arms,
         scale_published={
             arm: statement.published[arm] for arm in arms if arm in statement.published
         },
-        published_tie=statement.published_tie,
         places=snapshot.sweep.places(),
         planned=(*(_planned(snapshot, request, trial) for trial in trials), *controls),
         records=records,
-        roles=statement.roles,
-        claims=statement.claims,
-        figures=statement.figures,
-        looks=statement.looks,
         stamp=stamp_of(snapshot, store, first=first),
-        published_source=statement.published_source,
-        published_about=statement.published_about,
         methods=of_first_trial.methods,
         command=f"ablate run {request.words()}",
     )

@@ -1,9 +1,9 @@
-"""The stamp: claims, margins and looks as they were before the first trial of a study on a store.
+"""The stamp: claims, margins and looks before the first trial of a study in a store.
 
 `run` and `trial` write it under the store's lock, before a trial starts, and add to its history when
 a later run finds other terms, so that changing back is visible as well. `report` only reads it. Its
-hashes are against damage, not against forgery. An entry speaks of the encoders that it names: one
-that was written for other encoders, or is younger than the trials, fixes nothing.
+hashes detect damage, not forgery. An entry applies to the encoders that it lists: one that was written
+for other encoders, or after the trials, fixes nothing.
 """
 
 import datetime as dt
@@ -23,10 +23,10 @@ from sweeps.storage import Store, as_store_error, read_json, write_json
 
 ABSENT = object()
 LONGEST = 60
-"""Characters of a value that a message quotes."""
+"""How many characters of a value a message quotes."""
 
 NAMED = 6
-"""Cells that a message names."""
+"""How many cells a message lists."""
 
 Way = tuple[str, ...]
 
@@ -42,7 +42,7 @@ class Entry(NamedTuple):
 
     @property
     def sha256(self) -> str:
-        """Of the canonical JSON of all the rest."""
+        """Of the canonical JSON of the other fields."""
         text = json.dumps(self._asdict(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -61,9 +61,9 @@ def fix(snapshot: Snapshot, store: Store) -> None:
     if entries is None:
         store.set_aside(file, "is damaged")
     entry = Entry(now(), _on_record(snapshot, store.known()), terms, _program())
-    told = [{**e._asdict(), "sha256": e.sha256} for e in (*(entries or ()), entry)]
+    written = [{**e._asdict(), "sha256": e.sha256} for e in (*(entries or ()), entry)]
     with as_store_error(file):
-        write_json(file, {"entries": told})
+        write_json(file, {"entries": written})
 
 
 def _program() -> str:
@@ -71,9 +71,9 @@ def _program() -> str:
 
 
 def stamp_of(snapshot: Snapshot, store: Store, *, first: str | None) -> Stamp:
-    """What the stamp says of the study as it is now.
+    """The stamp compared with the study as it is now.
 
-    `first` is when the earliest trial of an arm that is on record began; None where none is.
+    `first` is the start of the earliest trial of an arm on record; None without any.
     """
     entries, terms = _read(stamp_file(store, snapshot.label)), terms_of(snapshot)
     encoders = _encoders(terms)
@@ -104,7 +104,7 @@ def stamp_of(snapshot: Snapshot, store: Store, *, first: str | None) -> Stamp:
 
 
 def terms_of(snapshot: Snapshot) -> dict[str, Any]:
-    """What the verdicts are judged by, as JSON has it."""
+    """The terms of the verdicts, as JSON values."""
     statement = snapshot.statement
     named = {role for claim in statement.claims for role in claim.roles()}
     terms = {
@@ -145,9 +145,9 @@ def _read(file: Path) -> list[Entry] | None:
     if not file.exists():
         return []
     try:
-        told = (read_json(file) or {})["entries"]
-        entries = [Entry(e["date"], e["trials"], e["terms"], e["version"]) for e in told]
-        whole = all(e.sha256 == one["sha256"] for e, one in zip(entries, told, strict=True))
+        found = (read_json(file) or {})["entries"]
+        entries = [Entry(e["date"], e["trials"], e["terms"], e["version"]) for e in found]
+        whole = all(e.sha256 == one["sha256"] for e, one in zip(entries, found, strict=True))
         whole = whole and all("cells" in e.terms for e in entries)
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
@@ -155,10 +155,10 @@ def _read(file: Path) -> list[Entry] | None:
 
 
 def _on_record(snapshot: Snapshot, known: Known) -> int:
-    """How many trials of arms, of any seed, are on record as the study is now.
+    """How many trials of arms, at any seed, are on record for the study as it is now.
 
-    Of this study's own records it is enough that their encoder is the same: a read-out added gives
-    a trial another key, and its numbers are no longer unknown.
+    For this study's own records it is enough that the encoder is the same: an added evaluation gives
+    a trial another key, but its encoder's numbers are known.
     """
     keys = {summary.key for summary in known.summaries}
     seeds = {*snapshot.statement.seeds, *(summary.seed for summary in known.summaries)}
@@ -175,7 +175,7 @@ def _on_record(snapshot: Snapshot, known: Known) -> int:
 def _changes(
     entries: list[Entry], terms: dict[str, Any], statement: Statement, when: str
 ) -> Iterator[Change]:
-    """All that is or was otherwise than in the first of the entries."""
+    """All differences from the first of the entries."""
     history = [(_day(entry), entry.terms) for entry in entries] + [("now", terms)]
     claims = {claim.name: claim for claim in statement.claims}
     names = dict.fromkeys(name for _, one in history for name in one["claims"])
@@ -183,12 +183,12 @@ def _changes(
     for name in names:
         there = [name in one["claims"] for _, one in history]
         if name in fresh and there[-1]:
-            yield Change(claim=name, text=f"this claim was not there {when}; it was added later")
+            yield Change(claim=name, text=f"this claim did not exist {when}; it was added later")
         elif not there[-1]:
-            was = f"was there {when}" if there[0] else "was added later"
+            was = f"existed {when}" if there[0] else "was added later"
             yield Change(text=f"claim {name!r} {was}, is removed now")
         elif not all(there):
-            yield Change(claim=name, text=f"this claim was there {when}, was removed, is back now")
+            yield Change(claim=name, text=f"this claim existed {when}, was removed, is back now")
     yield from _changed_cells([one["cells"] for _, one in history], claims, when)
     for way in dict.fromkeys(way for _, one in history for way in _ways(one)):
         if way[0] == "claims" and (way[1] in fresh or way[1] not in claims):
@@ -210,13 +210,13 @@ def _changes(
 def _changed_cells(
     history: list[dict[str, list[str]]], claims: dict[str, AnyClaim], when: str
 ) -> Iterator[Change]:
-    """Arms added, left out or configured otherwise: told next to the claims that rank all arms."""
+    """Arms added, left out or reconfigured, reported with the claims that rank all arms."""
     first, *later = history
     ranks = [n for n, c in claims.items() if isinstance(c, RanksLike) and c.among is None]
     differ: dict[str, list[list[str]]] = {
         "added": [[name for name in one if name not in first] for one in later],
         "left out": [[name for name in first if name not in one] for one in later],
-        "configured otherwise": [
+        "reconfigured": [
             [name for name in first if one.get(name, first[name]) != first[name]] for one in later
         ],
     }
@@ -232,7 +232,7 @@ def _changed_cells(
 def _concerned(
     way: Way, claims: dict[str, AnyClaim], roles: Mapping[str, str | tuple[str, ...]]
 ) -> list[str]:
-    """The claims that a change is told next to; "" is all of them."""
+    """The claims that a change is reported with; "" is all of them."""
     if way[0] == "claims":
         return [way[1]]
     if way[0] == "roles":
@@ -245,8 +245,8 @@ def _concerned(
     for name, claim in claims.items():
         cells: list[str] = []
         for role in claim.roles():
-            told = roles.get(role, ())
-            cells += [told] if isinstance(told, str) else told
+            filled = roles.get(role, ())
+            cells += [filled] if isinstance(filled, str) else filled
         if way[1] in cells or (isinstance(claim, RanksLike) and claim.among is None):
             found.append(name)
     return found or [""]
@@ -255,9 +255,9 @@ def _concerned(
 def _ways(terms: dict[str, Any]) -> Iterator[Way]:
     for name, value in terms.items():
         if name == "cells":
-            continue  # told by `_changed_cells`
+            continue  # see `_changed_cells`
         if name == "claims":
-            yield from ((name, claim, field) for claim, told in value.items() for field in told)
+            yield from ((name, claim, field) for claim, fields in value.items() for field in fields)
         elif isinstance(value, dict):
             yield from ((name, key) for key in value)
         else:
@@ -274,7 +274,7 @@ def _at(terms: Any, way: Way) -> Any:
 
 def _text(value: Any) -> str:
     if value is ABSENT:
-        return "not there"
+        return "absent"
     if isinstance(value, float):
         return f"{value:g}"
     text = json.dumps(value, ensure_ascii=False)

@@ -21,7 +21,7 @@ _datasets: dict[str, Dataset] = {}
 
 
 def run_trial(context: TrialContext) -> Outcome:
-    """Pre-trains, or takes the encoder that the store holds, reads out, and keeps the encoder."""
+    """Pre-trains, or takes the stored encoder, evaluates it, and saves it."""
     payload = dict(context.payload)
     supply(payload.pop("files", {}).values())
     _put_files_beside_the_record(context)
@@ -44,7 +44,7 @@ def run_trial(context: TrialContext) -> Outcome:
     else:
         state, head = kept.state, kept.head
         facts |= kept.facts
-    context.log("reading out")
+    context.log("evaluating")
     result = evaluate(config, dataset, state, execution, context, head=head)
     told = TrialFacts.of_trial({**facts, **result.facts})
     return Outcome(dict(result.values), told.recorded())

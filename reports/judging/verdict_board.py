@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from reports.judging.decisions import CITES_NOTHING, Decision
-from reports.judging.negative_controls import State, controls
+from reports.judging.negative_controls import Control, controls
 from reports.judging.trial_outcomes import Outcome, outcomes, table
 from reports.judging.verdict import Verdict, verdicts
 from reports.spec import SMOKE_JUDGES_NOTHING, AnyClaim, Evidence, RanksLike
@@ -41,21 +41,13 @@ class BoardRow(Frozen):
     """Paired seeds so far."""
 
 
-class BoardControl(Frozen):
-    """One control as shown under the board."""
-
-    name: str
-    state: State
-    detail: str
-
-
 class Board(Frozen):
     """All verdicts of one study at one scale."""
 
     title: str
     rows: tuple[BoardRow, ...]
     """Primary claims first."""
-    controls: tuple[BoardControl, ...]
+    controls: tuple[Control, ...]
     warnings: tuple[str, ...]
     """What concerns all claims: changes since the first run, and what is unknown about it."""
     remark: str
@@ -80,10 +72,7 @@ def board_of(evidence: Evidence, found: Sequence[Outcome], judged: Sequence[Verd
         if evidence.synthetic_data and evidence.judges
         else f"Verdicts, {evidence.scale} scale",
         rows=tuple(row for _, row in ordered),
-        controls=tuple(
-            BoardControl(name=c.name, state=c.state, detail=c.detail)
-            for c in controls(found, table(found), evidence)
-        ),
+        controls=controls(found, table(found), evidence),
         warnings=tuple(
             filter(
                 None,

@@ -10,6 +10,7 @@ from reports.spec.evidence import (
     Fact,
     PlannedTrial,
     Stamp,
+    Stated,
 )
 from reports.spec.figure_specs import AnyFigure, Bars, Heatmap, Lines
 from reports.spec.interim_looks import ERROR_RATE, MAX_PRIMARY, Looks
@@ -39,6 +40,7 @@ __all__ = [
     "ResolvedCell",
     "Snapshot",
     "Stamp",
+    "Stated",
     "Statement",
     "TrialFacts",
     "facts_of",

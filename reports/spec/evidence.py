@@ -111,7 +111,40 @@ class Stamp(Frozen):
     changes: tuple[Change, ...] = ()
 
 
-class Evidence(Frozen):
+class Stated(Frozen):
+    """What a study file states, without resolving a configuration."""
+
+    title: str
+    question: str
+
+    source: str
+    """Where in the paper, such as "section 3.1, figure 5"."""
+
+    metric: str = "top1"
+    """The key in a record's values that is judged and drawn."""
+
+    metric_name: str = "linear probe, top-1"
+    """The metric in words."""
+
+    unit: str = "%"
+    claims: tuple[AnyClaim, ...] = ()
+    figures: tuple[AnyFigure, ...] = ()
+    looks: Looks = Looks()
+
+    roles: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
+    """Role -> its cell or its cells, in order; cells that this scale lacks may be named."""
+
+    published_source: str = ""
+    """The table of the paper's numbers, by name; without one they are no citation."""
+
+    published_about: str = ""
+    """What the paper measured there, on what, and how exact the numbers are."""
+
+    published_tie: float = 0.0
+    """Published numbers closer than this have no order."""
+
+
+class Evidence(Stated):
     """A study, its plan and its records; building it decides nothing about verdicts.
 
     `planned` must hold every trial of this study, scale and data that has a record or was
@@ -121,12 +154,6 @@ class Evidence(Frozen):
 
     study: str
     """The study's name."""
-
-    title: str
-    question: str
-
-    source: str
-    """Where in the paper, such as "section 3.1, figure 5"."""
 
     scale: str
     """smoke, laptop, gpu, paper or the study's own name for one."""
@@ -142,14 +169,6 @@ class Evidence(Frozen):
     data_facts: tuple[Fact, ...] = ()
     """Shown with the numbers: fingerprint, numbers of images, images in both splits."""
 
-    metric: str = "top1"
-    """The key in a record's values that is judged and drawn."""
-
-    metric_name: str = "linear probe, top-1"
-    """The metric in words."""
-
-    unit: str = "%"
-
     cells: tuple[CellInfo, ...] = ()
     """Arms, floors and controls in the order of the study file."""
 
@@ -161,9 +180,6 @@ class Evidence(Frozen):
     """Published numbers of all arms that the study has at this scale, requested or not; those of
     `cells` are added."""
 
-    published_tie: float = 0.0
-    """Published numbers closer than this have no order."""
-
     places: dict[str, tuple[tuple[str, ...], ...]] = Field(default_factory=dict)
     """Arm -> where it is in the table of the axes: for each axis the items of its level, two for an
     ordered pair. Cells that share items are not exchangeable; without a place, each cell is."""
@@ -172,21 +188,8 @@ class Evidence(Frozen):
     records: tuple[TrialRecord, ...] = ()
     """All attempts, finished or failed."""
 
-    roles: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
-    """Role -> its cell or its cells, in order; cells that this scale lacks may be named."""
-
-    claims: tuple[AnyClaim, ...] = ()
-    figures: tuple[AnyFigure, ...] = ()
-    looks: Looks = Looks()
-
     stamp: Stamp = Stamp()
     """Whether claims, margins and looks are those of before the first trial."""
-
-    published_source: str = ""
-    """The table of the paper's numbers, by name; without one they are no citation."""
-
-    published_about: str = ""
-    """What the paper measured there, on what, and how exact the numbers are."""
 
     methods: tuple[Fact, ...] = ()
     """The protocol in words: network, optimiser, evaluation, ..."""

@@ -10,10 +10,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from reports.errors import ReportError
-from reports.spec.claims import AnyClaim
-from reports.spec.evidence import Deviation, Fact
-from reports.spec.figure_specs import AnyFigure
-from reports.spec.interim_looks import Looks
+from reports.spec.evidence import Deviation, Fact, Stated
 from sweeps.base import Frozen
 from sweeps.history_label import label_of
 from sweeps.planning import Cell, Resolved, Sweep, key_of
@@ -22,15 +19,9 @@ Route = tuple[str | int, ...]
 """The keys and indices that lead to one value inside nested dictionaries and lists."""
 
 
-class Statement(Frozen):
-    """The part of a study file that can be read without resolving a configuration."""
+class Statement(Stated):
+    """The statement of a study file at one scale, with what a plan takes from it."""
 
-    title: str
-    question: str
-    source: str
-    metric: str
-    metric_name: str
-    unit: str
     control_arm: str | None
     seeds: tuple[int, ...]
     """At this scale, unless a request names others."""
@@ -38,16 +29,8 @@ class Statement(Frozen):
     only: tuple[str, ...] | None
     """The cells that this scale runs; None: all of them."""
 
-    claims: tuple[AnyClaim, ...]
-    figures: tuple[AnyFigure, ...]
-    looks: Looks
-    roles: dict[str, str | tuple[str, ...]]
     published: dict[str, float]
     """Cell -> published number, in the metric's unit; empty without a table."""
-
-    published_source: str
-    published_about: str
-    published_tie: float
 
 
 class ResolvedCell(Frozen):

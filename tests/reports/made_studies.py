@@ -92,7 +92,7 @@ def compositions() -> Evidence:
         claims=(
             beats("both", "crop alone", name="crop and colour beat crop alone"),
             beats("both", "colour alone", name="crop and colour beat colour alone"),
-            RanksLike(name="the compositions stand in the paper's order", primary=True),
+            RanksLike(name="the compositions follow the paper's order", primary=True),
         ),
         figures=(Heatmap(title="Linear evaluation by composition", axis="operations"),),
         extra=(failed(gone, 2), record("elsewhere", 0, 11.1)),
@@ -112,7 +112,7 @@ def projection_head() -> Evidence:
         claims=(
             beats("mlp 64", "linear 64", name="a non-linear head beats a linear one"),
             beats("mlp 64", "none", name="a non-linear head beats none"),
-            RanksLike(name="the heads stand in the paper's order"),
+            RanksLike(name="the heads follow the paper's order"),
         ),
         figures=(Bars(title="Linear evaluation by projection head", axis="head"),),
     )

@@ -408,7 +408,7 @@ def test_a_stopped_run_goes_on_with_the_options_it_had_but_not_with_again(
 
     assert said.code == 130
     quoted = shlex.join(given)
-    assert f"go on with: ablate run {study} {quoted}\n" in said.err
+    assert f"continue with: ablate run {study} {quoted}\n" in said.err
 
 
 def test_recomputing_an_encoder_of_ones_own_is_refused_before_anything_runs(

@@ -196,7 +196,7 @@ def test_an_interrupted_run_says_how_to_go_on_and_its_code_is_130(
     said = called(capsys, "run", study, "--seeds", "7,", "--set", "loss.temperature=0.5")
 
     assert said.code == 130
-    assert f"go on with: ablate run {study} --set loss.temperature=0.5 --seeds 7,\n" in said.err
+    assert f"continue with: ablate run {study} --set loss.temperature=0.5 --seeds 7,\n" in said.err
     assert tracker.closed == [{"interrupted": True}]
 
 
@@ -368,8 +368,8 @@ def test_report_without_store_or_records_says_which_command_makes_them(
     no_record = called(capsys, "report", study, "--seeds", "3")
 
     assert (no_store.code, no_record.code) == (2, 2)
-    assert f"`ablate run {study}` makes one" in no_store.err
-    assert f"`ablate run {study} --seeds 3` makes them" in no_record.err
+    assert f"`ablate run {study}` creates one" in no_store.err
+    assert f"`ablate run {study} --seeds 3` creates them" in no_record.err
 
 
 @pytest.mark.parametrize(("columns", "table"), [("160", True), ("80", False)])

@@ -357,7 +357,7 @@ def test_report_names_the_only_variation_on_record_and_its_command(
 
     assert said.code == 2
     assert (
-        f"no record of the arms of mine@laptop; on record of this study is only {other.label}"
+        f"no record of the arms of mine@laptop; the only records of this study are of {other.label}"
         in (said.err)
     )
     command = re.findall(r"`(.*?)`", said.err)[-1]

@@ -107,14 +107,14 @@ def test_a_margin_edited_after_the_trials_is_told_next_to_its_verdict_with_both_
         ("seeds: 2", "metric: knn_top1\nseeds: 2", "", 'metric was "top1"'),
         ("seeds: 2", "control_arm: crop+colour\nseeds: 2", "", "control_arm was null"),
         ("figures:", "published: {values: {crop: 5}, source: table 1}\nfigures:", "colour helps",
-         "published crop was not there"),
+         "published crop was absent"),
         ("figures:", "published: {values: {crop: 5}, source: table 1, tie: 2}\nfigures:", "",
          "published tie was 0 at the first run (2026-11-27), is 2 now"),
         ("    set:\n", "    only: [crop]\n    set:\n", "", "cells left out, against those at"),
         ("      crop: [", "      turned: [{kind: rotation}]\n      crop: [", "",
          "cells added, against those at the first run (2026-11-27): turned"),
         ("name: colour helps", "name: another", "another", "it was added later"),
-        ("name: colour helps", "name: another", "", "claim 'colour helps' was there"),
+        ("name: colour helps", "name: another", "", "claim 'colour helps' existed"),
     ],
 )  # fmt: skip
 def test_every_term_that_a_verdict_hangs_on_is_compared(
@@ -168,10 +168,10 @@ def test_an_arm_that_was_redefined_after_the_trials_is_told(
     edited(study, "crop: [{kind: crop}]", "crop: [{kind: rotation}]")
     stamped(study, "2026-11-28", monkeypatch)
 
-    text = "cells configured otherwise, against those at the first run (2026-11-27): crop"
+    text = "cells reconfigured, against those at the first run (2026-11-27): crop"
     assert changes(study) == [("", text)]
     edited(study, "crop: [{kind: rotation}]", "crop: [{kind: crop}]")
-    assert changes(study) == [("", text.replace("otherwise", "otherwise, not now"))]
+    assert changes(study) == [("", text.replace("reconfigured", "reconfigured, not now"))]
 
 
 def test_a_run_of_other_encoders_between_fixes_no_other_margin(
