@@ -90,7 +90,7 @@ def test_a_complete_study_trains_nothing_and_ends_with_board_and_reports(
 
     place = here / "runs/studies/mine@laptop"
     assert said.code == 0
-    assert f"nothing to run, {len(plan.trials)} trials are on record" in said.out
+    assert f"nothing to run: {len(plan.trials)} trials are on record" in said.out
     assert "colour helps" in said.out
     assert f"report: {place / 'report.html'}\n" in said.out
     assert (place / "report.pdf").read_bytes().startswith(b"%PDF-")
@@ -563,6 +563,6 @@ def test_a_beginning_that_fits_several_keys_or_none_is_refused(
     none = called(capsys, "trial", study, key[:-1] + "x")
 
     assert (several.code, none.code) == (2, 2)
-    assert "write more of it" in several.err
+    assert "write more characters" in several.err
     assert f"did you mean '{key}'" in none.err
     assert not (here / "runs").exists()
