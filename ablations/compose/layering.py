@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from ablations.errors import UsageError
 from ablations.study import (
     INHERITED,
+    SCALES,
     LoadedStudy,
     Preset,
     Request,
@@ -41,17 +42,47 @@ class Layers(NamedTuple):
     """In order: later ones win."""
     defaults: OperationDefaults
     asked: Sequence[Setting] = ()
-    """Those of `--set`, which are also among the settings."""
+    """Those of `--set` as given; they are also among the settings."""
+    files: Sequence[Setting] = ()
+    """The settings without those of `--set`."""
 
-    @property
     def merged(self) -> dict[str, Any]:
         """The settings over the trainer's defaults, nested."""
         return merged(default_settings(), self.settings)
+
+    def with_more(self, settings: Sequence[Setting]) -> "Layers":
+        """These layers with further settings over them."""
+        more = completed(settings, self.defaults, self.settings)
+        return self._replace(settings=[*self.settings, *more])
 
 
 def merged(base: dict[str, Any], settings: Iterable[Setting]) -> dict[str, Any]:
     """Settings over nested ones, in order."""
     return overridden(base, ((one.field, one.value) for one in settings))
+
+
+def of_files(study: LoadedStudy) -> list[tuple[ScaleName, Layers]]:
+    """The layers of every scale; of a protocol with values for the user's images, those with them."""
+    found: list[tuple[ScaleName, Layers]] = []
+    for scale in SCALES:
+        found.append((scale, of_scale(study, scale)))
+        loaded = study.protocols.get(scale)
+        if loaded is not None and loaded.protocol.with_data != Preset():
+            found.append((scale, of_scale(study, scale, ANY_IMAGES)))
+    return found
+
+
+def requested(study: LoadedStudy, request: Request) -> Layers:
+    """The layers of the requested scale, with `--data` and `--set`.
+
+    Raises:
+        UsageError: there are no usable images at `--data`.
+    """
+    files = of_scale(study, request.scale, request.data)
+    asked = beside(request.set, Path())
+    parts = [part for one in asked for part in one.parts()]
+    more = completed(parts, files.defaults, files.settings)
+    return files._replace(settings=[*files.settings, *more], asked=asked, files=files.settings)
 
 
 def of_scale(study: LoadedStudy, scale: ScaleName, data: Path | None = None) -> Layers:
@@ -77,14 +108,6 @@ def of_scale(study: LoadedStudy, scale: ScaleName, data: Path | None = None) -> 
         settings += [_images(data, settings), *refinements]
     first = [Setting("views", default_settings()["views"], DEFAULT)] if defaults else []
     return Layers(completed([*first, *settings], defaults), defaults)
-
-
-def with_request(layers: Layers, request: Request) -> Layers:
-    """The layers with the settings of `--set` over them."""
-    asked = beside(request.set, Path())
-    parts = [part for one in asked for part in one.parts()]
-    more = completed(parts, layers.defaults, layers.settings)
-    return layers._replace(settings=[*layers.settings, *more], asked=asked)
 
 
 def completed(

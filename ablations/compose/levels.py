@@ -1,5 +1,8 @@
 """The settings of a cell: the values of its levels, each with its place in the study's file."""
 
+from collections.abc import Iterator
+
+from ablations.compose.layering import Layers
 from ablations.study import LoadedStudy, Location, ScaleName, Setting, beside, members
 from sweeps.planning import AnyAxis, OrderedPairs
 
@@ -38,3 +41,24 @@ def level_setting(
 
     (placed,) = beside([Setting(field, value, file.place(here), lines)], file.path.parent)
     return placed
+
+
+def tried_levels(study: LoadedStudy, scale: ScaleName, layers: Layers) -> Iterator[Layers]:
+    """The layers with each level by itself over them, the other axes at their first level."""
+    ways = level_ways(study, scale)
+    axes = study.study.axes_at(scale)
+    points = {axis.name: axis.points() for axis in axes}
+    first = {name: next(iter(labels)) for name, labels in points.items()}
+    for axis in axes:
+        last = [*(one for one in axes if one != axis), axis]
+        for label in points[axis.name]:
+            if isinstance(axis, OrderedPairs) and label not in axis.items:
+                continue
+            chosen = {**first, axis.name: label}
+            yield layers.with_more(
+                [
+                    level_setting(study, ways, one, chosen[one.name], setting)
+                    for one in last
+                    for setting in points[one.name][chosen[one.name]].items()
+                ]
+            )

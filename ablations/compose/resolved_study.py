@@ -1,8 +1,7 @@
 """From a study and a request to a sweep, and from its cells to checked configurations and keys.
 
-The steps, each pure: load (`read_study`), apply the protocol (`of_scale`), apply the request
-(`with_request`), validate (`mistakes_of_files`, `mistakes_of_request`), enumerate cells
-(`ResolvedStudy.sweep`).
+The steps: load (`read_study`), apply protocols (`of_files`), apply the request (`requested`),
+validate (`mistakes_of_files`, `mistakes_of_request`), enumerate cells (`ResolvedStudy.sweep`).
 """
 
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from ablations.compose.identity import ENCODER, EVALUATION, chain
-from ablations.compose.layering import completed, merged, of_scale, with_request
+from ablations.compose.layering import completed, merged, of_files, requested
 from ablations.compose.levels import level_setting, level_ways
 from ablations.compose.mistakes import mistakes_in, mistakes_of_files, mistakes_of_request
 from ablations.compose.variation_name import variation_of
@@ -31,7 +30,7 @@ from ablations.study import (
     predicts,
     probe_of,
 )
-from simclr_core.config import Config, checked
+from simclr_core.config import Config, checked, default_settings
 from simclr_core.data import AnyData, fingerprint
 from simclr_core.errors import DataError, DataMissing
 from simclr_core.runtime import resolve_device
@@ -50,7 +49,7 @@ def resolve(study: LoadedStudy, request: Request, *, cache: Path | None = None) 
     Raises:
         StudyError, UsageError: every mistake, one message each, in the order of the file's lines.
     """
-    found = mistakes_of_files(study, request.scale)
+    found = mistakes_of_files(study, request.scale, of_files(study))
     try:
         resolved = ResolvedStudy(study, request, cache=cache)
         if request.set or request.data is not None:
@@ -76,9 +75,8 @@ class ResolvedStudy:
         self._points = {axis.name: axis.points() for axis in self.axes}
         self._of_axes = {field: axis for axis in self.axes for field in fields_of(axis)}
         self._ways = level_ways(loaded, self.scale)
-        self._files = of_scale(loaded, self.scale, request.data)
-        self.layers = with_request(self._files, request)
-        self.base = self.layers.merged
+        self.layers = requested(loaded, request)
+        self.base = self.layers.merged()
         self.cache = cache
         self.data: dict[str, AnyData] = {}
         self._fingerprints: dict[str, str | DataMissing] = {}
@@ -98,7 +96,8 @@ class ResolvedStudy:
         data = None
         if self.request.data is not None:
             data = (self.request.data, self._images())
-        return variation_of(self._files.merged, self.layers.asked, data)
+        files = merged(default_settings(), self.layers.files)
+        return variation_of(files, self.layers.asked, data)
 
     def _images(self) -> str:
         """What identifies the images of `--data`: their content, or else their path."""
@@ -172,7 +171,8 @@ class ResolvedStudy:
         try:
             config = checked(merged(self.base, own), self.loaded.texts)
         except ValueError:
-            found = mistakes_in([*self.layers.settings, *own], self.loaded.texts)
+            layers = self.layers._replace(settings=[*self.layers.settings, *own])
+            found = mistakes_in(layers, self.loaded.texts)
             if found:
                 raise StudyError(*(f"{one} (cell {cell.name!r})" for one in found)) from None
             raise

@@ -6,7 +6,6 @@ from simclr_core.config.overrides import (
     checked,
     default_settings,
     mistakes,
-    operation_kinds,
     overridden,
     value_at,
 )
@@ -22,7 +21,6 @@ __all__ = [
     "message_of",
     "miscounted",
     "mistakes",
-    "operation_kinds",
     "overridden",
     "value_at",
 ]

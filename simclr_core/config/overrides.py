@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, cast, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from simclr_core.augment import Symmetric
 from simclr_core.config.messages import message_of, miscounted
 from simclr_core.config.schema import Config
 from simclr_core.errors import ConfigurationError
@@ -239,12 +238,6 @@ def kind_of(model: type[BaseModel]) -> str | None:
     """The kind that a family's member is named by; None for what has none."""
     field = model.model_fields.get("kind")
     return None if field is None else field.get_default()
-
-
-def operation_kinds() -> list[str]:
-    """The kinds of operations that views may be made of."""
-    models = models_of(Symmetric.model_fields["operations"].annotation)
-    return [kind for model in models if (kind := kind_of(model)) is not None]
 
 
 def _step(here: Any, part: int | str) -> Any:

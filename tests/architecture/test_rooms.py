@@ -108,7 +108,7 @@ def test_no_public_name_of_a_room_is_that_of_one_of_its_modules(package: str) ->
     assert same == []
 
 
-@pytest.mark.parametrize("package", ["reports", "simclr_core", "sweeps"])
+@pytest.mark.parametrize("package", ["ablations", "reports", "simclr_core", "sweeps"])
 def test_no_function_is_longer_than_60_lines(package: str) -> None:
     long = {
         f"{dotted(path)}.{node.name}": count

@@ -115,7 +115,7 @@ WRONG = {
     "an unknown field": ("batch_size: 16", "batch: 16", 4, "batch: no such field"),
     "an unknown operation": (
         "colour: {strength: 0.25}", "color: {strength: 0.25}", 1,
-        "operations.color: no such operation; did you mean 'colour'",
+        "operations.color: must be one of crop, ",
     ),
     "a default out of range": (
         "{strength: 0.25}", "{strength: -1}", 1, "strength: must be at least 0, got -1",

@@ -9,6 +9,7 @@ import pytest
 from commands import called, the_plan
 from PIL import Image
 
+from ablations.compose.layering import of_files
 from ablations.compose.mistakes import mistakes_of_files
 from ablations.compose.planning import compose
 from ablations.evidence.collect import evidence
@@ -138,7 +139,8 @@ def test_every_study_plans_its_cells_five_seeds_each_with_floor_and_controls(
 def test_every_study_is_right_in_all_its_levels_at_every_scale(study: str) -> None:
     written = read_study(study)
 
-    assert [mistakes_of_files(written, scale) for scale in SCALES] == [[]] * len(SCALES)
+    files = of_files(written)
+    assert [mistakes_of_files(written, s, files) for s in SCALES] == [[]] * len(SCALES)
 
 
 @pytest.mark.parametrize("study", sorted(CELLS))
