@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from commands import STUDY, called, the_plan, written_study
 
-from sweeps import flatten
+from sweeps.planning.grid import flatten
 
 PROTOCOL = """\
 operations: {colour: {strength: 0.25}}
