@@ -14,34 +14,34 @@ Points = dict[str, dict[str, Any]]
 """Label of a level -> the fields that it sets, as dotted names."""
 
 
-def _sayable(word: str, what: str) -> str:
+def _checked_word(word: str, what: str) -> str:
     if not word.strip() or word != word.strip():
         raise ValueError(f"{what} {word!r} must be a word without blanks at its ends")
     if "," in word or any(not character.isprintable() for character in word):
         raise ValueError(
-            f"{what} {word!r} may hold neither commas nor control characters:"
-            " commas part the names of cells on the command line"
+            f"{what} {word!r} may contain neither commas nor control characters:"
+            " commas separate the names of cells on the command line"
         )
     return word
 
 
 def _check_labels(levels: Mapping[str, Any]) -> None:
     for label in levels:
-        _sayable(label, "label")
+        _checked_word(label, "label")
 
 
 AxisName = Annotated[
-    str, Field(min_length=1), AfterValidator(lambda name: _sayable(name, "the axis name"))
+    str, Field(min_length=1), AfterValidator(lambda name: _checked_word(name, "the axis name"))
 ]
 
 
 class Levels(Frozen):
-    """One field that takes one value after the other."""
+    """One field that takes several values."""
 
     kind: Literal["levels"] = "levels"
 
     name: AxisName
-    """What the axis is called in tables and figures, and in the cells of a study of several."""
+    """The name of the axis in tables and figures, and in cells of a study with several axes."""
 
     field: str = Field(min_length=1)
     """The field that is varied, as a dotted name."""
@@ -60,7 +60,7 @@ class Levels(Frozen):
         labels = [label_of(value) for value in levels]
         twice = _first_double(labels)
         if twice is not None:
-            raise ValueError(f"level {twice!r} stands twice; each level may stand once")
+            raise ValueError(f"level {twice!r} is listed twice; list each level once")
         return dict(zip(labels, levels, strict=True))
 
     @field_validator("levels")
@@ -70,15 +70,15 @@ class Levels(Frozen):
         return levels
 
     def num_points(self) -> int:
-        """How many points there are, without making them."""
+        """The number of points, without making them."""
         return len(self.levels)
 
     def points(self) -> Points:
-        """One point a level."""
+        """One point for each level."""
         return {label: {self.field: value} for label, value in self.levels.items()}
 
     def items_of(self) -> dict[str, tuple[str, ...]]:
-        """Label -> what the point is made of: itself."""
+        """Label -> the items of its point: itself."""
         return {label: (label,) for label in self.levels}
 
 
@@ -88,7 +88,7 @@ class Paired(Frozen):
     kind: Literal["paired"] = "paired"
 
     name: AxisName
-    """What the axis is called in tables and figures, and in the cells of a study of several."""
+    """The name of the axis in tables and figures, and in cells of a study with several axes."""
 
     levels: dict[str, dict[str, Any]] = Field(min_length=1)
     """Label -> {dotted field: value}; every level sets the same fields."""
@@ -109,15 +109,15 @@ class Paired(Frozen):
         return self
 
     def num_points(self) -> int:
-        """How many points there are, without making them."""
+        """The number of points, without making them."""
         return len(self.levels)
 
     def points(self) -> Points:
-        """One point a level."""
+        """One point for each level."""
         return {label: dict(values) for label, values in self.levels.items()}
 
     def items_of(self) -> dict[str, tuple[str, ...]]:
-        """Label -> what the point is made of: itself."""
+        """Label -> the items of its point: itself."""
         return {label: (label,) for label in self.levels}
 
 
@@ -130,7 +130,7 @@ class OrderedPairs(Frozen):
     kind: Literal["ordered_pairs"] = "ordered_pairs"
 
     name: AxisName
-    """What the axis is called in tables and figures, and in the cells of a study of several."""
+    """The name of the axis in tables and figures, and in cells of a study with several axes."""
 
     field: str = Field(min_length=1)
     """The field that takes the list [a] or [a, b], as a dotted name."""
@@ -143,16 +143,18 @@ class OrderedPairs(Frozen):
     def _apart(cls, items: dict[str, Any]) -> dict[str, Any]:
         for label in items:
             if "+" in label:
-                raise ValueError(f"item {label!r} may not hold '+', which joins the two of a pair")
+                raise ValueError(
+                    f"item {label!r} may not contain '+', which joins the two of a pair"
+                )
         _check_labels(items)
         return items
 
     def num_points(self) -> int:
-        """How many points there are, without making them."""
+        """The number of points, without making them."""
         return len(self.items) ** 2
 
     def points(self) -> Points:
-        """One point an ordered pair, the first item slowest."""
+        """One point for each ordered pair, the first item slowest."""
         return {
             (first if first == second else f"{first}+{second}"): {
                 self.field: [a] if first == second else [a, b]
@@ -171,7 +173,7 @@ class OrderedPairs(Frozen):
 
 
 def label_of(value: Any) -> str:
-    """How a plain value is written as a label: true, none, 0.1, 256, words as they are."""
+    """The label of a plain value: true, none, 0.1, 256, words as they are."""
     if value is None:
         return "none"
     if isinstance(value, bool):

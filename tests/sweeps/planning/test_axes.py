@@ -58,9 +58,13 @@ def test_paired_fields_change_together() -> None:
 
 
 WRONG = {
-    "a level stands twice": (Levels, {"field": "x", "levels": [1, 1]}, "level '1' stands twice"),
+    "a level twice": (Levels, {"field": "x", "levels": [1, 1]}, "level '1' is listed twice"),
     "a list has no label": (Levels, {"field": "x", "levels": [[1]]}, "needs a label of its own"),
-    "a comma in a label": (Levels, {"field": "x", "levels": {"a,b": 1}}, "commas part the names"),
+    "a comma in a label": (
+        Levels,
+        {"field": "x", "levels": {"a,b": 1}},
+        "commas separate the names",
+    ),
     "a blank at an end": (Levels, {"field": "x", "levels": {" a": 1}}, "without blanks at its"),
     "no level": (Levels, {"field": "x", "levels": {}}, "at least 1 item"),
     "a field is left out": (
