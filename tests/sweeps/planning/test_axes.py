@@ -72,7 +72,7 @@ WRONG = {
         {"levels": {"a": {"x": 1, "y": 1}, "b": {"x": 2}}},
         "level 'b' leaves out y, which another level sets",
     ),
-    "a plus in an item": (OrderedPairs, {"field": "x", "items": {"a+b": 1}}, "may not hold '+'"),
+    "a plus in an item": (OrderedPairs, {"field": "x", "items": {"a+b": 1}}, "may not contain '+'"),
 }
 
 
