@@ -101,9 +101,9 @@ def _from_1(about: dict[str, Any]) -> dict[str, Any]:
 
 
 def _from_2(about: dict[str, Any]) -> dict[str, Any]:
-    """Format 2 named the stage `evaluation` and its field differently.
+    """Format 2 had other names for the stage `evaluation` and for its field of the configuration.
 
-    They keep their names: a record's keys are those of the identities that it recorded.
+    The record keeps them: its keys are those of the identities that it recorded.
     """
     return {**about, "format": 3}
 

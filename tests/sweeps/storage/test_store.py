@@ -47,6 +47,20 @@ def test_a_second_record_of_a_key_is_next_to_the_first(store: Store, small_plan:
     assert found == [(1, 1.0), (2, 2.0)]
 
 
+def test_a_record_in_the_folder_of_another_trial_is_not_read_as_its_own(
+    store: Store, small_plan: Plan
+) -> None:
+    one, other = (commit(store, trial) for trial in small_plan.trials[:2])
+    places = [store.trials / record.key / "001" / "record.json" for record in (one, other)]
+    shutil.copy(*places)
+
+    found = list(store.records([other.key]))
+
+    assert found == []
+    [message] = store.messages
+    assert f"holds the record of {one.key}, attempt 1" in message
+
+
 def test_files_of_a_record_are_saved_with_it_byte_for_byte(store: Store, small_plan: Plan) -> None:
     content = {"a-1.py": b"\xef\xbb\xbf# one\r\n", "b.bin": b"\x00\xff"}
     record = made_record(small_plan.trials[0])
