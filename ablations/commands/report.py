@@ -27,14 +27,14 @@ def report_study(request: Request) -> int:
             f"--store: there is no store at {request.store}; `ablate run {request.study}` creates one"
         )
     snapshot, note = current(request, store)
-    told = evidence(snapshot, request, store)
-    arms = {cell.name for cell in told.cells if cell.role == "arm"}
-    keys = {trial.key for trial in told.planned if trial.cell in arms}
-    if not any(record.key in keys for record in told.records):
+    gathered = evidence(snapshot, request, store)
+    arms = {cell.name for cell in gathered.cells if cell.role == "arm"}
+    keys = {trial.key for trial in gathered.planned if trial.cell in arms}
+    if not any(record.key in keys for record in gathered.records):
         run = f"ablate run {replace(request, recompute=False).words()}"
-        raise nothing_recorded(store, told.label, told.study, run)
+        raise nothing_recorded(store, gathered.label, gathered.study, run)
     if note:
         say(note)
     out = console()
-    show_board(told, out)
-    return show_written(out, write_all(told, store, request))
+    show_board(gathered, out)
+    return show_written(out, write_all(gathered, store, request))

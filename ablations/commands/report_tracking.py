@@ -45,14 +45,14 @@ class Track:
         """Logs a record that was written."""
         self.tracking.record(record)
 
-    def settle(self, told: Evidence) -> None:
+    def settle(self, evidence: Evidence) -> None:
         """Finishes the study's run with the report's numbers, before any report is written."""
-        rows = board(told).rows
+        rows = board(evidence).rows
         self.tracking.settle(
-            cells=summaries(told),
+            cells=summaries(evidence),
             verdicts={row.claim: row.words for row in rows},
-            cell_verdicts=cell_verdicts(told),
-            note=f"{told.title}: {self.question}",
+            cell_verdicts=cell_verdicts(evidence),
+            note=f"{evidence.title}: {self.question}",
         )
         self.settled = True
 
@@ -89,16 +89,16 @@ class Progress:
         sys.stderr.flush()
 
 
-def cell_verdicts(told: Evidence) -> dict[str, str]:
+def cell_verdicts(evidence: Evidence) -> dict[str, str]:
     """Cell -> the verdicts of the claims about it, in one line."""
     found: dict[str, list[str]] = {}
-    for verdict in verdicts(told):
+    for verdict in verdicts(evidence):
         for cell in verdict.cells:
             found.setdefault(cell, []).append(f"{verdict.claim.name}: {verdict.words}")
     return {cell: "; ".join(words) for cell, words in found.items()}
 
 
-def summaries(told: Evidence) -> dict[str, CellSummary]:
+def summaries(evidence: Evidence) -> dict[str, CellSummary]:
     """Cell -> n, mean and 95 % interval as in the report's tables; only cells with a number."""
     from reports.figures import summary, tidy
 
@@ -109,6 +109,6 @@ def summaries(told: Evidence) -> dict[str, CellSummary]:
         str(row["cell"]): CellSummary(
             int(row["n"]), float(row["mean"]), known(row["low"]), known(row["high"])
         )
-        for row in summary(tidy(told)).to_dict("records")
+        for row in summary(tidy(evidence)).to_dict("records")
         if row["n"]
     }

@@ -67,11 +67,11 @@ def run_study(request: Request, *, keep: Keep, tracking: str | None) -> int:
             execution = _execute(composed, snapshot, store, plan, keep, track)
             if execution is not None and execution.interrupted:
                 raise KeyboardInterrupt  # noqa: TRY301 -- the same end as before and after the trials
-            told = evidence(snapshot, request, store)
-            show_board(told, out)
-            track.settle(told)
-            code = _failures(execution, told, store, _again(request, keep, tracking))
-            written = write_all(told, store, request)
+            gathered = evidence(snapshot, request, store)
+            show_board(gathered, out)
+            track.settle(gathered)
+            code = _failures(execution, gathered, store, _again(request, keep, tracking))
+            written = write_all(gathered, store, request)
             trouble = track.finish(written.files)
     except KeyboardInterrupt:
         say(f"stopped; finished trials are saved; continue with: {_again(request, keep, tracking)}")
@@ -200,11 +200,13 @@ def _settings(
     )
 
 
-def _failures(execution: "Execution | None", told: Evidence, store: Store, again: str) -> int:
+def _failures(execution: "Execution | None", gathered: Evidence, store: Store, again: str) -> int:
     """Prints each trial that ended without a number; returns the exit code."""
-    names = {trial.key: trial for trial in told.planned}
+    names = {trial.key: trial for trial in gathered.planned}
     counted = [
-        counting(of, told.metric) for key, of in by_key(told.records).items() if key in names
+        counting(of, gathered.metric)
+        for key, of in by_key(gathered.records).items()
+        if key in names
     ]
     failed = [record for record in counted if record is not None and record.state == "failed"]
     for record in failed:

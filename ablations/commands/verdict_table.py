@@ -15,14 +15,14 @@ WIDE = 100
 """Terminal width from which the board is a table; below, each claim is a paragraph."""
 
 
-def show_board(told: Evidence, out: "Console") -> None:
+def show_board(evidence: Evidence, out: "Console") -> None:
     """Means by cell, then every claim with its verdict, then the controls."""
-    shown = board(told)
+    shown = board(evidence)
     out.print()
-    out.print(f"{told.title}: {told.question}", style="bold")
-    out.print(f"{told.label}, {told.data_name}; {shown.summary}")
+    out.print(f"{evidence.title}: {evidence.question}", style="bold")
+    out.print(f"{evidence.label}, {evidence.data_name}; {shown.summary}")
     out.print()
-    out.print(_means(told))
+    out.print(_means(evidence))
     out.print()
     out.print(shown.title, style="bold")
     if shown.remark:
@@ -41,13 +41,13 @@ def show_board(told: Evidence, out: "Console") -> None:
     out.print()
 
 
-def _means(told: Evidence) -> Any:
-    numbers = table(outcomes(told))
-    unit = f"mean {told.unit}"
-    compared = told.comparable and told.publishes
+def _means(evidence: Evidence) -> Any:
+    numbers = table(outcomes(evidence))
+    unit = f"mean {evidence.unit}"
+    compared = evidence.comparable and evidence.publishes
     paper = ("paper",) if compared else ()
     shown = plain_table("cell", unit, "95 %", "n", *paper, right=(unit, "n", "paper"))
-    for cell in told.cells:
+    for cell in evidence.cells:
         values = [numbers[cell.name][seed] for seed in sorted(numbers.get(cell.name, {}))]
         if cell.role != "control":
             found = interval(values)

@@ -26,10 +26,10 @@ class Reports(NamedTuple):
     missing: tuple[str, ...]
 
 
-def write_all(told: Evidence, store: Store, request: Request) -> Reports:
+def write_all(evidence: Evidence, store: Store, request: Request) -> Reports:
     """Both reports of a study, in its folder of the store; see `write_each`."""
     again = f"ablate report {replace(request, recompute=False).words()}"
-    return write_each(told, store.study(told.label), again)
+    return write_each(evidence, store.study(evidence.label), again)
 
 
 def show_written(out: "Console", written: Reports) -> int:
@@ -42,7 +42,7 @@ def show_written(out: "Console", written: Reports) -> int:
     return FAILED if written.missing else DONE
 
 
-def write_each(told: Evidence, folder: Path, again: str) -> Reports:
+def write_each(evidence: Evidence, folder: Path, again: str) -> Reports:
     """Writes the reports that it can; `again` is the command that writes the others.
 
     Raises only interruptions: the trials are over by then, and no missing font or full disk may hide
@@ -63,7 +63,7 @@ def write_each(told: Evidence, folder: Path, again: str) -> Reports:
 
     # A panic in the PDF compiler is not an Exception, hence BaseException.
     try:
-        made = document(told)
+        made = document(evidence)
     except _INTERRUPTIONS:
         raise
     except BaseException as error:  # noqa: BLE001

@@ -1,4 +1,4 @@
-"""What a study does otherwise than the paper: each cell beside the same cell at paper scale."""
+"""How a study deviates from the paper: each cell compared with the same cell at paper scale."""
 
 import json
 from collections import Counter
@@ -34,7 +34,7 @@ class Paper:
         try:
             there = self.paper.resolve(twin_cell)(0).config
         except StudyError:
-            # Such a cell cannot be at paper scale: told beside what its settings say there.
+            # No such cell can exist at paper scale: compare with what its settings say there.
             there, twin = self.paper.settings(twin_cell), None
         found = list(_differences(here, there))
         if twin is None and cell.role == "arm":
@@ -56,7 +56,7 @@ class Paper:
 
 
 def _own_parts(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation]:
-    """Parts of the user's own that stand at paper scale as well: they are not the paper's."""
+    """Custom components that are used at paper scale as well: they are not the paper's."""
     papers = {field for field, _ in files_of(there)}
     for field, part in files_of(here):
         if field in papers:
@@ -73,8 +73,8 @@ def _standing(config: Config, here: dict[str, Any], there: dict[str, Any]) -> It
     yield from _own_parts(here, there)
     ours, papers = here["data"], there["data"]
     if ours.get("path") and ours.get("name") == papers.get("name"):
-        told = f"{papers['name']}, which these images were not checked to be"
-        yield Deviation(field="data.path", here=ours["path"], paper=told)
+        paper = f"{papers['name']}; whether these images are the same was not checked"
+        yield Deviation(field="data.path", here=ours["path"], paper=paper)
 
 
 def _probe_fields(
@@ -113,7 +113,7 @@ def _in_the_open(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Members that lists of kinds have in common, such as a cell's operations, become their fields.
 
-    Where the kinds differ, the lists themselves stay as well, told by their kinds.
+    Where the kinds differ, the lists themselves stay as well, shown by their kinds.
     """
     lists = {
         field: (_members(value), _members(paper[field]))

@@ -1,4 +1,4 @@
-"""Snapshots in the store: written when a launch starts, read when a report cannot resolve anew."""
+"""Snapshots in the store: written when a launch starts, read by reports that cannot resolve the study."""
 
 import contextlib
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
-"""An encoder in the store: its weights, its head's, and all that is known of its training.
+"""An encoder in the store: its weights, its head's, and the facts of its training run.
 
-What is known of a training belongs to the encoder: every trial that uses it records it, whoever
-trained it. The engine checks the files' hashes; encoders of earlier versions have none, and there the
-records that were measured on them confirm the weights.
+The facts belong to the encoder: every trial that uses it records them, whichever trial trained it. The
+engine checks the files' hashes; encoders of earlier versions have none, and are confirmed by the
+records that were measured on them.
 """
 
 import io
@@ -27,13 +27,13 @@ WEIGHTS = "encoder.pt"
 """In an encoder's folder: the state of f, and nothing of the head."""
 
 HEAD = "head.pt"
-"""Beside it: the state of g, where there was a training; earlier versions kept none."""
+"""Next to it: the state of g, where there was a training run; earlier versions saved none."""
 
 TRAINING = "training.json"
-"""Beside it: facts and curve of the training."""
+"""Next to it: facts and curve of the training run."""
 
 UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, KeyError, UnpicklingError)
-"""What torch raises about a file of weights that is torn."""
+"""What torch raises for a damaged file of weights."""
 
 _FACTS = (
     *("optimiser_steps", "pretraining_seconds", "num_parameters", "device", "precision"),
@@ -45,18 +45,18 @@ _FACTS = (
 State = dict[str, torch.Tensor]
 
 
-class Kept(NamedTuple):
+class StoredEncoder(NamedTuple):
     """An encoder from the store."""
 
     state: State
     head: State | None
-    """Only where it was asked for."""
+    """Only where it was requested."""
     facts: dict[str, Any]
     """Of its training."""
 
 
 def training_facts(trained: Pretrained) -> dict[str, Any]:
-    """What a record says of a training."""
+    """The facts of a training run for the record."""
     return {
         "optimiser_steps": trained.steps,
         "pretraining_seconds": trained.seconds,
@@ -65,8 +65,8 @@ def training_facts(trained: Pretrained) -> dict[str, Any]:
     }
 
 
-def keep_encoder(context: TrialContext, config: Config, trained: Pretrained) -> None:
-    """Keeps an encoder and what is known of its training."""
+def save_encoder(context: TrialContext, config: Config, trained: Pretrained) -> None:
+    """Saves an encoder and the facts of its training run."""
     about = {
         "facts": plain(training_facts(trained)),
         "curve": context.curve(),
@@ -75,8 +75,8 @@ def keep_encoder(context: TrialContext, config: Config, trained: Pretrained) -> 
     context.save_artifact(ENCODER, lambda folder: _save(trained, about, folder))
 
 
-def kept_encoder(context: TrialContext, config: Config) -> Kept | None:
-    """The encoder that the store holds, its head if that is read out, and its training's facts.
+def stored_encoder(context: TrialContext, config: Config) -> StoredEncoder | None:
+    """The stored encoder, its head if that is evaluated, and the facts of its training run.
 
     The training's curve joins the trial's. An encoder that is torn, lacks its head or cannot be
     confirmed is set aside and is no reason to fail.
@@ -89,7 +89,7 @@ def kept_encoder(context: TrialContext, config: Config) -> Kept | None:
         state: State = torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True)
         head: State | None = None
         if with_head and not (folder / HEAD).exists():
-            context.refuse(ENCODER, "was kept without its head, by an earlier version")
+            context.refuse(ENCODER, "was saved without its head, by an earlier version")
             return None
         if with_head:
             head = torch.load(folder / HEAD, map_location="cpu", weights_only=True)
@@ -103,18 +103,20 @@ def kept_encoder(context: TrialContext, config: Config) -> Kept | None:
         if not records:
             context.refuse(
                 ENCODER,
-                "was kept without hashes, by an earlier version, and no record confirms its weights",
+                "was saved without hashes, by an earlier version, and no record confirms its weights",
             )
             return None
         about = _recorded(folder, records)
-    context.log(f"the encoder is at hand: {folder}")
-    return Kept(state, head, _join(context, config, about if isinstance(about, dict) else {}))
+    context.log(f"using the stored encoder: {folder}")
+    return StoredEncoder(
+        state, head, _join(context, config, about if isinstance(about, dict) else {})
+    )
 
 
 def _join(context: TrialContext, config: Config, about: dict[str, Any]) -> dict[str, Any]:
     """Adds the curve of the training to the trial's; gives the facts."""
     curve: dict[str, list[float | None]] = about.get("curve", {})
-    # Trials that share an encoder may ask other neighbours: unknown, and not mixed.
+    # Trials that share an encoder may monitor another k-NN; its curve is not this trial's.
     same = about.get("neighbours") == _neighbours(config)
     names = [name for name in curve if name != "step" and (same or name != KNN)]
     for row, step in enumerate(curve.get("step", [])):
@@ -134,7 +136,7 @@ def _neighbours(config: Config) -> dict[str, Any] | None:
 def _save(trained: Pretrained, about: dict[str, Any], folder: Path) -> None:
     for name, state in ((WEIGHTS, trained.state), (HEAD, trained.head)):
         if state is not None:
-            # By way of memory: torch's own writer tells of a full disk in an error without its cause.
+            # Through memory: torch's own writer reports a full disk by an error without its cause.
             buffer = io.BytesIO()
             torch.save(state, buffer)
             (folder / name).write_bytes(buffer.getvalue())
@@ -152,7 +154,7 @@ def _measured(context: TrialContext, state: State, head: State | None) -> Iterat
 
 
 def _recorded(folder: Path, records: list[TrialRecord]) -> dict[str, Any]:
-    """Facts and curve as the trial recorded them that trained; else only the marks kept then."""
+    """Facts and curve as recorded by the trial that trained it; else only the saved marks."""
     for record in records:
         if ENCODER not in record.reused:
             return {

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations.compose import ENCODER, chain
-from ablations.trial.encoder_artifact import keep_encoder, kept_encoder, training_facts
+from ablations.trial.encoder_artifact import save_encoder, stored_encoder, training_facts
 from reports.spec import TrialFacts
 from simclr_core.config import Config
 from simclr_core.data import Dataset, fingerprint, load
@@ -30,8 +30,8 @@ def run_trial(context: TrialContext) -> Outcome:
     dataset = _planned_data(context, config, cache)
     execution = Execution(cache=cache, **payload)
     facts: dict[str, Any] = {"data": _about(dataset)}
-    kept = kept_encoder(context, config)
-    if kept is None:
+    stored = stored_encoder(context, config)
+    if stored is None:
         context.log(f"pre-training for {config.epochs} epochs on {dataset.name}")
         trained = pretrain(config, dataset, execution, context, context.checkpoint(ENCODER))
         if context.should_stop():
@@ -40,18 +40,18 @@ def run_trial(context: TrialContext) -> Outcome:
         if trained.facts.get("collapsed"):
             context.log(f"the embeddings collapsed: {trained.facts['collapse']}")
         facts |= training_facts(trained)
-        keep_encoder(context, config, trained)
+        save_encoder(context, config, trained)
     else:
-        state, head = kept.state, kept.head
-        facts |= kept.facts
+        state, head = stored.state, stored.head
+        facts |= stored.facts
     context.log("evaluating")
     result = evaluate(config, dataset, state, execution, context, head=head)
-    told = TrialFacts.of_trial({**facts, **result.facts})
-    return Outcome(dict(result.values), told.recorded())
+    checked = TrialFacts.of_trial({**facts, **result.facts})
+    return Outcome(dict(result.values), checked.recorded())
 
 
 def _put_files_beside_the_record(context: TrialContext) -> None:
-    """What own parts ran from can be read later, whatever became of the user's file."""
+    """Saves the source of custom components with the record: the user's file may change later."""
     for _, part in files_of(context.config):
         own = FromFile.model_validate({name: part[name] for name in FromFile.model_fields})
         name = f"{Path(own.path).stem.lstrip('.')}-{str(own.sha256)[:12]}.py"
@@ -92,7 +92,7 @@ def _same_data(context: TrialContext, config: Config, dataset: Dataset) -> None:
         now = fingerprint(config.data, None)
         raise DataError(
             f"the images of {dataset.name} are not those that were planned with (now {now[:12]}); "
-            f"run the study again, and it is planned anew"
+            f"run the study again to plan it with these"
         )
 
 

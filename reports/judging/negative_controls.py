@@ -51,7 +51,7 @@ class Control(NamedTuple):
     name: str
     state: State
     detail: str
-    """The numbers behind the state, as a sentence."""
+    """The numbers behind the state, in words."""
 
 
 def controls(found: Sequence[Outcome], numbers: Table, evidence: Evidence) -> tuple[Control, ...]:

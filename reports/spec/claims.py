@@ -25,7 +25,7 @@ class _Claim(Frozen):
     """A primary claim is judged; any other is an estimate, marked exploratory."""
 
     statement: str = ""
-    """The claim as a sentence."""
+    """The claim in words."""
 
     source: Annotated[str, StringConstraints(strip_whitespace=True)] = ""
     """Where a publication makes the statement, such as "section 4.2, figure 8". Left out: the
@@ -36,7 +36,7 @@ class _Claim(Frozen):
     def _states_what_it_cites(self) -> Self:
         if self.source and not self.statement.strip():
             raise ValueError(
-                f"source: {self.source!r} needs statement:, the sentence that is found there; "
+                f"source: {self.source!r} needs statement:, its text there; "
                 "write it, or leave source: out"
             )
         return self

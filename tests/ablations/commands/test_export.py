@@ -36,7 +36,7 @@ def trained_state(encoder: AnyEncoder) -> dict[str, Tensor]:
     return network.state_dict()
 
 
-def keep_encoder(store: Store, trial: Trial, state: dict[str, Tensor]) -> Path:
+def save_encoder(store: Store, trial: Trial, state: dict[str, Tensor]) -> Path:
     """The state where a run would have put it."""
     [key] = [stage.key for stage in trial.stages if stage.name == "encoder"]
     with store.save_artifact("encoder", key, launch="made", lasting=True) as folder:
@@ -57,7 +57,7 @@ class Ran:
         self.key = self.trial.key
         self.config = Config.model_validate(self.trial.config)
         self.state = trained_state(self.config.encoder)
-        self.weights = keep_encoder(self.store, self.trial, self.state)
+        self.weights = save_encoder(self.store, self.trial, self.state)
         self.record()
 
     def record(self, **told: Any) -> None:
@@ -247,7 +247,7 @@ def test_torn_weights_are_refused(
 def test_weights_that_are_not_those_that_were_measured_are_refused(
     here: Path, capsys: pytest.CaptureFixture[str], ran: Ran
 ) -> None:
-    keep_encoder(ran.store, ran.trial, ran.config.encoder.build(5).state_dict())
+    save_encoder(ran.store, ran.trial, ran.config.encoder.build(5).state_dict())
 
     refused(here, capsys, "is not the encoder that trial", ran.key)
 
@@ -332,7 +332,7 @@ def test_a_file_of_the_users_own_is_not_executed_by_the_export(
     save_plan(ran.store, ran.plan)
     ran.trial = next(t for t in ran.plan.trials if t.cell == "crop" and t.seed == 0)
     ran.key, ran.state = ran.trial.key, {"weight": torch.ones(2)}
-    keep_encoder(ran.store, ran.trial, ran.state)
+    save_encoder(ran.store, ran.trial, ran.state)
     ran.record()
     (here / "f.py").write_text("open('executed', 'w')\n" + text)
 
