@@ -24,6 +24,8 @@ class Outcome(NamedTuple):
     """No number: it finished, but its metric is missing or not finite (controls need none)."""
     record: TrialRecord | None
     """The one that counts (`sweeps.planning.attempts`)."""
+    facts: TrialFacts
+    """Those of the record that counts; all unknown without one."""
     attempts: tuple[TrialRecord, ...]
     """All of them, oldest first."""
     values: tuple[float, ...]
@@ -33,11 +35,6 @@ class Outcome(NamedTuple):
     def value(self) -> float:
         """The number that counts, NaN without one."""
         return self.values[-1] if self.values else math.nan
-
-    @property
-    def facts(self) -> TrialFacts:
-        """Those of the record that counts; all unknown without one."""
-        return TrialFacts() if self.record is None else facts_of(self.record)
 
     @property
     def mark(self) -> str:
@@ -131,6 +128,7 @@ def _outcome(
         cell=cell,
         state=state,
         record=record,
+        facts=TrialFacts() if record is None else facts_of(record),
         attempts=tuple(attempts),
         values=tuple(one.values[metric] or 0.0 for one in numbered(attempts, metric)),
     )
