@@ -422,8 +422,5 @@ def test_recomputing_an_encoder_of_ones_own_is_refused_before_anything_runs(
     for command in (("run", study), ("trial", study, key)):
         said = called(capsys, *command, "--set", own, "--recompute")
         assert said.code == 2
-        assert (
-            "--recompute: cell 'crop' trains a custom encoder, which has no blocks"
-            in said.err
-        )
+        assert "--recompute: cell 'crop' trains a custom encoder, which has no blocks" in said.err
         assert not (here / "runs").exists()
