@@ -1,4 +1,4 @@
-"""The way in: `ablate ...` and `python -m ablations ...`. Turns what went wrong into exit codes."""
+"""Entry point: `ablate ...` and `python -m ablations ...`. Turns errors into exit codes."""
 
 import sys
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ _REPAIRABLE = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs one command and leaves with its exit code."""
+    """Runs one command and exits with its code."""
     from ablations.commands import Output
 
     output = Output()
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; what a user can repair is one sentence each on stderr."""
+    """Runs one command; each mistake that a user can fix is one message on stderr."""
     from ablations.commands import app
 
     try:
@@ -49,7 +49,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _sentences(error: Exception) -> Sequence[str] | None:
-    """The sentences of an error that a user can repair; None for a defect."""
+    """The messages of an error that a user can fix; None for a defect."""
     if type(error).__name__ == "Abort":
         return ["stopped"]
     if type(error).__name__ == "NoSuchOption":

@@ -1,8 +1,8 @@
-"""What a user can repair: each prints as one sentence a mistake, with the place and the way out."""
+"""Errors that a user can fix: each mistake prints as one message, with its place and its fix."""
 
 
 class AblationError(Exception):
-    """The base of all errors of this package that a user can repair; `sentences` has one a mistake."""
+    """The base of all errors of this package that a user can fix; `sentences` has one message each."""
 
     def __init__(self, *sentences: str) -> None:
         self.sentences = sentences
@@ -10,8 +10,8 @@ class AblationError(Exception):
 
 
 class StudyError(AblationError):
-    """A study file cannot be used as it stands; one sentence for each of its mistakes."""
+    """A study file cannot be used as it is; one message for each of its mistakes."""
 
 
 class UsageError(AblationError):
-    """A command was given something that it cannot do; one sentence for each mistake."""
+    """A command was given a request that it cannot fulfil; one message for each mistake."""

@@ -1,4 +1,4 @@
-"""The command line: parses, hands on, prints. Every import that costs time is inside its command."""
+"""The command line: parses, delegates, prints. Every slow import is inside its command."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="ablate",
-    help="Hand it an ablation study of SimCLR and it answers with evidence: claims, verdicts, reports.",
+    help="Runs ablation studies of SimCLR and judges their claims: records, verdicts, reports.",
     no_args_is_help=False,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -53,7 +53,7 @@ def _begin(context: typer.Context, *, version: Version = False) -> None:
 
 @app.command("list")
 def list_studies(*, as_json: options.Json = False) -> None:
-    """The studies that come with the package."""
+    """List the studies that come with the package."""
     from ablations.commands.output import list_shipped
 
     list_shipped(as_json=as_json)
@@ -101,7 +101,7 @@ def plan(
     keep: options.Keep = "last",
     as_json: options.Json = False,
 ) -> None:
-    """Say what would run, why and at what cost; runs nothing."""
+    """Show what would run, why and at what cost; runs nothing."""
     request = _request(study, scale, only, set, seeds, data, store, device, again, failed)
     from ablations.commands.output import show_plan
 
@@ -139,10 +139,10 @@ def status(
     *,
     scale: Annotated[str | None, typer.Option("--scale", metavar="SCALE")] = None,
     store: options.StorePath = Path("runs"),
-    watch: Annotated[bool, typer.Option("--watch", help="Again every two seconds.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh every two seconds.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """What has been run in a store and what is running now."""
+    """Show what has been run in a store and what is running now."""
     from ablations.commands.status import show_status
 
     chosen = None if scale is None else _scale(scale)
@@ -161,7 +161,7 @@ def report(
     store: options.StorePath = Path("runs"),
     device: options.Device = "auto",
 ) -> None:
-    """Judge and write the reports anew, from the records alone."""
+    """Judge again and rewrite the reports, from the records alone."""
     request = _request(study, scale, only, set, seeds, data, store, device)
     from ablations.commands.report import report_study
 
@@ -171,9 +171,7 @@ def report(
 @app.command()
 def trial(
     study: options.StudyName,
-    key: Annotated[
-        str, typer.Argument(metavar="KEY", help="A trial's key; its beginning will do.")
-    ],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="A trial's key, or its beginning.")],
     *,
     scale: options.Scale = "laptop",
     only: options.Only = None,
@@ -185,7 +183,7 @@ def trial(
     keep: options.Keep = "last",
     recompute: options.Recompute = False,
 ) -> None:
-    """Run one trial here, in this process, with all that it says."""
+    """Run one trial in this process, with all its output."""
     request = _request(study, scale, only, set, seeds, data, store, device, again=True, failed=True)
     from ablations.commands.run import run_one
 
@@ -194,12 +192,10 @@ def trial(
 
 @app.command()
 def export(
-    trial: Annotated[
-        str, typer.Argument(metavar="TRIAL", help="A trial's key; its beginning will do.")
-    ],
+    trial: Annotated[str, typer.Argument(metavar="TRIAL", help="A trial's key, or its beginning.")],
     *,
     to: Annotated[
-        Path | None, typer.Option("--to", metavar="FILE", help="encoder-KEY.pt unless told.")
+        Path | None, typer.Option("--to", metavar="FILE", help="Default: encoder-KEY.pt.")
     ] = None,
     store: options.StorePath = Path("runs"),
 ) -> None:
@@ -212,12 +208,15 @@ def export(
 @app.command()
 def conform(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Python with loss, views or both; is executed.")
+        Path,
+        typer.Argument(
+            metavar="FILE", help="Python that defines loss, views or both; it is executed."
+        ),
     ],
     *,
     as_json: options.Json = False,
 ) -> None:
-    """Hold a loss or views of your own to the paper's laws; executes FILE."""
+    """Check a loss or views of your own against the paper's laws; executes FILE."""
     from ablations.commands.conformance import conform as examine
 
     raise typer.Exit(examine(file, as_json=as_json))
@@ -244,7 +243,7 @@ def doctor(
     data: options.Data = None,
     as_json: options.Json = False,
 ) -> None:
-    """What this machine is, what its timing said, what is missing."""
+    """Describe this machine, its measured speed and what is missing."""
     from ablations.commands.doctor import examine
 
     examine(store, data, as_json=as_json)
@@ -300,7 +299,7 @@ def _cells(text: str | None) -> tuple[str, ...] | None:
         return None
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     if not names:
-        raise UsageError(f"--only: names at least one cell, got {text!r}")
+        raise UsageError(f"--only: must name at least one cell, got {text!r}")
     return names
 
 
@@ -310,5 +309,5 @@ def _one_of(option: str, word: str, known: tuple[str, ...]) -> str:
     if word in known:
         return word
     raise UsageError(
-        f"{option}: is one of {', '.join(known)}, got {word!r}{did_you_mean(word, known)}"
+        f"{option}: must be one of {', '.join(known)}, got {word!r}{did_you_mean(word, known)}"
     )

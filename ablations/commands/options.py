@@ -1,4 +1,4 @@
-"""The options that commands share, their texts once, and where their defaults come from."""
+"""The options that commands share, and where their defaults come from."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,17 +15,15 @@ StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="A shipped study
 Scale = Annotated[
     str, typer.Option("--scale", metavar="SCALE", help="smoke, laptop, gpu or paper.")
 ]
-Only = Annotated[
-    str | None, typer.Option("--only", metavar="CELL,...", help="These cells and no others.")
-]
+Only = Annotated[str | None, typer.Option("--only", metavar="CELL,...", help="Only these cells.")]
 Again = Annotated[
-    bool, typer.Option("--again", help="Finished trials anew; their earlier records stay.")
+    bool, typer.Option("--again", help="Repeat finished trials; earlier records stay.")
 ]
-Failed = Annotated[bool, typer.Option("--failed", help="Trials that failed, once more.")]
+Failed = Annotated[bool, typer.Option("--failed", help="Repeat failed trials.")]
 
 
 def _over_the_defaults(context: typer.Context, given: list[str] | None) -> list[str] | None:
-    """The settings of ablate.toml hold beside those of the command line, which win."""
+    """The settings of ablate.toml apply as well; those of the command line win."""
     defaults: list[str] = (context.default_map or {}).get("set") or []
     return given if not given or given == defaults else [*defaults, *given]
 
@@ -35,7 +33,7 @@ Settings = Annotated[
     typer.Option(
         "--set",
         metavar="FIELD=VALUE",
-        help="A field for all cells; repeatable. Paths are relative to the current folder.",
+        help="Set a field in all cells; repeatable. Paths are relative to the current folder.",
         callback=_over_the_defaults,
     ),
 ]
@@ -45,25 +43,30 @@ Seeds = Annotated[
 ]
 Data = Annotated[
     Path | None,
-    typer.Option("--data", metavar="DIR|TAR", help="Images in the place of the study's own."),
+    typer.Option("--data", metavar="DIR|TAR", help="Images instead of the study's own."),
 ]
-StorePath = Annotated[Path, typer.Option("--store", metavar="DIR", help="Where records are kept.")]
+StorePath = Annotated[Path, typer.Option("--store", metavar="DIR", help="Folder of the records.")]
 Device = Annotated[str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda or mps.")]
 Tracking = Annotated[
     str | None,
-    typer.Option("--tracking", metavar="URI", help="An MLflow server; else the store's own."),
+    typer.Option(
+        "--tracking", metavar="URI", help="An MLflow server; default: the store's own database."
+    ),
 ]
 Keep = Annotated[
-    str, typer.Option("--keep", metavar="none|last", help="Encoders' final weights in the store.")
+    str,
+    typer.Option(
+        "--keep", metavar="none|last", help="Whether the store keeps encoders' final weights."
+    ),
 ]
 Recompute = Annotated[
-    bool, typer.Option("--recompute", help="Less memory for a third more time; equal numbers.")
+    bool, typer.Option("--recompute", help="Less memory, a third more time, equal numbers.")
 ]
 Resolved = Annotated[
     bool,
     typer.Option("--resolved", help="Each cell's complete configuration, with file and line."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="For programs: one JSON value.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON value.")]
 
 DEFAULTS = ("scale", "seeds", "set", "data", "store", "device", "tracking", "keep")
 """What ablate.toml may hold; each is the option of that name."""
@@ -73,7 +76,7 @@ def defaults(folder: Path) -> dict[str, Any]:
     """The defaults that a folder's ablate.toml gives, by parameter; empty where there is none.
 
     Raises:
-        UsageError: the file cannot be used; one sentence a mistake.
+        UsageError: the file cannot be used; one message for each mistake.
     """
     import json
     import tomllib
@@ -86,9 +89,11 @@ def defaults(folder: Path) -> dict[str, Any]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
-        raise UsageError(f"{DEFAULTS_FILE} cannot be read ({error.strerror}); mend it") from error
+        raise UsageError(
+            f"{DEFAULTS_FILE} cannot be read ({error.strerror}); fix its permissions"
+        ) from error
     except ValueError as error:
-        raise UsageError(f"{DEFAULTS_FILE} is no TOML: {error}; mend this place") from error
+        raise UsageError(f"{DEFAULTS_FILE} is not valid TOML: {error}; fix this line") from error
     sentences: list[str] = []
     result: dict[str, Any] = {}
     for name, value in found.items():
@@ -101,11 +106,13 @@ def defaults(folder: Path) -> dict[str, Any]:
                 result[name] = [f"{field}={json.dumps(inner)}" for field, inner in value.items()]
             else:
                 sentences.append(
-                    f"{DEFAULTS_FILE}: set: is a table of fields, got {value!r}; write "
+                    f"{DEFAULTS_FILE}: set: must be a table of fields, got {value!r}; write "
                     f'[set] and below it "encoder.width" = 0.5'
                 )
         elif isinstance(value, bool) or not isinstance(value, str | int):
-            sentences.append(f"{DEFAULTS_FILE}: {name}: is a text, got {value!r}; put it in quotes")
+            sentences.append(
+                f"{DEFAULTS_FILE}: {name}: must be a text, got {value!r}; put it in quotes"
+            )
         else:
             result[name] = str(value)
     if sentences:

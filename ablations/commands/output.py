@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sweeps.planning import Plan
 
 DATA_MISSING = "data missing"
-"""How a plan begins the reason of a trial whose images are not at hand."""
+"""Start of the reason of a trial whose images are not available."""
 
 
 def print_json(value: Any) -> None:
@@ -48,7 +48,7 @@ def list_shipped(*, as_json: bool) -> None:
 
 
 def show_file(name: str) -> None:
-    """The file as it stands, so that what is printed is a study again."""
+    """The file verbatim: the output is again a study."""
     text = read_yaml(path_of(name)).text
     read_study(name)
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
@@ -141,7 +141,7 @@ def plan_lines(
             beside = f" in {slots} slots" if slots > 1 else ""
             lines[0] += (
                 f"; about {duration(price.seconds / slots)}{beside}, as {price.measured} finished "
-                f"trials here tell"
+                f"trials here took"
             )
         if price.disk is not None:
             lines.append(
@@ -172,12 +172,12 @@ def compute_line(of: "Compute") -> str:
     )
     return (
         f"pre-training: {of.encoders} encoders, {pair} for the views of an image, {whole}; "
-        "counted, not measured, without loss and read-outs"
+        "counted, not measured, without loss and evaluation"
     )
 
 
 def _short(reason: str) -> str:
-    # Where data are missing all cells say the same long sentence: it stands once, below the table.
+    # If data are missing, all cells have the same long reason: it is printed once, below the table.
     return DATA_MISSING if reason.startswith(DATA_MISSING) else reason
 
 

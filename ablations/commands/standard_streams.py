@@ -38,7 +38,7 @@ class _Stream(io.FileIO):
         self.refused = False
 
     def write(self, data: Any, /) -> int | None:
-        """Writes, or tells once that it cannot be done and takes the rest without a word."""
+        """Writes, or reports once that it cannot and discards the rest silently."""
         if not self.refused:
             try:
                 if not self._is_closed:

@@ -17,16 +17,16 @@ from sweeps.storage import Store, load_plan, studies
 from sweeps.suggest import did_you_mean
 
 PAUSE = 2.0
-"""Seconds between two looks of `--watch`; running trials speak as often."""
+"""Seconds between refreshes of `--watch`; running trials report as often."""
 
 METRIC = "top1"
-"""The value shown; what a study's own metric is, its report says."""
+"""The value shown; a study's own metric is in its report."""
 
 
 def show_status(
     path: Path, study: str | None, scale: ScaleName | None, *, watch: bool, as_json: bool
 ) -> int:
-    """One look, or one every two seconds until it is interrupted."""
+    """Prints the state once, or every two seconds until interrupted."""
     store = Store(path)
     if not store.exists:
         raise UsageError(
@@ -98,7 +98,7 @@ def _shown(store: Store, labels: list[str]) -> Any:
     for label in labels:
         plan = load_plan(store, label)
         if plan is None:
-            parts += [f"{label}: its last plan cannot be read; the next run writes it anew", ""]
+            parts += [f"{label}: its last plan cannot be read; the next run replaces it", ""]
             continue
         state = progress(store, plan, slots=slots_at(store.machine))
         parts += [f"{label}: {line(state)}", table(state, METRIC, f"{METRIC} %")]

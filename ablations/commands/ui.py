@@ -149,7 +149,7 @@ def _ended_by_signals() -> Generator[None]:
 
 
 class _Ended(Exception):
-    """A signal asked for the end."""
+    """A signal requested the end."""
 
     def __init__(self, number: int) -> None:
         self.code = 128 + number

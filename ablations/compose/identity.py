@@ -1,4 +1,4 @@
-"""What makes two trials the same: the chain of stages that a configuration stands for."""
+"""What makes two trials the same: the stages of a configuration."""
 
 from typing import Any
 
@@ -19,5 +19,5 @@ def chain(config: Config, data: str) -> Chain:
     The trainer's versions enter: they are raised by hand when its numbers change.
     """
     encoder = config.encoder_identity() | {"data": data, "trainer": TRAINER_VERSION}
-    readout = config.evaluation_identity() | {"version": EVALUATION_VERSION}
-    return ((ENCODER, encoder), (EVALUATION, readout))
+    evaluation = config.evaluation_identity() | {"version": EVALUATION_VERSION}
+    return ((ENCODER, encoder), (EVALUATION, evaluation))

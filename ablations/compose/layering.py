@@ -17,8 +17,8 @@ from ablations.study import (
     ScaleName,
     Setting,
     YamlFile,
-    beside,
     origin,
+    resolve_paths,
     settings_in,
 )
 from simclr_core.config import default_settings, overridden, value_at
@@ -79,7 +79,7 @@ def requested(study: LoadedStudy, request: Request) -> Layers:
         UsageError: there are no usable images at `--data`.
     """
     files = of_scale(study, request.scale, request.data)
-    asked = beside(request.set, Path())
+    asked = resolve_paths(request.set, Path())
     parts = [part for one in asked for part in one.parts()]
     more = completed(parts, files.defaults, files.settings)
     return files._replace(settings=[*files.settings, *more], asked=asked, files=files.settings)
@@ -102,7 +102,7 @@ def of_scale(study: LoadedStudy, scale: ScaleName, data: Path | None = None) -> 
             more = _preset(protocol.with_data, where, ("with_data",), defaults)
             refinements = [one for one in more if one.field.startswith("data.")]
             settings += [one for one in more if one not in refinements]
-    settings += beside(settings_in(study.study.base, file, ("base",)), file.path.parent)
+    settings += resolve_paths(settings_in(study.study.base, file, ("base",)), file.path.parent)
     settings += _preset(own, file, ("scales", scale), defaults)
     if data is not None:
         settings += [_images(data, settings), *refinements]
@@ -128,7 +128,7 @@ def _preset(
         more = settings_in(fields, file, (*at, "operations", kind))
         known = {one.field: one for one in defaults.get(kind, ())}
         defaults[kind] = list((known | {one.field: one for one in more}).values())
-    return beside(settings_in(preset.set, file, (*at, "set")), file.path.parent)
+    return resolve_paths(settings_in(preset.set, file, (*at, "set")), file.path.parent)
 
 
 def _images(data: Path, before: list[Setting]) -> Setting:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ablations.compose.layering import Layers
-from ablations.study import LoadedStudy, Location, ScaleName, Setting, beside, members
+from ablations.study import LoadedStudy, Location, ScaleName, Setting, members, resolve_paths
 from sweeps.planning import AnyAxis, OrderedPairs
 
 LevelWays = dict[str, dict[str, Location]]
@@ -39,7 +39,7 @@ def level_setting(
             return file.place(file.inside(own[int(inner[0])], inner[1:]))
         return file.place(file.inside(here, inner))
 
-    (placed,) = beside([Setting(field, value, file.place(here), lines)], file.path.parent)
+    (placed,) = resolve_paths([Setting(field, value, file.place(here), lines)], file.path.parent)
     return placed
 
 

@@ -11,10 +11,10 @@ from ablations.study import (
     LoadedStudy,
     ScaleName,
     Setting,
-    beside,
     fields_of,
     origin,
     read_yaml,
+    resolve_paths,
     settings_in,
 )
 from simclr_core.config import mistakes
@@ -71,7 +71,7 @@ def mistakes_of_broken_file(path: Path) -> list[str]:
     found: list[str] = []
     for at, body in bodies:
         if isinstance(body, dict):
-            given = beside(settings_in(body, file, at), path.parent)
+            given = resolve_paths(settings_in(body, file, at), path.parent)
             found += mistakes_in(Layers([*base, *given], {}), {})
             base = base or given
     return found

@@ -20,18 +20,18 @@ from sweeps.storage import Store
 
 
 class Cost(NamedTuple):
-    """What a plan takes; None where nothing was measured to tell it from."""
+    """What a plan costs; None where no measurement allows an estimate."""
 
     seconds: float | None
     """Of all trials to run, one after the other."""
     measured: int
-    """How many finished trials the estimate stands on."""
+    """Finished trials that the estimate is based on."""
     encoders: int
     """New encoders to be trained."""
     disk: int | None
     """Bytes that their weights will take in the store."""
     compute: Compute | None
-    """Of those encoders and of those whose images are not at hand; None where none is trained."""
+    """Of those encoders and of those whose images are not available; None if none is trained."""
 
 
 def _refuse_store_inside_data(request: Request) -> None:
@@ -45,10 +45,10 @@ def _refuse_store_inside_data(request: Request) -> None:
 
 
 def compose(request: Request) -> tuple[ResolvedStudy, Store]:
-    """The study as asked for, checked as a whole, and its store; nothing is written.
+    """The study as requested, checked as a whole, and its store; nothing is written.
 
     Raises:
-        UsageError, StudyError: all mistakes at once, one sentence each.
+        UsageError, StudyError: all mistakes at once, one message each.
         StoreError: the store's folder holds something else.
     """
     store = Store(request.store)
@@ -63,7 +63,7 @@ def compose(request: Request) -> tuple[ResolvedStudy, Store]:
 
 
 def planned(composed: ResolvedStudy, known: Known) -> Plan:
-    """The plan of what was asked for.
+    """The plan of a request.
 
     Raises:
         UsageError: it names unknown cells.
@@ -95,7 +95,7 @@ def cost(the_plan: Plan, known: Known, *, keep: Literal["none", "last"] = "last"
         if trial.stages and (trial.rerun or trial.stages[0].key not in here)
     }
     disk = 0 if keep == "none" else _disk([trial.config for trial in new.values()])
-    # Without images there is no key yet: what else a configuration holds tells encoders apart.
+    # Without images there is no key yet: the rest of the configuration distinguishes encoders.
     unkeyed = {
         json.dumps({**trial.config, "evaluation": None}): trial
         for trial in the_plan.trials
@@ -126,7 +126,7 @@ def _seconds(the_plan: Plan, summaries: Iterable[Summary]) -> tuple[float | None
 def _disk(configs: Iterable[dict[str, Any]]) -> int | None:
     """The bytes of each encoder's and head's weights, from the outline of one of each shape.
 
-    None where one of them is a part of the user's own: planning executes no file.
+    None if one of them is a custom component: planning executes no file.
     """
     sizes: dict[str, int] = {}
     total = 0

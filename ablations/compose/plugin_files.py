@@ -1,4 +1,4 @@
-"""Files of the user's own that a plan's trials execute: which, and their text for the workers."""
+"""Files of custom components that a plan's trials execute, and their text for the workers."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -22,8 +22,8 @@ class Executed(NamedTuple):
 def executed(plan: Plan, artifacts: Mapping[str, frozenset[str]]) -> list[Executed]:
     """The files that running this plan would execute, each once, in the order of the trials.
 
-    Where an encoder is at hand, or nothing is trained, only the encoder's own file and those of the
-    read-outs are, and the head's where a layer of it is read out.
+    If an encoder is stored, or nothing is trained, only the encoder's own file and those of the
+    evaluation are, and the head's if one of its layers is evaluated.
     """
     here = artifacts.get(ENCODER, frozenset())
     found: dict[Executed, None] = {}
@@ -50,7 +50,7 @@ def own_texts(trials: Iterable[Trial]) -> dict[str, str]:
 
 
 def part_text(part: Mapping[str, Any]) -> str:
-    """A part as a reader knows it: `margin of losses.py (0123456789ab)`, wherever it lies.
+    """A component as a reader knows it: `margin of losses.py (0123456789ab)`, wherever it lies.
 
     Settings that were not resolved have no hash.
     """

@@ -46,7 +46,7 @@ def variation_of(
 
 
 def _by_field(asked: Iterable[Setting]) -> list[Setting]:
-    """What holds in the end, in the order of fields: a part of a field stands behind the field."""
+    """The effective settings, in the order of fields: a field comes before the fields inside it."""
     kept: dict[str, Setting] = {}
     for one in asked:
         for setting in one.parts():
@@ -67,7 +67,7 @@ def _that_count(before: dict[str, Any], settings: list[Setting]) -> list[Setting
 
 
 def _shown(value: Any) -> tuple[str, bool]:
-    """A value as a part of a name, and whether the name tells it from every other value."""
+    """A value as a part of a name, and whether the name is unambiguous."""
     match value:
         case str():
             whole = bool(_BARE.fullmatch(value)) and value not in _WORDS

@@ -12,7 +12,7 @@ from ablations.study.catalogue import (
 )
 from ablations.study.controls import controls_and_baselines, predicts, probe_of
 from ablations.study.messages import in_order
-from ablations.study.paths import beside
+from ablations.study.paths import resolve_paths
 from ablations.study.protocols import INHERITED, Preset
 from ablations.study.request import Request, parse_seeds
 from ablations.study.scale_axes import fields_of, members
@@ -42,7 +42,6 @@ __all__ = [
     "Setting",
     "Study",
     "YamlFile",
-    "beside",
     "cell_names",
     "cells_left_out",
     "chosen_cells",
@@ -59,6 +58,7 @@ __all__ = [
     "probe_of",
     "read_study",
     "read_yaml",
+    "resolve_paths",
     "setting_at",
     "settings_in",
     "shipped",

@@ -1,4 +1,4 @@
-"""Studies by name or path: read, checked as far as that needs no trainer, with the paper's numbers."""
+"""Studies by name or path: read, and checked as far as possible without the trainer."""
 
 from functools import cache
 from pathlib import Path
@@ -54,7 +54,7 @@ def path_of(name: str) -> Path:
     if name in shipped():
         return STUDIES / f"{name}.yaml"
     near = did_you_mean(name, shipped()).removesuffix("?")
-    raise UsageError(f"no study {name!r}{near}, or is it a file? that is named with its .yaml")
+    raise UsageError(f"no study {name!r}{near}, or is it a file? name it with its .yaml")
 
 
 def read_study(name: str) -> LoadedStudy:
@@ -62,7 +62,7 @@ def read_study(name: str) -> LoadedStudy:
 
     Raises:
         UsageError: there is no such study.
-        StudyError: all mistakes that can be told without the trainer, one sentence each.
+        StudyError: every mistake that can be found without the trainer, one message each.
     """
     file = read_yaml(path_of(name))
     if STUDIES in file.path.parents:
@@ -116,7 +116,7 @@ class LeftOut(NamedTuple):
 
     names: tuple[str, ...]
     message: str
-    """In one sentence with file and line, and how to run them."""
+    """One line with file and line number, and how to run them."""
 
 
 def cells_left_out(loaded: LoadedStudy, scale: ScaleName) -> list[LeftOut]:

@@ -78,7 +78,7 @@ def _written(loc: tuple[int | str, ...], file: YamlFile) -> Location:
 
 
 def _fields_at(model: type[BaseModel], loc: Iterable[int | str]) -> list[str]:
-    """The fields known where a location leads to; empty where that cannot be told."""
+    """The known fields at a location; empty where that cannot be determined."""
     here: list[Any] = [model]
     for part in loc:
         models = [kind for kind in here if _is_model(kind)]

@@ -11,10 +11,10 @@ from typing import Any
 from ablations.study.assignments import Setting
 
 _WITH_PARTS = ("views", "encoder", "head", "loss", "optimizer", "schedule", "evaluation")
-"""The fields of a configuration in which a part of the user's own may stand."""
+"""The fields of a configuration that may contain a custom component."""
 
 
-def beside(settings: Iterable[Setting], folder: Path) -> list[Setting]:
+def resolve_paths(settings: Iterable[Setting], folder: Path) -> list[Setting]:
     """The settings of a file in this folder, or those of the command line in the current one."""
     return [one._replace(value=_placed(one.field, one.value, folder)) for one in settings]
 

@@ -1,4 +1,4 @@
-"""What a user asks of a study, as one value; the command line and tests write it."""
+"""A user's request as one value; the command line and tests construct it."""
 
 import json
 import shlex
@@ -13,7 +13,7 @@ from ablations.study.schema import ScaleName
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One study at one scale, and what is different from its file."""
+    """One study at one scale, and the changes to its file."""
 
     study: str
     """A shipped name or a path."""
@@ -29,14 +29,14 @@ class Request:
     """Fields for all cells."""
 
     data: Path | None = None
-    """A folder or archive of images in the place of the study's."""
+    """A folder or archive of images that replaces the study's."""
 
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     store: Path = Path("runs")
     again: bool = False
     failed: bool = False
     recompute: bool = False
-    """Activations anew on the way back: in no key, since it moves no number."""
+    """Recompute activations in the backward pass: in no key, since it changes no number."""
 
     def words(self) -> str:
         """The study and the options that name the same trials, as a shell reads them."""
@@ -103,5 +103,5 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     if max(numbers) >= 2**31:
         raise UsageError(f"--seeds: a seed is below 2147483648, got {max(numbers)}")
     if len(set(numbers)) < len(numbers):
-        raise UsageError(f"--seeds: each seed stands once, got {text!r}")
+        raise UsageError(f"--seeds: each seed may be given once, got {text!r}")
     return numbers

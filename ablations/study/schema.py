@@ -1,4 +1,4 @@
-"""A study: a question to the paper as one file of data. No study is code."""
+"""A study: a question to the paper as one file of data, without code."""
 
 from collections import Counter
 from typing import Annotated, Any, Literal, Self
@@ -23,24 +23,24 @@ ScaleName = Literal["smoke", "laptop", "gpu", "paper"]
 SCALES: tuple[ScaleName, ...] = ("smoke", "laptop", "gpu", "paper")
 
 FLOOR = "random encoder"
-"""The cell that every study has beside its own: nothing trained, only read out."""
+"""The baseline of every study: an encoder that is evaluated but not trained."""
 
 PIXELS = "raw pixels"
-"""The cell beside it without any network: the same probe on the images themselves."""
+"""The baseline without any network: the same probe on the images themselves."""
 
 PIXEL_SIDES: dict[ScaleName, int] = {"laptop": 16, "gpu": 32, "paper": 32}
 """Scale -> the side in pixels that larger images are averaged down to; smoke has no such cell."""
 
 CONTROL = "permuted labels"
-"""The cell in which a read-out must find nothing: labels drawn anew by permutation."""
+"""The control in which a probe must find nothing: randomly permuted labels."""
 
 PERMUTATIONS = 20
 
 SHUFFLED = "shuffled positives"
-"""The cell in which pre-training must learn nothing: pairs of different images. Not at smoke."""
+"""The control in which pre-training must learn nothing: pairs of different images. Not at smoke."""
 
 SHUFFLED_SEEDS = 2
-"""Trainings of it; the rule takes its spread from all arms, so more would say little more."""
+"""Training runs of it; the rule takes its spread from all arms, so more would add little."""
 
 MOST_SMOKE_CELLS = 4
 
@@ -58,7 +58,9 @@ def _as_seeds(value: object) -> object:
 
 def _each_once(seeds: tuple[int, ...]) -> tuple[int, ...]:
     if twice := sorted(seed for seed, times in Counter(seeds).items() if times > 1):
-        raise ValueError(f"each seed stands once, got {', '.join(map(str, twice))} more than once")
+        raise ValueError(
+            f"each seed may be given once, got {', '.join(map(str, twice))} more than once"
+        )
     return seeds
 
 
@@ -71,14 +73,14 @@ Seeds = Annotated[
 """Seeds by name, or a count n for 0 to n - 1."""
 
 Roles = dict[str, str | tuple[str, ...]]
-"""A name for what a cell, or several in order, do in the argument."""
+"""A name for a cell, or for several in order."""
 
 
 class Published(Frozen):
     """The paper's numbers for a study's cells: by the name of a table, or written here."""
 
     from_: str | None = Field(default=None, alias="from")
-    """A table of `ablations/published`, or a YAML file of that form beside the study."""
+    """A table of `ablations/published`, or a YAML file of that form next to the study."""
 
     cells: dict[str, str] | None = None
     """Cell of the study -> name in the table; left out: the names are the same."""
@@ -87,7 +89,7 @@ class Published(Frozen):
     """Cell of the study -> number, instead of a table."""
 
     source: Annotated[str, StringConstraints(strip_whitespace=True)] = ""
-    """Where the numbers are published; needed with `values`."""
+    """Where the numbers are published; required with `values`."""
 
     precision: str = ""
     """How exact they are."""
@@ -99,10 +101,10 @@ class Published(Frozen):
     def _one_source(self) -> Self:
         if (self.from_ is None) == (self.values is None):
             raise ValueError(
-                "the paper's numbers stand in from: or in values:, exactly one of them"
+                "the paper's numbers are given by from: or by values:, exactly one of them"
             )
         if self.values is not None and not self.source:
-            raise ValueError("values: need source:, which says where in the paper they stand")
+            raise ValueError("values: need source:, the place in the paper where they are printed")
         if self.from_ is not None and self.tie:
             raise ValueError("tie: belongs to values:; a table of from: has its own")
         if self.values is not None and self.cells is not None:
@@ -168,13 +170,13 @@ class Study(Frozen):
     """Lower-case letters, digits and hyphens; the command line and the store use it."""
 
     title: str = Field(min_length=1)
-    """The head of the report."""
+    """The title of the report."""
 
     question: str = Field(min_length=1)
-    """What is asked."""
+    """The question in one sentence."""
 
     source: str = Field(min_length=1)
-    """Where in the paper the answer stands."""
+    """Where in the paper the answer is."""
 
     base: dict[str, Any] = Field(default_factory=dict)
     """Field of the configuration -> value; what is left out is the paper's own protocol."""
@@ -194,14 +196,14 @@ class Study(Frozen):
     scales: Scales = Scales()
 
     control_arm: str | None = None
-    """The cell whose encoder the controls are made with, best one that learns; None is the first
-    that is run, which also stands in where this one was not asked for."""
+    """The cell whose encoder the controls use, best one that learns; None is the first that runs,
+    which is also used where this one was not requested."""
 
     metric: str = "top1"
     """The value of the records that claims and figures speak of."""
 
     metric_name: str | None = None
-    """The metric in words; left out: by what the arms' read-outs are."""
+    """The metric in words; left out: derived from the arms' evaluations."""
 
     unit: str = "%"
 

@@ -29,10 +29,10 @@ LARGEST = 1_000_000
 """In bytes; a study file of this size is no study file."""
 
 MOST_VALUES = 40_000
-"""Keys, items and values of a file, with what its aliases stand for."""
+"""Keys, items and values of a file, aliases expanded."""
 
 DEEPEST = 40
-"""Mappings and lists inside each other, with what aliases stand for."""
+"""Nested mappings and lists, aliases expanded."""
 
 FLAT = (bool, int, float, str, type(None))
 
@@ -70,7 +70,7 @@ class YamlFile(NamedTuple):
 def read_yaml(path: Path) -> YamlFile:
     """Read one YAML 1.2 document whose top is a mapping; tags and repeated keys are refused.
 
-    An alias stands for a copy of the value at its anchor. What a file amounts to is bounded, and
+    An alias is a copy of the value at its anchor. The size of the expanded file is bounded, and
     counted before it is built.
 
     Raises:
@@ -85,11 +85,11 @@ def read_yaml(path: Path) -> YamlFile:
         problem = " ".join((error.problem or error.context or "cannot be read").split())
         problem = problem.replace("'<stream end>'", "the end of the file")
         raise StudyError(
-            f"{path}:{line}: the file is not whole YAML: {problem}; mend or restore this line"
+            f"{path}:{line}: the file is not complete YAML: {problem}; fix or restore this line"
         ) from error
     except (YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise StudyError(f"{path}:1: the file is not YAML: {reason}; write it anew") from error
+        raise StudyError(f"{path}:1: the file is not YAML: {reason}; replace it") from error
     if not isinstance(top.value, dict):
         kind = "a list" if isinstance(top.value, list) else "a single value"
         raise StudyError(
@@ -192,7 +192,7 @@ class _Reader:
         self._count(line, 1)
         anchor = getattr(event, "anchor", None)
         if anchor is not None:
-            self._anchors[anchor] = None  # not whole yet: an alias to it would contain itself
+            self._anchors[anchor] = None  # incomplete: an alias to it would contain itself
         node = self._scalar(event) if isinstance(event, ScalarEvent) else self._inner(event, depth)
         if anchor is not None:
             self._anchors[anchor] = node
@@ -226,7 +226,7 @@ class _Reader:
                 also = members[key][0]
                 on = f"line {also} and line {at}" if also != at else f"line {at} twice"
                 self._refuse(
-                    at, f"{key}: a key stands once in its mapping, got it on {on}; keep one"
+                    at, f"{key}: a key may occur once in its mapping, got it on {on}; keep one"
                 )
             members[key] = (at, self._node(next(self._events), depth + 1))
         return _node_of(members, line, [member for _, member in members.values()])
@@ -307,7 +307,7 @@ def _plain(node: _Node, here: Location, lines: dict[Location, int]) -> Any:
 
 
 def name_in(study: str) -> str:
-    """The `name:` of a study file; of a file that is gone or broken, and of a name, what it is called."""
+    """The `name:` of a study file; of a missing or broken file its stem, of any other name itself."""
     path = Path(study)
     if path.suffix in (".yaml", ".yml") and path.is_file():
         try:

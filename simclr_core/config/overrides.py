@@ -88,7 +88,7 @@ def settled(settings: Mapping[str, Any]) -> dict[str, Any]:
 def mistakes(settings: Mapping[str, Any], texts: dict[str, str] | None = None) -> list[Mistake]:
     """Every mistake in the settings, in the order of the configuration's fields; none is none.
 
-    `texts` are what files of own parts held when they were first read, by path; it is added to.
+    `texts` has the text of each custom component's file when first read, by path; it is extended.
     """
     return _mistakes(settled(settings), texts)[1]
 
@@ -106,7 +106,7 @@ def check(settings: Mapping[str, Any]) -> Config:
 
 
 def checked(complete: Mapping[str, Any], texts: dict[str, str] | None = None) -> Config:
-    """The configuration that complete settings are; files of own parts are read, not executed.
+    """The configuration of complete settings; files of custom components are read, not executed.
 
     `texts` as in `mistakes`.
 
@@ -215,7 +215,7 @@ def _cleaned(loc: Sequence[int | str], settings: dict[str, Any]) -> list[int | s
 
 
 def _owners(path: Sequence[int | str], settings: Any) -> list[type[BaseModel]]:
-    """The models that may stand at a path; one, where the settings say a known kind."""
+    """The models possible at a path; one, where the settings state a known kind."""
     owners: list[type[BaseModel]] = [Config]
     for part in path:
         settings = _step(settings, part)
@@ -249,7 +249,7 @@ def _step(here: Any, part: int | str) -> Any:
 
 
 def _accepted_fields(settings: Any) -> tuple[str, ...]:
-    """Every field that the settings may set beside what they say, dotted, without items of lists."""
+    """Every field that may be set in addition to the settings, dotted, without items of lists."""
 
     def below(model: type[BaseModel], prefix: str, here: Any) -> Iterator[str]:
         for name, field in model.model_fields.items():

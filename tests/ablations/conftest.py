@@ -1,4 +1,4 @@
-"""Lets the tests here import `commands`, which stands beside them; each runs in an empty folder."""
+"""Lets the tests here import `commands`, which stands resolve_paths them; each runs in an empty folder."""
 
 import sys
 from pathlib import Path

@@ -135,9 +135,9 @@ def test_defaults_come_from_ablate_toml_and_options_win(
     ("text", "sentence"),
     [
         ('sede = "3"\n', "ablate.toml: sede: no such option; did you mean 'seeds'?"),
-        ("set = 3\n", "ablate.toml: set: is a table of fields, got 3"),
-        ("store = [1]\n", "ablate.toml: store: is a text, got [1]; put it in quotes"),
-        ("store = \n", "ablate.toml is no TOML"),
+        ("set = 3\n", "ablate.toml: set: must be a table of fields, got 3"),
+        ("store = [1]\n", "ablate.toml: store: must be a text, got [1]; put it in quotes"),
+        ("store = \n", "ablate.toml is not valid TOML"),
     ],
 )
 def test_a_wrong_ablate_toml_is_told_before_anything_else(

@@ -11,7 +11,7 @@ from commands import STUDY, Said, called, the_plan, tree, written_study
 from ablations import machine_profile
 from ablations.commands import report_tracking
 from ablations.study.assignments import Setting
-from ablations.study.paths import beside
+from ablations.study.paths import resolve_paths
 from simclr_core.plugins import component
 from sweeps.execution.result import Execution
 from sweeps.execution.trial_runner import Job, RunSettings, run_trial
@@ -95,6 +95,7 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         job = Job(
             study=plan.study,
             scale=plan.scale,
+            variation=plan.variation,
             launch="20260101T000000-0000",
             function=function,
             settings=settings,
@@ -277,7 +278,7 @@ def test_paths_are_meant_from_the_study_wherever_a_part_stands_in_it() -> None:
     }
     settings = [Setting(field, value, "x:1") for field, (value, _) in given.items()]
 
-    found = {one.field: one.value for one in beside(settings, Path("lab"))}
+    found = {one.field: one.value for one in resolve_paths(settings, Path("lab"))}
 
     assert found == {field: expected for field, (_, expected) in given.items()}
 
@@ -313,7 +314,10 @@ WRONG: dict[str, tuple[str, str]] = {
         replaced("path: losses.py", "path: mine.yaml"),
         "lab/mine.yaml:13: loss.path: must name Python, and lab/mine.yaml:2 is none: ",
     ),
-    "no path": (replaced("path: losses.py, ", ""), "mine.yaml:13: loss.path: must be given"),
+    "no path": (
+        replaced("path: losses.py, ", ""),
+        "mine.yaml:13: loss.path: is required, got none",
+    ),
     "another family's field": (
         replaced("name: own", "num_features: 3, name: own"),
         "mine.yaml:13: loss.num_features: no such field; there are kind, path, name, options, sha256",
@@ -388,7 +392,9 @@ def test_a_part_of_ones_own_is_told_as_a_deviation_with_file_and_hash(
     plan = planned(composed, store.known())
     cell = next(cell for cell in composed.sweep().arms() if cell.name == "paper")
 
-    found = Paper(composed).deviations(cell, plan.trials)
+    config = next(trial.config for trial in plan.trials if trial.cell == cell.name)
+
+    found = Paper(composed).deviations(cell, config)
 
     told = f"darken of losses.py ({sha256(here / 'lab/losses.py')[:12]})"
     ours = {d.field: (d.here, d.paper) for d in found if "loss" in d.field or "views" in d.field}

@@ -48,7 +48,7 @@ STUDIES: dict[str, tuple[str | bytes, str]] = {
         replaced("epochs: 1", "epochs: 1\n      loss: {kind: sup_con}"),
         "add 'labels: train' to the label of cell 'crop' (loss sup_con)",
     ),
-    "a seed twice": (replaced("seeds: 2", "seeds: [0, 3, 0]"), "each seed stands once"),
+    "a seed twice": (replaced("seeds: 2", "seeds: [0, 3, 0]"), "each seed may be given once"),
     "an axis named with a comma": (replaced("name: views", 'name: "a, b"'), "the axis name"),
     "unknown scale": (replaced("  laptop:", "  labtop:"), "did you mean 'laptop'"),
     "a metric that no trial records": (STUDY + "metric: top_1\n", "one of validation_top1, top1"),
