@@ -1,4 +1,4 @@
-"""What a trial tells while it runs, and how it is stopped."""
+"""What a trial reports while it runs, and how it is stopped."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -48,7 +48,7 @@ class Curve:
 
 
 class Both:
-    """Tells two observers the same, the first one first."""
+    """Reports everything to two observers, in this order."""
 
     def __init__(self, first: Observer, second: Observer) -> None:
         self._pair = (first, second)

@@ -1,8 +1,8 @@
 """Chance without state: every number is a function of what it is for.
 
 A number is keyed by (seed, epoch, image, view, operation, how-manieth such operation, index). It is
-therefore the same in whatever batch, chunk or order its image is met, an interrupted run goes on
-with the numbers it would have had, and two arms that share an operation draw the same ones.
+therefore the same in whatever batch, chunk or order its image is met, a resumed run gets
+the numbers of an uninterrupted one, and two arms that share an operation draw the same ones.
 
 Letters: N images, K numbers an image.
 """
@@ -55,7 +55,7 @@ class Draws:
         """
         num = math.prod(shape)
         words_NK = _numbered(self.keys, _NORMAL, (num + 1) // 2)
-        # 1 - u lies in (0, 1]: the logarithm of 0 is never asked for.
+        # 1 - u lies in (0, 1]: the logarithm of 0 is never taken.
         radius_NK = (1 - _fraction(words_NK, 40)).log_().mul_(-2).sqrt_()
         angle_NK = _fraction(words_NK, 16).mul_(2 * math.pi)
         both = torch.cat([radius_NK * angle_NK.cos(), radius_NK * angle_NK.sin()], dim=1)
@@ -64,7 +64,7 @@ class Draws:
 
 @dataclass(frozen=True)
 class Chance:
-    """The chance of N images in one epoch, still to be asked for a view's operation."""
+    """The chance of N images in one epoch, before view and operation are chosen."""
 
     keys: Int64[Tensor, " N"]
     """(seed, epoch, image) as one 64-bit word an image."""

@@ -1,8 +1,8 @@
-"""What a user can repair: each prints as one sentence with the rule, the value and the way out."""
+"""Errors that a user can fix: each prints as one message with rule, value and fix."""
 
 
 class SimclrError(Exception):
-    """The base of all errors of the trainer that a user can repair."""
+    """The base of all errors of the trainer that a user can fix."""
 
 
 class ConfigurationError(SimclrError):
@@ -10,16 +10,16 @@ class ConfigurationError(SimclrError):
 
 
 class DataError(SimclrError):
-    """A data set cannot be read as it stands; the text names the file and the way out."""
+    """A data set cannot be read; the text names the file and the fix."""
 
 
 class DataMissing(DataError):  # noqa: N818 -- a state of the world, planned around, before it is an error
-    """A data set is named but not at hand; trials that need it are planned as "data missing"."""
+    """A data set is named but not available; trials that need it are planned as "data missing"."""
 
 
 class Diverged(SimclrError):  # noqa: N818 -- the word of the trade
-    """The loss is no longer a number; the text names the step."""
+    """A loss, weight or feature is no longer finite; the text names the step."""
 
 
 class PartError(SimclrError):
-    """A part of the user's own failed, or is not what its family needs; the text names file and line."""
+    """A custom component failed or breaks its contract; the text names file and line."""

@@ -31,11 +31,11 @@ class Execution(Frozen):
     """Order of an image batch in memory."""
 
     recompute: bool = False
-    """Keeps the input of each of the encoder's blocks and computes the rest anew on the way back:
+    """Keeps the input of each of the encoder's blocks and recomputes the rest in the backward pass:
     less memory, about a third more time, equal numbers."""
 
     cache: Path | None = None
-    """Where decoded data sets are kept; None keeps none."""
+    """Where decoded data sets are cached; None caches none."""
 
     checkpoint_seconds: float = Field(default=60.0, ge=0, allow_inf_nan=False)
     """Between two checkpoints of a pre-training that has a place for them; 0 is after every step.
@@ -67,7 +67,7 @@ class Execution(Frozen):
     def in_force(self) -> Generator[None]:
         """Within it torch uses `threads`, and fp32 is fp32: what was before is restored at the end.
 
-        Unasked, convolutions on newer NVIDIA GPUs round their factors to 10 bits (TF32).
+        By default, convolutions on newer NVIDIA GPUs round their factors to 10 bits (TF32).
         """
         threads, convolutions = torch.get_num_threads(), torch.backends.cudnn.allow_tf32
         products = torch.backends.cuda.matmul.allow_tf32

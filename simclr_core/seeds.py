@@ -26,7 +26,7 @@ class Seeds(Frozen):
     """Draws the first weights of encoder and head, each from a stream of its own."""
 
     order: int | None = Field(default=None, ge=0, lt=2**63)
-    """Shuffles the images anew in each epoch."""
+    """Shuffles the images in each epoch."""
 
     views: int | None = Field(default=None, ge=0, lt=2**63)
     """Draws the parameters of all views."""

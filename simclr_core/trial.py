@@ -32,12 +32,12 @@ def run(
     *,
     dataset: Dataset | None = None,
 ) -> Result:
-    """Loads the data, pre-trains the encoder, reads it out.
+    """Loads the data, pre-trains the encoder, evaluates it.
 
     A `dataset` takes the place of what `config.data` names; the result's configuration names it.
 
     Raises:
-        SimclrError: what a user can repair, in one sentence.
+        SimclrError: what a user can fix.
     """
     execution = execution or Execution()
     config = config.resolved(execution.resolved_device)
@@ -65,6 +65,6 @@ def _on(config: Config, dataset: Dataset) -> Config:
     if config.data not in (Config.model_fields["data"].default, dataset.settings):
         raise ConfigurationError(
             f"data: must be left out where a dataset is handed over, got"
-            f" {config.data.shown_name()} beside {dataset.name}"
+            f" {config.data.shown_name()} with {dataset.name}"
         )
     return config.model_copy(update={"data": dataset.settings})

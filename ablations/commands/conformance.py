@@ -1,4 +1,4 @@
-"""`conform`: a user's own loss or views, read from a Python file, held to the laws."""
+"""`conform`: checks a user's loss or views, read from a Python file, against the laws."""
 
 import inspect
 import sys
@@ -25,7 +25,7 @@ def conform(file: Path, *, as_json: bool) -> int:
     """Executes the file, examines what it defines, prints a row a law; 1 where a law is broken.
 
     Raises:
-        UsageError: no such file, no Python, an error while it is executed, nothing to examine.
+        UsageError: no such file, invalid Python, an error while it is executed, nothing to examine.
     """
     say(f"{file} is Python and is executed by this command")
     with _executed(file) as names:
@@ -47,7 +47,7 @@ def _examined(file: Path, names: dict[str, Any]) -> dict[str, tuple[Finding, ...
     ]
     size = names.get("size", 32)
     if "views" in functions and not (type(size) is int and 8 <= size <= 1024):
-        sentences.append(f"{file}: size: is the pictures' side in px, 8 to 1024, got {size!r}")
+        sentences.append(f"{file}: size: must be the images' side in px, 8 to 1024, got {size!r}")
     if not functions:
         sentences.append(f"{file}: defines neither loss nor views; {_CONTRACT}")
     if sentences:
@@ -62,30 +62,30 @@ def _examined(file: Path, names: dict[str, Any]) -> dict[str, tuple[Finding, ...
 
 def _unfit(file: Path, name: str, function: Any) -> Generator[str]:
     if not callable(function):
-        yield f"{file}: {name}: is a function, got {type(function).__name__}; {_CONTRACT}"
+        yield f"{file}: {name}: must be a function, got {type(function).__name__}; {_CONTRACT}"
         return
     arguments = ARGUMENTS[name]
     try:
         inspect.signature(function).bind(*arguments)
     except TypeError as error:
         wanted = f"{name}({', '.join(arguments)})"
-        yield f"{file}: {name}: is called as {wanted}, and it takes others ({error})"
-    except ValueError:  # a function of C tells no signature
+        yield f"{file}: {name}: must take {wanted}, got another signature ({error})"
+    except ValueError:  # a function of C shows no signature
         return
 
 
 @contextmanager
 def _executed(file: Path) -> Generator[dict[str, Any]]:
-    """The names that a file defines; modules beside it can be imported while it is in use."""
+    """The names that a file defines; modules in its folder can be imported while it is in use."""
     try:
         code = compile(file.read_bytes(), str(file), "exec")
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise UsageError(f"{file} cannot be read ({reason}); {_CONTRACT}") from error
     except SyntaxError as error:
-        raise UsageError(f"{file}:{error.lineno}: is no Python: {error.msg}") from error
+        raise UsageError(f"{file}:{error.lineno}: is not valid Python: {error.msg}") from error
     except ValueError as error:
-        raise UsageError(f"{file}: is no Python: {error}") from error
+        raise UsageError(f"{file}: is not valid Python: {error}") from error
     names: dict[str, Any] = {"__name__": file.stem, "__file__": str(file)}
     folder = str(file.absolute().parent)
     sys.path.insert(0, folder)
@@ -110,7 +110,7 @@ def _run(code: Any, names: dict[str, Any], file: Path) -> None:
         text = (str(error).strip().splitlines() or ["without a text"])[0]
         place = f"{file}:{line}" if line else str(file)
         raise UsageError(
-            f"{place}: raises {type(error).__name__} while it is executed: {text[:160]}; mend that"
+            f"{place}: raises {type(error).__name__} while it is executed: {text[:160]}; fix the file"
         ) from error
 
 
@@ -129,14 +129,14 @@ def _show(name: str, findings: Sequence[Finding]) -> None:
         table.add_row(one.law, _RESULTS.get(one.verdict, str)(one.verdict), one.text)
     out.print(table)
     counts = {verdict: sum(one.verdict == verdict for one in findings) for verdict in _WORDS}
-    told = ", ".join(f"{num} {_WORDS[verdict]}" for verdict, num in counts.items() if num)
-    out.print(f"{len(findings)} laws of the {name}: {told}; {_ENDS[name]}")
+    counted = ", ".join(f"{num} {_WORDS[verdict]}" for verdict, num in counts.items() if num)
+    out.print(f"{len(findings)} laws of the {name}: {counted}; {_ENDS[name]}")
 
 
 _WORDS = {
     "holds": "hold",
     "fails": "broken",
     "differs": "in another published form",
-    "told": "either way",
+    "noted": "either way",
     "not measured": "not measured",
 }

@@ -1,4 +1,4 @@
-"""`export`: a trial's encoder as a file that other programs load, and what it is in JSON beside it."""
+"""`export`: a trial's encoder as a file that other programs load, with a description in JSON."""
 
 import errno
 import hashlib
@@ -26,12 +26,12 @@ _IMAGES = "RGB in [0, 1], not normalised by any mean or deviation"
 
 
 def export_encoder(path: Path, prefix: str, to: Path | None) -> None:
-    """Writes the encoder of a finished trial and says the lines that load it.
+    """Writes the encoder of a finished trial and prints the lines that load it.
 
-    Nothing that stands at the destination is replaced, and nothing half written stays.
+    Existing files are never replaced, and nothing half written remains.
 
     Raises:
-        UsageError: no such trial or several, no finished one, weights that were not kept or are not
+        UsageError: no such trial or several, no finished one, weights that were not saved or are not
             those that were measured, a destination that exists or cannot be written.
     """
     store = Store(path)
@@ -45,14 +45,14 @@ def export_encoder(path: Path, prefix: str, to: Path | None) -> None:
     config = Config.model_validate(record.config)
     if not config.encoder.trains:
         raise UsageError(
-            f"trial {record.key} reads out raw pixels, which have no weights to write; name another"
+            f"trial {record.key} evaluates raw pixels, which have no weights to write; choose another"
         )
     lines = loading_lines(config.encoder, str(target), config.data.size)
-    told = _about(record, config, weights, lines)
-    text = json.dumps(told, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+    description = _about(record, config, weights, lines)
+    text = json.dumps(description, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
     _write_new({target: weights, about: text.encode()})
     out = console()
-    top1, of = record.values.get("top1"), _read_out(config)
+    top1, of = record.values.get("top1"), _evaluated(config)
     shown = "no top-1" if top1 is None else f"top-1 {of}{top1:.1f} %, one trial, no interval"
     for line in (
         f"encoder: {target} ({record.label}, {record.cell}, seed {record.seed}; {shown})",
@@ -64,8 +64,8 @@ def export_encoder(path: Path, prefix: str, to: Path | None) -> None:
         out.print(line, soft_wrap=True)  # a line that breaks in two cannot be pasted
 
 
-def _read_out(config: Config) -> str:
-    """Of what the accuracy speaks, where it is not of classes from h."""
+def _evaluated(config: Config) -> str:
+    """What the accuracy is of, where not of classes from h."""
     target, layer = config.evaluation.target.kind, config.evaluation.layer
     return "" if (target, layer) == ("classes", "h") else f"of {target} from {layer} "
 
@@ -113,7 +113,7 @@ def _key(store: Store, prefix: str) -> str:
 
 
 def _measured(store: Store, key: str) -> tuple[TrialRecord, bytes]:
-    """The latest finished record whose numbers were measured on the weights at hand, and these."""
+    """The latest finished record whose numbers were measured on the stored weights, and these."""
     finished = [one for one in store.records([key]) if one.state == "finished"]
     last = finished[-1]
     stages = {stage.name: stage.key for stage in last.stages}
@@ -128,7 +128,7 @@ def _measured(store: Store, key: str) -> tuple[TrialRecord, bytes]:
             network.load_state_dict(state, assign=True)
     except FileNotFoundError as error:
         raise UsageError(
-            f"the store keeps no weights of trial {key}: it ran with --keep none, or they were"
+            f"the store holds no weights of trial {key}: it ran with --keep none, or they were"
             f" removed; {again}"
         ) from error
     except UNREADABLE as error:

@@ -1,7 +1,7 @@
 """What pre-training computes, counted without a machine: floating-point operations of f and g.
 
 torch's own counter follows one step, forward and backward, on tensors that have shapes and no
-numbers; weights are neither drawn nor kept. Counted are convolutions and matrix products; batch norm
+numbers; weights are neither drawn nor stored. Counted are convolutions and matrix products; batch norm
 and the like, the loss (at most 1 % of ResNet-50's at the paper's batch) and evaluation are not.
 """
 

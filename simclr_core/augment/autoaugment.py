@@ -96,7 +96,7 @@ class Step(NamedTuple):
     name: Name
     probability: float
     magnitude: float = 0.0
-    """Bits kept, degrees, the least inverted level, pixels a row, or what is added to a factor of
+    """Bits that remain, degrees, the least inverted level, pixels a row, or what is added to a factor of
     1; 0 where there is none to choose."""
 
 

@@ -142,7 +142,7 @@ def _jitter(
 
 
 def _turned(planes_CMP: Tensor, turns_M: Tensor) -> Tensor:
-    """The hue turned round the circle, saturation and value kept.
+    """The hue turned round the circle, saturation and value unchanged.
 
     With v the largest and m the smallest of r, g, b and d = v - m, the hue (a fraction of the
     circle) is sign(g - b) (1 + (g + b - r - m) / d) / 6. A colour comes back as

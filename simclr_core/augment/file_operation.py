@@ -30,9 +30,9 @@ class FileOperation(FromFile, Operation):
     """A custom operation: ``apply(images, uniform, **options) -> images``.
 
     images: [B, 3, S, S], float32 in [0, 1], before and after; uniform: [B, K], each image's own
-    numbers. What becomes of an image depends on it and its numbers alone: on the first pictures of
-    a pre-training each one is given alone and compared, shape and range are looked at always. Own
-    operations of one name draw the same numbers, in whatever file and beside whatever else.
+    numbers. The result for an image may depend on it and its numbers alone: the first images of a
+    run are checked one by one, shape and range always. Custom operations of one name draw the same
+    numbers, whatever their files and the other operations.
     """
 
     numbers: int = Field(default=1, ge=0, le=1 << 20)
@@ -60,8 +60,8 @@ class FileOperation(FromFile, Operation):
                 alone = self._checked(images[i : i + 1], params.uniform[i : i + 1])
                 if float((alone - together[i]).abs().max()) > _EQUAL:
                     raise self.refused(
-                        "must make of an image what its numbers say, whatever stands beside it in "
-                        "the batch; take chance from uniform, and no means over the batch"
+                        "must map each image by its own numbers, whatever else is in the batch; take "
+                        "random numbers from uniform, and no means over the batch"
                     )
             self._tried.append(True)
         return together

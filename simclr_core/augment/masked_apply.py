@@ -1,4 +1,4 @@
-"""Changing some images of a batch, kept as colour planes.
+"""Changing some images of a batch, stored as colour planes.
 
 Letters: B images, M of them chosen.
 """

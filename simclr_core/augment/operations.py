@@ -2,7 +2,7 @@
 
 To add an operation, write a subclass of `Operation` and name it in the union at the end.
 
-Letters: B images of S x S pixels, H x W the padded size of pictures not yet cropped, T tries.
+Letters: B images of S x S pixels, H x W the padded size of images not yet cropped, T tries.
 """
 
 import math
@@ -68,7 +68,7 @@ class Crop(Operation):
     """Whether the filter widens where it shrinks; without, a shrunk crop skips pixels."""
 
     sampler: Literal["area", "height"] = "area"
-    """What is drawn beside the aspect: the paper's text, or the official code's sampler."""
+    """What is drawn in addition to the aspect: the paper's text, or the official code's sampler."""
 
     @field_validator("area")
     @classmethod
@@ -118,8 +118,8 @@ class Crop(Operation):
     ) -> Float[Tensor, "B 3 size size"]:
         """Cut, resize, mirror: to ``size``, or to the side that (square) images already have.
 
-        The first operation of a view gets the uint8 pictures, zero-padded at the bottom right to
-        one size; boxes lie inside each picture's own shape, so the padding is never seen.
+        The first operation of a view gets the uint8 images, zero-padded at the bottom right to
+        one size; boxes lie inside each image's own shape, so the padding is never seen.
         """
         size = images.shape[-1] if size is None else size
         return resized_boxes(

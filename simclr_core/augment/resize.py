@@ -1,11 +1,11 @@
-"""Cutting boxes out of pictures and resizing them, as two matrices a picture.
+"""Cutting boxes out of images and resizing them, as two matrices an image.
 
-Resizing is linear and separable: out = rows @ picture @ columns^T for each colour. The matrices
+Resizing is linear and separable: out = rows @ image @ columns^T for each colour. The matrices
 hold the antialiased weights that torchvision (antialias=True) and Pillow use; a box is a range of
 non-zero columns, a flip the same rows in reverse order, so crop, resize and flip are two batched
 products.
 
-Letters: B pictures, H x W their (padded) size, L one of the two, C the 3 colours, S the size
+Letters: B images, H x W their (padded) size, L one of the two, C the 3 colours, S the size
 wanted.
 """
 
@@ -21,7 +21,7 @@ _FAR = 1e6  # a pixel so far away that every filter gives it the weight 0
 
 
 def resized_boxes(
-    pictures: UInt8[Tensor, "B 3 H W"] | Float[Tensor, "B 3 H W"],
+    images: UInt8[Tensor, "B 3 H W"] | Float[Tensor, "B 3 H W"],
     boxes: Int64[Tensor, "B 4"],
     flipped: Bool[Tensor, " B"],
     size: int,
@@ -29,23 +29,23 @@ def resized_boxes(
     *,
     antialias: bool = True,
 ) -> Float[Tensor, "B 3 size size"]:
-    """Boxes (top, left, height, width) of pictures, resized to a square and mirrored where flipped.
+    """Boxes (top, left, height, width) of images, resized to a square and mirrored where flipped.
 
     uint8 in 0 to 255 or float32 in [0, 1] comes in, float32 in [0, 1] goes out: what a bicubic
     filter overshoots is clamped. Pixels outside its box have no influence on a result. The colour
-    planes of all pictures lie together in memory, [3, B, S, S]: operations on colours then run over
+    planes of all images lie together in memory, [3, B, S, S]: operations on colours then run over
     long rows.
     """
-    num, _, height, width = pictures.shape
+    num, _, height, width = images.shape
     top, left, box_height, box_width = boxes.unbind(1)
     upright = torch.zeros_like(flipped)
     rows_BSH = _weights(top, box_height, upright, height, size, interpolation, antialias=antialias)
     columns_BSW = _weights(
         left, box_width, flipped, width, size, interpolation, antialias=antialias
     )
-    if pictures.dtype == torch.uint8:
+    if images.dtype == torch.uint8:
         rows_BSH.mul_(1 / 255)
-    flat = pictures.to(torch.float32).reshape(num, 3 * height, width)
+    flat = images.to(torch.float32).reshape(num, 3 * height, width)
     narrow_B3HS = torch.bmm(flat, columns_BSW.transpose(1, 2)).view(num, 3, height, size)
     planes_CBSS = flat.new_empty(3, num, size, size)
     for plane, colour in zip(planes_CBSS, narrow_B3HS.unbind(1), strict=True):

@@ -1,6 +1,6 @@
-"""The views of each picture: x~i and x~j of the paper's algorithm 1, or more of them.
+"""The views of each image: x~i and x~j of the paper's algorithm 1, or more of them.
 
-Letters: B pictures padded to H x W, S the side of a view.
+Letters: B images padded to H x W, S the side of a view.
 """
 
 import json
@@ -98,42 +98,42 @@ def _departures(operations: Iterable[AnyOperation]) -> Iterable[Departure]:
 
 def draw_views(
     views: AnyViews,
-    pictures: UInt8[Tensor, "B 3 H W"],
+    images: UInt8[Tensor, "B 3 H W"],
     shapes: Int64[Tensor, "B 2"],
     chance: Chance,
     size: int,
     *,
     chunk: int | None = None,
 ) -> tuple[Float[Tensor, "B 3 S S"], ...]:
-    """The views of each picture, float32 in [0, 1], contiguous, on the pictures' device.
+    """The views of each image, float32 in [0, 1], contiguous, on the images' device.
 
-    Two, or as many as the symmetric form is asked for; view v of picture i is row i of item v.
+    Two, or `num_views` of the symmetric form; view v of image i is row i of item v.
 
-    Pictures are zero-padded at the bottom right to one size; ``shapes`` are their own heights and
+    Images are zero-padded at the bottom right to one size; ``shapes`` are their own heights and
     widths. A view depends on (seed, epoch, image, view) and its operations only, but for one
-    setting: a blur whose sigma is drawn per batch takes that of the batch's first picture. What
-    will happen is drawn on the CPU for every device, so that all of them do the same. For pictures
+    setting: a blur whose sigma is drawn per batch takes that of the batch's first image. What
+    will happen is drawn on the CPU for every device, so that all of them do the same. For images
     padded to one size the result is the same to the bit in whatever batch, order or chunk; another
     padding or device rounds differently (below 1e-5, but for operations on 256 levels or with a
-    threshold, where a value beside the border of two may fall to either side).
+    threshold, where a value next to a border may fall on either side).
 
-    ``chunk`` pictures are worked on at a time, so that they stay in the processor's cache; None
+    ``chunk`` images are worked on at a time, so that they stay in the processor's cache; None
     chooses.
     """
     _keep_freed_memory()
-    device = pictures.device
-    chunk = _chunk(pictures, size) if chunk is None else chunk
+    device = images.device
+    chunk = _chunk(images, size) if chunk is None else chunk
     base, *branches = [
         [(operation, moved(params, device)) for operation, params in steps]
         for steps in views.drawn(shapes.to("cpu"), chance.to("cpu"), size)
     ]
-    outputs = tuple(torch.empty(len(pictures), 3, size, size, device=device) for _ in branches)
+    outputs = tuple(torch.empty(len(images), 3, size, size, device=device) for _ in branches)
     with torch.no_grad(), torch.autocast(device.type, enabled=False):
-        for start in range(0, len(pictures), chunk):
+        for start in range(0, len(images), chunk):
             rows = slice(start, start + chunk)
-            images = _applied(base, pictures[rows], rows, size)
+            shared = _applied(base, images[rows], rows, size)
             for output, steps in zip(outputs, branches, strict=True):
-                output[rows] = _applied(steps, images, rows, size)
+                output[rows] = _applied(steps, shared, rows, size)
     return outputs
 
 
@@ -142,7 +142,7 @@ _Step = tuple[AnyOperation | "_Centre", Any]
 
 
 class _Boxes(NamedTuple):
-    """The squares in the middle, one a picture: drawn by no chance, told like one."""
+    """The centre squares, one for each image: in the form of sampled parameters."""
 
     boxes: Tensor
 
@@ -185,13 +185,13 @@ def _applied(steps: list[_Step], images: Tensor, rows: slice, size: int) -> Tens
     return images
 
 
-def _chunk(pictures: Tensor, size: int) -> int:
-    """How many pictures at a time: as many floats as 128 pictures of 32 x 32 have, 2^30 on a GPU.
+def _chunk(images: Tensor, size: int) -> int:
+    """How many images at a time: as many floats as 128 images of 32 x 32 have, 2^30 on a GPU.
 
     Measured on Zen 4 (1 MB of second-level cache a core, torch 2.15).
     """
-    side = max(pictures.shape[-2] * pictures.shape[-1], size * size)
-    floats = 128 * 3 * 32 * 32 if pictures.device.type == "cpu" else 1 << 30
+    side = max(images.shape[-2] * images.shape[-1], size * size)
+    floats = 128 * 3 * 32 * 32 if images.device.type == "cpu" else 1 << 30
     return max(8, floats // (3 * side))
 
 
@@ -200,9 +200,9 @@ def _keep_freed_memory() -> None:
     """Let the C library keep what it frees, once a process.
 
     glibc hands freed memory above a threshold back to the system, and each new buffer is then paid
-    for page by page: 15,000 views/s instead of 25,000 (256 pictures of 32 px, one thread of Zen 4).
+    for page by page: 15,000 views/s instead of 25,000 (256 images of 32 px, one thread of Zen 4).
     It raises the threshold to the largest block that it has seen freed, up to 32 MiB; so one such
-    block is asked for, untouched, and freed. Elsewhere this does nothing.
+    block is allocated, untouched, and freed. Elsewhere this does nothing.
     """
     block = torch.empty((1 << 25) - (1 << 16), dtype=torch.uint8)
     del block

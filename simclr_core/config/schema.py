@@ -1,6 +1,6 @@
 """Config: one frozen value that says all of a trial. Its defaults are the paper's protocol.
 
-But for the read-out: the paper's linear probe on ImageNet is SGD on augmented images (B.6), the
+Except for the evaluation: the paper's linear probe on ImageNet is SGD on augmented images (B.6), the
 default L-BFGS on the features of centre squares, as the paper has it for transfer (B.8.1).
 `evaluation.probe` of kind sgd is B.6's.
 """
@@ -24,13 +24,13 @@ TRAINER_VERSION = 1
 """Raised by hand when equal configurations give other encoders; enters every encoder's key."""
 
 EVALUATION_VERSION = 1
-"""Raised by hand when equal encoders give other read-outs; enters every trial's key."""
+"""Raised by hand when equal encoders give other evaluation results; enters every trial's key."""
 
 _PRETRAINING = {"views", "encoder", "head", "loss", "optimizer", "schedule"}
 
 
 class Config(Frozen):
-    """A trial of SimCLR: data, views t and t', encoder f, head g, loss, optimiser, read-outs.
+    """A trial of SimCLR: data, views t and t', encoder f, head g, loss, optimiser, evaluation.
 
     The defaults are section 2.3's: ResNet-50, batch 4096, 100 epochs, LARS at 0.3 x B / 256.
     """
@@ -45,7 +45,7 @@ class Config(Frozen):
     """The negative control: pairs the first view of each image with another image's second one."""
 
     encoder: AnyEncoder = ResNet()
-    """f, whose output h is what the read-outs see unless `evaluation.layer` says otherwise."""
+    """f, whose output h is evaluated unless `evaluation.layer` says otherwise."""
 
     head: AnyHead = MlpHead()
     """g, whose output z is what the loss sees."""
@@ -71,7 +71,7 @@ class Config(Frozen):
 
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Of encoder and head in pre-training; auto is bf16 on cuda and fp32 elsewhere. The loss is
-    always computed in fp32, and read-outs see fp32 features."""
+    always computed in fp32, and the evaluation uses fp32 features."""
 
     evaluation: Evaluation = Evaluation()
     """What is measured on the finished encoder."""
@@ -187,7 +187,7 @@ class Config(Frozen):
 
         Of a resolved configuration. The random encoder depends on no view, head, loss or batch:
         all cells that share an encoder and a seed share it. Raw pixels depend on no seed and no
-        precision either. Where `data` and files of own parts lie plays no part.
+        precision either. The paths of `data` and of custom components have no effect.
         """
         assert self.precision != "auto", "identity is that of a resolved configuration"
         if not self.encoder.trains:
@@ -211,10 +211,10 @@ class Config(Frozen):
         }
 
     def evaluation_identity(self) -> dict[str, Any]:
-        """All that the read-outs add to the encoder's identity, EVALUATION_VERSION apart.
+        """All that the evaluation adds to the encoder's identity, EVALUATION_VERSION apart.
 
         Of the seeds only permutations and the batches of an SGD probe need one, the trial's own. A
-        random encoder's head enters where it is read out: the encoder's identity has none.
+        random encoder's head enters where it is evaluated: the encoder's identity has none.
         """
         evaluation = self.evaluation
         if evaluation.permuted_labels:  # the control fits the probe and measures nothing else

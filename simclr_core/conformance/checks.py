@@ -6,8 +6,8 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
-Verdict = Literal["holds", "fails", "differs", "told", "not measured"]
-"""`differs` is a published other form and `told` a property that may be either way: no failures."""
+Verdict = Literal["holds", "fails", "differs", "noted", "not measured"]
+"""`differs` is a published other form and `noted` a property that may be either way: no failures."""
 
 
 class Seen(NamedTuple):

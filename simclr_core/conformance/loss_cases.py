@@ -55,7 +55,7 @@ class Subject:
         value = self.tensor(leaves[0] * 1, leaves[1] * 1, t)
         if not value.requires_grad:
             raise TheirError("the value has no gradient: nothing can be trained by it")
-        called(value.backward, where="on the way back")
+        called(value.backward, where="in the backward pass")
         first, second = (torch.zeros_like(z) if z.grad is None else z.grad for z in leaves)
         return first, second
 
@@ -74,9 +74,9 @@ class Subject:
 
 
 def circle(first: Sequence[float], second: Sequence[float]) -> Case:
-    """Rows on the unit circle, told by their angles: what is smallest is easiest to follow."""
-    told = (", ".join(f"{angle:g}" for angle in side) for side in (first, second))
-    says = "first views at {} degrees on the circle, second views at {}".format(*told)
+    """Rows on the unit circle, given by their angles: small examples are easy to follow."""
+    angles = (", ".join(f"{angle:g}" for angle in side) for side in (first, second))
+    says = "first views at {} degrees on the circle, second views at {}".format(*angles)
     z1, z2 = (
         torch.tensor(
             [[math.cos(math.radians(a)), math.sin(math.radians(a))] for a in side]

@@ -79,8 +79,8 @@ def _mean(loss: Subject) -> Seen:
                 loss.divide_by(multiple)
                 if seen.verdict != "fails":
                     return seen
-                told = f"{found[2]:.4g} at N = 2 and {found[3]:.4g} at N = 3 for one point"
-                return Seen("fails", f"{seen.text} ({told})")
+                values = f"{found[2]:.4g} at N = 2 and {found[3]:.4g} at N = 3 for one point"
+                return Seen("fails", f"{seen.text} ({values})")
     return Seen("not measured", "the value for one point is none that a mean or a sum has")
 
 
@@ -184,7 +184,7 @@ def _temperature(loss: Subject) -> Seen:
     reference = loss(*one_point(2), 100.0)
     if close(cold, hot, 1e-6):
         return Seen(
-            "fails", f"{case.says}: {hot:.4g} at temperature 0.1 and at 100: it plays no part"
+            "fails", f"{case.says}: {hot:.4g} at temperature 0.1 and at 100: it has no effect"
         )
     if abs(hot - reference) < 0.05 < abs(cold - reference):
         return HOLDS
@@ -281,8 +281,8 @@ def _alike(loss: Subject) -> Seen:
         found, near = loss(case.z1, case.z2, 0.5), loss(case.z1 + moved, case.z2, 0.5)
         finite = all(bool(g.isfinite().all()) for g in loss.gradients(case.z1, case.z2, 0.5))
         if not close(found, near, 1e-5) or not finite:
-            numbers = "" if finite else ", and the gradient has no numbers"
-            return Seen("fails", f"{at(0.5, case)}: {found:.5g}, beside it {near:.5g}{numbers}")
+            numbers = "" if finite else ", and the gradient is not finite"
+            return Seen("fails", f"{at(0.5, case)}: {found:.5g}, next to it {near:.5g}{numbers}")
     return HOLDS
 
 
@@ -296,15 +296,15 @@ def _narrow(loss: Subject, dtype: torch.dtype, t: float, tolerance: float) -> Se
         finite = all(bool(g.isfinite().all()) for g in loss.gradients(z1, z2, t))
         if close(found, expected, tolerance) and finite:
             continue
-        told = f"{at(t, case)}; row 0 twice: {found:.5g} in {name}, {expected:.5g} in float64"
+        text = f"{at(t, case)}; row 0 twice: {found:.5g} in {name}, {expected:.5g} in float64"
         if not finite:
-            told += ", and the gradient has no numbers"
+            text += ", and the gradient is not finite"
         if not finite or not math.isfinite(found):
-            told += (
+            text += (
                 f"; exp(1 / {t:g}) = {math.exp(1 / t):.1e} leaves its range unless the largest is"
                 " subtracted first"
             )
-        return Seen("fails", told)
+        return Seen("fails", text)
     return HOLDS
 
 
@@ -335,7 +335,7 @@ LOSS_LAWS: tuple[Law[Subject], ...] = (
     Law("negative similarities count as they are", _negative_similarities),
     Law("the temperature divides", _temperature),
     Law("nothing is added to the denominator", _nothing_added),
-    Law("the order of the images plays no part", _permuted),
+    Law("the order of the images has no effect", _permuted),
     Law("the two views may change places", _swapped),
     Law("only directions count", _directions),
     Law("the gradient is that of finite differences", _finite_differences),

@@ -26,7 +26,7 @@ def cosines(rows: Matrix) -> list[list[float]]:
 
 
 class Form(NamedTuple):
-    """A loss of similarities: equation 1 unless told otherwise."""
+    """A loss of similarities: equation 1 unless a field differs."""
 
     says: str
     partner: Callable[[int, int], int] = lambda i, n: (i + n) % (2 * n)
@@ -87,7 +87,7 @@ OTHERS = (
         counts=lambda i, k, p, n: (k != i) + (k == p),  # noqa: ARG005
     ),
     Form("the temperature multiplies", logit=lambda s, t: s * t),
-    Form("the temperature plays no part", logit=lambda s, _: s),
+    Form("the temperature has no effect", logit=lambda s, _: s),
     Form("similarities below 0 are cut off", logit=lambda s, t: max(s, 0.0) / t),
     Form("it is minus the logarithm of the mean probability", mean=_minus_log_of_mean),
     Form(

@@ -4,7 +4,7 @@ The function under examination is views(images, seed): uint8 [N, 3, S, S] and a 
 returns two float tensors [N, 3, s, s] in [0, 1], row i of both of image i. All its chance comes from
 the seed: between two calls the global generators of torch, numpy and random are somewhere else.
 
-Pictures are chosen so that one kind of operation shows alone: on a flat colour no crop, flip or blur
+Images are chosen so that one kind of operation shows alone: on a flat colour no crop, flip or blur
 is seen, on grey no hue and no saturation, and what brightness and contrast do to a grey pattern is
 undone by bringing it to mean 0 and deviation 1.
 """
@@ -37,7 +37,7 @@ _BOTH = ("first", "second")
 
 
 class Subject:
-    """The examined function and the side of the pictures it gets."""
+    """The examined function and the side of the images it gets."""
 
     def __init__(self, views: Views, size: int) -> None:
         self._views = views
@@ -46,7 +46,7 @@ class Subject:
         self._copies: dict[str, list[tuple[Tensor, Tensor]]] = {}
 
     def __call__(self, images: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-        """Both views in float64, of pictures of its own.
+        """Both views in float64, of images of its own.
 
         Raises:
             TheirError: it raised, or returned something else.
@@ -54,7 +54,7 @@ class Subject:
         return self.on(images.clone(), seed)
 
     def on(self, images: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-        """The same on these very pictures."""
+        """The same on these very images."""
         self._calls += 1
         where = f"on uint8 {list(images.shape)}, seed {seed}"
         with _elsewhere(self._calls):
@@ -78,10 +78,10 @@ class Subject:
         return first, second
 
     def of_copies(self, kind: str) -> list[tuple[Tensor, Tensor]]:
-        """Both views of one picture that stands 32 times in a batch, at each seed."""
+        """Both views of one image that stands 32 times in a batch, at each seed."""
         if kind not in self._copies:
-            picture = flat(self.size, _COLOUR) if kind == "flat" else pattern(self.size)
-            batch = picture.expand(_COPIES, -1, -1, -1)
+            image = flat(self.size, _COLOUR) if kind == "flat" else pattern(self.size)
+            batch = image.expand(_COPIES, -1, -1, -1)
             self._copies[kind] = [self(batch, seed) for seed in SEEDS]
         return self._copies[kind]
 
@@ -89,23 +89,23 @@ class Subject:
 @contextmanager
 def _elsewhere(place: int) -> Generator[None]:
     """With global generators at another place for each call, and afterwards where they were."""
-    kept = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002 -- theirs
+    before = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002 -- theirs
     torch.manual_seed(place)
     np.random.seed(place)  # noqa: NPY002 -- what a user's function may draw from
     random.seed(place)
     try:
         yield
     finally:
-        torch.set_rng_state(kept[0])
-        np.random.set_state(kept[1])  # noqa: NPY002
-        random.setstate(kept[2])
+        torch.set_rng_state(before[0])
+        np.random.set_state(before[1])  # noqa: NPY002
+        random.setstate(before[2])
 
 
-# --------------------------------------------------------------------------------------- pictures
+# --------------------------------------------------------------------------------------- images
 
 
 def flat(size: int, colour: tuple[int, int, int]) -> Tensor:
-    """One picture of one colour, uint8 [1, 3, S, S]."""
+    """One image of one colour, uint8 [1, 3, S, S]."""
     return torch.tensor(colour, dtype=torch.uint8).view(1, 3, 1, 1).repeat(1, 1, size, size)
 
 
@@ -119,14 +119,14 @@ def pattern(size: int) -> Tensor:
 
 
 def colourful(num: int, size: int) -> Tensor:
-    """Pictures of colours and edges, uint8 [N, 3, S, S]."""
+    """Images of colours and edges, uint8 [N, 3, S, S]."""
     rng = torch.Generator().manual_seed(3)
     coarse = torch.randint(0, 256, (num, 3, 4, 4), generator=rng).float()
     return F.interpolate(coarse, (size, size), mode="nearest").to(torch.uint8)
 
 
 def _colours(view: Tensor) -> Tensor:
-    """The median colour of each row: [N, 3]; borders that a crop added play no part."""
+    """The median colour of each row: [N, 3]; borders that a crop added have no effect."""
     return view.flatten(2).median(dim=2).values
 
 
@@ -145,11 +145,11 @@ def _standard(view: Tensor) -> Tensor:
 def _distinct_patterns(view: Tensor) -> int:
     """How many rows show another part of the pattern, up to light, contrast and mirroring."""
     alike = _likeness(view, view) >= _ALIKE
-    kept: list[int] = []
+    distinct: list[int] = []
     for i in (_standard(view).norm(dim=1) > _LEVEL).nonzero().flatten().tolist():
-        if not alike[i, kept].any():
-            kept.append(i)
-    return len(kept)
+        if not alike[i, distinct].any():
+            distinct.append(i)
+    return len(distinct)
 
 
 # ------------------------------------------------------------------------------------------ laws
@@ -169,7 +169,7 @@ def _left_alone(views: Subject) -> Seen:
     views.on(images, 0)
     if torch.equal(images, before):
         return HOLDS
-    return Seen("fails", "N = 2, seed 0: the pictures that were handed over are changed in place")
+    return Seen("fails", "N = 2, seed 0: the images that were handed over are changed in place")
 
 
 _NORMALISED_BLACK = (
@@ -186,7 +186,7 @@ def _range(views: Subject) -> Seen:
             low, high = float(both.min()), float(both.max())
             if low >= -1e-6 and high <= 1 + 1e-6:
                 continue
-            where = f"a {name} picture, seed {seed}: {low:.4g} to {high:.4g}"
+            where = f"a {name} image, seed {seed}: {low:.4g} to {high:.4g}"
             colour = both[0].flatten(2).median(dim=2).values[0]
             for data, expected in _NORMALISED_BLACK if name == "black" else ():
                 if bool((colour - torch.tensor(expected).double()).abs().max() < 0.02):
@@ -200,7 +200,7 @@ def _range(views: Subject) -> Seen:
 
 
 def _in_place(views: Subject) -> Seen:
-    """Black and white pictures in a known order: even jittered white is brighter than black."""
+    """Black and white images in a known order: even jittered white is brighter than black."""
     rng = torch.Generator().manual_seed(5)
     white = torch.rand(64, generator=rng) < 0.5
     images = (255 * white).to(torch.uint8).view(-1, 1, 1, 1).repeat(1, 3, views.size, views.size)
@@ -215,8 +215,8 @@ def _in_place(views: Subject) -> Seen:
         if right < 0.7 * total:
             return Seen(
                 "fails",
-                f"64 black and white pictures, seeds 0 to 3: {right} of {total} {name} views are as"
-                " bright as the picture in their row",
+                f"64 black and white images, seeds 0 to 3: {right} of {total} {name} views are as"
+                " bright as the image in their row",
             )
     return HOLDS
 
@@ -241,7 +241,7 @@ def _other_seed(views: Subject) -> Seen:
     one, other = torch.stack(views(images, 0)), torch.stack(views(images, 1))
     if not torch.allclose(one, other, rtol=0, atol=1e-6):
         return HOLDS
-    return Seen("fails", "N = 8: seeds 0 and 1 give the same views; the seed plays no part")
+    return Seen("fails", "N = 8: seeds 0 and 1 give the same views; the seed has no effect")
 
 
 def _two_views(views: Subject) -> Seen:
@@ -333,7 +333,7 @@ def _grey_share(views: Subject) -> Seen:
             decided.append(float((colours.amax(1) - colours.amin(1) <= _LEVEL).double().mean()))
     grey, total = round(sum(decided) * _COPIES), len(decided) * _COPIES
     if not grey:
-        return Seen("told", f"none of {total} views is grey")
+        return Seen("noted", f"none of {total} views is grey")
     if len(set(decided)) > 1 and set(decided) <= {0.0, 1.0}:
         return Seen("fails", f"in each batch of {_COPIES} all views are grey or none is")
     return _share(grey, total, 0.2, "views are grey")
@@ -352,7 +352,7 @@ def _jitter_share(views: Subject) -> Seen:
     # Jittered colours spread; what stands out is the one that no jitter has touched.
     unchanged = max(tints.values())
     if unchanged == total:
-        return Seen("told", f"all {total} coloured views have one tint: no jitter is seen")
+        return Seen("noted", f"all {total} coloured views have one tint: no jitter is seen")
     return _share(total - unchanged, total, 0.8, "coloured views are jittered")
 
 
@@ -360,10 +360,10 @@ def _share(count: int, total: int, paper: float, says: str) -> Seen:
     """Chernoff's bound: P(a share as far off) <= 2 exp(-n KL(found, right))."""
     found = count / total
     kl = sum(q * math.log(q / p) for q, p in ((found, paper), (1 - found, 1 - paper)) if q > 0)
-    told = f"{count} of {total} {says}, {found:.2f}; the paper has {paper:g} (appendix A)"
+    text = f"{count} of {total} {says}, {found:.2f}; the paper has {paper:g} (appendix A)"
     if total * kl <= math.log(2 / FALSE_ALARM):
         return HOLDS
-    return Seen("fails", f"{told}; by chance once in {1 / FALSE_ALARM:,.0f} at most")
+    return Seen("fails", f"{text}; by chance once in {1 / FALSE_ALARM:,.0f} at most")
 
 
 def _alone(views: Subject) -> Seen:
@@ -374,13 +374,13 @@ def _alone(views: Subject) -> Seen:
             not torch.allclose(one[:1], other, rtol=0, atol=1e-5)
             for one, other in zip(batch, alone, strict=True)
         ):
-            return Seen("told", f"image 0 has other views alone than in a batch of {num}, seed 0")
-    return Seen("told", "they do not: image 0 has the same views alone and in batches of 2 and 4")
+            return Seen("noted", f"image 0 has other views alone than in a batch of {num}, seed 0")
+    return Seen("noted", "they do not: image 0 has the same views alone and in batches of 2 and 4")
 
 
 VIEW_LAWS: tuple[Law[Subject], ...] = (
     Law("two float batches [N, 3, s, s] come out", _form, first=True),
-    Law("the pictures themselves are left alone", _left_alone),
+    Law("the images themselves are left alone", _left_alone),
     Law("pixels stay in [0, 1]", _range),
     Law("row i shows image i", _in_place),
     Law("the same seed gives the same views", _same_seed),

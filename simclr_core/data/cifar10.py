@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 
 from simclr_core.data.contract import Data
 from simclr_core.data.decode_cache import Source
-from simclr_core.data.decoding import DECODING_VERSION, Picture, picture_of
+from simclr_core.data.decoding import DECODING_VERSION, DecodedImage, image_of
 from simclr_core.data.file_reader import File, contents, shown, walk
 from simclr_core.data.fingerprints import digest, remembered, stamp
 from simclr_core.data.image_folder import existing, subset
@@ -45,14 +45,14 @@ class Cifar10(Data):
     """CIFAR-10's published archives.
 
     `cifar-10-python.tar.gz`, `cifar-10-binary.tar.gz` and the folders they unpack to: all four give
-    the same pictures and the same fingerprint. The python form is a pickle; only what such a batch
+    the same images and the same fingerprint. The python form is a pickle; only what such a batch
     is made of (dictionaries, lists, bytes, numbers, one kind of array) is let in.
     """
 
     kind: Literal["cifar10"] = "cifar10"
 
     path: str | None = None
-    """The archive or the folder; None: not at hand."""
+    """The archive or the folder; None: not available."""
 
     size: int = Field(default=32, ge=8, le=1024)
     """Side of the views in px."""
@@ -96,8 +96,8 @@ class Cifar10(Data):
         def name(i: int) -> str:
             return f"image {rows[i]}"
 
-        def decode(pixels: NDArray[np.uint8]) -> Picture:
-            return picture_of(pixels, self.size)
+        def decode(pixels: NDArray[np.uint8]) -> DecodedImage:
+            return image_of(pixels, self.size)
 
         return Source(
             where=shown(str(path)),
@@ -114,7 +114,7 @@ class Cifar10(Data):
 
     def _at_hand(self) -> Path:
         if self.path is None:
-            raise DataMissing("CIFAR-10 is not at hand; give its archive or folder with --data")
+            raise DataMissing("CIFAR-10 is not available; give its archive or folder with --data")
         return existing(Path(self.path))
 
 

@@ -1,4 +1,4 @@
-"""Which of the files found in a folder or a tar are pictures of which class and part."""
+"""Which of the files found in a folder or a tar are images of which class and part."""
 
 import hashlib
 import unicodedata
@@ -18,18 +18,18 @@ _FORM = "one folder a class, each holding its images, or train/ and test/ with s
 
 
 class Member(NamedTuple):
-    """A file that is a picture of a class."""
+    """A file that is an image of a class."""
 
     file: File
     part: Part
     class_name: str
 
     name: str
-    """Path below the class folder; what a split and the order of pictures go by."""
+    """Path below the class folder; what a split and the order of images go by."""
 
 
 class Listing(NamedTuple):
-    """The pictures of a folder or a tar."""
+    """The images of a folder or a tar."""
 
     members: tuple[Member, ...]
     """In the order of part, class and name: train first."""
@@ -40,18 +40,18 @@ class Listing(NamedTuple):
     """Whether train/ and test/ (or val/) stood there; else the split was made by the rule."""
 
     unused: tuple[str, ...]
-    """Folders beside train/ and test/ whose files nobody reads."""
+    """Folders next to train/ and test/, whose files are not read."""
 
     strays: tuple[str, ...]
     """Files in class folders that are no images by the ends of their names; they are skipped."""
 
 
 def sort_out(found: Found, where: str, test_fraction: float, split_seed: int) -> Listing:
-    """The pictures among the files `found` in the folder or tar named `where`.
+    """The images among the files `found` in the folder or tar named `where`.
 
-    Single folders around everything are stepped into. With train/ beside test/ (or val/, valid/,
+    Single folders around everything are stepped into. With train/ next to test/ (or val/, valid/,
     validation/) their folders are the classes. Otherwise the folders are the classes and each
-    class's pictures, in the order of SHA-256 over (split_seed, class, name), give their first
+    class's images, in the order of SHA-256 over (split_seed, class, name), give their first
     `test_fraction` (rounded; at least one, not all) to the test part. In a class folder, at any
     depth, a file is an image by the end of its name, as in torchvision's ImageFolder; others are
     skipped and listed. Whether it can be read as one is found when it is decoded.

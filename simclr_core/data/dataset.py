@@ -1,6 +1,6 @@
 """What a study learns from: settings that name a data set, and the data set itself.
 
-Pre-training gets pictures. Labels leave through one door, `Dataset.labelled`, which counts.
+Pre-training gets images. Labels leave through one door, `Dataset.labelled`, which counts.
 """
 
 import hashlib
@@ -35,18 +35,18 @@ _FIRST_ENTRIES = 20
 
 
 class Labelled(NamedTuple):
-    """Pictures with their labels."""
+    """Images with their labels."""
 
     images: Images
     labels: Tensor
     """int64 [N]: places in `Dataset.class_names`."""
 
     hashes: tuple[bytes, ...]
-    """Each picture's content hash."""
+    """Each image's content hash."""
 
 
 class Dataset:
-    """Decoded pictures of train and test, and the only way to their labels.
+    """Decoded images of train and test, and the only way to their labels.
 
     `reads` counts, by part, how often labels were handed out: a trial that has not reached its
     final evaluation has no read of "test".
@@ -76,7 +76,7 @@ class Dataset:
         self.num_train = num_train
         self.num_test = len(images) - num_train
         self.deviations = tuple(deviations)
-        """How the pictures differ from the files as they stand, in words."""
+        """How the images differ from the files as they stand, in words."""
         self.settings = settings or Tensors(name=name, content=fingerprint, size=size)
         """What a configuration says of these data."""
         self.labels_known = labels_known
@@ -104,7 +104,7 @@ class Dataset:
     ) -> Self:
         """One's own images, uint8 [N, 3, S, S], and labels, whole numbers [N] from 0 on.
 
-        `train_images` alone are enough for pre-training; a read-out needs all four. The tensors are
+        `train_images` alone are enough for pre-training; an evaluation needs all four. The tensors are
         copied to the CPU. The fingerprint covers every image, label and class name, in order.
 
         Raises:
@@ -125,9 +125,9 @@ class Dataset:
         shapes = torch.full((num, 2), side, dtype=torch.int64)
         images = Images(pixels.reshape(-1), torch.arange(num) * step, shapes)
         contents = images.content_hashes()
-        told = labels.tolist() if labels_known else None
+        known = labels.tolist() if labels_known else None
         hashes = [content.hex() for content in contents]
-        fingerprint = digest("tensors", side, len(train_images), hashes, told, names)
+        fingerprint = digest("tensors", side, len(train_images), hashes, known, names)
         return cls(
             name=name,
             fingerprint=fingerprint,
@@ -144,14 +144,14 @@ class Dataset:
         )
 
     def require_labels(self) -> None:
-        """Says at once that a read-out cannot be.
+        """Refuses data that cannot be evaluated, before anything is trained.
 
         Raises:
             DataError: there are no labels and no test part.
         """
         if not self.labels_known:
             raise DataError(
-                f"{shown(self.name)} has no labels, and a read-out needs them: give Dataset.of"
+                f"{shown(self.name)} has no labels, and the evaluation needs them: give Dataset.of"
                 " train_labels, test_images and test_labels, or pre-train only"
             )
 
@@ -160,10 +160,10 @@ class Dataset:
         return self._images.select(torch.arange(self.num_train))
 
     def labelled(self, part: Part) -> Labelled:
-        """The pictures and labels of a part; each call is counted in `reads`.
+        """The images and labels of a part; each call is counted in `reads`.
 
         "train" is "fit" and "validation" together. Validation is a tenth of the training images
-        (at least one), chosen by content hash: the same for all trials, and pictures of equal
+        (at least one), chosen by content hash: the same for all trials, and images of equal
         content fall on the same side.
 
         Raises:
@@ -187,7 +187,7 @@ def data_at(path: Path) -> dict[str, Any]:
 
     Raises:
         DataError: nothing stands there, or something that is neither folder nor tar, or a tar that
-            breaks off at once.
+            is truncated.
     """
     path = existing(path.expanduser().absolute())
     if path.is_dir():
@@ -202,14 +202,14 @@ def data_at(path: Path) -> dict[str, Any]:
 
 
 def fingerprint(data: AnyData, cache: Path | None) -> str:
-    """What identifies the pictures and labels that `load` would hand out, as 64 hex characters.
+    """What identifies the images and labels that `load` would hand out, as 64 hex characters.
 
     For files it covers every byte, the names of classes and parts, and what is drawn from them
     (size, subset, split), not where they lie; for textures version and parameters. What was found
     by reading stands in `cache` under path, size and time of change of every file.
 
     Raises:
-        DataMissing: the settings name data that are not at hand.
+        DataMissing: the settings name data that are not available.
         DataError: the path holds no such data set, in one text.
     """
     return data.fingerprint(cache)
@@ -219,7 +219,7 @@ def load(data: AnyData, *, cache: Path | None, workers: int = 2) -> Dataset:
     """The data set, decoded by `workers` threads or read from `cache` by its fingerprint.
 
     Raises:
-        DataMissing: the settings name data that are not at hand.
+        DataMissing: the settings name data that are not available.
         DataError: unreadable files (counted, five named), more than memory holds, no such data set.
     """
     key = data.fingerprint(cache)
@@ -243,13 +243,13 @@ def load(data: AnyData, *, cache: Path | None, workers: int = 2) -> Dataset:
 
 
 def held_out(contents: Sequence[bytes], name: str) -> Tensor:
-    """Which pictures with these content hashes are held out to choose on: a tenth, at least one.
+    """Which images with these content hashes are held out to choose on: a tenth, at least one.
 
-    bool [N]. The order in which hashes are taken depends on the hashes alone; pictures of equal
+    bool [N]. The order in which hashes are taken depends on the hashes alone; images of equal
     content fall on the same side.
 
     Raises:
-        DataError: there are fewer than two different pictures, of what `name` calls them.
+        DataError: there are fewer than two different images, of what `name` calls them.
     """
     order = sorted(set(contents), key=lambda c: hashlib.sha256(b"validation" + c).digest())
     if len(order) < 2:

@@ -1,4 +1,4 @@
-"""A source's pictures, decoded in parallel into one buffer, and their cache on disk.
+"""A source's images, decoded in parallel into one buffer, and their cache on disk.
 
 The buffer is a file of the cache, mapped into memory, so that the workers of one machine share it;
 without a cache it is memory.
@@ -22,7 +22,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from simclr_core.data.decoding import NotAnImage, Picture, quiet
+from simclr_core.data.decoding import DecodedImage, NotAnImage, quiet
 from simclr_core.data.fingerprints import digest
 from simclr_core.errors import DataError
 
@@ -47,18 +47,18 @@ class Source(NamedTuple):
     """What a reader should know of how the files were read."""
 
     name: Callable[[int], str]
-    """The file that holds picture i."""
+    """The file that holds image i."""
 
     items: Callable[[], Iterator[tuple[int, Any]]]
-    """The pictures' number and undecoded content, in the order they lie in."""
+    """The images' number and undecoded content, in the order they lie in."""
 
-    decode: Callable[[Any], Picture]
+    decode: Callable[[Any], DecodedImage]
     estimate: Callable[[], int]
-    """Bytes that all pictures will take in memory, from a sample of headers."""
+    """Bytes that all images will take in memory, from a sample of headers."""
 
 
 class Gathered(NamedTuple):
-    """All N pictures of a source, decoded; train first."""
+    """All N images of a source, decoded; train first."""
 
     class_names: tuple[str, ...]
     num_train: int
@@ -68,7 +68,7 @@ class Gathered(NamedTuple):
 
     buffer: NDArray[np.uint8]
     starts: NDArray[np.int64]
-    """[N]: where each picture begins in the buffer."""
+    """[N]: where each image begins in the buffer."""
 
     shapes: NDArray[np.int64]
     """[N, 2]: height and width."""
@@ -77,17 +77,17 @@ class Gathered(NamedTuple):
     """[N]: in the file, before any reduction."""
 
     contents: NDArray[np.uint8]
-    """[N, 32]: each picture's content hash."""
+    """[N, 32]: each image's content hash."""
 
 
 def gather(find: Callable[[], Source], cache: Path | None, key: str, workers: int) -> Gathered:
-    """The pictures of a source, from `cache` under `key` if they are there, else found and decoded.
+    """The images of a source, from `cache` under `key` if they are there, else found and decoded.
 
     Of several processes that ask at once, one decodes and the others wait for its result.
 
     Raises:
-        DataError: files that are no pictures (all of them are counted, five are named), more
-            pictures than memory holds, or a cache that cannot be written.
+        DataError: files that are no images (all of them are counted, five are named), more
+            images than memory holds, or a cache that cannot be written.
     """
     if cache is None:
         source, memory = find(), io.BytesIO()
@@ -97,8 +97,8 @@ def gather(find: Callable[[], Source], cache: Path | None, key: str, workers: in
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with _alone(cache / f"{key}.lock"):
-            if (kept := _read(folder)) is not None:
-                return kept
+            if (cached := _read(folder)) is not None:
+                return cached
             shutil.rmtree(folder, ignore_errors=True)
             _write(find(), folder, workers)
     except OSError as error:
@@ -106,16 +106,16 @@ def gather(find: Callable[[], Source], cache: Path | None, key: str, workers: in
             f"the cache {folder} cannot be written ({error.strerror}): make room, or let the store"
             " be elsewhere"
         ) from error
-    kept = _read(folder)
-    assert kept is not None, "what was just written can be read"
-    return kept
+    cached = _read(folder)
+    assert cached is not None, "what was just written can be read"
+    return cached
 
 
 def _decode_all(
     source: Source, write: Callable[[bytes], object], workers: int
 ) -> dict[str, NDArray[Any]]:
     num, free = len(source.labels), psutil.virtual_memory().available
-    # Nearly all pictures are wider than high by less than a half: if even that many bytes fit,
+    # Nearly all images are wider than high by less than a half: if even that many bytes fit,
     # no header needs to be read twice.
     if num * 3 * int(1.5 * (2 * source.size) ** 2) > free and (need := source.estimate()) > free:
         raise _too_large(source, f"about {_memory(need)}", free)
@@ -125,18 +125,18 @@ def _decode_all(
     contents = np.zeros((num, 32), np.uint8)
     wrong: list[tuple[int, str]] = []
     end = 0
-    for i, picture in _decoded(source, workers):
-        if isinstance(picture, str):
-            wrong.append((i, picture))
+    for i, image in _decoded(source, workers):
+        if isinstance(image, str):
+            wrong.append((i, image))
             continue
-        starts[i], shapes[i] = end, (picture.height, picture.width)
-        short_sides[i] = picture.short_side
-        contents[i] = np.frombuffer(picture.content, np.uint8)
-        end += len(picture.pixels)
+        starts[i], shapes[i] = end, (image.height, image.width)
+        short_sides[i] = image.short_side
+        contents[i] = np.frombuffer(image.content, np.uint8)
+        end += len(image.pixels)
         if end > free:
             raise _too_large(source, f"more than {_memory(end)}", free)
         if not wrong:
-            write(picture.pixels)
+            write(image.pixels)
     if wrong:
         raise _not_images(source, sorted(wrong))
     return {
@@ -148,12 +148,12 @@ def _decode_all(
     }
 
 
-def _decoded(source: Source, workers: int) -> Iterator[tuple[int, Picture | str]]:
-    # Threads: Pillow decodes outside the interpreter's lock, so large pictures gain by each thread
+def _decoded(source: Source, workers: int) -> Iterator[tuple[int, DecodedImage | str]]:
+    # Threads: Pillow decodes outside the interpreter's lock, so large images gain by each thread
     # and small ones lose (two threads on Zen 4: 1.8 times as fast at 128 px, 1.0 at 96 px, 0.7 at
-    # 32 px). Processes would first import torch anew, 2 s each.
-    def work(chunk: list[tuple[int, Any]]) -> list[tuple[int, Picture | str]]:
-        out: list[tuple[int, Picture | str]] = []
+    # 32 px). Processes would first import torch, 2 s each.
+    def work(chunk: list[tuple[int, Any]]) -> list[tuple[int, DecodedImage | str]]:
+        out: list[tuple[int, DecodedImage | str]] = []
         for i, item in chunk:
             try:
                 out.append((i, source.decode(item)))
@@ -166,7 +166,7 @@ def _decoded(source: Source, workers: int) -> Iterator[tuple[int, Picture | str]
     with quiet():
         first = work(next(chunks, []))
         yield from first
-        sides = sorted(picture.short_side for _, picture in first if not isinstance(picture, str))
+        sides = sorted(image.short_side for _, image in first if not isinstance(image, str))
         small = bool(sides) and sides[len(sides) // 2] < _SIDE_THAT_GAINS
         for some in map(work, chunks) if small else _in_threads(work, chunks, workers):
             yield from some
@@ -218,7 +218,7 @@ def _read(folder: Path) -> Gathered | None:
         table = dict(np.load(io.BytesIO(file)))
         # Copy on write: torch wants writable memory, and the file stays as it is.
         buffer = np.memmap(folder / "pixels", np.uint8, mode="c")
-        # All of it: one flipped bit in an image would move every number without a word.
+        # All of it: one flipped bit in an image would move every number silently.
         if hashlib.sha256(buffer.data).hexdigest() != about["pixels"]:
             return None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):

@@ -1,4 +1,4 @@
-"""One file's bytes -> one picture: RGB, 8 bits a channel, upright, at most twice `size` across.
+"""One file's bytes -> one image: RGB, 8 bits a channel, upright, at most twice `size` across.
 
 Knows Pillow only; says what is wrong with a file in a phrase, the caller says where it stands.
 """
@@ -26,11 +26,11 @@ _ALPHA = ("LA", "PA", "RGBA")  # in small letters where colours are stored times
 
 
 class NotAnImage(Exception):  # noqa: N818 -- says what the file is not; the caller makes the error
-    """The bytes are no picture that can be read whole; the text is a phrase on why."""
+    """The bytes are no image that can be read whole; the text is a phrase on why."""
 
 
-class Picture(NamedTuple):
-    """A decoded picture."""
+class DecodedImage(NamedTuple):
+    """A decoded image."""
 
     pixels: bytes
     """Channels first, [3, height, width]."""
@@ -45,8 +45,8 @@ class Picture(NamedTuple):
     """SHA-256 over shape and bytes (`content_hash`)."""
 
 
-def decode(file: bytes, size: int) -> Picture:
-    """The picture in a file's bytes, as RGB.
+def decode(file: bytes, size: int) -> DecodedImage:
+    """The image in a file's bytes, as RGB.
 
     EXIF orientation is applied; transparency is laid on white; 16-bit grey keeps its high byte; of
     an animation the first frame is taken; a short side above 2 `size` is reduced to 2 `size`,
@@ -66,7 +66,7 @@ def decode(file: bytes, size: int) -> Picture:
     except Exception as error:  # a damaged file can end in any exception of any decoder
         phrase = " ".join(str(error).split()) or type(error).__name__
         raise NotAnImage(f"truncated or damaged: {phrase[:100]}") from error
-    return picture(upright, size)
+    return reduced(upright, size)
 
 
 def _refuse_size(image: Image.Image) -> None:
@@ -79,7 +79,7 @@ def _too_many(sides: str) -> str:
     return f"more than {MOST_PIXELS:,} pixels{got}; save it smaller"
 
 
-def picture(image: Image.Image, size: int) -> Picture:
+def reduced(image: Image.Image, size: int) -> DecodedImage:
     """An RGB image, reduced where its short side is above 2 `size`."""
     short_side = min(image.size)
     if short_side > 2 * size:
@@ -87,21 +87,21 @@ def picture(image: Image.Image, size: int) -> Picture:
         image = image.resize((width, height), Image.Resampling.BICUBIC)
     pixels = np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1)).tobytes()
     width, height = image.size
-    return Picture(pixels, height, width, short_side, content_hash(height, width, pixels))
+    return DecodedImage(pixels, height, width, short_side, content_hash(height, width, pixels))
 
 
-def picture_of(pixels_3HW: NDArray[np.uint8], size: int) -> Picture:  # noqa: N803 -- shape suffix
-    """A picture that is already an array, [3, H, W]."""
+def image_of(pixels_3HW: NDArray[np.uint8], size: int) -> DecodedImage:  # noqa: N803 -- shape suffix
+    """An image that is already an array, [3, H, W]."""
     _, height, width = pixels_3HW.shape
     if min(height, width) > 2 * size:
-        return picture(Image.fromarray(pixels_3HW.transpose(1, 2, 0)), size)
+        return reduced(Image.fromarray(pixels_3HW.transpose(1, 2, 0)), size)
     pixels = pixels_3HW.tobytes()
     content = content_hash(height, width, pixels)
-    return Picture(pixels, height, width, min(height, width), content)
+    return DecodedImage(pixels, height, width, min(height, width), content)
 
 
 def num_bytes(file: bytes, size: int) -> int:
-    """Bytes that the picture in a file will take in memory, from its header; 0 if it has none."""
+    """Bytes that the image in a file will take in memory, from its header; 0 if it has none."""
     try:
         with Image.open(io.BytesIO(file)) as image:
             short_side, long_side = sorted(image.size)
@@ -112,7 +112,7 @@ def num_bytes(file: bytes, size: int) -> int:
 
 
 def content_hash(height: int, width: int, pixels: bytes | bytearray | memoryview) -> bytes:
-    """SHA-256 over a picture's shape and its bytes, channels first."""
+    """SHA-256 over an image's shape and its bytes, channels first."""
     digest = hashlib.sha256(b"%d %d " % (height, width))
     digest.update(pixels)
     return digest.digest()
@@ -120,7 +120,7 @@ def content_hash(height: int, width: int, pixels: bytes | bytearray | memoryview
 
 @contextmanager
 def quiet() -> Generator[None]:
-    """Without Pillow's warnings (odd EXIF, very large pictures): the unreadable is an error."""
+    """Without Pillow's warnings (odd EXIF, very large images): the unreadable is an error."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

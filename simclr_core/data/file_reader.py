@@ -97,7 +97,7 @@ def first_names(path: Path, num: int) -> set[str]:
     """The names, without folders, of a tar's first entries: enough to know what it is.
 
     Raises:
-        DataError: it breaks off before that.
+        DataError: it is truncated before that.
     """
     with _Entries(path) as entries:
         return {PurePosixPath(entry.name).name for _, entry in islice(entries, num)}
@@ -237,7 +237,7 @@ class _Entries:
 
     def _torn(self, error: Exception) -> DataError:
         return DataError(
-            f"{self._path} breaks off after {shown(self._last)} ({error});"
+            f"{self._path} is truncated after {shown(self._last)} ({error});"
             " fetch or pack the archive again"
         )
 

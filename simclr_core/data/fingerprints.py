@@ -49,8 +49,8 @@ def remembered(
         return find_out()
     book = cache / "fingerprints.json"
     name = f"{kind} {path.absolute()}"
-    kept = _read(book)
-    if isinstance(entry := kept.get(name), dict) and entry.get("stamp") == mark:
+    entries = _read(book)
+    if isinstance(entry := entries.get(name), dict) and entry.get("stamp") == mark:
         return entry["facts"]
     facts = find_out()
     with suppress(OSError):
@@ -61,17 +61,17 @@ def remembered(
 
 def _read(book: Path) -> dict[str, Any]:
     try:
-        kept = json.loads(book.read_text(encoding="utf-8"))
+        entries = json.loads(book.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
-    return kept if isinstance(kept, dict) else {}
+    return entries if isinstance(entries, dict) else {}
 
 
-def _write(book: Path, kept: dict[str, Any]) -> None:
+def _write(book: Path, entries: dict[str, Any]) -> None:
     handle, scratch = tempfile.mkstemp(dir=book.parent, prefix=".", suffix=".json")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(kept, file)
+            json.dump(entries, file)
         Path(scratch).replace(book)
     except OSError:
         Path(scratch).unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from simclr_core.data.class_split import Listing, skipped, sort_out
 from simclr_core.data.contract import Data
 from simclr_core.data.decode_cache import Source
-from simclr_core.data.decoding import DECODING_VERSION, Picture, decode, num_bytes
+from simclr_core.data.decoding import DECODING_VERSION, DecodedImage, decode, num_bytes
 from simclr_core.data.file_reader import contents, is_tar, shown, walk
 from simclr_core.data.fingerprints import digest, remembered, stamp
 from simclr_core.data.splitmix import permutation
@@ -30,7 +30,7 @@ _PUBLISHED = {"ImageNet (ILSVRC 2012)": 1_281_167}
 class Folder(Data):
     """Images in class folders, in a folder or a tar (packed or not) that is read as it stands.
 
-    `train/<class>/...` beside `test/<class>/...` (or val/, valid/, validation/), or the class
+    `train/<class>/...` next to `test/<class>/...` (or val/, valid/, validation/), or the class
     folders alone, which are then split by a rule that looks at names only (`listing.sort_out`).
     Hidden files and what file managers leave behind are passed over. The same files give the same
     fingerprint as a folder and as a tar, wherever they lie.
@@ -42,10 +42,10 @@ class Folder(Data):
     """How reports call the data; None: the folder's or the archive's own name."""
 
     path: str | None = None
-    """The folder or tar; None: the data are named but not at hand."""
+    """The folder or tar; None: the data are named but not available."""
 
     size: int = Field(default=32, ge=8, le=1024)
-    """Side of the views in px; pictures with a short side above twice this are reduced to twice."""
+    """Side of the views in px; images with a short side above twice this are reduced to twice."""
 
     num_images: int | None = Field(default=None, ge=2)
     """A subset of the training images, drawn without looking at labels; None: all."""
@@ -107,7 +107,7 @@ class Folder(Data):
         def name(i: int) -> str:
             return shown("/".join(files[i].name))
 
-        def decoded(file: bytes) -> Picture:
+        def decoded(file: bytes) -> DecodedImage:
             return decode(file, self.size)
 
         return Source(
@@ -172,7 +172,7 @@ def subset(num: int, wanted: int | None, seed: int, path: Path) -> list[int]:
 
 def _at_hand(path: str | None, name: str) -> Path:
     if path is None:
-        raise DataMissing(f"{name} is not at hand; give its folder or tar of images with --data")
+        raise DataMissing(f"{name} is not available; give its folder or tar of images with --data")
     return existing(Path(path))
 
 

@@ -1,4 +1,4 @@
-"""Pictures in memory: uint8 RGB, of one shape or of many. Shape suffixes: N images, B batch."""
+"""Images in memory: uint8 RGB, of one shape or of many. Shape suffixes: N images, B batch."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Self
@@ -14,17 +14,17 @@ _CENTRE = 0.875  # as ImageNet is tested: 224 of 256
 
 
 class Batch(NamedTuple):
-    """Pictures side by side, each in the top left corner of its place."""
+    """Images side by side, each in the top left corner of its place."""
 
-    pictures: Tensor
-    """uint8 [B, 3, H, W]: zero outside a picture's own shape."""
+    images: Tensor
+    """uint8 [B, 3, H, W]: zero outside an image's own shape."""
 
     shapes: Tensor
-    """int64 [B, 2]: each picture's own height and width."""
+    """int64 [B, 2]: each image's own height and width."""
 
 
 class Images:
-    """N pictures as bytes, channels first, each with its own height and width.
+    """N images as bytes, channels first, each with its own height and width.
 
     The bytes lie in one flat buffer that several `Images` can share: a selection copies nothing.
     Where all shapes are equal (`dense`), batches are rows of one array; otherwise each is placed
@@ -32,11 +32,11 @@ class Images:
     """
 
     def __init__(self, buffer: Tensor, starts: Tensor, shapes: Tensor) -> None:
-        """Pictures of `shapes` [N, 2] that begin at `starts` [N] in the flat uint8 `buffer`."""
+        """Images of `shapes` [N, 2] that begin at `starts` [N] in the flat uint8 `buffer`."""
         self._buffer = buffer
         self._starts = starts.cpu()
         self.shapes = shapes.cpu()
-        """int64 [N, 2], on the CPU: height and width of each picture."""
+        """int64 [N, 2], on the CPU: height and width of each image."""
         self._rows: Tensor | None = None
         if len(shapes) and bool((self.shapes == self.shapes[0]).all()):
             height, width = self.shapes[0].tolist()
@@ -46,11 +46,11 @@ class Images:
                 self._rows = (self._starts // step).to(buffer.device)
 
     @classmethod
-    def of(cls, pictures: Sequence[Tensor] | Tensor) -> Self:
-        """The uint8 pictures [3, H, W] of a list, or of one tensor [N, 3, H, W]."""
-        sizes = torch.tensor([p.numel() for p in pictures], dtype=torch.int64)
-        shapes = torch.tensor([p.shape[1:] for p in pictures], dtype=torch.int64).view(-1, 2)
-        buffer = torch.cat([p.reshape(-1) for p in pictures]) if len(pictures) else _nothing()
+    def of(cls, images: Sequence[Tensor] | Tensor) -> Self:
+        """The uint8 images [3, H, W] of a list, or of one tensor [N, 3, H, W]."""
+        sizes = torch.tensor([p.numel() for p in images], dtype=torch.int64)
+        shapes = torch.tensor([p.shape[1:] for p in images], dtype=torch.int64).view(-1, 2)
+        buffer = torch.cat([p.reshape(-1) for p in images]) if len(images) else _nothing()
         return cls(buffer, sizes.cumsum(0) - sizes, shapes)
 
     def __len__(self) -> int:
@@ -59,7 +59,7 @@ class Images:
 
     @property
     def dense(self) -> bool:
-        """Whether all pictures have one shape."""
+        """Whether all images have one shape."""
         return self._rows is not None
 
     @property
@@ -69,23 +69,23 @@ class Images:
 
     @property
     def num_bytes(self) -> int:
-        """Bytes of the pictures themselves, without the tables."""
+        """Bytes of the images themselves, without the tables."""
         return int(3 * self.shapes.prod(1).sum())
 
     def select(self, index: Tensor) -> "Images":
-        """The pictures at `index` [B], in that order, over the same bytes."""
+        """The images at `index` [B], in that order, over the same bytes."""
         index = index.cpu()
         return Images(self._buffer, self._starts[index], self.shapes[index])
 
     def followed_by(self, other: "Images") -> "Images":
-        """These pictures and then the other's, which are a selection over the same bytes."""
+        """These images and then the other's, which are a selection over the same bytes."""
         same = other._buffer is self._buffer  # noqa: SLF001 -- of this class
         assert same, "both are selections over the same bytes"
         starts = torch.cat([self._starts, other._starts])  # noqa: SLF001 -- of this class
         return Images(self._buffer, starts, torch.cat([self.shapes, other.shapes]))
 
     def batch(self, index: Tensor) -> Batch:
-        """The pictures at `index` [B], padded with zeros at the bottom right to the largest."""
+        """The images at `index` [B], padded with zeros at the bottom right to the largest."""
         if self._rows is not None:
             rows = self._rows[index.to(self.device)]
             height, width = self._pixels.shape[2:]
@@ -93,13 +93,13 @@ class Images:
             return Batch(self._pixels[rows], shapes)
         shapes = self.shapes[index.cpu()]
         height, width = shapes.amax(0).tolist() if len(shapes) else (0, 0)
-        pictures = self._buffer.new_zeros(len(shapes), 3, height, width)
-        for place, picture in zip(pictures, self._each(index), strict=True):
-            place[:, : picture.shape[1], : picture.shape[2]] = picture
-        return Batch(pictures, shapes.to(self.device))
+        images = self._buffer.new_zeros(len(shapes), 3, height, width)
+        for place, image in zip(images, self._each(index), strict=True):
+            place[:, : image.shape[1], : image.shape[2]] = image
+        return Batch(images, shapes.to(self.device))
 
     def centre_squares(self, index: Tensor, size: int) -> Tensor:
-        """What probes see of the pictures at `index`: float32 [B, 3, size, size] in [0, 1].
+        """What probes see of the images at `index`: float32 [B, 3, size, size] in [0, 1].
 
         The square of `centre_boxes`, resized by antialiased bilinear interpolation.
         """
@@ -107,12 +107,12 @@ class Images:
             rows = self._rows[index.to(self.device)]
             return _square(self._pixels[rows], size)
         out = torch.empty(len(index), 3, size, size, device=self.device)
-        for place, picture in zip(out, self._each(index), strict=True):
-            place.copy_(_square(picture[None], size)[0])
+        for place, image in zip(out, self._each(index), strict=True):
+            place.copy_(_square(image[None], size)[0])
         return out
 
     def to(self, device: torch.device | str) -> "Images":
-        """The same pictures on another device; only the bytes of these pictures travel."""
+        """The same images on another device; only the bytes of these images travel."""
         if torch.device(device) == self.device:
             return self
         if self.num_bytes == len(self._buffer):
@@ -122,10 +122,10 @@ class Images:
         return Images(own.to(device), sizes.cumsum(0) - sizes, self.shapes)
 
     def content_hashes(self) -> list[bytes]:
-        """SHA-256 over each picture's height, width and bytes: equal pictures, equal hashes."""
+        """SHA-256 over each image's height, width and bytes: equal images, equal hashes."""
         return [
-            content_hash(height, width, picture.contiguous().cpu().numpy().data)
-            for (height, width), picture in zip(
+            content_hash(height, width, image.contiguous().cpu().numpy().data)
+            for (height, width), image in zip(
                 self.shapes.tolist(), self._each(torch.arange(len(self))), strict=True
             )
         ]

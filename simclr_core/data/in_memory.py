@@ -21,7 +21,7 @@ _WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 class Tensors(Data):
     """What a configuration says of images that were handed over (`Dataset.of`) and lie in no file.
 
-    It can be compared and kept, not loaded: a process without the tensors has no such data.
+    It can be compared and stored, not loaded: a process without the tensors has no such data.
     """
 
     kind: Literal["tensors"] = "tensors"
@@ -87,7 +87,7 @@ def _mistakes(
         return
     if missing:
         yield (
-            f"{' and '.join(missing)}: must be given beside {_and(rest, missing)}; a probe needs"
+            f"{' and '.join(missing)}: must be given together with {_and(rest, missing)}; a probe needs"
             " all four, pre-training train_images alone"
         )
     if test_images is not None:
@@ -138,14 +138,14 @@ def _numbers(images: Tensor) -> str:
     if images.is_floating_point():
         wrong = int((~images.isfinite()).sum())
         if wrong:
-            return f"{kind} of which {wrong} of {images.numel()} are no finite numbers; mend these"
+            return f"{kind} of which {wrong} of {images.numel()} are not finite; fix these"
     low, high = float(images.min()), float(images.max())
-    told = f"{kind} from {low:g} to {high:g}"
+    text = f"{kind} from {low:g} to {high:g}"
     if low < 0:
-        return f"{told}; undo the normalisation first: views are made of plain pixels"
+        return f"{text}; undo the normalisation first: views are made of plain pixels"
     if images.is_floating_point() and high <= 1:
-        return f"{told}; (255 * images).round().to(torch.uint8) makes them of 0 to 1"
-    return f"{told}; .to(torch.uint8) makes them of 0 to 255" if high <= 255 else told
+        return f"{text}; (255 * images).round().to(torch.uint8) makes them of 0 to 1"
+    return f"{text}; .to(torch.uint8) makes them of 0 to 255" if high <= 255 else text
 
 
 def _wrong_labels(name: str, labels: Any, images_name: str, images: Any) -> Iterator[str]:
@@ -177,7 +177,7 @@ def _wrong_classes(train: Tensor, test: Any, class_names: Sequence[str] | None) 
             " torch.unique(labels, return_inverse=True)[1] numbers them without gaps"
         )
     elif num < 2:
-        yield "train_labels: must be of two classes or more, since a probe tells them apart"
+        yield "train_labels: must be of two classes or more, for a probe to separate"
     if _are_labels(test):
         strange = sorted(set(test.tolist()) - set(met))
         if strange:

@@ -1,14 +1,14 @@
-"""The embedded data set: procedural pictures, built to show how colour can be a shortcut.
+"""The embedded data set: procedural images, built to show how colour can be a shortcut.
 
-Each picture is one of ten textures, five patterns in two orientations. Its tint, brightness,
-contrast, illumination, period and noise are drawn for the picture alone and tell nothing of the
-class. Two crops of one picture therefore share their colour statistics, by which a network can find
+Each image is one of ten textures, five patterns in two orientations. Its tint, brightness,
+contrast, illumination, period and noise are drawn for each image and are independent of the
+class. Two crops of one image therefore share their colour statistics, by which a network can find
 the partner without looking at the texture: the mechanism by which section 3.1 of the SimCLR paper
 explains that cropping needs colour distortion. Since it is built to show this, nothing measured on
 it reproduces the paper. A turn by 90 degrees makes the two orientations of a pattern one.
 
 All arithmetic is in integers, so the bytes are the same on every machine.
-Shape suffixes: N pictures, H and W their sides in px.
+Shape suffixes: N images, H and W their sides in px.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from pydantic import Field
 
 from simclr_core.data.contract import Data
 from simclr_core.data.decode_cache import Source
-from simclr_core.data.decoding import Picture, picture_of
+from simclr_core.data.decoding import DecodedImage, image_of
 from simclr_core.data.fingerprints import digest
 from simclr_core.data.splitmix import Words, keys, mix
 
@@ -36,7 +36,7 @@ _PX = 256  # positions count in 1/256 px
 _CYCLE = 1 << 16  # phases count in 1/65536 of a period; brightness 1 is 65536 as well
 _FULL = 1 << 14  # a pattern runs from -16384 to 16384
 
-# Each of these is drawn for every picture, evenly from [low, high), and independent of its class.
+# Each of these is drawn for every image, evenly from [low, high), and independent of its class.
 _PERIOD = (5 * _PX, 7 * _PX)
 _BRIGHTNESS = (11000, 44000)
 _CONTRAST = (14000, 44000)  # as a share of the brightness
@@ -51,8 +51,8 @@ _TRAIN, _TEST = 0, 1
 class Textures(Data):
     """Procedural 32 x 32 textures of ten classes; no download, generated in about a second.
 
-    Picture i of a part depends on (version, part, i) alone: a longer set starts with the shorter
-    one. Classes take turns, so that every class has the same number of pictures to within one.
+    Image i of a part depends on (version, part, i) alone: a longer set starts with the shorter
+    one. Classes take turns, so that every class has the same number of images to within one.
     """
 
     kind: Literal["textures"] = "textures"
@@ -69,7 +69,7 @@ class Textures(Data):
     """Test images."""
 
     size: Literal[32] = 32
-    """Side of the pictures and of the views in px."""
+    """Side of the images and of the views in px."""
 
     def shown_name(self) -> str:
         return "textures"
@@ -93,8 +93,8 @@ class Textures(Data):
         def name(i: int) -> str:
             return f"texture {i}"
 
-        def decode(pixels: NDArray[np.uint8]) -> Picture:
-            return picture_of(pixels, self.size)
+        def decode(pixels: NDArray[np.uint8]) -> DecodedImage:
+            return image_of(pixels, self.size)
 
         return Source(
             where="textures",
@@ -111,7 +111,7 @@ class Textures(Data):
 
 
 def generate(part: int, num: int) -> NDArray[np.uint8]:
-    """The first `num` pictures of train (0) or test (1), uint8 [N, 3, 32, 32]."""
+    """The first `num` images of train (0) or test (1), uint8 [N, 3, 32, 32]."""
     draw = _Draw(keys(1, part, count=num))
     label = np.arange(num) % len(CLASS_NAMES)
     pattern_NHW = _pattern(draw, label // 2, label % 2)
@@ -122,7 +122,7 @@ def generate(part: int, num: int) -> NDArray[np.uint8]:
 
 
 class _Draw:
-    """Numbers for N pictures, each from its own key; asked again, the next ones."""
+    """Numbers for N images, each from its own key; asked again, the next ones."""
 
     def __init__(self, key: Words) -> None:
         self._key = key

@@ -111,8 +111,8 @@ def _up_to_layer(
     else:
         if state is None:
             raise ConfigurationError(
-                f"evaluation.layer: {config.evaluation.layer} needs the trained head's state beside the "
-                "encoder's: evaluate(..., head=trained.head)"
+                f"evaluation.layer: {config.evaluation.layer} needs the trained head's state in addition "
+                "to the encoder's: evaluate(..., head=trained.head)"
             )
         head = execution.place(config.head.build(config.encoder.num_features, 0))
         head.load_state_dict(state)

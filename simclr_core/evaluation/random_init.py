@@ -60,11 +60,11 @@ def _batches(config: Config, num_images: int) -> tuple[Tensor, ...]:
 def _averaging(network: nn.Module) -> Generator[None]:
     """Within, batch norm collects the plain mean over all batches."""
     norms = batch_norms(network)
-    kept = [norm.momentum for norm in norms]
+    before = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None
     network.train()
     yield
-    for norm, momentum in zip(norms, kept, strict=True):
+    for norm, momentum in zip(norms, before, strict=True):
         norm.momentum = momentum

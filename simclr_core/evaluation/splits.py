@@ -12,7 +12,7 @@ def tenth_apart(part: Part, name: str) -> tuple[Part, Part]:
     """A part without a tenth of its images, and that tenth, which then serves to choose on.
 
     Raises:
-        DataError: there are fewer than two different pictures.
+        DataError: there are fewer than two different images.
     """
     apart = held_out(part.hashes, name)
     return part.at((~apart).nonzero()[:, 0]), part.at(apart.nonzero()[:, 0])

@@ -143,7 +143,7 @@ def _semi_hard(
 class NTLogistic(_PairLoss):
     """-log sigmoid(s+ / t) - log sigmoid(-s- / t), in nats (table 2).
 
-    The mean over the views; of a view's negatives it takes the mean, since the paper tells the row
+    The mean over the views; of a view's negatives it takes the mean, since the paper gives the row
     for one negative. A view without a semi-hard negative keeps the first term. The paper does not
     say within which margin semi-hard negatives are sought here: none is set.
     """

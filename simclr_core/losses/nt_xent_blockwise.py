@@ -13,7 +13,7 @@ In fp32 the positive's share is taken off a sum that contains it, so that blocks
 where the loss nears 0: at losses of 1e-3 the gradient is within 1 % of float64's, at 1e-5 within 10 %,
 below 1e-6 it is rounding alone; the value is within 1e-5 of the true one and can fall below 0 by as much.
 
-Whom a view is told from (`Others`) changes which s_ij count and nothing else. With several
+Which others a view is compared with (`Others`) changes which s_ij count and nothing else. With several
 positives to a view, s_ip is their mean; equal groups make it a product with the group's sum.
 
 Shape suffixes: M views, D embedding; I and J the views of two blocks; G groups.
@@ -50,7 +50,7 @@ def in_blocks_pays(u_MD: Tensor) -> bool:
 
 
 class Others(NamedTuple):
-    """Whom each view is told from: the others in the sum r_i."""
+    """Which others are in each view's sum r_i."""
 
     one_view: bool = False
     """Only views of the other side, the partner among them: N in place of 2N - 1."""

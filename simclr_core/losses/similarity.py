@@ -30,7 +30,7 @@ def images(num_rows: int, num_views: int, device: torch.device) -> Int64[Tensor,
 
 
 def negatives(z_MD: Float[Tensor, "M D"], *, one_view: bool) -> Bool[Tensor, "M M"]:
-    """Which columns are a row's negatives: views of other images, of the other side alone if told.
+    """Which columns are a row's negatives: views of other images, of the other side alone if `one_view`.
 
     Of two views: 2(N - 1) negatives a row, or N - 1.
     """

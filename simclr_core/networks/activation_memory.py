@@ -1,7 +1,7 @@
 """Forward and backward through encoder and head for batches that memory does not hold.
 
 Recomputation keeps the input of each block in place of all that happens within, and visits the
-block once more on the way back: the same numbers, for about a third more time. Gradient caching
+block once more in the backward pass: the same numbers, for about a third more time. Gradient caching
 (Gao et al. 2021) takes the images in chunks: the embeddings of all chunks without gradients, the
 loss and its gradient by embedding, then each chunk once more with its share of that gradient. The
 loss is that of the whole batch, but batch norm sees a chunk at a time.
@@ -36,7 +36,7 @@ def recompute_blocks(network: nn.Module) -> bool:
 
 
 def recomputed(block: nn.Module, x: Tensor) -> Tensor:
-    """The block's output; what happens within is computed anew on the way back."""
+    """The block's output; its inner activations are recomputed in the backward pass."""
     y: Tensor = checkpoint(  # pyright: ignore[reportUnknownVariableType, reportAssignmentType] -- torch types it as unknown
         block,
         x,

@@ -1,6 +1,6 @@
-"""Encoders f: a batch of views -> the representation h that the read-outs see (paper, 2.1).
+"""Encoders f: a batch of views -> the representation h that is evaluated (paper, 2.1).
 
-Here stand the residual networks; transformers and raw pixels have modules of their own. Layers are
+Residual networks; transformers and raw pixels have modules of their own. Layers are
 named as torchvision names them, so that a state dict fits both ways.
 """
 

@@ -1,6 +1,6 @@
 """Projection heads g: the representation h -> z, where the loss is taken (paper, 4.2).
 
-Pre-training needs them; read-outs take h, or the layer of a head that they are told. Weights start
+Pre-training needs them; the evaluation takes h or a layer of the head. Weights start
 from torch's own uniform law, +-1 / sqrt(inputs); under LARS with batch norm their scale cancels,
 hence the official code's standard deviation of 0.01 would make no difference to the paper's own
 protocol.
@@ -35,7 +35,7 @@ class NoHead(Head):
 
 
 class LinearHead(Head):
-    """z = W h (figure 8, "linear"), with the official code's batch norm unless told otherwise."""
+    """z = W h (figure 8, "linear"), with the official code's batch norm by default."""
 
     kind: Literal["linear"] = "linear"
 

@@ -157,7 +157,7 @@ class AdamW(Optimizer):
 
 
 class FileOptimizer(FromFile, Optimizer):
-    """An optimiser of one's own: ``build(model, **options) -> torch.optim.Optimizer``.
+    """A custom optimiser: ``build(model, **options) -> torch.optim.Optimizer``.
 
     ``model`` holds encoder and head; a class that takes its place takes the same. Each group's `lr`
     is set before each step: from `learning_rate`, its scaling and the schedule.
@@ -193,7 +193,7 @@ class _Lars(torch.optim.Optimizer):
         super().__init__(groups, defaults)
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] -- no closure is evaluated anew
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] -- no closure is evaluated
         """One update from the gradients as they stand."""
         assert closure is None, "LARS evaluates no closure"
         for group in self.param_groups:

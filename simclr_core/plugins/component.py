@@ -1,4 +1,4 @@
-"""A part of one's own: an object in a Python file that a configuration names.
+"""Custom components: an object in a user's Python file that a configuration names.
 
 The file's bytes are hashed when a configuration is checked, and the hash, not the place, enters the
 keys. What is executed are those bytes and no others: never in planning, and in each pre-training as
@@ -81,11 +81,11 @@ def known_text(sha256: str) -> str | None:
 
 
 class FromFile(Frozen):
-    """What the own parts of all families share: a file, a name in it, options for what it names.
+    """What custom components of all families share: a file, a name in it, options for what it names.
 
     What it may do, what it is handed and what it must give is said in each family's class. A class
     in the place of a function is made once a pre-training with the options, and then called. One
-    file is one part: what stands beside it is not imported, and what it imports from elsewhere is
+    file is one component: its neighbours are not imported, and what it imports from elsewhere is
     in no key. Texts are UTF-8, and at most 1,000,000 bytes.
     """
 
@@ -93,7 +93,7 @@ class FromFile(Frozen):
 
     path: str = Field(min_length=1)
     """The Python file: in a study from where the study's file lies, else from the working folder.
-    It plays no part in keys."""
+    It has no effect on keys."""
 
     name: str
     """The function or class in it, bound at the file's top."""
@@ -166,11 +166,11 @@ class FromFile(Frozen):
     def _by_hash_in_identities(
         self, handler: SerializerFunctionWrapHandler, info: SerializationInfo
     ) -> dict[str, Any]:
-        told: dict[str, Any] = handler(self)
+        dumped: dict[str, Any] = handler(self)
         if info.context == IDENTITY:
             assert self.sha256 is not None, "identity is that of a resolved configuration"
-            del told["path"]
-        return told
+            del dumped["path"]
+        return dumped
 
     # ---------------------------------------------------------------------------------- execution
 
@@ -191,7 +191,7 @@ class FromFile(Frozen):
         if self.sha256 not in (None, found):
             raise PartError(
                 f"{self.path} is not the file that was planned with: its hash is {found[:12]}..., "
-                f"planned was {self.sha256[:12]}...; restore it, or plan anew"
+                f"planned was {self.sha256[:12]}...; restore it, or plan again"
             )
         return text
 
@@ -249,7 +249,7 @@ class FromFile(Frozen):
             lines = str(error).strip().splitlines()
             reason = f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
             raise PartError(
-                f"{self._place(error)}: {what or self.name} raised {reason}; mend the file"
+                f"{self._place(error)}: {what or self.name} raised {reason}; fix the file"
             ) from error
 
     def refused(self, rule: str) -> PartError:
@@ -288,7 +288,7 @@ class FromFile(Frozen):
 
 
 class OwnFile(NamedTuple):
-    """A part of one's own in a configuration in JSON."""
+    """A custom component in a configuration in JSON."""
 
     field: str
     """Dotted: `loss`, `views.operations.1`."""
@@ -297,7 +297,7 @@ class OwnFile(NamedTuple):
 
 
 def files_of(config: Mapping[str, Any]) -> Iterator[OwnFile]:
-    """Every part of one's own in a resolved configuration in JSON, in the order of the fields."""
+    """Every custom component in a resolved configuration in JSON, in the order of the fields."""
 
     def below(value: Any, field: str) -> Iterator[OwnFile]:
         if isinstance(value, Mapping):
@@ -314,10 +314,10 @@ def files_of(config: Mapping[str, Any]) -> Iterator[OwnFile]:
 
 
 def with_fresh_components(value: Value) -> Value:
-    """The value with each own part in it made anew: with its hash, and not yet executed.
+    """The value with fresh custom components: with their hashes, and not yet executed.
 
     Raises:
-        ConfigurationError: a file without a hash cannot be read or is no part.
+        ConfigurationError: a file without a hash cannot be read or used.
     """
     made: Any = value
     if isinstance(value, FromFile):

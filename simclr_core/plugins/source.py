@@ -64,16 +64,16 @@ def examined(path: str, text: str) -> None:
     """Nothing, where the text can be a part's file.
 
     Raises:
-        Unusable: it is no Python, or imports what lies beside it.
+        Unusable: it is not valid Python, or imports a neighbour.
     """
     problem = _problem(path, text)
     if problem is not None:
         raise Unusable(problem)
     for module, line in _imported(text):
-        beside = Path(path).parent / module
-        if beside.with_suffix(".py").is_file() or (beside / "__init__.py").is_file():
+        neighbour = Path(path).parent / module
+        if neighbour.with_suffix(".py").is_file() or (neighbour / "__init__.py").is_file():
             raise Unusable(
-                f"must stand alone, and {path}:{line} imports {module} from beside it, whose bytes "
+                f"must stand alone, and {path}:{line} imports {module} from its folder, whose bytes "
                 "enter no key; write what it needs into the one file"
             )
 
@@ -94,7 +94,7 @@ def code_of(path: str, text: str) -> CodeType:
 
 @lru_cache(maxsize=256)
 def _problem(path: str, text: str) -> str | None:
-    """Why the text is no Python."""
+    """Why the text is not valid Python."""
     try:
         with _in_silence():
             code_of(path, text)
@@ -123,7 +123,7 @@ def _imported(text: str) -> tuple[tuple[str, int], ...]:
 
 @contextmanager
 def _in_silence() -> Generator[None]:
-    """Without the warnings of compiling: they are told where the file is executed."""
+    """Without the warnings of compiling: they appear where the file is executed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -43,8 +43,8 @@ class Geometry(Frozen):
 
         Of more than two views the first two.
         """
-        pictures, shapes = images.batch(index)
-        first, second, *_ = draw_views(self.views, pictures, shapes, Chance.of(0, 0, index), size)
+        whole, shapes = images.batch(index)
+        first, second, *_ = draw_views(self.views, whole, shapes, Chance.of(0, 0, index), size)
         return first, second
 
 

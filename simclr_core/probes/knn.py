@@ -1,4 +1,4 @@
-"""Weighted nearest neighbours on frozen features: a read-out that fits nothing.
+"""Weighted nearest neighbours on frozen features: a probe that fits nothing.
 
 Shape suffixes: n images that vote, m images asked about, d features, C classes.
 """

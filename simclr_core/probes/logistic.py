@@ -162,7 +162,7 @@ class Problem:
         for step, change in reversed(pairs):
             change = change + penalty_E * step  # noqa: PLW2901
             curvature = float((step * change).sum())
-            if curvature <= 0:  # rounding, at the end of a fit: the pair tells nothing
+            if curvature <= 0:  # rounding, at the end of a fit: the pair carries no information
                 continue
             share = float((step * direction).sum()) / curvature
             direction -= share * change

@@ -1,4 +1,4 @@
-"""A read-out with one hidden layer: what a representation tells that no linear probe can read.
+"""A probe with one hidden layer: what a representation holds beyond a linear probe's reach.
 
 Shape suffixes: n images, v images to choose on, d features, C classes.
 """
@@ -90,7 +90,7 @@ class MlpProbe(PenalisedProbe):
                     schedule.step()
         if not all(bool(one.isfinite().all()) for one in network.parameters()):
             raise Diverged(
-                "the probe's weights are no numbers; lower evaluation.probe.learning_rate, got "
+                "the probe's weights are not finite; lower evaluation.probe.learning_rate, got "
                 f"{self.learning_rate:g}"
             )
         return FittedMlp(network.requires_grad_(requires_grad=False), mean_d, scale_d)

@@ -34,7 +34,7 @@ class SgdProbe(Probe):
 
     Weights and biases start at zero and are not regularised; each step takes the mean cross-entropy
     of a batch. Nothing is chosen, so it is fitted on all training images and no `validation_top1`
-    is told. The features of augmented images are computed anew in each epoch: 90 epochs are 90
+    is logged. The features of augmented images are computed again in each epoch: 90 epochs are 90
     forward passes, about a seventh of the paper's 100 epochs of pre-training. Tested on centre
     squares.
     """

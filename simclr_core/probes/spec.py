@@ -21,15 +21,15 @@ _Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Evaluation(Frozen):
-    """The read-outs of a trial, all on the same features of the frozen encoder."""
+    """The evaluation of a trial, all of it on the same features of the frozen encoder."""
 
     split: Literal["test", "validation"] = "test"
     """Where the final values are measured. "validation" is for studies that choose settings: the
-    test part is never asked for, the validation part takes its place, and a tenth of the fit part
+    test part is never read, the validation part takes its place, and a tenth of the fit part
     that of the validation part; the values are validation_top1, validation_knn_top1, ..."""
 
     layer: Layer = "h"
-    """What is read out: h, which the paper evaluates; z = g(h), the head's output; or g1 to g3, its
+    """What is evaluated: h, which the paper evaluates; z = g(h), the head's output; or g1 to g3, its
     hidden layers after their ReLU (section 4.2, table 3)."""
 
     target: AnyTarget = Classes()
@@ -42,7 +42,7 @@ class Evaluation(Frozen):
     label_fractions: tuple[_Fraction, ...] = ()
     """Parts of the training labels for which the probe is fitted once more, such as 0.01 and 0.1:
     top1@1%, top1@10%. The images are equally many of each class, of the fit part, the same in every
-    trial; l2 is chosen on the whole validation part, whose labels are beside those counted, and
+    trial; l2 is chosen on the whole validation part, whose labels are not among those counted, and
     the probe is fitted on the few alone."""
 
     knn: Knn | None = Knn()

@@ -1,4 +1,4 @@
-"""Nearest neighbours while pre-training is on its way, for the curve alone."""
+"""k-NN accuracy during pre-training, for the curve alone."""
 
 from typing import Literal
 

@@ -88,15 +88,15 @@ def test_a_file_can_use_what_stands_beside_it(
 
 
 WRONG_FILES: dict[str, tuple[str | bytes, str]] = {
-    "no Python": ("def loss(:\n", "mine.py:1: is no Python: invalid syntax"),
+    "no Python": ("def loss(:\n", "mine.py:1: is not valid Python: invalid syntax"),
     "bytes": (b"\x00\x01", "mine.py"),
     "raises": ("x = 1\nx / 0\n", "mine.py:2: raises ZeroDivisionError while it is executed"),
     "leaves": ("import sys\nsys.exit(0)\n", "mine.py:2: raises SystemExit while it is executed: 0"),
     "defines nothing": ("x = 1\n", "mine.py: defines neither loss nor views; a file defines loss("),
-    "no function": ("loss = 3\n", "mine.py: loss: is a function, got int"),
+    "no function": ("loss = 3\n", "mine.py: loss: must be a function, got int"),
     "other arguments": (
         "def loss(z):\n    return z\n",
-        "mine.py: loss: is called as loss(z1, z2, temperature), and it takes others",
+        "mine.py: loss: must take loss(z1, z2, temperature), got another signature",
     ),
     "a wrong side": ("size = 4\n" + VIEWS.replace("size = 16\n", ""), "mine.py: size: is the pict"),
 }

@@ -125,7 +125,7 @@ def test_raw_pixels_have_no_weights_to_write(
     said = called(capsys, "export", ran.key[:8], "--to", "encoder.pt")
 
     assert said.code == 2
-    assert "reads out raw pixels, which have no weights to write" in said.err
+    assert "evaluates raw pixels, which have no weights to write" in said.err
     assert not (here / "encoder.pt").exists()
 
 

@@ -231,7 +231,7 @@ def test_gpu_and_paper_plan_as_data_missing_with_the_way_out(
     paper = called(capsys, "plan", "quickstart", "--scale", "paper", "--json")
 
     assert gpu.code == paper.code == 0
-    assert "CIFAR-10 is not at hand" in gpu.out
+    assert "CIFAR-10 is not available" in gpu.out
     assert "--data" in gpu.out
     assert all(t["reason"].startswith("data missing: ImageNet") for t in paper.json["trials"])
     assert {t["todo"] for t in paper.json["trials"]} == {False}

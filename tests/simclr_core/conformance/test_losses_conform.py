@@ -275,12 +275,12 @@ BROKEN: dict[str, tuple[Loss, str, str]] = {
     "a root at zero": (
         by_distance,
         "duplicates and opposite rows are no exception",
-        "the gradient has no numbers",
+        "the gradient is not finite",
     ),
     "no gradient": (no_gradient, "the gradient reaches both views", "the value has no gradient"),
     "images differ": (
         uncertain,
-        "the order of the images plays no part",
+        "the order of the images has no effect",
         "with the last image first",
     ),
 }

@@ -108,11 +108,11 @@ BROKEN: dict[str, tuple[Views, str, str]] = {
         "two float batches [N, 3, s, s] come out",
         "no finite numbers",
     ),
-    "in place": (in_place, "the pictures themselves are left alone", "are changed in place"),
+    "in place": (in_place, "the images themselves are left alone", "are changed in place"),
     "normalised": (
         changed(NORMALISE),
         "pixels stay in [0, 1]",
-        "a black picture, seed 0: -2.118 to -1.804: ImageNet's mean and deviation are still in",
+        "a black image, seed 0: -2.118 to -1.804: ImageNet's mean and deviation are still in",
     ),
     "to 255": (changed(lambda x: 255 * x), "pixels stay in [0, 1]", "divide by 255"),
     "shuffled": (shuffled, "row i shows image i", "of 256 second views are as bright as"),
@@ -120,7 +120,7 @@ BROKEN: dict[str, tuple[Views, str, str]] = {
     "one seed for all": (
         lambda images, _: FULL(images, 0),
         "another seed gives other views",
-        "the seed plays no part",
+        "the seed has no effect",
     ),
     "both equal": (
         lambda images, seed: (FULL(images, seed)[0],) * 2,
@@ -170,7 +170,7 @@ def test_right_views_keep_every_law() -> None:
     found = examine_views(FULL)
 
     assert [one.law for one in found] == [law.name for law in VIEW_LAWS]
-    assert [one.verdict for one in found] == ["holds"] * (len(found) - 1) + ["told"]
+    assert [one.verdict for one in found] == ["holds"] * (len(found) - 1) + ["noted"]
     assert "the same views alone" in found[-1].text
 
 

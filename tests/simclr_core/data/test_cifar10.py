@@ -91,9 +91,7 @@ def test_every_form_is_recognised_and_holds_the_same_pictures_and_labels(
         batches = _batches()
         pixels = np.concatenate([batches[name][0] for name in names]).reshape(-1, 3, 32, 32)
         images, labels, _ = dataset.labelled(part)
-        assert torch.equal(
-            images.batch(torch.arange(len(images))).pictures, torch.from_numpy(pixels)
-        )
+        assert torch.equal(images.batch(torch.arange(len(images))).images, torch.from_numpy(pixels))
         assert labels.tolist() == [n for name in names for n in batches[name][1]]
 
 
@@ -254,12 +252,12 @@ def test_a_torn_archive_is_named(tmp_path: Path) -> None:
     archive = packed(_binary(tmp_path / "set", _batches()), tmp_path / "cifar-10-binary.tar.gz")
     archive.write_bytes(archive.read_bytes()[:-5000])
 
-    with pytest.raises(DataError, match=r"cifar-10-binary\.tar\.gz breaks off after "):
+    with pytest.raises(DataError, match=r"cifar-10-binary\.tar\.gz is truncated after "):
         load(Cifar10(path=str(archive)), cache=None)
 
 
 def test_an_archive_that_is_not_at_hand_is_missing() -> None:
-    with pytest.raises(DataMissing, match="CIFAR-10 is not at hand; give its archive or folder"):
+    with pytest.raises(DataMissing, match="CIFAR-10 is not available; give its archive or folder"):
         fingerprint(Cifar10(), None)
 
 

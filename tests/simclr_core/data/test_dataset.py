@@ -16,7 +16,7 @@ from torch import Tensor
 
 from simclr_core.data.dataset import Dataset, data_at, fingerprint, load
 from simclr_core.data.decode_cache import Source, gather
-from simclr_core.data.decoding import decode, picture_of
+from simclr_core.data.decoding import decode, image_of
 from simclr_core.data.image_folder import Folder
 from simclr_core.data.images import Images
 from simclr_core.data.textures import Textures
@@ -344,7 +344,7 @@ def test_one_flipped_bit_of_any_cached_image_is_noticed(tmp_path: Path, place: i
             notes=(),
             name=str,
             items=lambda: iter(enumerate(pixels)),
-            decode=lambda item: picture_of(item, 4),
+            decode=lambda item: image_of(item, 4),
             estimate=lambda: pixels.nbytes,
         )
 
@@ -427,4 +427,4 @@ def test_textures_need_no_cache_and_leave_none(tmp_path: Path) -> None:
 
     assert (dataset.num_train, dataset.num_test, dataset.size) == (20, 10, 32)
     assert not (tmp_path / "cache").exists()
-    assert np.prod(dataset.pretraining_images().batch(torch.arange(20)).pictures.shape) == 61_440
+    assert np.prod(dataset.pretraining_images().batch(torch.arange(20)).images.shape) == 61_440

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from made_folders import file_of, noise, pixels_of
 from PIL import Image
 
-from simclr_core.data.decoding import NotAnImage, Picture, decode, num_bytes, picture_of
+from simclr_core.data.decoding import DecodedImage, NotAnImage, decode, image_of, num_bytes
 
 
-def _array(picture: Picture) -> np.ndarray:
+def _array(picture: DecodedImage) -> np.ndarray:
     """[H, W, 3], as signed integers."""
     flat = np.frombuffer(picture.pixels, np.uint8).astype(np.int64)
     return flat.reshape(3, picture.height, picture.width).transpose(1, 2, 0)
@@ -210,8 +210,8 @@ def test_above_it_the_short_side_becomes_twice_the_size_and_the_other_follows(
 def test_a_picture_given_as_an_array_is_reduced_like_a_file() -> None:
     image = noise(3, 100, 90)
 
-    assert picture_of(pixels_of(image), 32) == decode(file_of(image), 32)
-    assert picture_of(pixels_of(image), 50) == decode(file_of(image), 50)
+    assert image_of(pixels_of(image), 32) == decode(file_of(image), 32)
+    assert image_of(pixels_of(image), 50) == decode(file_of(image), 50)
 
 
 @given(st.integers(1, 90), st.integers(1, 90), st.integers(8, 40))

@@ -74,7 +74,7 @@ def test_pictures_of_one_shape_are_one_array(shapes: list[tuple[int, int]], dens
 def test_a_tensor_of_pictures_is_taken_as_it_is() -> None:
     pictures = torch.stack(_pictures(EQUAL))
 
-    assert torch.equal(Images.of(pictures).batch(torch.arange(6)).pictures, pictures)
+    assert torch.equal(Images.of(pictures).batch(torch.arange(6)).images, pictures)
 
 
 @pytest.mark.parametrize("size", [16, 32, 33, 48, 64])
@@ -141,5 +141,5 @@ def test_only_the_bytes_of_a_selection_travel_to_another_device() -> None:
 
     assert moved.device.type == "meta"
     assert moved.shapes.tolist() == [[9, 80], [36, 36]]
-    assert moved.batch(torch.tensor([0, 1])).pictures.shape == (2, 3, 36, 80)
+    assert moved.batch(torch.tensor([0, 1])).images.shape == (2, 3, 36, 80)
     assert images.to("cpu") is images

@@ -236,7 +236,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "no test part": (
         {"test_images": None, "test_labels": None},
-        "test_images and test_labels: must be given beside train_labels; a probe needs all four",
+        "test_images and test_labels: must be given together with train_labels; a probe needs all four",
     ),
     "a list": ({"train_labels": [0, 1]}, "train_labels: must be a torch tensor, got list"),
     "shares for labels": (

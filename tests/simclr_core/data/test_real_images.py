@@ -58,7 +58,7 @@ def test_jpeg_folders_come_out_as_pillow_decodes_them(some_folders: Path, tmp_pa
     for part in ("train", "test"):
         images, labels, _ = dataset.labelled(part)
         assert torch.bincount(labels).tolist() == [{"train": 24, "test": 6}[part]] * 10
-        pictures = images.batch(torch.arange(len(images))).pictures
+        pictures = images.batch(torch.arange(len(images))).images
         for picture, label in zip(pictures, labels.tolist(), strict=True):
             ours.add((CLASS_NAMES[label], picture.numpy().tobytes()))
     assert ours == decoded
@@ -87,7 +87,7 @@ def test_the_whole_set_has_the_numbers_that_its_page_states(
     assert (dataset.num_train, dataset.num_test, dataset.overlap) == (50_000, 10_000, 0)
     assert dataset.class_names == CLASS_NAMES
     assert dataset.deviations == ()
-    pictures = dataset.pretraining_images().batch(torch.arange(50_000)).pictures.numpy()
+    pictures = dataset.pretraining_images().batch(torch.arange(50_000)).images.numpy()
     counts = np.stack([np.bincount(pictures[:, c].ravel(), minlength=256) for c in range(3)])
     level, share = np.arange(256) / 255, counts / counts.sum(1, keepdims=True)
     mean = share @ level

@@ -114,7 +114,7 @@ def test_a_file_that_is_no_tar_is_refused_with_the_forms_that_are_read(
 
 
 def test_data_that_are_named_but_not_at_hand_are_missing_not_wrong() -> None:
-    with pytest.raises(DataMissing, match="ImageNet is not at hand; give its folder or tar"):
+    with pytest.raises(DataMissing, match="ImageNet is not available; give its folder or tar"):
         fingerprint(Folder(name="ImageNet"), None)
 
 
@@ -174,7 +174,7 @@ def test_a_torn_tar_is_named_with_the_last_whole_entry(tmp_path: Path, name: str
     archive = packed(class_folders(tmp_path / "set", {"cat": 40, "dog": 40}), tmp_path / name)
     archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
 
-    with pytest.raises(DataError, match=r"breaks off after .*; fetch or pack the archive again"):
+    with pytest.raises(DataError, match=r"is truncated after .*; fetch or pack the archive again"):
         fingerprint(Folder(path=str(archive)), None)
 
 
@@ -184,7 +184,7 @@ def test_a_tar_cut_between_two_entries_is_no_smaller_set(tmp_path: Path, cut: in
     archive = packed(class_folders(tmp_path / "set", {"cat": 40, "dog": 40}), tmp_path / "set.tar")
     archive.write_bytes(archive.read_bytes()[:cut])
 
-    with pytest.raises(DataError, match=r"set\.tar breaks off after cat/\d+\.png \("):
+    with pytest.raises(DataError, match=r"set\.tar is truncated after cat/\d+\.png \("):
         fingerprint(Folder(path=str(archive)), None)
 
 
@@ -192,7 +192,7 @@ def test_a_tar_that_breaks_off_at_once_is_told_when_it_is_named(tmp_path: Path) 
     archive = packed(class_folders(tmp_path / "set", {"cat": 4, "dog": 4}), tmp_path / "set.tar")
     archive.write_bytes(archive.read_bytes()[:2300])
 
-    with pytest.raises(DataError, match=r"set\.tar breaks off after "):
+    with pytest.raises(DataError, match=r"set\.tar is truncated after "):
         data_at(archive)
 
 
@@ -202,7 +202,7 @@ def test_a_tar_with_a_damaged_header_is_no_smaller_set(tmp_path: Path) -> None:
     content[content.index(b"cat/30.png")] ^= 1
     archive.write_bytes(content)
 
-    with pytest.raises(DataError, match=r"breaks off after cat/3\.png \(bad checksum\)"):
+    with pytest.raises(DataError, match=r"is truncated after cat/3\.png \(bad checksum\)"):
         fingerprint(Folder(path=str(archive)), None)
 
 

@@ -31,7 +31,7 @@ def with_validation_as_test(dataset: Dataset) -> Dataset:
     """A data set that never had the test part: the fit part to train on, validation as its test."""
     fit, validation = dataset.labelled("fit"), dataset.labelled("validation")
     pictures = [
-        part.images.batch(torch.arange(len(part.labels))).pictures for part in (fit, validation)
+        part.images.batch(torch.arange(len(part.labels))).images for part in (fit, validation)
     ]
     return Dataset(
         name="made",

@@ -217,8 +217,8 @@ def test_an_operation_gets_as_many_numbers_as_it_asks_for() -> None:
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ("images - images.mean(0) * 0.1", "whatever stands beside it in the batch"),
-        ("images.flip(0)", "whatever stands beside it in the batch"),
+        ("images - images.mean(0) * 0.1", "whatever else is in the batch"),
+        ("images.flip(0)", "whatever else is in the batch"),
         ("torch.rand_like(images)", "take chance from uniform"),
         ("images * float(torch.rand(()))", "take chance from uniform"),
         ("images.mul_(0.5)", "must leave what it is given as it is"),
@@ -324,7 +324,7 @@ BROKEN = {
         "import torch\nclass f(torch.optim.SGD):\n"
         "  def __init__(self, model): super().__init__(model.parameters())\n"
         "  def step(self): return 1 / 0",
-        "parts.py:4: f raised ZeroDivisionError: division by zero; mend the file",
+        "parts.py:4: f raised ZeroDivisionError: division by zero; fix the file",
     ),
     "no share": Broken("schedule", "def f(*where): return None", "got None at step 0"),
     "a share below 0": Broken("schedule", "def f(s, n, e): return 1 - s", "got -1 at step 2"),
