@@ -136,8 +136,8 @@ MUTANTS = (
     plant(
         "labels of tensors play no part in the fingerprint",
         "data/dataset.py",
-        "told = labels.tolist() if labels_known else None",
-        "told = None",
+        "known = labels.tolist() if labels_known else None",
+        "known = None",
         "simclr_core/data/test_in_memory.py",
     ),
     plant(

@@ -192,7 +192,7 @@ MUTANTS = (
     plant(
         "an own file's place enters the key",
         "plugins/component.py",
-        '            del told["path"]\n',
+        '            del dumped["path"]\n',
         "",
         "simclr_core/plugins/test_component.py",
     ),

@@ -109,7 +109,7 @@ def test_execution_and_observer_have_defaults() -> None:
 
 
 def test_a_configuration_that_names_other_data_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match=r"data: must be left out .* textures beside mine"):
+    with pytest.raises(ConfigurationError, match=r"data: must be left out .* textures with mine"):
         run(small_config(), execution=HERE, dataset=of(name="mine"))
 
 
@@ -200,7 +200,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "no numbers": (
         {"test_images": torch.full((8, 3, 8, 8), float("nan"))},
-        "test_images: must be uint8, .* float32 of which 1536 of 1536 are no finite numbers",
+        "test_images: must be uint8, .* float32 of which 1536 of 1536 are not finite",
     ),
     "bytes in another type": (
         {"train_images": random_pictures(20).long()},

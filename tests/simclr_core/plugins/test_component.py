@@ -219,8 +219,8 @@ def test_an_operation_gets_as_many_numbers_as_it_asks_for() -> None:
     [
         ("images - images.mean(0) * 0.1", "whatever else is in the batch"),
         ("images.flip(0)", "whatever else is in the batch"),
-        ("torch.rand_like(images)", "take chance from uniform"),
-        ("images * float(torch.rand(()))", "take chance from uniform"),
+        ("torch.rand_like(images)", "take random numbers from uniform"),
+        ("images * float(torch.rand(()))", "take random numbers from uniform"),
         ("images.mul_(0.5)", "must leave what it is given as it is"),
         ("images + 1", "must stay in [0, 1], got "),
         ("images * float('nan')", "must stay in [0, 1], got nan to nan"),
