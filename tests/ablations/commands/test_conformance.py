@@ -98,7 +98,10 @@ WRONG_FILES: dict[str, tuple[str | bytes, str]] = {
         "def loss(z):\n    return z\n",
         "mine.py: loss: must take loss(z1, z2, temperature), got another signature",
     ),
-    "a wrong side": ("size = 4\n" + VIEWS.replace("size = 16\n", ""), "mine.py: size: must be the images'"),
+    "a wrong side": (
+        "size = 4\n" + VIEWS.replace("size = 16\n", ""),
+        "mine.py: size: must be the images'",
+    ),
 }
 
 
