@@ -1,20 +1,14 @@
-"""MLflow: one process logs the records of a study and can rebuild the database from them."""
+"""Tracking: one process logs the records of a study to MLflow and can rebuild the database from them."""
 
-from sweeps.tracking.address import tracking_uri
-from sweeps.tracking.client import (
-    CellSummary,
-    RunLocation,
-    Tracking,
-    TrackingResult,
-    locate_runs,
-    open_tracking,
-)
+from sweeps.tracking.client import RunLocation, locate_runs
+from sweeps.tracking.contract import CellSummary, Tracker, TrackingResult
 from sweeps.tracking.redaction import shown
+from sweeps.tracking.trackers import open_tracking, tracking_uri
 
 __all__ = [
     "CellSummary",
     "RunLocation",
-    "Tracking",
+    "Tracker",
     "TrackingResult",
     "locate_runs",
     "open_tracking",

@@ -12,22 +12,22 @@ from sweeps.tracking.redaction import shown
 OWN = "mlflow.db"
 """The database in a store."""
 
-SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
+SCHEMES: tuple[str, ...] = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
 """What MLflow's tracking takes; it refuses plain folders since version 3.13."""
 
 
-def tracking_uri(store: Store, uri: str | None = None) -> str:
+def address_of(store: Store, uri: str | None, schemes: tuple[str, ...]) -> str:
     """The address for runs: `uri`, else MLFLOW_TRACKING_URI, else a database in the store.
 
     Raises:
-        TrackingError: MLflow cannot take the address.
+        TrackingError: its scheme is none of these.
     """
     if uri == "":
         raise TrackingError("--tracking: is empty; name a server, or leave it out")
     variable = os.environ.get("MLFLOW_TRACKING_URI")
     for address, source in ((uri, "--tracking"), (variable, "MLFLOW_TRACKING_URI")):
         if address:
-            _check(address, source)
+            _check(address, source, schemes)
             return address
     return own_uri(store)
 
@@ -48,10 +48,15 @@ def artifact_root(store: Store) -> Path:
     return store.path / "mlartifacts"
 
 
-def _check(uri: str, source: str) -> None:
-    scheme = uri.partition(":")[0].partition("+")[0].lower()
-    if ":" not in uri or scheme not in SCHEMES:
-        near = did_you_mean(scheme, SCHEMES) if ":" in uri else ""
+def scheme_of(address: str) -> str:
+    """The scheme of an address without the driver of a database: postgresql of postgresql+psycopg2."""
+    return address.partition(":")[0].partition("+")[0].lower()
+
+
+def _check(uri: str, source: str, schemes: tuple[str, ...]) -> None:
+    scheme = scheme_of(uri)
+    if ":" not in uri or scheme not in schemes:
+        near = did_you_mean(scheme, schemes) if ":" in uri else ""
         raise TrackingError(
             f"{source}: {shown(uri)!r} is no address that MLflow takes; write one that begins with"
             f" http://, https:// or sqlite:///{near}"

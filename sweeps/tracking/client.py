@@ -14,65 +14,20 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from sweeps.errors import TrackingError
 from sweeps.planning import Plan
 from sweeps.processes import this_process
 from sweeps.record import TrialRecord
 from sweeps.storage import Store, launch_history, load_plan, studies
-from sweeps.tracking.address import OWN, artifact_root, own_uri, tracking_uri
+from sweeps.tracking.address import OWN, SCHEMES, address_of, artifact_root, own_uri
+from sweeps.tracking.contract import CellSummary, TrackingResult
 from sweeps.tracking.redaction import bare, shown
 from sweeps.tracking.tracker_process import PATIENCE, FinalAnswer, failure, start
 
 FINDING = 60.0
 """Seconds without progress for finding a study, which may make a database first."""
-
-
-class CellSummary(NamedTuple):
-    """One cell over its seeds, in the unit of the metric."""
-
-    n: int
-    """Seeds."""
-    mean: float
-    low: float | None
-    """Of the interval; None where there is none, as for one seed."""
-    high: float | None
-
-
-class TrackingResult(NamedTuple):
-    """What tracking achieved."""
-
-    written: int
-    """Runs of trials that were added or renewed."""
-    trouble: str | None
-    """The message for the user; None if everything is written."""
-    seconds: float
-    """How long the driver waited for it at the end."""
-
-
-def open_tracking(
-    store: Store,
-    plan: Plan,
-    *,
-    uri: str | None = None,
-    metric: str = "top1",
-    interval: float = 0.95,
-) -> "Tracking":
-    """Starts the tracker of a launch and returns at once.
-
-    `plan` says which trials count for the cells; a plan that runs nothing leaves the study's run
-    closed. `metric` is that of the CellSummary passed in, `interval` the level of the intervals that
-    the tracker computes itself.
-
-    Raises:
-        TrackingError: the address is wrong.
-    """
-    address = tracking_uri(store, uri)
-    store.prepare()
-    return Tracking(
-        store, address, {**brief_of(store, plan, metric), "uri": address, "interval": interval}
-    )
 
 
 def brief_of(store: Store, plan: Plan, metric: str) -> dict[str, Any]:
@@ -89,10 +44,13 @@ def brief_of(store: Store, plan: Plan, metric: str) -> dict[str, Any]:
     }
 
 
-class Tracking:
-    """The driver's end of the tracker. Nothing here raises: `close` reports what went wrong."""
+class MlflowTracker:
+    """The driver's end of the process that logs to MLflow."""
 
-    def __init__(self, store: Store, uri: str, brief: Mapping[str, Any]) -> None:
+    schemes: ClassVar[tuple[str, ...]] = SCHEMES
+
+    def __init__(self, store: Store, plan: Plan, uri: str, *, metric: str, interval: float) -> None:
+        brief = {**brief_of(store, plan, metric), "uri": uri, "interval": interval}
         self.uri = uri
         self._store = store
         self._file = _brief_file(store)
@@ -105,7 +63,6 @@ class Tracking:
             self._trouble = failure(uri, error)
 
     def record(self, record: TrialRecord) -> None:
-        """Wakes the tracker for a record that is in place. To be passed to `execute`."""
         del record  # The tracker looks into the store.
         if self._process is not None and self._process.stdin is not None:
             # A full pipe holds wake-ups enough, and a broken one is reported at the end.
@@ -120,12 +77,6 @@ class Tracking:
         cell_verdicts: Mapping[str, str] | None = None,
         note: str = "",
     ) -> None:
-        """Ends the study's run with these numbers, whatever happens until `close`.
-
-        `cells` replace what the tracker computes. `verdicts`, claim -> words, and the Markdown
-        `note` are added to the study's run, `cell_verdicts` to the cells' runs. Returns at once; a
-        driver that is killed from here on leaves a finished run.
-        """
         self._last = {
             "cells": None if cells is None else {name: list(cell) for name, cell in cells.items()},
             "verdicts": dict(verdicts or {}),
@@ -142,15 +93,6 @@ class Tracking:
         timeout: float = PATIENCE,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> TrackingResult:
-        """Brings everything up to date and closes the study's run.
-
-        It takes as long as runs are written, and ends `timeout` seconds after the last progress;
-        when `interrupted`, `timeout` seconds after the call. `on_progress` gets the number of runs
-        written and of those that were missing. `files`, such as reports, are added to the study's run.
-
-        Raises:
-            KeyboardInterrupt: after the study's run was closed.
-        """
         began = time.monotonic()
         last = {
             **self._last,
@@ -211,7 +153,7 @@ def locate_runs(
     Raises:
         TrackingError: nothing was tracked there, or not exactly one trial matches.
     """
-    address = tracking_uri(store, uri)
+    address = address_of(store, uri, SCHEMES)
     labels = _labels(store)
     if not labels:
         raise TrackingError(f"the store {store.path} has no study yet; run one first")

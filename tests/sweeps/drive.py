@@ -13,7 +13,7 @@ from toy_trials import toy_plan, toy_sweep
 
 from sweeps.execution import RunSettings, execute
 from sweeps.storage import Store
-from sweeps.tracking.client import open_tracking
+from sweeps.tracking.trackers import open_tracking
 
 
 def main() -> None:

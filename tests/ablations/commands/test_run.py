@@ -16,7 +16,7 @@ from ablations.study.request import Request
 from sweeps.execution.result import Execution, UnfinishedTrial
 from sweeps.planning.trial_plan import Plan
 from sweeps.storage.store import Store
-from sweeps.tracking.client import TrackingResult
+from sweeps.tracking.contract import TrackingResult
 
 DIVERGED = {"state": "failed", "values": {}, "error": "Diverged: the loss is nan at step 3"}
 

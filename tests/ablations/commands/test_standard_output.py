@@ -12,7 +12,7 @@ from commands import Said, recorded, the_plan, written_study
 
 from ablations.__main__ import main
 from ablations.commands import report_tracking
-from sweeps.tracking.client import TrackingResult
+from sweeps.tracking.contract import TrackingResult
 
 REFUSING = {"full": ">/dev/full", "closed": ">&-", "all closed": "<&- >&-"}
 

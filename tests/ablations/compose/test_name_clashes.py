@@ -8,7 +8,7 @@ from commands import STUDY, called, recorded, the_plan, tree, written_study
 
 from ablations.commands import report_tracking
 from sweeps.storage.launch_log import save_plan
-from sweeps.tracking.client import TrackingResult
+from sweeps.tracking.contract import TrackingResult
 
 OTHER = STUDY.replace("batch_size: 32", "batch_size: 16")
 

@@ -17,7 +17,7 @@ from sweeps.execution.result import Execution
 from sweeps.execution.trial_runner import Job, RunSettings, run_trial
 from sweeps.planning.trial_plan import Plan
 from sweeps.storage.store import Store
-from sweeps.tracking.client import TrackingResult
+from sweeps.tracking.contract import TrackingResult
 
 LOSSES = """\
 from pathlib import Path

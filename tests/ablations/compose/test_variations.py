@@ -24,7 +24,7 @@ from sweeps.planning.trial_plan import Plan
 from sweeps.record import TrialRecord
 from sweeps.storage.launch_log import load_plan, studies
 from sweeps.storage.store import Store
-from sweeps.tracking.client import TrackingResult
+from sweeps.tracking.contract import TrackingResult
 
 SAFE = r"[a-z0-9][a-z0-9._=+@-]*"
 

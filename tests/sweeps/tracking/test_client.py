@@ -60,7 +60,7 @@ import sys, time
 from sweeps.planning import Plan
 from sweeps.storage import Store
 from sweeps.tracking import open_tracking
-from sweeps.tracking.client import CellSummary
+from sweeps.tracking.contract import CellSummary
 store = Store(sys.argv[1])
 tracking = open_tracking(store, Plan.model_validate_json(sys.stdin.read()))
 if sys.argv[2] == "settled":
