@@ -1,4 +1,4 @@
-"""How a study's state is shown: cells with partial means, failures, what runs now, when it is done."""
+"""A study's state: cells with partial means, failures, running trials, time left."""
 
 import json
 from dataclasses import asdict
@@ -10,7 +10,7 @@ from sweeps.execution import CellProgress, Progress
 
 
 def table(state: Progress, metric: str, title: str) -> Any:
-    """One row a cell. `metric` is the value of the records, `title` what the column is called."""
+    """One row for each cell. `metric` is a recorded value, `title` the name of its column."""
     shown = plain_table("cell", "trials", "failed", "running", title, right=("trials", title))
     for cell in state.cells:
         shown.add_row(

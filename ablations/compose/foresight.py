@@ -1,4 +1,4 @@
-"""What a plan cannot come to, said before anything runs."""
+"""What a plan cannot decide, reported before anything runs."""
 
 from collections.abc import Sequence
 
@@ -41,7 +41,7 @@ def foreseen(composed: ResolvedStudy, plan: Plan, known: Known) -> list[str]:
 
 
 def left_out(composed: ResolvedStudy) -> list[str]:
-    """What the scale does not run of the study, and how that is run; empty where it runs all."""
+    """The cells that the scale leaves out, and how to run them; empty if it runs all."""
     if composed.request.only is not None:
         return []
     return [one.message for one in cells_left_out(composed.loaded, composed.scale)]

@@ -1,5 +1,6 @@
 """Every mistake in the settings of a study, at each scale, with the place where it was written."""
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from ablations.study import (
     resolve_paths,
     settings_in,
 )
-from simclr_core.config import mistakes
+from simclr_core.config import checked, mistakes
 from sweeps.planning import overlap
 
 
@@ -46,8 +47,12 @@ def mistakes_of_request(study: LoadedStudy, scale: ScaleName, layers: Layers) ->
 
 def mistakes_in(layers: Layers, texts: dict[str, str]) -> list[str]:
     """What the trainer finds wrong in the settings of layers, each at its place."""
+    config = layers.merged()
+    with contextlib.suppress(ValueError):
+        checked(config, texts)
+        return []
     found: list[str] = []
-    for mistake in mistakes(layers.merged(), texts):
+    for mistake in mistakes(config, texts):
         # A field that nothing sets is a default that does not fit: the last setting is at fault.
         source = origin(mistake.field, layers.settings) or (layers.settings or [None])[-1]
         place = source.place_of(mistake.field) if source else "the study"

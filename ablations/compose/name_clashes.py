@@ -1,4 +1,4 @@
-"""Study files that say one `name:` on one store: they would share a folder, reports and a stamp."""
+"""Study files with the same `name:` on one store: they would share a folder, reports and a stamp."""
 
 import shlex
 
@@ -10,7 +10,7 @@ from sweeps.storage import Store, load_plan
 
 
 def refuse_another_design(composed: ResolvedStudy, store: Store, label: str) -> None:
-    """Refuses a study that would take the place of another file's.
+    """Refuses a study that would replace that of another file.
 
     A file that was edited, moved or copied is none of these: only one whose name another file still
     says, whose trials are on record and have none in common with this one's.
@@ -29,14 +29,14 @@ def refuse_another_design(composed: ResolvedStudy, store: Store, label: str) -> 
     mine = plan(composed.sweep(everything=True, seeds=seeds), composed.resolve, known)
     if theirs.isdisjoint(trial.key for trial in mine.trials):
         raise UsageError(
-            f"{composed.request.study} and {other} both say name: {composed.study.name}, and are of "
-            f"other designs: {label} on the store {store.path} is of {other}, and its reports would be "
+            f"{composed.request.study} and {other} both have name: {composed.study.name}, but "
+            f"different designs: {label} on the store {store.path} is of {other}, and its reports would be "
             f"replaced; give one of them another name:, or name another store with --store"
         )
 
 
 def _other_file(before: Plan, composed: ResolvedStudy) -> str | None:
-    """The file of the last plan, if it is another one that still says this name."""
+    """The file of the last plan, if it is another one that still has this name."""
     try:
         words = shlex.split(before.command)
     except ValueError:

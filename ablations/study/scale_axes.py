@@ -1,8 +1,8 @@
 """What a scale varies: the study's axes, with the levels that the scale gives other values.
 
 An axis of a scale that names levels of the study's axis of the same name changes these and keeps
-the others, so that a level added to the study is there at every scale. One with a level of its own
-takes the axis's place, and a list with an axis of its own the place of all.
+the others, so that a level added to the study exists at every scale. One with a level of its own
+replaces the axis, and a list with an axis of its own replaces all.
 """
 
 from collections.abc import Iterator, Sequence

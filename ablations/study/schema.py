@@ -131,17 +131,17 @@ class Scale(Preset):
     """A shipped protocol, or a YAML file relative to the study's; the study's base is set over it."""
 
     axes: tuple[AnyAxis, ...] | None = Field(default=None, min_length=1)
-    """Other values for levels of the study's axes, by name and label; what is not named stays. An
-    axis with a label of its own takes the place of the study's, and one of its own that of all."""
+    """Other values for levels of the study's axes, by name and label; the rest stays. An axis with a
+    label of its own replaces the study's, and an axis of its own replaces all."""
 
     only: tuple[str, ...] | None = None
     """The cells that are run at this scale; left out: all, and at smoke at most four of them."""
 
     seeds: Seeds | None = None
-    """Seeds in the place of the study's own."""
+    """Seeds instead of the study's own."""
 
     roles: Roles = Field(default_factory=dict)
-    """Roles that other cells play at this scale."""
+    """Roles of other cells at this scale."""
 
     deviations: tuple[DeclaredDeviation, ...] = ()
     """What differs from the paper beyond the configuration; listed with each verdict."""
@@ -200,7 +200,7 @@ class Study(Frozen):
     which is also used where this one was not requested."""
 
     metric: str = "top1"
-    """The value of the records that claims and figures speak of."""
+    """The recorded value that claims and figures are about."""
 
     metric_name: str | None = None
     """The metric in words; left out: derived from the arms' evaluations."""
@@ -210,7 +210,7 @@ class Study(Frozen):
     published: Published | None = None
 
     roles: Roles = Field(default_factory=dict)
-    """Names that claims use for cells."""
+    """Names for cells, used by claims where the cell depends on the scale."""
 
     claims: tuple[AnyClaim, ...] = ()
 

@@ -38,7 +38,7 @@ def default_settings() -> dict[str, Any]:
     """
     settings: dict[str, Any] = {}
     for name, field in Config.model_fields.items():
-        default = field.get_default()
+        default = field.default  # not get_default, which copies: all of them are immutable
         settings[name] = _departures(default) if isinstance(default, BaseModel) else default
     return settings
 

@@ -66,7 +66,7 @@ class Cell(Frozen):
 
 
 class Sweep(Frozen):
-    """What is varied, with which seeds, and what goes with it."""
+    """What is varied, with which seeds, and its controls and baselines."""
 
     study: str = Field(min_length=1)
     """The name under which launches and runs are stored."""
@@ -75,7 +75,7 @@ class Sweep(Frozen):
     """The size at which the study runs; another scale is another history."""
 
     variation: str = ""
-    """What all its cells have otherwise than the study says; another variation is another history."""
+    """How all its cells differ from the study; another variation is another history."""
 
     axes: tuple[AnyAxis, ...] = ()
 
