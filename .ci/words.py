@@ -38,13 +38,17 @@ def read_files() -> list[Path]:
 
 
 def found(text: str, phrases: dict[str, str]) -> list[tuple[int, str]]:
-    """Line number and phrase of each retired phrase; a phrase may be broken over two lines."""
+    """Line number and phrase of each retired phrase; a phrase may be broken over two lines.
+
+    A line marked `# old name: ...` may keep one, since a hash or a random stream depends on it.
+    """
     longest_first = sorted(phrases, key=len, reverse=True)
     spaced = (r"\s+(?:# )?".join(map(re.escape, phrase.split())) for phrase in longest_first)
     pattern = re.compile(rf"(?<![\w-])({'|'.join(spaced)})(?![\w-])", re.IGNORECASE)
     return [
         (text.count("\n", 0, match.start()) + 1, " ".join(match[1].replace("# ", "").split()))
         for match in pattern.finditer(text)
+        if "# old name: " not in text[match.start() :].partition("\n")[0]
     ]
 
 

@@ -62,14 +62,14 @@ class Machine(Frozen):
 
 
 def machine(file: Path, device: Device) -> Machine:
-    """What is known of this machine: kept in the store's file, timed anew if it is another machine.
+    """The profile of this machine: read from the store's file, measured again on another machine.
 
     Raises:
         StoreError: the file cannot be written.
     """
-    kept = known(file)
-    if kept is not None and _is_this(kept, device):
-        return kept
+    saved = known(file)
+    if saved is not None and _is_this(saved, device):
+        return saved
     measured = measure(device)
     with as_store_error(file):
         write_json(file, measured.model_dump(mode="json"))
@@ -186,8 +186,8 @@ def images_per_second(
         torch.set_num_threads(before)
 
 
-def _is_this(kept: Machine, device: Device) -> bool:
+def _is_this(saved: Machine, device: Device) -> bool:
     import torch
 
     here = (cpu_name(), usable_cores(), device, torch.__version__)
-    return (kept.cpu, kept.cores, kept.device, kept.torch) == here
+    return (saved.cpu, saved.cores, saved.device, saved.torch) == here

@@ -13,13 +13,15 @@ LEAST_FREE = 2_000_000_000
 
 
 def examine(path: Path, data: Path | None, *, as_json: bool) -> None:
-    """Looks, times where nothing was timed yet, and prints; writes nothing."""
+    """Prints the facts of this machine, and measures its speed if no profile is saved; writes nothing."""
     from simclr_core.runtime import resolve_device
     from sweeps.provenance import collect, total_memory
 
     device = resolve_device("auto")
-    kept = machine_profile.known(path / "machine.json")
-    timed = kept if kept is not None and kept.device == device else machine_profile.measure(device)
+    saved = machine_profile.known(path / "machine.json")
+    timed = (
+        saved if saved is not None and saved.device == device else machine_profile.measure(device)
+    )
     gain = bf16_gain(timed)
     missing = problems(path, data, device)
     if as_json:
@@ -27,7 +29,7 @@ def examine(path: Path, data: Path | None, *, as_json: bool) -> None:
             {
                 **collect(packages=("torch", "ray", "mlflow")),
                 "timing": timed.model_dump(mode="json"),
-                "timing_kept": timed is kept,
+                "timing_saved": timed is saved,
                 "bf16_gain": gain,
                 "missing": missing,
             }
@@ -36,7 +38,9 @@ def examine(path: Path, data: Path | None, *, as_json: bool) -> None:
     out = console()
     out.print(f"machine: {timed.cpu}, {timed.cores} cores, {size(total_memory())} memory")
     out.print(f"python {sys.version.split()[0]}, torch {timed.torch}, device {device}")
-    source = f"kept in {path / 'machine.json'}" if timed is kept else "timed just now, not kept"
+    source = (
+        f"saved in {path / 'machine.json'}" if timed is saved else "measured just now, not saved"
+    )
     out.print(f"timing of {timed.timed} ({source}), images a second in one process:")
     for rate in timed.rates:
         form = rate.memory_format.replace("_", " ")

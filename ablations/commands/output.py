@@ -138,9 +138,9 @@ def plan_lines(
         if price.seconds is None:
             lines[0] += "; how long is not known before the first trial here has finished"
         else:
-            beside = f" in {slots} slots" if slots > 1 else ""
+            spread = f" in {slots} slots" if slots > 1 else ""
             lines[0] += (
-                f"; about {duration(price.seconds / slots)}{beside}, as {price.measured} finished "
+                f"; about {duration(price.seconds / slots)}{spread}, as {price.measured} finished "
                 f"trials here took"
             )
         if price.disk is not None:

@@ -61,7 +61,7 @@ def serve(path: Path, key: str | None, *, port: int, tracking: str | None) -> in
 def addresses(base: str, experiment: str, run: str | None) -> list[str]:
     """One trial's page; or the cells with the best on top, the same as charts, and every run.
 
-    The columns are kept with the experiment, see `sweeps.tracking.experiment_view`.
+    The columns are stored with the experiment, see `sweeps.tracking.experiment_view`.
     """
     if run is not None:
         return [f"{base}/#/experiments/{experiment}/runs/{run}"]

@@ -81,7 +81,8 @@ class Folder(Data):
         self._no_idle_split(path, own_parts=facts["own_parts"])
         split = None if facts["own_parts"] else (self.test_fraction, self.split_seed)
         subset = None if self.num_images is None else (self.num_images, self.subset_seed)
-        return digest("pictures", DECODING_VERSION, facts["content"], self.size, split, subset)
+        name = "pictures"  # old name: part of every fingerprint
+        return digest(name, DECODING_VERSION, facts["content"], self.size, split, subset)
 
     def skipped(self, cache: Path | None) -> str | None:
         path = _at_hand(self.path, self.shown_name())

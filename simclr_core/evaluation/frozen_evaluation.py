@@ -71,7 +71,7 @@ def evaluate(
     execution = execution or Execution()
     observer = Curve() if observer is None else observer
     dataset.require_labels()
-    with execution.in_force(), global_chance(0, "reading out"):
+    with execution.in_force(), global_chance(0, "reading out"):  # old name: seeds a stream
         networks = _networks(config, dataset, state, execution, head)
         network = nn.Sequential(*networks.values()).requires_grad_(requires_grad=False).eval()
         before = _hashes(networks, "before")
