@@ -54,9 +54,9 @@ def _sentences(error: Exception) -> Sequence[str] | None:
         return ["stopped"]
     if type(error).__name__ == "NoSuchOption":
         return [_unknown_option(error)]
-    told = getattr(error, "format_message", None)
-    if told is not None:  # what typer raises about the command line
-        message = " ".join(str(told()).split()).rstrip(".")
+    shown = getattr(error, "format_message", None)
+    if shown is not None:  # what typer raises about the command line
+        message = " ".join(str(shown()).split()).rstrip(".")
         return [f"{message[:1].lower()}{message[1:]}; `ablate --help` names what there is"]
     for module, name in _REPAIRABLE.items():
         # Only a module that is loaded can have raised: nothing heavy is imported to find out.

@@ -41,7 +41,7 @@ class Layers(NamedTuple):
     settings: list[Setting]
     """In order: later ones win."""
     defaults: OperationDefaults
-    asked: Sequence[Setting] = ()
+    requested: Sequence[Setting] = ()
     """Those of `--set` as given; they are also among the settings."""
     files: Sequence[Setting] = ()
     """The settings without those of `--set`."""
@@ -79,10 +79,12 @@ def requested(study: LoadedStudy, request: Request) -> Layers:
         UsageError: there are no usable images at `--data`.
     """
     files = of_scale(study, request.scale, request.data)
-    asked = resolve_paths(request.set, Path())
-    parts = [part for one in asked for part in one.parts()]
+    requested = resolve_paths(request.set, Path())
+    parts = [part for one in requested for part in one.parts()]
     more = completed(parts, files.defaults, files.settings)
-    return files._replace(settings=[*files.settings, *more], asked=asked, files=files.settings)
+    return files._replace(
+        settings=[*files.settings, *more], requested=requested, files=files.settings
+    )
 
 
 def of_scale(study: LoadedStudy, scale: ScaleName, data: Path | None = None) -> Layers:

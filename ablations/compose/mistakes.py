@@ -23,13 +23,13 @@ from sweeps.planning import overlap
 
 
 def mistakes_of_files(
-    study: LoadedStudy, asked: ScaleName, files: Iterable[tuple[ScaleName, Layers]]
+    study: LoadedStudy, requested: ScaleName, files: Iterable[tuple[ScaleName, Layers]]
 ) -> list[str]:
     """What the trainer finds wrong at any scale; levels that scales share are tried at one."""
     found: list[str] = []
     for scale, layers in files:
         own_axes = len(study.study.layers(scale)) > 1
-        found += _mistakes_at(study, scale, layers, levels=scale == asked or own_axes)
+        found += _mistakes_at(study, scale, layers, levels=scale == requested or own_axes)
     return list(dict.fromkeys(found))
 
 
@@ -38,7 +38,7 @@ def mistakes_of_request(study: LoadedStudy, scale: ScaleName, layers: Layers) ->
     varied = {field: a.name for a in study.study.axes_at(scale) for field in fields_of(a)}
     refused = [
         f"--set: {one.field}: axis {name!r} varies this field; choose cells with --only"
-        for one in layers.asked
+        for one in layers.requested
         for field, name in varied.items()
         if overlap(one.field, field)
     ]

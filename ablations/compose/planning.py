@@ -48,7 +48,7 @@ def compose(request: Request) -> tuple[ResolvedStudy, Store]:
     """The study as requested, checked as a whole, and its store; nothing is written.
 
     Raises:
-        UsageError, StudyError: all mistakes at once, one message each.
+        UsageError, StudyError: all mistakes together, one message each.
         StoreError: the store's folder holds something else.
     """
     store = Store(request.store)

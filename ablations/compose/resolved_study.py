@@ -97,7 +97,7 @@ class ResolvedStudy:
         if self.request.data is not None:
             data = (self.request.data, self._images())
         files = merged(default_settings(), self.layers.files)
-        return variation_of(files, self.layers.asked, data)
+        return variation_of(files, self.layers.requested, data)
 
     def _images(self) -> str:
         """What identifies the images of `--data`: their content, or else their path."""

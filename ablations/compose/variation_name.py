@@ -19,21 +19,21 @@ _WORDS = ("true", "false", "null")
 
 
 def variation_of(
-    before: dict[str, Any], asked: Iterable[Setting], data: tuple[Path, str] | None
+    before: dict[str, Any], requested: Iterable[Setting], data: tuple[Path, str] | None
 ) -> str:
     """Such as `loss.temperature=0.2`; empty where nothing differs from the study as it is written.
 
-    `before` is the base of all cells without the settings `asked`; `data` are the images brought by
+    `before` is the base of all cells without the settings `requested`; `data` are the images brought by
     `--data`: their path, and what identifies their content. The order of settings has no effect
     unless one overrides another, and a setting that changes nothing is not named.
     """
-    kept = _that_count(before, _by_field(asked))
+    effective = _that_count(before, _by_field(requested))
     parts: list[str] = []
     exact = True
     if data is not None:
         path, content = data
         parts.append(f"data={_plain(path.absolute().name)}-{_digest(content)}")
-    for setting in kept:
+    for setting in effective:
         text, whole = _shown(setting.value)
         exact = exact and whole
         parts.append(f"{setting.field}={text}")
@@ -41,20 +41,20 @@ def variation_of(
     if exact and len(name) <= LONGEST and re.fullmatch(r"[a-z0-9._=+-]*", name):
         return name
     content = data[1] if data is not None else None
-    values = [[setting.field, _number(setting.value)] for setting in kept]
+    values = [[setting.field, _number(setting.value)] for setting in effective]
     return f"{name[:LONGEST].rstrip('-+=.')}-{_digest(json.dumps([content, values]))}"
 
 
-def _by_field(asked: Iterable[Setting]) -> list[Setting]:
+def _by_field(requested: Iterable[Setting]) -> list[Setting]:
     """The effective settings, in the order of fields: a field comes before the fields inside it."""
-    kept: dict[str, Setting] = {}
-    for one in asked:
+    effective: dict[str, Setting] = {}
+    for one in requested:
         for setting in one.parts():
-            inside = [field for field in kept if field.startswith(f"{setting.field}.")]
+            inside = [field for field in effective if field.startswith(f"{setting.field}.")]
             for field in (setting.field, *inside):
-                kept.pop(field, None)
-            kept[setting.field] = setting
-    return [kept[field] for field in sorted(kept)]
+                effective.pop(field, None)
+            effective[setting.field] = setting
+    return [effective[field] for field in sorted(effective)]
 
 
 def _that_count(before: dict[str, Any], settings: list[Setting]) -> list[Setting]:

@@ -51,11 +51,11 @@ def controls_and_baselines(
             name = f"{CONTROL}, probe {kind}"
             yield AddedCell(name=name, role="control", set=permuted, cells=(one,), num_seeds=1)
     of_classes = (name for name in (chosen, *arms) if predicts(arms[name]) == "classes")
-    asked = next(of_classes, None)
-    if scale != "smoke" and asked is not None:
+    requested = next(of_classes, None)
+    if scale != "smoke" and requested is not None:
         wrong = {"shuffled_positives": True}
         yield AddedCell(
-            name=SHUFFLED, role="control", set=wrong, cells=(asked,), num_seeds=SHUFFLED_SEEDS
+            name=SHUFFLED, role="control", set=wrong, cells=(requested,), num_seeds=SHUFFLED_SEEDS
         )
 
 

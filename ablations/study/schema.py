@@ -173,7 +173,7 @@ class Study(Frozen):
     """The title of the report."""
 
     question: str = Field(min_length=1)
-    """The question in one sentence."""
+    """The question, as one sentence."""
 
     source: str = Field(min_length=1)
     """Where in the paper the answer is."""

@@ -1,4 +1,4 @@
-"""From settings as users write them to a Config, or to all their mistakes at once."""
+"""From settings as users write them to a Config, or to all their mistakes together."""
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -123,9 +123,9 @@ def _mistakes(
         return checked(complete, texts), []
     except ValidationError as error:
         errors = error.errors(include_url=False)
-    accepted, told = _accepted_fields(complete), errors[:MOST_MISTAKES]
-    more = len(errors) - len(told)
-    found = [_mistake(one, complete, accepted) for one in told if not miscounted(one, errors)]
+    accepted, shown = _accepted_fields(complete), errors[:MOST_MISTAKES]
+    more = len(errors) - len(shown)
+    found = [_mistake(one, complete, accepted) for one in shown if not miscounted(one, errors)]
     # Rules between fields are checked only once all fields are right by themselves: those of the
     # fields that are right are therefore looked at with the others at their defaults.
     broken = {str(details["loc"][0]) for details in errors if details["loc"]}
@@ -269,8 +269,8 @@ def _nearest_field(
 ) -> str:
     """The nearest name next to the unknown one, else anywhere, in full: one that is accepted."""
     name, above = str(path[-1]), [str(part) for part in path[:-1]]
-    beside = [field for model in _owners(path[:-1], settings) for field in model.model_fields]
-    close = difflib.get_close_matches(name, beside, n=1)
+    siblings = [field for model in _owners(path[:-1], settings) for field in model.model_fields]
+    close = difflib.get_close_matches(name, siblings, n=1)
     if close:
         return f"; did you mean {'.'.join([*above, close[0]])}?"
     here = ".".join([*above, name])
@@ -279,4 +279,4 @@ def _nearest_field(
     close = difflib.get_close_matches(name, ends, n=1, cutoff=0.8)
     if close:
         return f"; did you mean {ends[close[0]]}?"
-    return f"; there are {', '.join(dict.fromkeys(beside))}" if beside else ""
+    return f"; there are {', '.join(dict.fromkeys(siblings))}" if siblings else ""

@@ -521,10 +521,10 @@ def test_a_record_that_became_unreadable_is_run_again_in_the_same_launch(
     lost = plan.trials if everything else plan.trials[1:2]
     for trial in lost:
         (store.trials / trial.key / "001" / "record.json").write_text("torn")
-    asked: list[str] = []
+    requested: list[str] = []
 
     def execute(plan: Plan, *_: Any, **__: Any) -> Execution:
-        asked.extend(trial.key for trial in plan.todo)
+        requested.extend(trial.key for trial in plan.todo)
         return ended()
 
     executing(monkeypatch, ended())
@@ -532,7 +532,7 @@ def test_a_record_that_became_unreadable_is_run_again_in_the_same_launch(
 
     said = called(capsys, "run", study)
 
-    assert asked == [trial.key for trial in lost]
+    assert requested == [trial.key for trial in lost]
     assert "cannot be read" in said.err
     assert tracker.closed
 

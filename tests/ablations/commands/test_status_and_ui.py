@@ -182,24 +182,24 @@ def test_an_accelerator_has_one_trial_at_a_time() -> None:
 def test_a_machine_is_timed_once_and_again_when_it_is_another(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[int] = []
+    requested: list[int] = []
 
     def speed(device: str, threads: int, form: str, precision: str = "fp32") -> float:
         del device, form, precision
-        asked.append(threads)
+        requested.append(threads)
         return 100.0
 
     monkeypatch.setattr(machine_profile, "images_per_second", speed)
     file = here / "machine.json"
     first = machine_profile.machine(file, "cpu")
-    times = len(asked)
+    times = len(requested)
     second = machine_profile.machine(file, "cpu")
     monkeypatch.setattr(machine_profile, "cpu_name", lambda: "another")
     third = machine_profile.machine(file, "cpu")
 
     assert times == 2 * len({1, machine_profile.usable_cores()})
     assert second == first
-    assert len(asked) == 2 * times
+    assert len(requested) == 2 * times
     assert third.cpu == json.loads(file.read_text())["cpu"] == "another"
 
 

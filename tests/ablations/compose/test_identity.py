@@ -209,7 +209,7 @@ def test_images_that_change_after_planning_stop_the_trial(here: Path) -> None:
     picture = here / "first" / "a" / "3.png"
     Image.fromarray(np.full((36, 36, 3), 7, np.uint8)).save(picture)
 
-    # As much of the engine's context as is asked before anything trains.
+    # As much of the engine's context as is requested before anything trains.
     context = SimpleNamespace(
         store=Store("runs"),
         config=trial.config,

@@ -132,11 +132,13 @@ def test_names_differ_exactly_where_settings_do(
     one: dict[str, Any], other: dict[str, Any], chance: Any
 ) -> None:
     def name(values: dict[str, Any]) -> str:
-        asked = [Setting(field, value, "--set") for field, value in values.items()]
+        requested = [Setting(field, value, "--set") for field, value in values.items()]
         # Whether a part of a field comes before the field matters; all else may be shuffled.
         if not {"x", "x.y"} <= values.keys():
-            chance.shuffle(asked)
-        return variation_of({"x": {"y": "other"}, "y": "other", "data": {"name": ()}}, asked, None)
+            chance.shuffle(requested)
+        return variation_of(
+            {"x": {"y": "other"}, "y": "other", "data": {"name": ()}}, requested, None
+        )
 
     def text(values: dict[str, Any]) -> str:
         whole = {

@@ -420,12 +420,15 @@ def test_what_was_not_asked_for_stays_in_the_family_of_claims() -> None:
 
 
 def test_what_is_asked_for_moves_no_level_at_which_a_claim_is_judged(here: Path) -> None:
-    asked = {"only": ("crop", "crop+colour"), "seeds": (0, 1, 2, 3, 4)}
-    recorded(here / "runs", the_plan("quickstart", **asked))
+    requested = {"only": ("crop", "crop+colour"), "seeds": (0, 1, 2, 3, 4)}
+    recorded(here / "runs", the_plan("quickstart", **requested))
 
     some, everything = (
         {verdict.claim.name: verdict.estimate for verdict in verdicts(told) if verdict.look}
-        for told in (told_of("quickstart", **asked), told_of("quickstart", seeds=asked["seeds"]))
+        for told in (
+            told_of("quickstart", **requested),
+            told_of("quickstart", seeds=requested["seeds"]),
+        )
     )
 
     assert len(some) >= 1

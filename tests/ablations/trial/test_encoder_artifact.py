@@ -49,7 +49,7 @@ def test_a_record_tells_the_training_of_an_encoder_that_another_trial_trained(he
     assert (two.facts["optimiser_steps"], steps(here / "counter")) == (2, 2)
     assert two.facts["pretraining_seconds"] == one.facts["pretraining_seconds"]
     assert one.curve["loss"]
-    # Other neighbours were asked on the way: their numbers are no curve of this trial's.
+    # Other neighbours were requested on the way: their numbers are no curve of this trial's.
     assert "knn/validation" in one.curve
     assert "knn/validation" not in two.curve
 
