@@ -94,7 +94,8 @@ def _key(store: Store, prefix: str) -> str:
         )
     if len(found) > 1:
         raise UsageError(
-            f"{prefix!r} begins {len(found)} keys ({', '.join(sorted(found)[:5])}, ...); write more of it"
+            f"{prefix!r} matches {len(found)} keys ({', '.join(sorted(found)[:5])}, ...); give more"
+            " characters"
         )
     [key] = found
     attempts = [one for one in summaries if one.key == key]
@@ -102,12 +103,12 @@ def _key(store: Store, prefix: str) -> str:
     if not attempts:
         raise UsageError(
             f"trial {key} ({cell}, seed {seed}) has not finished; `ablate status` says whether it"
-            " is running, `ablate run` of its study runs what is missing"
+            " is running; run its study with `ablate run` to complete it"
         )
     if all(one.state == "failed" for one in attempts):
         raise UsageError(
-            f"trial {key} ({cell}, seed {seed}) failed: {attempts[-1].error}; `ablate run` of its"
-            " study with --failed runs it once more"
+            f"trial {key} ({cell}, seed {seed}) failed: {attempts[-1].error}; run it again with"
+            " `ablate run STUDY --failed`"
         )
     return key
 

@@ -262,4 +262,4 @@ def _chosen(label: str, known: Iterable[Trial], key: str) -> Trial:
             f"same options and --json lists them"
         )
     shown = ", ".join(found[:5])
-    raise UsageError(f"{key!r} begins {len(found)} keys ({shown}, ...); write more characters")
+    raise UsageError(f"{key!r} matches {len(found)} keys ({shown}, ...); give more characters")

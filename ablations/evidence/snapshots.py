@@ -104,8 +104,8 @@ def _without_trainer(request: Request, store: Store, why: str) -> Current:
     before = stored(request, store)
     if before is None:
         raise UsageError(
-            f"a report without the trainer needs the snapshot of a launch, and {why}: the store "
-            f"{store.path} has none of {request.words()}; write the report where torch is installed"
+            f"{why}; without the trainer a report needs the snapshot of a launch, but the store "
+            f"{store.path} has none for {request.words()}; write the report where torch is installed"
         )
     return _as_of_now(before, request, why)
 

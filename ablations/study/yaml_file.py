@@ -131,7 +131,9 @@ def _text(path: Path) -> str:
         ) from error
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
-        raise StudyError(f"{path}:{line}: a study file is text, got a zero byte; is it binary?")
+        raise StudyError(
+            f"{path}:{line}: a study file must be text, got a zero byte; is it binary?"
+        )
     if not any(line.strip() and not line.strip().startswith("#") for line in text.splitlines()):
         raise StudyError(
             f"{path}:1: the study file is empty; `ablate show quickstart` prints one to start from"

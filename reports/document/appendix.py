@@ -24,7 +24,7 @@ METHODS = (
         "A study file declares at most three primary claims; this study has {primary}. They are judged "
         "at {levels}. A look at n uses seeds 0 to n-1 and no others, and its share of the 5 % is "
         "distributed by Holm's procedure over the claims that are still undecided. The first decision "
-        "is final. The probability of any verdict where nothing is true is therefore at most 5 %, "
+        "is final. If no claimed effect exists, the probability of any verdict is therefore at most 5 %, "
         "under two conditions: the paired differences are roughly normal (rare collapses violate this: "
         "a verdict on a cell that collapsed in only some of the seeds is withheld, but a collapse that "
         "no seed shows goes unnoticed), and the training subset, validation split and test images are "
@@ -34,16 +34,18 @@ METHODS = (
     (
         "A claim that one cell beats another is tested by a two-sided t-test of the paired differences "
         "against the margin; a claim that the metric increases, by the same test of the slope over the "
-        "ordered cells, one slope a seed; a ranking, by Kendall's tau-b with the published table over "
-        "all its cells. The ranking's p-value comes from permuting whole levels of the axes (for ordered "
-        "pairs the operations, rows and columns together): all orders up to 40,320, and 100,000 random "
-        "ones beyond. Published numbers closer than the table's tie have no order, and a verdict needs "
-        "the tau-b that the claim states. Significantly above the margin, a claim that cites a "
-        "publication is reproduced, and any other is shown. Significantly below it, the claim is "
-        "contradicted or not shown if the interval at the same level is below 0 as well, and smaller "
-        "than claimed otherwise. Above a negative margin, with an interval that is not above 0, it is "
-        "no worse than its margin. In all other cases it is inconclusive, also where all seeds gave "
-        "the same number and there is no spread to judge by."
+        "ordered cells, with one slope per seed; a ranking, by Kendall's tau-b with the published table "
+        "over all its cells. The ranking's p-value comes from permuting whole levels of the axes (for "
+        "ordered pairs the operations, rows and columns together): all permutations if there are at most "
+        "40,320, otherwise 100,000 random ones. Published numbers that differ by less than the table's tie "
+        "threshold count as tied, and a verdict needs the tau-b that the claim states. Significantly "
+        "above the margin, a claim that cites a publication is reproduced, and any other is shown. "
+        "Significantly below it, the claim is contradicted or not shown if the interval at the "
+        "same level is below 0 as well, and smaller "
+        "than claimed otherwise. If the margin is negative and the estimate is significantly above it, but "
+        "the interval does not lie above 0, the claim is no worse than its margin. In all other cases "
+        "it is inconclusive, including when all seeds gave the same number and there is no spread to "
+        "judge by."
     ),
     (
         "Seeds still needed: the smallest N with (t(1 - a/2; N-1) + t(0.8; N-1)) s / sqrt(N) at "
@@ -83,7 +85,7 @@ def trouble_section(findings: Findings) -> Section:
     if lost := [o for o in findings.found if o.state != "finished"]:
         rows = [(o.cell.name, str(o.trial.seed), o.state, o.reason, o.trial.key) for o in lost]
         names = ("cell", "seed", "state", "reason", "key")
-        blocks.append(table("Trials without a number.", names, rows))
+        blocks.append(table("Trials without a result.", names, rows))
     if marked := [o for o in findings.found if o.mark]:
         caption = (
             "Trials whose embeddings collapsed in pre-training: the loss stayed at the value of "

@@ -72,7 +72,7 @@ def _compile(document: Document, **options: Any) -> tuple[Any, set[str]]:
         except typst.TypstError as error:
             more = _named(str(error.diagnostic)) - lacking
             if not more:
-                raise ReportError(f"the PDF could not be set: {error}") from error
+                raise ReportError(f"the PDF could not be typeset: {error}") from error
             lacking |= more
         else:
             return made, lacking

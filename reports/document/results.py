@@ -120,10 +120,11 @@ def claim_section(findings: Findings) -> Section:
         *("test-set standard error", "all seeds", "judged", "verdict", "cites"),
     )
     caption = (
-        "Every claim with its interval: at the level and from the seeds of the look that judged it, "
-        "or, before a look, 95 % from all paired seeds as a description. Intervals are over seeds, "
-        "which share one training subset, one validation split and one set of test images. The "
-        "test-set standard error bounds the effect of other test images: it is binomial, an upper "
+        "Every claim with its interval, computed at the level and on the seeds of the look that "
+        "judged it; before a look it is a descriptive 95 % interval over all paired seeds. "
+        "Intervals are over seeds, which share one training subset, one validation split and one set "
+        "of test images. The test-set standard error bounds the effect of other test images: it "
+        "is binomial, an upper "
         "bound since all cells are tested on the same images."
     )
     rows = [_claim(verdict, findings) for verdict in findings.judged]

@@ -62,7 +62,9 @@ def _remarks(board: Board, evidence: Evidence) -> Iterator[Text]:
     waiting = [one for one in board.controls if one.state in (State.MISSING, State.OPEN)]
     if waiting and evidence.judges:
         names = ", ".join(f"{one.name} ({one.state})" for one in waiting)
-        yield Text(text=f"Controls are open, so no verdict is given: {names}.", tone="open")
+        yield Text(
+            text=f"No verdict is given, because a control is still undecided: {names}.", tone="open"
+        )
     yield from (Text(text=_sentence(text), tone="bad") for text in board.warnings)
 
 

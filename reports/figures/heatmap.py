@@ -51,13 +51,14 @@ def caption(figure: Heatmap, table: pd.DataFrame) -> str:
     """How to read the figure."""
     texts = [
         (
-            f"Our mean is large{paper_small(table, 'under')}; the dots along the bottom "
-            "of a square are its seeds on the colour bar's scale, left low and right high."
+            f"Each square shows our mean in large type{paper_small(table, 'below')}. The dots along "
+            "its bottom edge are the seeds, on the scale of the colour bar, low to high from left to "
+            "right."
         )
     ]
     if has_averages(figure, table):
         texts.append(
-            "The last column is the average over a row's squares, ours where all have a number."
+            "The last column averages each row; ours is shown only where every square has a result."
         )
     low, high = limits(table)
     if high - low > float(table["mean"].max()) - float(table["mean"].min()):

@@ -94,4 +94,4 @@ def legend(axes: Axes, handles: Sequence[Line2D | Patch], height: float, columns
 def paper_small(table: pd.DataFrame, where: str) -> str:
     """The part of a caption that says where the paper's numbers are; empty without any."""
     known = bool(table["published"].notna().any())
-    return f", the paper's number small {where} it" if known else ""
+    return f", the paper's number in small type {where} it" if known else ""

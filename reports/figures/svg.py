@@ -76,9 +76,9 @@ def render_forest(verdicts: Sequence[Verdict], ident: str, unit: str) -> Rendere
     return Rendered(
         ident,
         "Paired differences",
-        "Every dot is one seed, shared by both cells of a difference. A whisker is the interval at "
-        "the level under its claim's name: over the seeds of the look that judged it, or, before a "
-        "look and for exploratory claims, 95 % over all paired seeds.",
+        "Every dot is one seed, shared by both cells of a difference. Whiskers show the interval, "
+        "at the level printed under the claim's name, over the seeds of the look that judged the claim. "
+        "Before a look, and for exploratory claims, it is a 95 % interval over all paired seeds.",
         f"Paired differences by claim. {text}.",
         svg,
     )

@@ -189,7 +189,7 @@ def _disjoint(scored: list[Outcome]) -> Control:
     # Trials that choose settings are measured on the validation split.
     splits = {outcome.facts.measured_on or "test" for outcome in scored} or {"test"}
     split = " and ".join(sorted(splits))
-    name = f"{split} images apart"
+    name = f"{split} images held out"
     found = [outcome.facts.shared_images for outcome in scored]
     counts = [count for count in found if count is not None]
     if not scored or len(counts) < len(found):
@@ -203,13 +203,14 @@ def _disjoint(scored: list[Outcome]) -> Control:
         return Control(
             name,
             State.FAILED,
-            f"{images}, by content, also fitted or chosen on, in the worst of {len(scored)} "
-            "trials.",
+            f"{images}, by content, also used for fitting or selection, in the worst of "
+            f"{len(scored)} trials.",
         )
     return Control(
         name,
         State.PASSED,
-        f"no {split} image, by content, was also fitted or chosen on, in {len(scored)} trials.",
+        f"no {split} image, compared by content, was used for fitting or selection in any of "
+        f"{len(scored)} trials.",
     )
 
 

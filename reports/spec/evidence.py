@@ -223,9 +223,7 @@ class Evidence(Stated):
         if doubled := [name for name, times in Counter(names).items() if times > 1]:
             raise ValueError(f"cell names must be unique, got twice: {', '.join(doubled)}")
         if lost := {trial.cell for trial in self.planned} - set(names):
-            raise ValueError(
-                f"each planned trial needs its cell, unknown: {', '.join(sorted(lost))}"
-            )
+            raise ValueError(f"planned trials refer to unknown cells: {', '.join(sorted(lost))}")
         if doubled := [
             name for name, times in Counter(c.name for c in self.claims).items() if times > 1
         ]:

@@ -60,15 +60,15 @@ class Subject:
         with _elsewhere(self._calls):
             given: Any = called(self._views, images, seed, where=where)
         if not isinstance(given, tuple | list) or len(given) != 2:
-            raise TheirError(f"returns {type(given).__name__} in place of two views {where}")
+            raise TheirError(f"returns {type(given).__name__} instead of two views {where}")
         for name, view in zip(_BOTH, given, strict=True):
             if not isinstance(view, Tensor) or not view.dtype.is_floating_point:
                 kind = view.dtype if isinstance(view, Tensor) else type(view).__name__
-                raise TheirError(f"returns {kind} as {name} view {where}, and floats are expected")
+                raise TheirError(f"returns {kind} as {name} view {where}, but floats are expected")
             shape = list(view.shape)
             if len(shape) != 4 or shape[:2] != [len(images), 3] or shape[2] != shape[3]:
                 raise TheirError(
-                    f"returns {shape} as {name} view {where}, and [{len(images)}, 3, s, s] is expected"
+                    f"returns {shape} as {name} view {where}, but [{len(images)}, 3, s, s] is expected"
                 )
         first, second = (view.detach().double() for view in given)
         if first.shape != second.shape:

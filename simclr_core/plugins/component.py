@@ -234,7 +234,7 @@ class FromFile(Frozen):
             made: Any = found(**self.options)
         if not callable(made):
             raise PartError(
-                f"{self.path}: what {self.name} makes must be callable; give it a __call__"
+                f"{self.path}: the object that {self.name} returns must be callable; define __call__"
             )
         return made
 

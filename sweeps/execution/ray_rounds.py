@@ -135,7 +135,7 @@ class RayRounds:
     def _check_servers(self) -> None:
         for name, server in self._servers:
             if not server.alive():
-                raise RayLostError(f"its {name} ended")
+                raise RayLostError(f"its {name} exited")
 
     def _next(self) -> dict[str, Any]:
         """The next message, or an empty one after a moment; raises if a process is gone."""

@@ -16,7 +16,7 @@ Points = dict[str, dict[str, Any]]
 
 def _checked_word(word: str, what: str) -> str:
     if not word.strip() or word != word.strip():
-        raise ValueError(f"{what} {word!r} must be a word without blanks at its ends")
+        raise ValueError(f"{what} {word!r} must not be empty or begin or end with a space")
     if "," in word or any(not character.isprintable() for character in word):
         raise ValueError(
             f"{what} {word!r} may contain neither commas nor control characters:"

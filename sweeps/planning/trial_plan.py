@@ -99,8 +99,8 @@ def plan(
     cells = sweep_cells(sweep, resolve)
     if (number := len(cells) * len(sweep.seeds)) > MOST_TRIALS:
         raise PlanError(
-            f"{len(cells):,} cells with {len(sweep.seeds):,} seeds are {number:,} trials, and a plan"
-            f" has at most {MOST_TRIALS:,}; take fewer seeds or cells"
+            f"{len(cells):,} cells with {len(sweep.seeds):,} seeds make {number:,} trials, but a"
+            f" plan may have at most {MOST_TRIALS:,}; use fewer seeds or cells"
         )
     resolvers = {cell.name: resolve(cell) for cell, _ in cells}
     planner = _TrialPlanner(sweep, known, failed=failed, again=again)

@@ -220,8 +220,8 @@ class Store:
             ) from error
         except OSError as error:
             raise StoreError(
-                f"the store {self.path} cannot be locked ({error.strerror}); put it on a disk"
-                " that has locks, such as a local one"
+                f"the store {self.path} cannot be locked ({error.strerror}); put it on a"
+                " file system with locks, such as a local disk"
             ) from error
         try:
             yield file

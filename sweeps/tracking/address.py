@@ -58,7 +58,7 @@ def _check(uri: str, source: str, schemes: tuple[str, ...]) -> None:
     if ":" not in uri or scheme not in schemes:
         near = did_you_mean(scheme, schemes) if ":" in uri else ""
         raise TrackingError(
-            f"{source}: {shown(uri)!r} is no address that MLflow takes; write one that begins with"
+            f"{source}: {shown(uri)!r} is not an address that MLflow accepts; use one that begins with"
             f" http://, https:// or sqlite:///{near}"
         )
     try:

@@ -61,5 +61,5 @@ def find_trial(client: MlflowClient, store: Store, labels: list[str], key: str) 
     if len(found) == 1:
         return next(iter(found.values()))
     if found:
-        raise TrackingError(f"{key!r} begins {len(found)} keys; write more characters")
+        raise TrackingError(f"{key!r} matches {len(found)} keys; give more characters")
     raise TrackingError(f"no trial's run has a key like {key!r}{did_you_mean(key, known)}")

@@ -199,7 +199,7 @@ def test_an_unknown_trial_is_refused(
 def test_a_prefix_of_several_trials_is_refused(
     here: Path, capsys: pytest.CaptureFixture[str], ran: Ran
 ) -> None:
-    refused(here, capsys, f"'' begins {len(ran.plan.trials)} keys (", "")
+    refused(here, capsys, f"'' matches {len(ran.plan.trials)} keys (", "")
 
 
 def test_a_trial_that_has_not_run_is_refused(
@@ -216,7 +216,7 @@ def test_a_trial_that_failed_is_refused_with_its_reason(
     other = next(t for t in ran.plan.trials if t.cell == "crop+colour")
     ran.commit(other, state="failed", values={}, error="Diverged: the loss is nan")
 
-    refused(here, capsys, "failed: Diverged: the loss is nan; `ablate run`", other.key)
+    refused(here, capsys, "failed: Diverged: the loss is nan; run it again", other.key)
 
 
 def test_a_trial_that_failed_after_it_finished_still_has_its_encoder(

@@ -563,6 +563,6 @@ def test_a_beginning_that_fits_several_keys_or_none_is_refused(
     none = called(capsys, "trial", study, key[:-1] + "x")
 
     assert (several.code, none.code) == (2, 2)
-    assert "write more characters" in several.err
+    assert "give more characters" in several.err
     assert f"did you mean '{key}'" in none.err
     assert not (here / "runs").exists()

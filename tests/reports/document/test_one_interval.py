@@ -45,7 +45,7 @@ def test_the_caption_of_the_differences_states_no_level_that_a_whisker_has_not()
 
     assert picture is not None
     assert level == "97.5 %"
-    assert "at the level under its claim's name" in picture.caption
+    assert "at the level printed under the claim's name" in picture.caption
     assert "Whiskers are 95 %" not in picture.caption
 
 

@@ -83,7 +83,7 @@ def test_a_heat_map_of_smoke_has_no_number_of_the_paper() -> None:
 
     figure = shown[shown.index("<figure") : shown.index("</figure>")]
     assert "paper" not in figure
-    assert "number small under it" in html(document(compositions()))
+    assert "number in small type below it" in html(document(compositions()))
 
 
 def test_smoke_judges_nothing_and_says_so_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -107,7 +107,9 @@ def test_permuted_labels_not_run_yet_withhold_the_verdicts() -> None:
 
 
 def test_a_test_image_that_was_fitted_on_withholds_the_verdicts() -> None:
-    assert_withheld(with_facts("b", 3, {"shared_images": 2}), "test images apart", "2 test images")
+    assert_withheld(
+        with_facts("b", 3, {"shared_images": 2}), "test images held out", "2 test images"
+    )
 
 
 def test_what_was_measured_on_the_validation_part_speaks_of_its_images() -> None:
@@ -117,13 +119,13 @@ def test_what_was_measured_on_the_validation_part_speaks_of_its_images() -> None
 
     found = whole.model_copy(update={"records": records})
 
-    assert_withheld(found, "validation images apart", "1 validation image was")
+    assert_withheld(found, "validation images held out", "1 validation image was")
 
 
 def test_a_trial_that_did_not_count_shared_images_withholds_them_too() -> None:
     found = with_facts("b", 3, {"shared_images": None})
 
-    assert states(found)["test images apart"] is State.MISSING
+    assert states(found)["test images held out"] is State.MISSING
     assert verdicts(found)[0].decision is Decision.WITHHELD
 
 

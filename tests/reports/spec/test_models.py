@@ -94,7 +94,7 @@ def test_claims_have_names_of_their_own() -> None:
 def test_a_planned_trial_needs_its_cell() -> None:
     lost = PlannedTrial(key="k", cell="nowhere", seed=0, reason="missing", command="")
 
-    with pytest.raises(ValidationError, match="needs its cell, unknown: nowhere"):
+    with pytest.raises(ValidationError, match="planned trials refer to unknown cells: nowhere"):
         evidence({"a": [1.0]}, planned=(lost,))
 
 

@@ -91,7 +91,7 @@ BROKEN: dict[str, tuple[Views, str, str]] = {
     "no two views": (
         lambda images, seed: FULL(images, seed)[0],  # type: ignore[return-value]
         "two float batches [N, 3, s, s] come out",
-        "returns Tensor in place of two views on uint8 [1, 3, 32, 32], seed 0",
+        "returns Tensor instead of two views on uint8 [1, 3, 32, 32], seed 0",
     ),
     "bytes": (
         changed(lambda x: (255 * x).to(torch.uint8)),

@@ -288,7 +288,9 @@ BROKEN = {
     ),
     "gives a whole number": Broken("loss", "def f(z): return (z > 0).sum()", "got int64 of shape"),
     "gives no gradient": Broken("loss", "def f(z): return z.detach().mean()", "depends on z by"),
-    "a class that is not called": Broken("loss", "class f: pass", "what f makes must be callable"),
+    "a class that is not called": Broken(
+        "loss", "class f: pass", "the object that f returns must be callable"
+    ),
     "a class that cannot be made": Broken(
         "loss", "class f:\n  def __init__(self, a): self.a = a", "f raised TypeError: "
     ),

@@ -65,7 +65,7 @@ WRONG = {
         {"field": "x", "levels": {"a,b": 1}},
         "commas separate the names",
     ),
-    "a blank at an end": (Levels, {"field": "x", "levels": {" a": 1}}, "without blanks at its"),
+    "a blank at an end": (Levels, {"field": "x", "levels": {" a": 1}}, "begin or end with a space"),
     "no level": (Levels, {"field": "x", "levels": {}}, "at least 1 item"),
     "a field is left out": (
         Paired,

@@ -38,7 +38,7 @@ def test_an_address_that_mlflow_cannot_take_is_one_message(
     with pytest.raises(TrackingError) as caught:
         open_tracking(store, small_plan, uri=uri)
 
-    assert f"--tracking: {uri!r} is no address that MLflow takes" in str(caught.value)
+    assert f"--tracking: {uri!r} is not an address that MLflow accepts" in str(caught.value)
     assert "http://, https:// or sqlite:///" in str(caught.value)
     assert "\n" not in str(caught.value)
 
