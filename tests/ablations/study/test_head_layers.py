@@ -47,7 +47,7 @@ def test_h_and_its_head_are_read_from_one_training(
     second = called(capsys, "trial", study, at_z.key)
 
     assert (first.code, second.code) == (0, 0), first.err + second.err
-    assert "the encoder is at hand" in second.out
+    assert "using the stored encoder" in second.out
     one, other = record_at(here, at_h.key), record_at(here, at_z.key)
     assert (one["facts"]["optimiser_steps"], other["facts"]["optimiser_steps"]) == (2, 2)
     assert (one["reused"], other["reused"]) == ([], ["encoder"])
@@ -80,7 +80,7 @@ def test_an_encoder_kept_without_its_head_is_trained_anew_where_the_head_is_aske
     deep = called(capsys, "trial", study, at_z.key)
 
     assert (plain.code, deep.code) == (0, 0), plain.err + deep.err
-    assert "the encoder is at hand" in plain.out
+    assert "using the stored encoder" in plain.out
     assert "it is made again" in deep.out
     assert record_at(here, at_z.key)["facts"]["optimiser_steps"] == 2
     assert (folder / "head.pt").exists()
@@ -147,7 +147,7 @@ def test_a_head_without_weights_has_its_cells_like_any_other(
     }
 
     assert {cell: said.code for cell, said in ends.items()} == dict.fromkeys(ends, 0)
-    assert "the encoder is at hand" in ends["g(h)"].out
+    assert "using the stored encoder" in ends["g(h)"].out
     h, z = (record_at(here, keys[cell])["values"] for cell in ("h", "g(h)"))
     assert h == z
 
