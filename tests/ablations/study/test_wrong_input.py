@@ -186,7 +186,7 @@ def test_wrong_images_stop_a_run_before_anything_trains(
         ),
         (("--set", "batch_size=65"), "batch_size: must be at most the number of training images"),
         (("--data", "none/of/it"), "--data: "),
-        (("--tracking", "htp://x"), "--tracking: 'htp://x' is no address"),
+        (("--tracking", "htp://x"), "--tracking: 'htp://x' is not an address"),
         (("--tracking", "http://[x"), "--tracking: 'http://[x' is no address"),
         (("--tracking", ""), "--tracking: is empty"),
         (("--set", "seed=3"), "--set: seed: each trial has its own; choose seeds with --seeds"),
