@@ -65,7 +65,7 @@ def _size_of(settings: str) -> tuple[int, int | None]:
     config = Config.model_validate({**json.loads(settings), "epochs": 0})
     images = config.data.expected_images
     if images is not None and config.loss.sees_labels:
-        images -= max(1, round(images / 10))  # the validation part, whose labels are not seen
+        images -= max(1, round(images / 10))  # the validation split, whose labels are not seen
     return config.views.num_views, images
 
 

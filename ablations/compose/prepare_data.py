@@ -50,7 +50,7 @@ def _decode(configs: list[tuple[str, Config]], store: Store) -> None:
         if name not in counts:
             expected = None if config.data.cached else config.data.expected_images
             counts[name] = expected or load(config.data, cache=store.cache).num_train
-        # Labels of the validation part are not seen.
+        # Labels of the validation split are not seen.
         images = counts[name] - (max(1, round(counts[name] / 10)) if config.loss.sees_labels else 0)
         if config.epochs and config.batch_size > images:
             sentences.append(

@@ -52,7 +52,7 @@ def sort_out(found: Found, where: str, test_fraction: float, split_seed: int) ->
     Single folders around everything are stepped into. With train/ next to test/ (or val/, valid/,
     validation/) their folders are the classes. Otherwise the folders are the classes and each
     class's images, in the order of SHA-256 over (split_seed, class, name), give their first
-    `test_fraction` (rounded; at least one, not all) to the test part. In a class folder, at any
+    `test_fraction` (rounded; at least one, not all) to the test split. In a class folder, at any
     depth, a file is an image by the end of its name, as in torchvision's ImageFolder; others are
     skipped and listed. Whether it can be read as one is found when it is decoded.
 

@@ -80,7 +80,7 @@ class Dataset:
         self.settings = settings or Tensors(name=name, content=fingerprint, size=size)
         """What a configuration says of these data."""
         self.labels_known = labels_known
-        """Whether there are labels and a test part; pre-training needs neither."""
+        """Whether there are labels and a test split; pre-training needs neither."""
         self.reads: Counter[str] = Counter()
         """How often `labelled` handed out each part."""
         self._images = images
@@ -147,7 +147,7 @@ class Dataset:
         """Refuses data that cannot be evaluated, before anything is trained.
 
         Raises:
-            DataError: there are no labels and no test part.
+            DataError: there are no labels and no test split.
         """
         if not self.labels_known:
             raise DataError(

@@ -154,7 +154,7 @@ class Folder(Data):
         ]
         if idle:
             raise DataError(
-                f"{path} has its own train and test parts, so nothing is split: leave"
+                f"{path} has its own train and test splits, so none is drawn: leave"
                 f" {' and '.join(idle)} out"
             )
 
@@ -236,8 +236,8 @@ def _notes(listing: Listing, fraction: float, seed: int) -> tuple[str, ...]:
     notes: list[str] = []
     if not listing.own_parts:
         notes.append(
-            f"no train and test parts of its own: {fraction:.0%} of each class, drawn by name"
-            f" (seed {seed}), are the test part"
+            f"no train and test splits of its own: {fraction:.0%} of each class, drawn by name"
+            f" (seed {seed}), are the test split"
         )
     if (note := skipped(listing.strays)) is not None:
         notes.append(note)

@@ -59,8 +59,8 @@ def evaluate(
 
     `head` is the trained head's state, needed where `evaluation.layer` is one of its layers; the
     head of a random encoder is built here. Both are frozen: their weights and batch norm statistics
-    are hashed before and after. The test part is read once, when everything has been chosen and
-    fitted, or never, where values are measured on the validation part.
+    are hashed before and after. The test split is read once, when everything has been chosen and
+    fitted, or never, where values are measured on the validation split.
 
     Raises:
         DataError: the data set has no labels.
@@ -195,7 +195,7 @@ def _measured(
     if measured_on == "test":
         fit, validation = part("fit"), part("validation")
     else:
-        fit, validation = tenth_apart(part("fit"), f"the fit part of {dataset.name}")
+        fit, validation = tenth_apart(part("fit"), f"the fit split of {dataset.name}")
     task = frozen.task(fit, validation, config.seed, observer)
     if config.evaluation.permuted_labels:
         values, facts = permuted(config, task, part(measured_on))

@@ -91,7 +91,7 @@ class Probe(Frozen):
     """Whether it is the paper's on ImageNet (B.6), whose fields are compared one by one."""
 
     chooses: ClassVar[bool] = False
-    """Whether it chooses on the validation part; such a probe needs the cached features alone."""
+    """Whether it chooses on the validation split; such a probe needs the cached features alone."""
 
     uses_seed: ClassVar[bool] = False
     """Whether its solution depends on the trial's seed."""
@@ -133,7 +133,7 @@ class Choice(NamedTuple):
     l2: float
     candidates: list[float]
     accuracies: list[float]
-    """Per cent on the validation part, of each candidate."""
+    """Per cent on the validation split, of each candidate."""
 
     unconverged: list[float]
     """The candidates whose fit ran out of steps."""
@@ -148,7 +148,7 @@ class Choice(NamedTuple):
 
 
 class PenalisedProbe(Probe):
-    """A probe on cached features whose l2 is chosen on the validation part."""
+    """A probe on cached features whose l2 is chosen on the validation split."""
 
     chooses: ClassVar[bool] = True
 
@@ -166,7 +166,7 @@ class PenalisedProbe(Probe):
         validation: tuple[Float[Tensor, "v d"], Int[Tensor, " v"]],
         num_classes: int,
     ) -> Choice:
-        """The l2 with the highest accuracy on the validation part; of equal ones the largest.
+        """The l2 with the highest accuracy on the validation split; of equal ones the largest.
 
         Each candidate starts from the solution of the next larger one.
         """
@@ -192,7 +192,7 @@ class PenalisedProbe(Probe):
         return self.solver(features_nd, labels_n, num_classes)(l2, None)
 
     def solve(self, task: Task) -> Solution:
-        """Chosen on the validation part, then fitted on all training images."""
+        """Chosen on the validation split, then fitted on all training images."""
         fit, validation, train = task.fit, task.validation, task.train
         choice = self.choose((fit.x, fit.y), (validation.x, validation.y), task.num_classes)
         fitted = self.fit(train.x, train.y, task.num_classes, choice.l2)
@@ -200,7 +200,7 @@ class PenalisedProbe(Probe):
         return Solution(fitted.scores, facts, max(choice.accuracies))
 
     def solve_few(self, task: Task, few: Part) -> Solution:
-        """Chosen on the whole validation part, fitted on the few images alone."""
+        """Chosen on the whole validation split, fitted on the few images alone."""
         validation = task.validation
         choice = self.choose((few.x, few.y), (validation.x, validation.y), task.num_classes)
         by_few = self.fit(few.x, few.y, task.num_classes, choice.l2)

@@ -21,7 +21,7 @@ _MEMORY = 10
 
 
 class LogisticProbe(PenalisedProbe):
-    """Logistic regression by L-BFGS in float64; its l2 is chosen on the validation part.
+    """Logistic regression by L-BFGS in float64; its l2 is chosen on the validation split.
 
     It minimises the sum over the images of the cross-entropy in nats, plus l2 / 2 |W|^2 (C = 1 / l2
     in scikit-learn). The bias is not penalised, and features enter as they are.
@@ -30,7 +30,7 @@ class LogisticProbe(PenalisedProbe):
     kind: Literal["logistic"] = "logistic"
 
     summary: ClassVar[str] = (
-        "L-BFGS on features of the centre square, l2 chosen on a validation part (B.8.1)"
+        "L-BFGS on features of the centre square, l2 chosen on a validation split (B.8.1)"
     )
 
     l2: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = Field(

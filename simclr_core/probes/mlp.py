@@ -22,7 +22,7 @@ _SEED = 0
 
 
 class MlpProbe(PenalisedProbe):
-    """W2 relu(W1 x + b1) + b2 on frozen features, by Adam; its l2 is chosen on the validation part.
+    """W2 relu(W1 x + b1) + b2 on frozen features, by Adam; its l2 is chosen on the validation split.
 
     Table 3 of the paper trains "additional MLPs" and publishes neither their shape nor their
     training: all of it is our choice. It minimises the mean cross-entropy in nats plus
@@ -33,7 +33,7 @@ class MlpProbe(PenalisedProbe):
     kind: Literal["mlp"] = "mlp"
 
     summary: ClassVar[str] = (
-        "one hidden layer by Adam on features of the centre square, l2 chosen on a validation part"
+        "one hidden layer by Adam on features of the centre square, l2 chosen on a validation split"
     )
 
     hidden: int = Field(default=256, ge=1)

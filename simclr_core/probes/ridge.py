@@ -17,7 +17,7 @@ from simclr_core.probes.logistic import PAPER_GRID
 
 
 class RidgeProbe(PenalisedProbe):
-    """Ridge regression on one-hot labels in float64; its l2 is chosen on the validation part.
+    """Ridge regression on one-hot labels in float64; its l2 is chosen on the validation split.
 
     It minimises |X W + b - Y|^2 + l2 |W|^2 (alpha in scikit-learn); the bias is not penalised, and
     features enter as they are. One eigendecomposition of X^T X serves all candidates, so it costs
@@ -28,7 +28,7 @@ class RidgeProbe(PenalisedProbe):
     kind: Literal["ridge"] = "ridge"
 
     summary: ClassVar[str] = (
-        "least squares on features of the centre square, l2 chosen on a validation part"
+        "least squares on features of the centre square, l2 chosen on a validation split"
     )
 
     l2: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = Field(

@@ -25,8 +25,8 @@ class Evaluation(Frozen):
 
     split: Literal["test", "validation"] = "test"
     """Where the final values are measured. "validation" is for studies that choose settings: the
-    test part is never read, the validation part takes its place, and a tenth of the fit part
-    that of the validation part; the values are validation_top1, validation_knn_top1, ..."""
+    test split is never read, the validation split takes its place, and a tenth of the fit split
+    that of the validation split; the values are validation_top1, validation_knn_top1, ..."""
 
     layer: Layer = "h"
     """What is evaluated: h, which the paper evaluates; z = g(h), the head's output; or g1 to g3, its
@@ -41,8 +41,8 @@ class Evaluation(Frozen):
 
     label_fractions: tuple[_Fraction, ...] = ()
     """Parts of the training labels for which the probe is fitted once more, such as 0.01 and 0.1:
-    top1@1%, top1@10%. The images are equally many of each class, of the fit part, the same in every
-    trial; l2 is chosen on the whole validation part, whose labels are not among those counted, and
+    top1@1%, top1@10%. The images are equally many of each class, of the fit split, the same in every
+    trial; l2 is chosen on the whole validation split, whose labels are not among those counted, and
     the probe is fitted on the few alone."""
 
     knn: Knn | None = Knn()
@@ -122,8 +122,8 @@ class Evaluation(Frozen):
         if self.split == "validation":
             yield Departure(
                 "evaluation.split",
-                "measured on the validation part, the test part unread: for choices, no result",
-                "measured on the test part",
+                "measured on the validation split, the test split unread: for choices, no result",
+                "measured on the test split",
             )
 
     @property

@@ -15,7 +15,7 @@ from simclr_core.training.shuffled_positives import another, with_wrong_positive
 class BatchLoss:
     """The configuration's loss on the embeddings of a batch, and the images that it may see.
 
-    Labels reach it only if it sees labels; it then sees the images of the fit part alone.
+    Labels reach it only if it sees labels; it then sees the images of the fit split alone.
     """
 
     def __init__(self, config: Config, dataset: Dataset, device: torch.device) -> None:

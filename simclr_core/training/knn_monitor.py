@@ -19,11 +19,11 @@ KNN = "knn/validation"
 """What the curve calls them."""
 
 _VOTERS, _ASKED = 2048, 1024
-"""Images of the fit and the validation part; the curve selects nothing, a sample does."""
+"""Images of the fit and the validation split; the curve selects nothing, a sample does."""
 
 
 class OnlineKnn:
-    """Nearest neighbours on the validation part while pre-training runs; they select nothing."""
+    """Nearest neighbours on the validation split while pre-training runs; they select nothing."""
 
     def __init__(self, config: Config, dataset: Dataset, execution: Execution) -> None:
         asked: Knn | None = config.evaluation.knn

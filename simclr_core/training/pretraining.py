@@ -55,8 +55,8 @@ def pretrain(
 ) -> Pretrained:
     """The encoder of a configuration, fitted to the training images without their labels.
 
-    A supervised loss is the exception: it is given the labels of the fit part and sees the images of
-    that part alone, so that choices on the validation part stay honest. Without labels in the data
+    A supervised loss is the exception: it is given the labels of the fit split and sees the images of
+    that part alone, so that choices on the validation split stay honest. Without labels in the data
     set no k-NN accuracy is logged; nothing else differs.
 
     With 0 epochs it is the random encoder: the initialisation of pre-training with batch norm

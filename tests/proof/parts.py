@@ -103,7 +103,7 @@ NAMED: dict[str, Part] = {
                 "probes/geometry": "closed forms, double loops, numpy's SVD",
                 "probes/probes": "scikit-learn, numpy, laws",
                 "evaluation/permuted_labels": "the probe on labels permuted by hand",
-                "evaluation/validation_split": "counts at the accessor, a data set without its test part",
+                "evaluation/validation_split": "counts at the accessor, a data set without its test split",
             },
         ),
     ),

@@ -228,7 +228,7 @@ PITFALLS = (
         ),
     ),
     Pitfall(
-        "settings are chosen on the test part, as the published ones for CIFAR-10 were",
+        "settings are chosen on the test split, as the published ones for CIFAR-10 were",
         (
             EVALUATION + "test_the_test_part_is_handed_out_once_and_last",
             EVALUATION + "test_labels_of_the_test_part_play_no_part_in_a_choice",

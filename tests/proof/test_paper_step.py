@@ -67,7 +67,7 @@ def at_batch_4(config: Config) -> Config:
 
 def stepped(config: Config) -> tuple[Pretrained, Listener, float]:
     """One step: its encoder, what it told, and seconds of one processor, building included."""
-    # One image more than the batch: losses with labels leave the validation part out, here one.
+    # One image more than the batch: losses with labels leave the validation split out, here one.
     pictures, labels = random_pictures(2 * BATCH + 1, 224), [0, 1] * BATCH + [0]
     dataset, told = made_dataset(pictures, labels, BATCH + 1, 1000), Listener()
     began = time.process_time()

@@ -170,7 +170,7 @@ def test_a_study_that_chooses_settings_names_a_validation_value_and_says_that_it
     assert {outcome.value for outcome in found} == {41.5}
     arms = [cell for cell in told.cells if cell.role == "arm"]
     deviations = [{one.field: one.here for one in cell.deviations} for cell in arms]
-    assert all("the test part unread" in found["evaluation.split"] for found in deviations)
+    assert all("the test split unread" in found["evaluation.split"] for found in deviations)
 
 
 def test_what_supervised_cells_do_otherwise_is_told_at_paper_scale() -> None:

@@ -14,7 +14,7 @@ MUTANTS = (
         "simclr_core/evaluation/test_frozen_evaluation.py",
     ),
     plant(
-        "l2 is chosen on the test part",
+        "l2 is chosen on the test split",
         "evaluation/frozen_evaluation.py",
         'fit, validation = part("fit"), part("validation")',
         'fit, validation = part("fit"), part("test")',
@@ -56,7 +56,7 @@ MUTANTS = (
         "simclr_core/probes/test_knn.py",
     ),
     plant(
-        "permuted labels are not permuted for the test part",
+        "permuted labels are not permuted for the test split",
         "evaluation/permuted_labels.py",
         "top_k_accuracy(solution.scores(asked.x), y_asked, 1)",
         "top_k_accuracy(solution.scores(asked.x), asked.y, 1)",
@@ -66,12 +66,12 @@ MUTANTS = (
     plant(
         "a tuning study chooses on the part it is told by",
         "evaluation/frozen_evaluation.py",
-        'fit, validation = tenth_apart(part("fit"), f"the fit part of {dataset.name}")',
+        'fit, validation = tenth_apart(part("fit"), f"the fit split of {dataset.name}")',
         'fit, validation = part("fit"), part("validation")',
         "simclr_core/evaluation/test_validation_split.py",
     ),
     plant(
-        "a tuning study asks for the test part",
+        "a tuning study asks for the test split",
         "evaluation/frozen_evaluation.py",
         "asked = part(measured_on)",
         'asked = part("test")',

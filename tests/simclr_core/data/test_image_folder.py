@@ -150,8 +150,8 @@ def test_without_parts_a_fifth_of_each_class_by_hashed_name_is_tested_on(tmp_pat
     assert set(_pictures(dataset, "train")) == set(_on_disk(tmp_path)) - expected
     [note] = dataset.deviations
     assert note == (
-        "no train and test parts of its own: 20% of each class, drawn by name (seed 3), are the"
-        " test part"
+        "no train and test splits of its own: 20% of each class, drawn by name (seed 3), are the"
+        " test split"
     )
 
 

@@ -234,7 +234,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"test_images": random_pictures(8)[:0], "test_labels": torch.arange(0)},
         "test_images: must hold at least one",
     ),
-    "no test part": (
+    "no test split": (
         {"test_images": None, "test_labels": None},
         "test_images and test_labels: must be given together with train_labels; a probe needs all four",
     ),
@@ -264,7 +264,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"train_labels": torch.zeros(20).long(), "test_labels": torch.zeros(8).long()},
         "train_labels: must be of two classes or more",
     ),
-    "a class of the test part only": (
+    "a class of the test split only": (
         {"test_labels": torch.arange(8)},
         "test_labels: must be classes that train_labels has, got 4, 5, 6, 7",
     ),

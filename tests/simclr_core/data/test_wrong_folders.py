@@ -277,7 +277,7 @@ def test_a_split_of_what_is_already_split_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(
         DataError,
-        match=r"own train and test parts, so nothing is split: leave data\.test_fraction=0\.5 and"
+        match=r"own train and test splits, so none is drawn: leave data\.test_fraction=0\.5 and"
         r" data\.split_seed=1 out",
     ):
         fingerprint(Folder(path=str(tmp_path), test_fraction=0.5, split_seed=1), None)

@@ -1,4 +1,4 @@
-"""Read-outs: a frozen encoder, choices on the validation part, one look at the test part."""
+"""Read-outs: a frozen encoder, choices on the validation split, one look at the test split."""
 
 import math
 from collections.abc import Mapping
@@ -62,8 +62,8 @@ def representation(config: Config, dataset: Dataset, state: dict[str, Tensor], p
 
 
 def test_the_whole_chain_is_scikit_learns() -> None:
-    # l2 by the validation part, refitted on fit and validation, tested once. The data are such that
-    # choosing on the test part, or leaving the validation part out of the refit, would show.
+    # l2 by the validation split, refitted on fit and validation, tested once. The data are such that
+    # choosing on the test split, or leaving the validation split out of the refit, would show.
     dataset, state = textures(300, 300), trained({"epochs": 0}).state
     config = small_config({"evaluation.probe": {"kind": "logistic", "l2": GRID, "tolerance": 1e-9}})
     fit, validation, both, test = (
@@ -148,7 +148,7 @@ def test_an_encoder_whose_last_step_went_too_far_ends_in_a_sentence() -> None:
         found_by(state=state)
 
 
-# ------------------------------------------------------------------------------- the test part
+# ------------------------------------------------------------------------------- the test split
 
 
 def test_the_test_part_is_handed_out_once_and_last(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,7 +252,7 @@ def test_permuted_labels_are_found_no_better_than_chance() -> None:
     }
     assert found.values[negative_controls.PERMUTED_CHANCE] == 10.0
     # Below chance it may well fall: the class that is largest in the training part is, for that
-    # very reason, rarer in the test part.
+    # very reason, rarer in the test split.
     assert excess(found.values) < negative_controls.MOST_ERRORS
     assert found.values[negative_controls.PERMUTED_MEAN] > 5
     assert 0 < found.values[negative_controls.PERMUTED_ERROR] < 2

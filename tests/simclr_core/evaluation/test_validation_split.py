@@ -1,4 +1,4 @@
-"""Studies that choose settings: all is measured on the validation part, no test image is asked for."""
+"""Studies that choose settings: all is measured on the validation split, no test image is asked for."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ VALIDATION = {"evaluation.split": "validation"}
 
 
 def textures(num: int = 400, num_test: int = 60) -> Dataset:
-    """The embedded data set, freshly counted; its validation part has 40 images."""
+    """The embedded data set, freshly counted; its validation split has 40 images."""
     return load(Textures(num_images=num, num_test=num_test), cache=None)
 
 
@@ -28,7 +28,7 @@ def found_by(dataset: Dataset, **changes: Any) -> Evaluated:
 
 
 def with_validation_as_test(dataset: Dataset) -> Dataset:
-    """A data set that never had the test part: the fit part to train on, validation as its test."""
+    """A data set that never had the test split: the fit split to train on, validation as its test."""
     fit, validation = dataset.labelled("fit"), dataset.labelled("validation")
     pictures = [
         part.images.batch(torch.arange(len(part.labels))).images for part in (fit, validation)
@@ -91,7 +91,7 @@ def test_the_values_are_those_that_were_announced(part: str, changes: dict[str, 
 
 
 def test_labels_that_are_permuted_are_found_no_better_than_chance() -> None:
-    # The probe's choice is made within the fit part: 45 candidates tried on the part that is told
+    # The probe's choice is made within the fit split: 45 candidates tried on the part that is told
     # would stand above chance by the choice alone. Beyond 4 standard errors: 3 in 100,000.
     values = found_by(textures(), **VALIDATION, **{"evaluation.permuted_labels": 20}).values
 
@@ -114,7 +114,7 @@ def test_validation_images_that_were_also_fitted_on_are_counted() -> None:
 def test_a_fit_part_of_one_picture_holds_nothing_apart() -> None:
     dataset = made_dataset(random_pictures(4, 32), torch.arange(4), 2)
 
-    with pytest.raises(DataError, match="the fit part of made has fewer than two different"):
+    with pytest.raises(DataError, match="the fit split of made has fewer than two different"):
         found_by(dataset, **VALIDATION)
 
 

@@ -195,7 +195,7 @@ def test_a_loss_with_labels_gets_those_of_the_fit_part_of_train_and_says_so(
 
     assert dataset.reads == {"fit": 1}
     assert found.facts["labels_seen"] == "train"
-    assert found.steps == 2 * (108 // 36)  # 12 of the 120 are the validation part
+    assert found.steps == 2 * (108 // 36)  # 12 of the 120 are the validation split
 
 
 def test_labels_are_those_of_the_views_own_images() -> None:
