@@ -14,7 +14,7 @@ from ablations.commands.terminal import console
 from ablations.compose import ENCODER
 from ablations.errors import UsageError
 from ablations.trial import UNREADABLE, WEIGHTS
-from simclr_core.config import Config
+from simclr_core.config import Config, in_present_names
 from simclr_core.evaluation import state_hash
 from simclr_core.networks import Encoder
 from sweeps.record import TrialRecord
@@ -42,7 +42,7 @@ def export_encoder(path: Path, prefix: str, to: Path | None) -> None:
     record, weights = _measured(store, _key(store, prefix))
     target = Path(f"encoder-{record.key[:12]}.pt") if to is None else to
     about = target.with_name(f"{target.name}.json")
-    config = Config.model_validate(record.config)
+    config = Config.model_validate(in_present_names(record.config))
     if not config.encoder.trains:
         raise UsageError(
             f"trial {record.key} evaluates raw pixels, which have no weights to write; choose another"
@@ -123,7 +123,7 @@ def _measured(store: Store, key: str) -> tuple[TrialRecord, bytes]:
     try:
         weights = file.read_bytes()
         state = torch.load(io.BytesIO(weights), map_location="cpu", weights_only=True)
-        config = Config.model_validate(last.config)
+        config = Config.model_validate(in_present_names(last.config))
         network = config.encoder.outline(config.data.size)
         if network is not None:  # a user's file is not executed here
             network.load_state_dict(state, assign=True)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 
 from ablations.compose import ENCODER
-from simclr_core.config import Config
+from simclr_core.config import Config, in_present_names
 from simclr_core.evaluation import state_hash
 from simclr_core.training import KNN, Pretrained
 from sweeps.execution import TrialContext
@@ -160,6 +160,6 @@ def _recorded(folder: Path, records: list[TrialRecord]) -> dict[str, Any]:
             return {
                 "facts": {name: record.facts[name] for name in _FACTS if name in record.facts},
                 "curve": record.curve,
-                "neighbours": (record.config.get("evaluation") or {}).get("knn"),
+                "neighbours": (in_present_names(record.config).get("evaluation") or {}).get("knn"),
             }
     return {"facts": read_json(folder / "marks.json") or {}}

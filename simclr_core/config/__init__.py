@@ -1,5 +1,6 @@
 """The configuration of a trial: its schema, and how settings by dotted field become one."""
 
+from simclr_core.config.former_names import in_present_names
 from simclr_core.config.messages import message_of, miscounted
 from simclr_core.config.overrides import (
     check,
@@ -18,6 +19,7 @@ __all__ = [
     "check",
     "checked",
     "default_settings",
+    "in_present_names",
     "message_of",
     "miscounted",
     "mistakes",

@@ -127,6 +127,7 @@ NAMED: dict[str, Part] = {
             **_of(
                 "simclr_core",
                 {
+                    "config/former_names": "a literal record of format 2",
                     "config/schema": "the paper's settings, laws of keys",
                     "runtime": "torch's own settings",
                     "golden": "earlier numbers (they judge change only)",

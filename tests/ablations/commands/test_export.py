@@ -219,6 +219,23 @@ def test_a_trial_that_failed_is_refused_with_its_reason(
     refused(here, capsys, "failed: Diverged: the loss is nan; run it again", other.key)
 
 
+def test_a_trial_recorded_under_former_names_of_fields_is_exported(
+    capsys: pytest.CaptureFixture[str], ran: Ran
+) -> None:
+    former = dict(ran.trial.config)
+    evaluation = former.pop("evaluation")
+    former["readouts"] = {
+        {"split": "part", "knn": "neighbours"}.get(name, name): value
+        for name, value in evaluation.items()
+    }
+    ran.record(config=former)
+
+    said = called(capsys, "export", ran.key, "--to", "e.pt")
+
+    assert (said.code, said.err) == (0, "")
+    assert state_hash(torch.load("e.pt", weights_only=True)) == state_hash(ran.state)
+
+
 def test_a_trial_that_failed_after_it_finished_still_has_its_encoder(
     capsys: pytest.CaptureFixture[str], ran: Ran
 ) -> None:
