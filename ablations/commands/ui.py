@@ -128,24 +128,17 @@ def stop(server: subprocess.Popen[bytes]) -> None:
 def _ended_by_signals() -> Generator[None]:
     """Turns the signals that ask for an end into `_Ended`, so that the server is ended first.
 
-    SIGINT is among them since a shell lets what it starts with `&` ignore it. SIGHUP is left alone
-    where it is ignored already: that is what `nohup` asks for.
+    The first signal is the last that is heard: a second one does not stop the ending.
     """
+    from sweeps.execution import end_signals
 
     def end(number: int, _: object) -> None:
-        for kind in before:
-            signal.signal(kind, signal.SIG_IGN)
+        for one in caught:
+            signal.signal(one, signal.SIG_IGN)
         raise _Ended(number)
 
-    kinds = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        kinds.discard(signal.SIGHUP)
-    before = {kind: signal.signal(kind, end) for kind in kinds}
-    try:
+    with end_signals(end) as caught:
         yield
-    finally:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)
 
 
 class _Ended(Exception):

@@ -23,12 +23,12 @@ from ablations.study import (
     ScaleName,
     Setting,
     chosen_cells,
-    controls_and_baselines,
     fields_of,
     in_order,
     origin,
     predicts,
     probe_of,
+    with_controls,
 )
 from simclr_core.config import Config, checked, default_settings
 from simclr_core.data import AnyData, fingerprint
@@ -135,11 +135,7 @@ class ResolvedStudy:
             seeds=seeds or self.seeds,
             only=only,
         )
-        arms = sweep.arms()
-        run = [arm for arm in arms if not only or arm.name in only] or arms
-        settings = {arm.name: self.settings(arm) for arm in run}
-        more = tuple(controls_and_baselines(self.scale, self.study.control_arm, settings))
-        return sweep.model_copy(update={"added": more})
+        return with_controls(sweep, self.scale, self.study.control_arm, self.settings)
 
     def settings(self, cell: Cell) -> dict[str, Any]:
         """A cell's configuration over the trainer's defaults, nested and not yet checked."""

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from ablations.errors import StudyError, UsageError
 from ablations.evidence.resolved import changes_of, design_of, snapshot_of, statement_of
-from ablations.study import Request, ScaleName, controls_and_baselines, read_study
+from ablations.study import Request, ScaleName, read_study, with_controls
 from reports.spec import Snapshot
 from sweeps.errors import StoreError
 from sweeps.planning import Sweep
@@ -52,12 +52,10 @@ def sweep_of(
     sweep = snapshot.sweep.model_copy(
         update={"only": chosen, "seeds": seeds or statement.seeds, "added": ()}
     )
-    arms = sweep.arms()
-    run = [arm for arm in arms if not chosen or arm.name in chosen] or arms
-    configs = {arm.name: snapshot.resolved(arm).config for arm in run}
     scale = cast("ScaleName", snapshot.scale)
-    more = tuple(controls_and_baselines(scale, statement.control_arm, configs))
-    return sweep.model_copy(update={"added": more})
+    return with_controls(
+        sweep, scale, statement.control_arm, lambda arm: snapshot.resolved(arm).config
+    )
 
 
 def current(request: Request, store: Store) -> Current:

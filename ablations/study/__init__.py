@@ -10,7 +10,7 @@ from ablations.study.catalogue import (
     read_study,
     shipped,
 )
-from ablations.study.controls import controls_and_baselines, predicts, probe_of
+from ablations.study.controls import predicts, probe_of, with_controls
 from ablations.study.messages import in_order
 from ablations.study.paths import resolve_paths
 from ablations.study.protocols import INHERITED, Preset
@@ -45,7 +45,6 @@ __all__ = [
     "cell_names",
     "cells_left_out",
     "chosen_cells",
-    "controls_and_baselines",
     "fields_of",
     "in_order",
     "members",
@@ -62,4 +61,5 @@ __all__ = [
     "setting_at",
     "settings_in",
     "shipped",
+    "with_controls",
 ]

@@ -1,6 +1,6 @@
 """Controls and baselines, added to every study: floors, references and controls."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ablations.study.schema import (
@@ -13,7 +13,7 @@ from ablations.study.schema import (
     SHUFFLED_SEEDS,
     ScaleName,
 )
-from sweeps.planning import AddedCell
+from sweeps.planning import AddedCell, Cell, Sweep
 
 
 def predicts(settings: Mapping[str, Any]) -> str:
@@ -22,7 +22,21 @@ def predicts(settings: Mapping[str, Any]) -> str:
     return str(target.get("kind", "classes"))
 
 
-def controls_and_baselines(
+def with_controls(
+    sweep: Sweep,
+    scale: ScaleName,
+    control_arm: str | None,
+    settings_of: Callable[[Cell], Mapping[str, Any]],
+) -> Sweep:
+    """The sweep with the controls and baselines of the arms that it runs, whose settings are given."""
+    arms = sweep.arms()
+    run = [arm for arm in arms if not sweep.only or arm.name in sweep.only] or arms
+    settings = {arm.name: settings_of(arm) for arm in run}
+    added = tuple(_controls_and_baselines(scale, control_arm, settings))
+    return sweep.model_copy(update={"added": added})
+
+
+def _controls_and_baselines(
     scale: ScaleName, arm: str | None, arms: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[AddedCell]:
     """What accompanies the arms that run, given the settings of each by name.

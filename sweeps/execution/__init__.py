@@ -1,6 +1,7 @@
 """Running the trials of a plan: Ray Tune or this process, workers, heartbeats, progress."""
 
 from sweeps.execution.executor import execute, run_here
+from sweeps.execution.interrupts import end_signals
 from sweeps.execution.ray_settings import unused_variables
 from sweeps.execution.result import Execution, UnfinishedTrial
 from sweeps.execution.study_progress import CellProgress, Progress, Running, progress
@@ -18,6 +19,7 @@ __all__ = [
     "TrialFunction",
     "TrialResult",
     "UnfinishedTrial",
+    "end_signals",
     "execute",
     "progress",
     "run_here",

@@ -3,7 +3,7 @@
 import contextlib
 import signal
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from types import FrameType
 
 
@@ -21,12 +21,25 @@ def interruptible() -> Generator[None]:
         del number, frame
         raise KeyboardInterrupt
 
-    caught = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        caught.append(signal.SIGHUP)
-    before = {one: signal.signal(one, interrupt) for one in caught}
-    try:
+    with end_signals(interrupt):
         yield
+
+
+@contextlib.contextmanager
+def end_signals(
+    handler: Callable[[int, FrameType | None], None],
+) -> Generator[tuple[signal.Signals, ...]]:
+    """Handles the signals that request an end, in the main thread; yields which they are.
+
+    SIGINT is among them since a shell makes whatever it starts with `&` ignore it. A SIGHUP that the
+    caller ignores stays ignored.
+    """
+    caught = (signal.SIGINT, signal.SIGTERM)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        caught = (*caught, signal.SIGHUP)
+    before = {one: signal.signal(one, handler) for one in caught}
+    try:
+        yield caught
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for one, earlier in before.items():
+            signal.signal(one, earlier)
