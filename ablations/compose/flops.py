@@ -61,11 +61,12 @@ _SIZES = ("data", "views", "loss")
 def _size_of(settings: str) -> tuple[int, int | None]:
     """Views of an image, and images of an epoch, from the settings of `_SIZES` in JSON."""
     from simclr_core.config import Config
+    from simclr_core.data import num_held_out
 
     config = Config.model_validate({**json.loads(settings), "epochs": 0})
     images = config.data.expected_images
     if images is not None and config.loss.sees_labels:
-        images -= max(1, round(images / 10))  # the validation split, whose labels are not seen
+        images -= num_held_out(images)  # the validation split, whose labels are not seen
     return config.views.num_views, images
 
 

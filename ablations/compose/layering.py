@@ -79,12 +79,10 @@ def requested(study: LoadedStudy, request: Request) -> Layers:
         UsageError: there are no usable images at `--data`.
     """
     files = of_scale(study, request.scale, request.data)
-    requested = resolve_paths(request.set, Path())
-    parts = [part for one in requested for part in one.parts()]
+    given = resolve_paths(request.set, Path())
+    parts = [part for one in given for part in one.parts()]
     more = completed(parts, files.defaults, files.settings)
-    return files._replace(
-        settings=[*files.settings, *more], requested=requested, files=files.settings
-    )
+    return files._replace(settings=[*files.settings, *more], requested=given, files=files.settings)
 
 
 def of_scale(study: LoadedStudy, scale: ScaleName, data: Path | None = None) -> Layers:

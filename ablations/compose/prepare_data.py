@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ablations.errors import UsageError
 from simclr_core.config import Config
-from simclr_core.data import AnyData, load
+from simclr_core.data import AnyData, load, num_held_out
 from simclr_core.errors import DataError, DataMissing
 from sweeps.planning import Trial
 from sweeps.storage import Store
@@ -51,7 +51,8 @@ def _decode(configs: list[tuple[str, Config]], store: Store) -> None:
             expected = None if config.data.cached else config.data.expected_images
             counts[name] = expected or load(config.data, cache=store.cache).num_train
         # Labels of the validation split are not seen.
-        images = counts[name] - (max(1, round(counts[name] / 10)) if config.loss.sees_labels else 0)
+        unseen = num_held_out(counts[name]) if config.loss.sees_labels else 0
+        images = counts[name] - unseen
         if config.epochs and config.batch_size > images:
             sentences.append(
                 f"batch_size: must be at most the number of training images, got "

@@ -177,11 +177,12 @@ def _steps_text(config: dict[str, Any]) -> str:
     has no such schedule, or the number of images is not known.
     """
     from ablations.compose import num_images
+    from simclr_core.data import num_held_out
 
     images, batch, epochs = num_images(config["data"]), config["batch_size"], config["epochs"]
     if config["schedule"]["kind"] != "warmup_cosine" or images is None or not epochs:
         return ""
-    seen = images - max(1, round(images / 10)) if "labels" in config["loss"] else images
+    seen = images - num_held_out(images) if "labels" in config["loss"] else images
     warmup, an_epoch = config["schedule"]["warmup_epochs"], seen // batch
     # model_util.get_train_steps and learning_rate_schedule of the official code.
     theirs = images * epochs // batch + 1, round(warmup * images // batch)

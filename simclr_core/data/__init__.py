@@ -1,6 +1,14 @@
 """Data sets: where images come from, how they are decoded, identified and held in memory."""
 
-from simclr_core.data.dataset import AnyData, Dataset, data_at, fingerprint, held_out, load
+from simclr_core.data.dataset import (
+    AnyData,
+    Dataset,
+    data_at,
+    fingerprint,
+    held_out,
+    load,
+    num_held_out,
+)
 from simclr_core.data.image_folder import Folder
 from simclr_core.data.images import Images, centre_boxes
 from simclr_core.data.in_memory import Tensors
@@ -18,4 +26,5 @@ __all__ = [
     "fingerprint",
     "held_out",
     "load",
+    "num_held_out",
 ]

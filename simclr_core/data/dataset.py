@@ -242,6 +242,14 @@ def load(data: AnyData, *, cache: Path | None, workers: int = 2) -> Dataset:
     )
 
 
+def num_held_out(num_images: int) -> int:
+    """How many of these images are held out to choose on: a tenth, at least one.
+
+    More where images of equal content fall on that side.
+    """
+    return max(1, round(_VALIDATION_SHARE * num_images))
+
+
 def held_out(contents: Sequence[bytes], name: str) -> Tensor:
     """Which images with these content hashes are held out to choose on: a tenth, at least one.
 
@@ -254,7 +262,7 @@ def held_out(contents: Sequence[bytes], name: str) -> Tensor:
     order = sorted(set(contents), key=lambda c: hashlib.sha256(b"validation" + c).digest())
     if len(order) < 2:
         raise DataError(f"{shown(name)} has fewer than two different training images")
-    wanted = max(1, round(_VALIDATION_SHARE * len(contents)))
+    wanted = num_held_out(len(contents))
     copies, chosen = Counter(contents), set[bytes]()
     for content in order[:-1]:
         if wanted <= 0:
