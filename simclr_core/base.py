@@ -1,5 +1,7 @@
 """The base of every configuration value, and what its members say of the paper."""
 
+import difflib
+from collections.abc import Sequence
 from typing import Any, LiteralString, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -20,6 +22,17 @@ class Departure(NamedTuple):
 
     here: str
     paper: str
+
+
+def nearest_name(name: str, known: Sequence[str]) -> str:
+    """`; did you mean x?`, or nothing where no known name is close."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def misshapen(rule: LiteralString, **values: Any) -> PydanticCustomError:
+    """A broken rule of one part by itself, with `values` in its braces; a validator raises it."""
+    return PydanticCustomError("shape", rule, values)
 
 
 def disagreement(rule: LiteralString, *fields: str, **values: Any) -> PydanticCustomError:

@@ -1,11 +1,12 @@
 """From pydantic's findings to messages: the rule, the value, the nearest name that would be right."""
 
-import difflib
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic_core import ErrorDetails
+
+from simclr_core.base import nearest_name
 
 _WORDS = (
     ("Value error, ", ""),
@@ -31,12 +32,6 @@ _COMPLETE = ("shape", "disagreement")
 
 Nearest = Callable[[str, Sequence[str]], str]
 """(unknown name, known names) -> the end of a message that suggests one."""
-
-
-def nearest_name(name: str, known: Sequence[str]) -> str:
-    """`; did you mean x?`, or nothing where no known name is close."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 def message_of(

@@ -21,6 +21,11 @@ class Seen(NamedTuple):
 HOLDS = Seen("holds")
 
 
+def fails(text: str) -> Seen:
+    """A broken law, with its smallest counter-example."""
+    return Seen("fails", text)
+
+
 class Law(NamedTuple, Generic[T]):
     """A sentence that a right function makes true, and a look at whether it does."""
 
@@ -66,7 +71,7 @@ def examined(laws: Sequence[Law[T]], subject: T) -> tuple[Finding, ...]:
         try:
             seen = law.look(subject)
         except TheirError as error:
-            seen = Seen("fails", str(error))
+            seen = fails(str(error))
         found.append(Finding(law.name, *seen))
         if law.first and seen.verdict == "fails":
             ended = law.name

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from simclr_core.conformance.checks import HOLDS, Law, Seen, TheirError, close
+from simclr_core.conformance.checks import HOLDS, Law, Seen, TheirError, close, fails
 from simclr_core.conformance.loss_cases import (
     TEMPERATURES,
     Case,
@@ -48,12 +48,12 @@ def _sizes(loss: Subject) -> Seen:
             wrong[num] = str(error)
             continue
         if not close(value, values.setdefault(num, value), 1e-6):
-            return Seen("fails", f"{at(0.5, case)}: first {values[num]:.6g}, later {value:.6g}")
+            return fails(f"{at(0.5, case)}: first {values[num]:.6g}, later {value:.6g}")
     if not wrong:
         return HOLDS
     works = sorted(num for num in values if num not in wrong)
     only = f"; of N = 2 to 512 only {', '.join(map(str, works))} work" if works else ""
-    return Seen("fails", f"{wrong[min(wrong)]}{only}")
+    return fails(f"{wrong[min(wrong)]}{only}")
 
 
 _COLLAPSED: tuple[tuple[Callable[[int], float], str], ...] = (
@@ -65,9 +65,9 @@ _COLLAPSED: tuple[tuple[Callable[[int], float], str], ...] = (
 _MULTIPLES: tuple[tuple[Callable[[int], float], Seen], ...] = (
     (lambda _: 1, HOLDS),
     (lambda _: 2, Seen("differs", "twice algorithm 1's value: the official code's form")),
-    (lambda n: 2 * n, Seen("fails", "2N times algorithm 1's value: the sum over the views")),
-    (lambda n: n, Seen("fails", "N times algorithm 1's value: half the sum over the views")),
-    (lambda _: 0.5, Seen("fails", "half of algorithm 1's value: divided by 2 once too often")),
+    (lambda n: 2 * n, fails("2N times algorithm 1's value: the sum over the views")),
+    (lambda n: n, fails("N times algorithm 1's value: half the sum over the views")),
+    (lambda _: 0.5, fails("half of algorithm 1's value: divided by 2 once too often")),
 )
 
 
@@ -80,7 +80,7 @@ def _mean(loss: Subject) -> Seen:
                 if seen.verdict != "fails":
                     return seen
                 values = f"{found[2]:.4g} at N = 2 and {found[3]:.4g} at N = 3 for one point"
-                return Seen("fails", f"{seen.text} ({values})")
+                return fails(f"{seen.text} ({values})")
     return Seen("not measured", "the value for one point is none that a mean or a sum has")
 
 
@@ -92,13 +92,10 @@ def _collapsed(loss: Subject) -> Seen:
         ):
             if not says:
                 return HOLDS
-            return Seen(
-                "fails", f"N = 2: {found[2]:.4g} in place of ln 3 = {math.log(3):.4g}, {says}"
-            )
+            return fails(f"N = 2: {found[2]:.4g} in place of ln 3 = {math.log(3):.4g}, {says}")
     num = min(found)
-    return Seen(
-        "fails",
-        f"N = {num}: {found[num]:.6g} in place of ln {2 * num - 1} = {math.log(2 * num - 1):.6g}",
+    return fails(
+        f"N = {num}: {found[num]:.6g} in place of ln {2 * num - 1} = {math.log(2 * num - 1):.6g}"
     )
 
 
@@ -115,7 +112,7 @@ def _equation_1(loss: Subject) -> Seen:
             fitting = [form for form in fitting if close(value, form.value(s, t), tolerance)]
     if not smallest:
         return HOLDS
-    return Seen("fails", smallest + (f"; {fitting[0].says}" if fitting else ""))
+    return fails(smallest + (f"; {fitting[0].says}" if fitting else ""))
 
 
 def _attraction(loss: Subject) -> Seen:
@@ -128,10 +125,9 @@ def _attraction(loss: Subject) -> Seen:
             z2[image] = F.normalize(z1[image] + 0.2 * z2[image], dim=0)
             together = loss(z1, z2, 0.5)
             if not together < apart - 1e-4:
-                return Seen(
-                    "fails",
+                return fails(
                     f"N = {num}, all views at right angles, temperature 0.5: when the two views of"
-                    f" image {image} come together, the loss goes from {apart:.4g} to {together:.4g}",
+                    f" image {image} come together, the loss goes from {apart:.4g} to {together:.4g}"
                 )
     return HOLDS
 
@@ -155,10 +151,9 @@ def _repulsion(loss: Subject) -> Seen:
         near, far = values
         if not far < near - 1e-4:
             how = "stays at" if close(near, far, 1e-4) else f"goes from {near:.4g} to"
-            return Seen(
-                "fails",
+            return fails(
                 f"N = 2, other views at right angles, temperature 0.5: when {says} part from 10 to"
-                f" 80 degrees, the loss {how} {far:.4g}",
+                f" 80 degrees, the loss {how} {far:.4g}"
             )
     return HOLDS
 
@@ -170,10 +165,9 @@ def _negative_similarities(loss: Subject) -> Seen:
     how = f"stays at {far:.4g}: below 0 similarities are cut off"
     if not close(near, far, 1e-4):
         how = f"goes from {near:.4g} to {far:.4g}"
-    return Seen(
-        "fails",
+    return fails(
         "N = 2, both views of an image in one point, temperature 0.5: when the two points part from"
-        f" 100 to 170 degrees, the loss {how}",
+        f" 100 to 170 degrees, the loss {how}"
     )
 
 
@@ -183,15 +177,12 @@ def _temperature(loss: Subject) -> Seen:
     cold, hot = (loss(case.z1, case.z2, t) for t in (0.1, 100.0))
     reference = loss(*one_point(2), 100.0)
     if close(cold, hot, 1e-6):
-        return Seen(
-            "fails", f"{case.says}: {hot:.4g} at temperature 0.1 and at 100: it has no effect"
-        )
+        return fails(f"{case.says}: {hot:.4g} at temperature 0.1 and at 100: it has no effect")
     if abs(hot - reference) < 0.05 < abs(cold - reference):
         return HOLDS
-    return Seen(
-        "fails",
+    return fails(
         f"{case.says}: at temperature 100 it should be nearly what one point costs,"
-        f" {reference:.4g}, and is {hot:.4g} (at 0.1: {cold:.4g}); does it multiply?",
+        f" {reference:.4g}, and is {hot:.4g} (at 0.1: {cold:.4g}); does it multiply?"
     )
 
 
@@ -201,10 +192,9 @@ def _nothing_added(loss: Subject) -> Seen:
     found, expected = loss(corners[:2], corners[2:], 0.01), loss(*one_point(2), 1.0)
     if close(found, expected, max(1e-6, loss.tolerance())):
         return HOLDS
-    return Seen(
-        "fails",
+    return fails(
         f"N = 2, four views at equal angles (similarity -1/3), temperature 0.01: {found:.6g}, for one"
-        f" point {expected:.6g}; something is added to the exponentials (eps), or cut off",
+        f" point {expected:.6g}; something is added to the exponentials (eps), or cut off"
     )
 
 
@@ -213,7 +203,7 @@ def _same(loss: Subject, changed: Callable[[Case], tuple[Tensor, Tensor]], says:
     for case in cases():
         before, after = loss(case.z1, case.z2, 0.5), loss(*changed(case), 0.5)
         if not close(before, after, tolerance):
-            return Seen("fails", f"{at(0.5, case)}: {before:.6g}, {says} {after:.6g}")
+            return fails(f"{at(0.5, case)}: {before:.6g}, {says} {after:.6g}")
     return HOLDS
 
 
@@ -237,7 +227,7 @@ def _directions(loss: Subject) -> Seen:
 
     seen = _same(loss, longer, "with rows of lengths from 0.5 to 3")
     hint = "; it takes the rows as they are: normalise in it, or hand it rows of length 1"
-    return seen if seen.verdict == "holds" else Seen("fails", seen.text + hint)
+    return seen if seen.verdict == "holds" else fails(seen.text + hint)
 
 
 def _finite_differences(loss: Subject) -> Seen:
@@ -258,10 +248,9 @@ def _finite_differences(loss: Subject) -> Seen:
                 expected = (moved[0] - moved[1]) / (2 * step)
                 row, column = divmod(place, gradient.shape[1])
                 if not close(float(gradient[row, column]), expected, 1e-5):
-                    return Seen(
-                        "fails",
+                    return fails(
                         f"{at(0.5, case)}: by number {column} of row {row} of z{side + 1} the gradient"
-                        f" says {float(gradient[row, column]):.5g}, differences say {expected:.5g}",
+                        f" says {float(gradient[row, column]):.5g}, differences say {expected:.5g}"
                     )
     return HOLDS
 
@@ -270,7 +259,7 @@ def _both_learn(loss: Subject) -> Seen:
     case = circle((0, 90), (30, 210))
     for name, gradient in zip(("z1", "z2"), loss.gradients(case.z1, case.z2, 0.5), strict=True):
         if not bool(gradient.any()):
-            return Seen("fails", f"{at(0.5, case)}: no gradient arrives at {name}; is it detached?")
+            return fails(f"{at(0.5, case)}: no gradient arrives at {name}; is it detached?")
     return HOLDS
 
 
@@ -282,7 +271,7 @@ def _alike(loss: Subject) -> Seen:
         finite = all(bool(g.isfinite().all()) for g in loss.gradients(case.z1, case.z2, 0.5))
         if not close(found, near, 1e-5) or not finite:
             numbers = "" if finite else ", and the gradient is not finite"
-            return Seen("fails", f"{at(0.5, case)}: {found:.5g}, next to it {near:.5g}{numbers}")
+            return fails(f"{at(0.5, case)}: {found:.5g}, next to it {near:.5g}{numbers}")
     return HOLDS
 
 
@@ -304,7 +293,7 @@ def _narrow(loss: Subject, dtype: torch.dtype, t: float, tolerance: float) -> Se
                 f"; exp(1 / {t:g}) = {math.exp(1 / t):.1e} leaves its range unless the largest is"
                 " subtracted first"
             )
-        return Seen("fails", text)
+        return fails(text)
     return HOLDS
 
 

@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from simclr_core.conformance.checks import HOLDS, Law, Seen, TheirError, called
+from simclr_core.conformance.checks import HOLDS, Law, Seen, TheirError, called, fails
 
 Views = Callable[[Tensor, int], tuple[Tensor, Tensor]]
 
@@ -159,7 +159,7 @@ def _form(views: Subject) -> Seen:
     for num in (1, 2, 5):
         first, second = views(colourful(num, views.size), 0)
         if not bool(first.isfinite().all() and second.isfinite().all()):
-            return Seen("fails", f"N = {num}, seed 0: some pixels are no finite numbers")
+            return fails(f"N = {num}, seed 0: some pixels are no finite numbers")
     return HOLDS
 
 
@@ -169,7 +169,7 @@ def _left_alone(views: Subject) -> Seen:
     views.on(images, 0)
     if torch.equal(images, before):
         return HOLDS
-    return Seen("fails", "N = 2, seed 0: the images that were handed over are changed in place")
+    return fails("N = 2, seed 0: the images that were handed over are changed in place")
 
 
 _NORMALISED_BLACK = (
@@ -190,12 +190,11 @@ def _range(views: Subject) -> Seen:
             colour = both[0].flatten(2).median(dim=2).values[0]
             for data, expected in _NORMALISED_BLACK if name == "black" else ():
                 if bool((colour - torch.tensor(expected).double()).abs().max() < 0.02):
-                    return Seen(
-                        "fails",
+                    return fails(
                         f"{where}: {data}'s mean and deviation are still in; take the"
-                        " normalisation out",
+                        " normalisation out"
                     )
-            return Seen("fails", where + ("; divide by 255" if high > 16 else ""))
+            return fails(where + ("; divide by 255" if high > 16 else ""))
     return HOLDS
 
 
@@ -213,10 +212,9 @@ def _in_place(views: Subject) -> Seen:
             total += len(white)
         # A shuffled order has half of them right, and 180 of 256 once in 10^10 times.
         if right < 0.7 * total:
-            return Seen(
-                "fails",
+            return fails(
                 f"64 black and white images, seeds 0 to 3: {right} of {total} {name} views are as"
-                " bright as the image in their row",
+                " bright as the image in their row"
             )
     return HOLDS
 
@@ -228,10 +226,9 @@ def _same_seed(views: Subject) -> Seen:
             once, again = torch.stack(views(images, seed)), torch.stack(views(images, seed))
             if not torch.allclose(once, again, rtol=0, atol=1e-6):
                 worst = float((once - again).abs().max())
-                return Seen(
-                    "fails",
+                return fails(
                     f"N = {num}, seed {seed} twice: pixels differ by up to {worst:.3g}; something is"
-                    " drawn from a global generator that the seed does not set",
+                    " drawn from a global generator that the seed does not set"
                 )
     return HOLDS
 
@@ -241,7 +238,7 @@ def _other_seed(views: Subject) -> Seen:
     one, other = torch.stack(views(images, 0)), torch.stack(views(images, 1))
     if not torch.allclose(one, other, rtol=0, atol=1e-6):
         return HOLDS
-    return Seen("fails", "N = 8: seeds 0 and 1 give the same views; the seed has no effect")
+    return fails("N = 8: seeds 0 and 1 give the same views; the seed has no effect")
 
 
 def _two_views(views: Subject) -> Seen:
@@ -249,7 +246,7 @@ def _two_views(views: Subject) -> Seen:
     equal = [torch.allclose(*views(images, seed), rtol=0, atol=1e-6) for seed in range(4)]
     if not all(equal):
         return HOLDS
-    return Seen("fails", "N = 8, seeds 0 to 3: both views are equal, pixel by pixel")
+    return fails("N = 8, seeds 0 to 3: both views are equal, pixel by pixel")
 
 
 def _own_crops(views: Subject) -> Seen:
@@ -260,11 +257,10 @@ def _own_crops(views: Subject) -> Seen:
         between = _distinct_patterns(torch.cat([both[number][:1] for both in seen]))
         measured |= between > 1
         if within < 3 <= max(within, between):
-            return Seen(
-                "fails",
+            return fails(
                 f"one grey pattern {_COPIES} times in a batch, seeds 0 to {len(SEEDS) - 1}: the"
                 f" {name} views of a batch show {_times(within)}, those of {len(SEEDS)} batches"
-                f" {between}: one crop is drawn for the whole batch",
+                f" {between}: one crop is drawn for the whole batch"
             )
     return HOLDS if measured else Seen("not measured", "no crop is seen: all views show the whole")
 
@@ -276,10 +272,9 @@ def _crops_of_both(views: Subject) -> Seen:
     alike = [_likeness(first, second).diagonal() >= _ALIKE for first, second in seen]
     if not bool(torch.cat(alike).all()):
         return HOLDS
-    return Seen(
-        "fails",
+    return fails(
         f"one grey pattern {_COPIES} times in a batch, seeds 0 to {len(SEEDS) - 1}: crops differ from"
-        " image to image, and the first and the second view always show the same part",
+        " image to image, and the first and the second view always show the same part"
     )
 
 
@@ -294,11 +289,10 @@ def _own_colours(views: Subject) -> Seen:
         within, between = _numbers_of_tints([both[number] for both in seen])
         measured |= between > 1
         if within < 3 <= between:
-            return Seen(
-                "fails",
+            return fails(
                 f"one flat colour {_COPIES} times in a batch, seeds 0 to {len(SEEDS) - 1}: the"
                 f" {name} views of a batch have at most {within} tints, those of {len(SEEDS)}"
-                f" batches {between}: one jitter is drawn for the whole batch",
+                f" batches {between}: one jitter is drawn for the whole batch"
             )
     return HOLDS if measured else Seen("not measured", "no colour operation is seen")
 
@@ -335,7 +329,7 @@ def _grey_share(views: Subject) -> Seen:
     if not grey:
         return Seen("noted", f"none of {total} views is grey")
     if len(set(decided)) > 1 and set(decided) <= {0.0, 1.0}:
-        return Seen("fails", f"in each batch of {_COPIES} all views are grey or none is")
+        return fails(f"in each batch of {_COPIES} all views are grey or none is")
     return _share(grey, total, 0.2, "views are grey")
 
 
@@ -363,7 +357,7 @@ def _share(count: int, total: int, paper: float, says: str) -> Seen:
     text = f"{count} of {total} {says}, {found:.2f}; the paper has {paper:g} (appendix A)"
     if total * kl <= math.log(2 / FALSE_ALARM):
         return HOLDS
-    return Seen("fails", f"{text}; by chance once in {1 / FALSE_ALARM:,.0f} at most")
+    return fails(f"{text}; by chance once in {1 / FALSE_ALARM:,.0f} at most")
 
 
 def _alone(views: Subject) -> Seen:

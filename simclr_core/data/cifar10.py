@@ -7,7 +7,6 @@ Krizhevsky 2009, "Learning multiple layers of features from tiny images". 50,000
 import hashlib
 import io
 import pickle
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
@@ -17,7 +16,7 @@ from pydantic import Field, model_validator
 
 from simclr_core.data.contract import Data
 from simclr_core.data.decode_cache import Source
-from simclr_core.data.decoding import DECODING_VERSION, DecodedImage, image_of
+from simclr_core.data.decoding import DECODING_VERSION, image_of
 from simclr_core.data.file_reader import File, contents, shown, walk
 from simclr_core.data.fingerprints import digest, remembered, stamp
 from simclr_core.data.image_folder import existing, subset
@@ -90,15 +89,6 @@ class Cifar10(Data):
         train = subset(arrays.num_train, self.num_images, self.subset_seed, path)
         rows = [*train, *range(arrays.num_train, len(arrays.labels))]
 
-        def items() -> Iterator[tuple[int, Any]]:
-            return ((i, arrays.pixels[row]) for i, row in enumerate(rows))
-
-        def name(i: int) -> str:
-            return f"image {rows[i]}"
-
-        def decode(pixels: NDArray[np.uint8]) -> DecodedImage:
-            return image_of(pixels, self.size)
-
         return Source(
             where=shown(str(path)),
             class_names=CLASS_NAMES,
@@ -106,9 +96,9 @@ class Cifar10(Data):
             num_train=len(train),
             size=self.size,
             notes=(),
-            name=name,
-            items=items,
-            decode=decode,
+            name=lambda i: f"image {rows[i]}",
+            items=lambda: ((i, arrays.pixels[row]) for i, row in enumerate(rows)),
+            decode=lambda pixels: image_of(pixels, self.size),
             estimate=lambda: len(rows) * _PIXELS,
         )
 

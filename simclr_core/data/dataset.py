@@ -21,7 +21,7 @@ from simclr_core.data.file_reader import first_names, shown
 from simclr_core.data.fingerprints import digest
 from simclr_core.data.image_folder import Folder, existing
 from simclr_core.data.images import Images
-from simclr_core.data.in_memory import Tensors, refuse_mistakes
+from simclr_core.data.in_memory import Tensors, mistakes
 from simclr_core.data.textures import Textures
 from simclr_core.errors import DataError
 
@@ -110,9 +110,10 @@ class Dataset:
         Raises:
             DataError: with one line for each mistake, or fewer than two different training images.
         """
-        refuse_mistakes(train_images, train_labels, test_images, test_labels, class_names)
-        given = [one.cpu() for one in (train_images, test_images) if one is not None]
-        pixels = torch.cat(given)
+        given = (train_images, train_labels, test_images, test_labels)
+        if wrong := list(mistakes(*given, class_names)):
+            raise DataError("\n".join(wrong))
+        pixels = torch.cat([one.cpu() for one in (train_images, test_images) if one is not None])
         num, side = len(pixels), pixels.shape[-1]
         labels_known = train_labels is not None and test_labels is not None
         labels = torch.zeros(num, dtype=torch.int64)

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -33,7 +34,8 @@ _CHUNK = 256
 _SIDE_THAT_GAINS = 96
 
 
-class Source(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class Source:
     """What a data set holds, before it is decoded; train first."""
 
     where: str

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from simclr_core.data.class_split import Listing, skipped, sort_out
 from simclr_core.data.contract import Data
 from simclr_core.data.decode_cache import Source
-from simclr_core.data.decoding import DECODING_VERSION, DecodedImage, decode, num_bytes
+from simclr_core.data.decoding import DECODING_VERSION, decode, num_bytes
 from simclr_core.data.file_reader import contents, is_tar, shown, walk
 from simclr_core.data.fingerprints import digest, remembered, stamp
 from simclr_core.data.splitmix import permutation
@@ -105,12 +105,6 @@ class Folder(Data):
             sizes = [num_bytes(f, self.size) for _, f in islice(contents(path, sample), _HEADERS)]
             return sum(sizes) * len(files) // len(sizes)
 
-        def name(i: int) -> str:
-            return shown("/".join(files[i].name))
-
-        def decoded(file: bytes) -> DecodedImage:
-            return decode(file, self.size)
-
         return Source(
             where=shown(str(path)),
             class_names=listing.class_names,
@@ -118,9 +112,9 @@ class Folder(Data):
             num_train=len(train),
             size=self.size,
             notes=_notes(listing, self.test_fraction, self.split_seed),
-            name=name,
+            name=lambda i: shown("/".join(files[i].name)),
             items=lambda: contents(path, files),
-            decode=decoded,
+            decode=lambda file: decode(file, self.size),
             estimate=estimate,
         )
 

@@ -27,7 +27,7 @@ class Images:
     """N images as bytes, channels first, each with its own height and width.
 
     The bytes lie in one flat buffer that several `Images` can share: a selection copies nothing.
-    Where all shapes are equal (`dense`), batches are rows of one array; otherwise each is placed
+    Where all shapes are equal, batches are rows of one array; otherwise each is placed
     alone. Bytes are as decoded, 0 to 255; nothing is scaled, padded or squashed here.
     """
 
@@ -50,17 +50,16 @@ class Images:
         """The uint8 images [3, H, W] of a list, or of one tensor [N, 3, H, W]."""
         sizes = torch.tensor([p.numel() for p in images], dtype=torch.int64)
         shapes = torch.tensor([p.shape[1:] for p in images], dtype=torch.int64).view(-1, 2)
-        buffer = torch.cat([p.reshape(-1) for p in images]) if len(images) else _nothing()
+        buffer = (
+            torch.cat([p.reshape(-1) for p in images])
+            if len(images)
+            else torch.empty(0, dtype=torch.uint8)
+        )
         return cls(buffer, sizes.cumsum(0) - sizes, shapes)
 
     def __len__(self) -> int:
         """N."""
         return len(self.shapes)
-
-    @property
-    def dense(self) -> bool:
-        """Whether all images have one shape."""
-        return self._rows is not None
 
     @property
     def device(self) -> torch.device:
@@ -137,10 +136,6 @@ class Images:
             self._buffer[start : start + 3 * height * width].view(3, height, width)
             for start, (height, width) in zip(starts, shapes, strict=True)
         ]
-
-
-def _nothing() -> Tensor:
-    return torch.empty(0, dtype=torch.uint8)
 
 
 def centre_boxes(shapes: Tensor, size: int) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from simclr_core.data.contract import Data
 from simclr_core.data.decode_cache import Source
-from simclr_core.errors import DataError, DataMissing
+from simclr_core.errors import DataMissing
 
 _BYTES = "uint8, the bytes 0 to 255 as decoded"
 _WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
@@ -54,30 +54,14 @@ class Tensors(Data):
         )
 
 
-def refuse_mistakes(
-    train_images: Any,
-    train_labels: Any,
-    test_images: Any,
-    test_labels: Any,
-    class_names: Sequence[str] | None,
-) -> None:
-    """Looks at all that was handed over.
-
-    Raises:
-        DataError: with one line for each mistake.
-    """
-    found = list(_mistakes(train_images, train_labels, test_images, test_labels, class_names))
-    if found:
-        raise DataError("\n".join(found))
-
-
-def _mistakes(
+def mistakes(
     train_images: Any,
     train_labels: Any,
     test_images: Any,
     test_labels: Any,
     class_names: Sequence[str] | None,
 ) -> Iterator[str]:
+    """A sentence for each mistake in what was handed over."""
     yield from _wrong_images("train_images", train_images)
     rest = {"train_labels": train_labels, "test_images": test_images, "test_labels": test_labels}
     missing = [name for name, value in rest.items() if value is None]

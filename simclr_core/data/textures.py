@@ -11,9 +11,8 @@ All arithmetic is in integers, so the bytes are the same on every machine.
 Shape suffixes: N images, H and W their sides in px.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,7 @@ from pydantic import Field
 
 from simclr_core.data.contract import Data
 from simclr_core.data.decode_cache import Source
-from simclr_core.data.decoding import DecodedImage, image_of
+from simclr_core.data.decoding import image_of
 from simclr_core.data.fingerprints import digest
 from simclr_core.data.splitmix import Words, keys, mix
 
@@ -87,15 +86,6 @@ class Textures(Data):
         train, test = generate(_TRAIN, self.num_images), generate(_TEST, self.num_test)
         pixels = np.concatenate([train, test])
 
-        def items() -> Iterator[tuple[int, Any]]:
-            return enumerate(pixels)
-
-        def name(i: int) -> str:
-            return f"texture {i}"
-
-        def decode(pixels: NDArray[np.uint8]) -> DecodedImage:
-            return image_of(pixels, self.size)
-
         return Source(
             where="textures",
             class_names=CLASS_NAMES,
@@ -103,9 +93,9 @@ class Textures(Data):
             num_train=self.num_images,
             size=self.size,
             notes=(),
-            name=name,
-            items=items,
-            decode=decode,
+            name=lambda i: f"texture {i}",
+            items=lambda: enumerate(pixels),
+            decode=lambda pixels: image_of(pixels, self.size),
             estimate=lambda: pixels.size,
         )
 

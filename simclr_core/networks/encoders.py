@@ -1,20 +1,21 @@
 """Encoders f: a batch of views -> the representation h that is evaluated (paper, 2.1).
 
 Residual networks; transformers and raw pixels have modules of their own. Layers are
-named as torchvision names them, so that a state dict fits both ways.
+named as torchvision names them, so that a state dict fits both ways. Batch norm is torch's default:
+running statistics decay by 0.9 a step, as in the official code.
 """
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
 
+from simclr_core.base import misshapen
 from simclr_core.networks.activation_memory import BlockNetwork, recomputed
 from simclr_core.networks.contract import Encoder
 from simclr_core.networks.file_networks import FileEncoder
@@ -23,17 +24,6 @@ from simclr_core.networks.vit import VisionTransformer
 from simclr_core.seeds import generator
 
 BASE_CHANNELS = 64
-
-
-class BatchNorm(TypedDict):
-    """What all batch norm layers share."""
-
-    eps: float
-    momentum: float
-    """Of the new batch: running statistics decay by 0.9 a step, as in the official code."""
-
-
-BATCH_NORM: BatchNorm = {"eps": 1e-5, "momentum": 0.1}
 
 _STAGES = {
     10: (1, 1, 1, 1),
@@ -79,26 +69,21 @@ class ResNet(Encoder):
     @model_validator(mode="after")
     def _one_shape(self) -> "ResNet":
         if (self.depth is None) == (self.blocks is None):
-            raise PydanticCustomError(
-                "shape",
+            raise misshapen(
                 "depth or blocks must be set, and not both, got depth {depth} and blocks {blocks}",
-                {"depth": self.depth, "blocks": self.blocks and list(self.blocks)},
+                depth=self.depth,
+                blocks=self.blocks and list(self.blocks),
             )
         if self.blocks is not None and min(self.blocks) < 1:
-            raise PydanticCustomError(
-                "shape",
-                "each stage must have at least one block, got {blocks}",
-                {"blocks": list(self.blocks)},
+            raise misshapen(
+                "each stage must have at least one block, got {blocks}", blocks=list(self.blocks)
             )
         if not (BASE_CHANNELS * self.width).is_integer():
-            raise PydanticCustomError(
-                "shape",
+            raise misshapen(
                 "64 x width must be a whole number of channels, got width {width}; "
                 "the nearest is {nearest}",
-                {
-                    "width": self.width,
-                    "nearest": max(1, round(BASE_CHANNELS * self.width)) / BASE_CHANNELS,
-                },
+                width=self.width,
+                nearest=max(1, round(BASE_CHANNELS * self.width)) / BASE_CHANNELS,
             )
         return self
 
@@ -159,9 +144,9 @@ class _Basic(nn.Module):
     def __init__(self, channels_in: int, channels: int, stride: int) -> None:
         super().__init__()
         self.conv1 = _conv(channels_in, channels, 3, stride)
-        self.bn1 = nn.BatchNorm2d(channels, **BATCH_NORM)
+        self.bn1 = nn.BatchNorm2d(channels)
         self.conv2 = _conv(channels, channels, 3, 1)
-        self.bn2 = nn.BatchNorm2d(channels, **BATCH_NORM)
+        self.bn2 = nn.BatchNorm2d(channels)
         self.downsample = _downsample(channels_in, channels, stride)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -177,11 +162,11 @@ class _Bottleneck(nn.Module):
     def __init__(self, channels_in: int, channels: int, stride: int) -> None:
         super().__init__()
         self.conv1 = _conv(channels_in, channels, 1, 1)
-        self.bn1 = nn.BatchNorm2d(channels, **BATCH_NORM)
+        self.bn1 = nn.BatchNorm2d(channels)
         self.conv2 = _conv(channels, channels, 3, stride)
-        self.bn2 = nn.BatchNorm2d(channels, **BATCH_NORM)
+        self.bn2 = nn.BatchNorm2d(channels)
         self.conv3 = _conv(channels, channels * 4, 1, 1)
-        self.bn3 = nn.BatchNorm2d(channels * 4, **BATCH_NORM)
+        self.bn3 = nn.BatchNorm2d(channels * 4)
         self.downsample = _downsample(channels_in, channels * 4, stride)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -205,7 +190,7 @@ class ResidualNetwork(BlockNetwork):
         super().__init__()
         kernel, stride = {"imagenet": (7, 2), "cifar": (3, 1), "small": (3, 2)}[stem]
         self.conv1 = _conv(3, channels, kernel, stride)
-        self.bn1 = nn.BatchNorm2d(channels, **BATCH_NORM)
+        self.bn1 = nn.BatchNorm2d(channels)
         self.maxpool = nn.MaxPool2d(3, 2, 1) if stem == "imagenet" else nn.Identity()
         self._stages: list[nn.Sequential] = []
         channels_in = channels
@@ -239,9 +224,7 @@ def _conv(channels_in: int, channels: int, kernel: int, stride: int) -> nn.Conv2
 def _downsample(channels_in: int, channels: int, stride: int) -> nn.Sequential | None:
     if stride == 1 and channels_in == channels:
         return None
-    return nn.Sequential(
-        _conv(channels_in, channels, 1, stride), nn.BatchNorm2d(channels, **BATCH_NORM)
-    )
+    return nn.Sequential(_conv(channels_in, channels, 1, stride), nn.BatchNorm2d(channels))
 
 
 def _initialise(network: ResidualNetwork, rng: torch.Generator) -> None:

@@ -15,7 +15,6 @@ from pydantic import Field
 from torch import nn
 
 from simclr_core.networks.contract import Head, Layer
-from simclr_core.networks.encoders import BATCH_NORM
 from simclr_core.networks.file_networks import FileHead
 from simclr_core.seeds import generator
 
@@ -111,7 +110,7 @@ def _layers(sizes: list[int], *, batch_norm: bool, seed: int) -> nn.Sequential:
             nn.init.uniform_(parameter, -bound, bound, generator=rng)
         layers.append(linear)
         if batch_norm:
-            norm = nn.BatchNorm1d(outputs, **BATCH_NORM)
+            norm = nn.BatchNorm1d(outputs)
             if last:
                 norm.register_parameter("bias", None)
             layers.append(norm)

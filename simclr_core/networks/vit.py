@@ -13,10 +13,9 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
 
-from simclr_core.base import disagreement
+from simclr_core.base import disagreement, misshapen
 from simclr_core.networks.activation_memory import BlockNetwork, recomputed
 from simclr_core.networks.contract import Encoder
 from simclr_core.seeds import generator
@@ -65,22 +64,22 @@ class VisionTransformer(Encoder):
     @model_validator(mode="after")
     def _one_shape(self) -> "VisionTransformer":
         if self.dim % self.heads:
-            raise PydanticCustomError(
-                "shape",
+            raise misshapen(
                 "heads must divide dim, got {heads} heads of dim {dim}",
-                {"heads": self.heads, "dim": self.dim},
+                heads=self.heads,
+                dim=self.dim,
             )
         if self.positions == "fixed" and self.dim % 4:
-            raise PydanticCustomError(
-                "shape",
+            raise misshapen(
                 "fixed positions need a dim that 4 divides, got {dim}; take learned ones or {near}",
-                {"dim": self.dim, "near": 4 * math.ceil(self.dim / 4)},
+                dim=self.dim,
+                near=4 * math.ceil(self.dim / 4),
             )
         if not (self.dim * self.mlp_ratio).is_integer():
-            raise PydanticCustomError(
-                "shape",
+            raise misshapen(
                 "dim x mlp_ratio must be a whole number of units, got {dim} x {ratio}",
-                {"dim": self.dim, "ratio": self.mlp_ratio},
+                dim=self.dim,
+                ratio=self.mlp_ratio,
             )
         return self
 

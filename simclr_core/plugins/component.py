@@ -5,14 +5,13 @@ keys. What is executed are those bytes and no others: never in planning, and in 
 a new module, so that nothing which the file remembers passes from one trial to the next.
 """
 
-import difflib
 import itertools
 import json
 import linecache
 import sys
 import traceback
 import weakref
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
 from types import ModuleType
@@ -31,7 +30,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 from torch import Tensor
 
-from simclr_core.base import Frozen
+from simclr_core.base import Frozen, nearest_name
 from simclr_core.errors import ConfigurationError, PartError
 from simclr_core.plugins.source import Unusable, code_of, digest, examined, names_at_the_top, read
 
@@ -45,29 +44,13 @@ _texts: dict[str, str] = {}
 """Hash -> text of all files that this process has read or was handed."""
 
 
-class Reader:
-    """Reads each file once, so that what is examined and what is hashed are the same bytes.
-
-    With the texts of an earlier reader, by path, it goes on from them.
-    """
-
-    def __init__(self, texts: dict[str, str] | None = None) -> None:
-        self._read = {} if texts is None else texts
-
-    def text(self, path: str) -> str:
-        """The text at a path.
-
-        Raises:
-            Unusable: it cannot be read.
-        """
-        if path not in self._read:
-            self._read[path] = read(path)
-        return self._read[path]
-
-
 def reading(texts: dict[str, str] | None = None) -> dict[str, Any]:
-    """The context of a validation that reads and examines files and fills in their hashes."""
-    return {"files": Reader(texts)}
+    """The context of a validation that reads and examines files and fills in their hashes.
+
+    Each file is read once, so that what is examined and what is hashed are the same bytes: `texts`
+    has the text of each, by path, and is extended.
+    """
+    return {"files": {} if texts is None else texts}
 
 
 def supply(texts: Iterable[str]) -> None:
@@ -110,10 +93,12 @@ class FromFile(Frozen):
     @field_validator("path")
     @classmethod
     def _a_python_file(cls, path: str, info: ValidationInfo) -> str:
-        reader = _reader(info)
-        if reader is not None:
+        texts = _texts_by_path(info)
+        if texts is not None:
             try:
-                examined(path, reader.text(path))
+                if path not in texts:
+                    texts[path] = read(path)
+                examined(path, texts[path])
             except Unusable as error:
                 raise _mistake(str(error)) from error
         return path
@@ -121,10 +106,10 @@ class FromFile(Frozen):
     @field_validator("name")
     @classmethod
     def _bound_in_the_file(cls, name: str, info: ValidationInfo) -> str:
-        reader = _reader(info)
-        if reader is not None and "path" in info.data:
+        texts = _texts_by_path(info)
+        if texts is not None and "path" in info.data:
             path = info.data["path"]
-            known = names_at_the_top(path, reader.text(path))
+            known = names_at_the_top(path, texts[path])
             if name not in known:
                 raise _mistake(f"must be bound at the top of {path}, {_got(name, known)}")
         return name
@@ -149,10 +134,10 @@ class FromFile(Frozen):
     @field_validator("sha256")
     @classmethod
     def _of_the_file(cls, sha256: str | None, info: ValidationInfo) -> str | None:
-        reader = _reader(info)
-        if reader is None or "path" not in info.data:
+        texts = _texts_by_path(info)
+        if texts is None or "path" not in info.data:
             return sha256
-        text = reader.text(info.data["path"])
+        text = texts[info.data["path"]]
         found = digest(text)
         if sha256 not in (None, found):
             raise _mistake(
@@ -195,22 +180,13 @@ class FromFile(Frozen):
             )
         return text
 
-    @property
+    @cached_property
     def named(self) -> Any:
         """What the name stands for, once the file has been executed.
 
         Raises:
             PartError: executing it raises, or it leaves nothing of this name that can be called.
         """
-        return self._named
-
-    @property
-    def function(self) -> Any:
-        """What is called: the function with its options, or what the class made from them."""
-        return self._function
-
-    @cached_property
-    def _named(self) -> Any:
         module = self._executed()
         if not hasattr(module, self.name):
             raise PartError(
@@ -226,7 +202,8 @@ class FromFile(Frozen):
         return found
 
     @cached_property
-    def _function(self) -> Any:
+    def function(self) -> Any:
+        """What is called: the function with its options, or what the class made from them."""
         found = self.named
         if not isinstance(found, type):
             return partial(found, **self.options)
@@ -345,7 +322,7 @@ def shape_text(tensor: Tensor) -> str:
     return f"{str(tensor.dtype).removeprefix('torch.')} of shape {list(tensor.shape)}"
 
 
-def _reader(info: ValidationInfo) -> Reader | None:
+def _texts_by_path(info: ValidationInfo) -> dict[str, str] | None:
     return (info.context or {}).get("files")
 
 
@@ -353,10 +330,6 @@ def _mistake(text: str) -> PydanticCustomError:
     return PydanticCustomError("shape", "{text}", {"text": text})
 
 
-def _got(name: str, known: Iterable[str]) -> str:
-    known = list(known)
-    close = difflib.get_close_matches(name, known, n=1)
-    if close:
-        return f"got {name!r}; did you mean {close[0]}?"
+def _got(name: str, known: Sequence[str]) -> str:
     there = f"there are {', '.join(known[:10])}" if known else "the file binds nothing"
-    return f"got {name!r}; {there}"
+    return f"got {name!r}{nearest_name(name, known) or f'; {there}'}"

@@ -1,7 +1,6 @@
 """The text of a part's file: read, examined without being executed, hashed."""
 
 import ast
-import difflib
 import hashlib
 import symtable
 import warnings
@@ -11,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from types import CodeType
 
+from simclr_core.base import nearest_name
 from simclr_core.file_kinds import not_a_file
 
 _MARK = "\ufeff"
@@ -131,5 +131,4 @@ def _in_silence() -> Generator[None]:
 
 def _near(place: Path) -> str:
     known = [str(near) for near in place.parent.glob("*.py")] if place.parent.is_dir() else []
-    close = difflib.get_close_matches(str(place), known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    return nearest_name(str(place), known)

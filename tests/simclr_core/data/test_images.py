@@ -66,11 +66,6 @@ def test_a_selection_is_the_pictures_at_its_places_in_its_order(
     assert chosen.num_bytes == sum(3 * shapes[i][0] * shapes[i][1] for i in index)
 
 
-@pytest.mark.parametrize(("shapes", "dense"), [(EQUAL, True), (MIXED, False)])
-def test_pictures_of_one_shape_are_one_array(shapes: list[tuple[int, int]], dense: bool) -> None:  # noqa: FBT001
-    assert Images.of(_pictures(shapes)).dense is dense
-
-
 def test_a_tensor_of_pictures_is_taken_as_it_is() -> None:
     pictures = torch.stack(_pictures(EQUAL))
 
