@@ -67,8 +67,11 @@ def machine(file: Path, device: Device) -> Machine:
     Raises:
         StoreError: the file cannot be written.
     """
+    import torch
+
     saved = known(file)
-    if saved is not None and _is_this(saved, device):
+    here = (cpu_name(), usable_cores(), device, torch.__version__)
+    if saved is not None and (saved.cpu, saved.cores, saved.device, saved.torch) == here:
         return saved
     measured = measure(device)
     with as_store_error(file):
@@ -184,10 +187,3 @@ def images_per_second(
         return BATCH / median(seconds[1:])
     finally:
         torch.set_num_threads(before)
-
-
-def _is_this(saved: Machine, device: Device) -> bool:
-    import torch
-
-    here = (cpu_name(), usable_cores(), device, torch.__version__)
-    return (saved.cpu, saved.cores, saved.device, saved.torch) == here

@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from ablations.compose import ResolvedStudy
@@ -32,12 +31,7 @@ class Track:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self.closed is None:
             self.closed = self.tracking.close(interrupted=not self.settled)
 

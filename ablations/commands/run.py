@@ -128,7 +128,7 @@ def _execute(
     keep: Keep,
     track: "Track",
 ) -> "Execution | None":
-    from ablations.commands.live_table import Live
+    from ablations.commands.progress_table import Live
     from sweeps.execution import execute, unused_variables
     from sweeps.storage import save_plan
 

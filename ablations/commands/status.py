@@ -12,7 +12,6 @@ from ablations.machine_profile import slots_at
 from ablations.study import ScaleName
 from sweeps.execution import progress
 from sweeps.history_label import study_and_scale
-from sweeps.planning import Plan
 from sweeps.storage import Store, load_plan, studies
 from sweeps.suggest import did_you_mean
 
@@ -102,7 +101,10 @@ def _shown(store: Store, labels: list[str]) -> Any:
             continue
         state = progress(store, plan, slots=slots_at(store.machine))
         parts += [f"{label}: {line(state)}", table(state, METRIC, f"{METRIC} %")]
-        if earlier := _of_earlier_runs(store, plan):
+        planned = {trial.key for trial in plan.trials}
+        recorded = {one.key for one in store.summaries() if one.label == plan.label}
+        # The last run, such as one with --only, may have planned fewer.
+        if earlier := len(recorded - planned):
             trials = "1 trial" if earlier == 1 else f"{earlier} trials"
             parts.append(f"and {trials} on record that only earlier runs named (cells or seeds)")
         for cell in state.cells:
@@ -113,9 +115,3 @@ def _shown(store: Store, labels: list[str]) -> Any:
             ]
         parts.append("")
     return Group(*parts[:-1])
-
-
-def _of_earlier_runs(store: Store, last: Plan) -> int:
-    """How many trials are on record that the last run, such as one with --only, did not plan."""
-    planned = {trial.key for trial in last.trials}
-    return len({one.key for one in store.summaries() if one.label == last.label} - planned)

@@ -8,7 +8,10 @@ and the like, the loss (at most 1 % of ResNet-50's at the paper's batch) and eva
 import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from torch.nn import Sequential
 
 
 class Compute(NamedTuple):
@@ -33,10 +36,10 @@ def compute(configs: Iterable[Mapping[str, Any]]) -> Compute | None:
     for config in configs:
         if not config["epochs"]:
             continue
-        num_views, images = _size_of(_text({name: config[name] for name in _SIZES}))
+        num_views, images = _size_of(as_text({name: config[name] for name in _SIZES}))
         pair = operations(
-            _text(config["encoder"]),
-            _text(config["head"]),
+            as_text(config["encoder"]),
+            as_text(config["head"]),
             config["data"]["size"],
             num_views,
             twice=config["gradient_cache"] is not None,
@@ -87,17 +90,11 @@ def operations(encoder: str, head: str, size: int, num_views: int, *, twice: boo
     `twice`: gradient caching takes the way forward twice. None where a network has no outline.
     """
     import torch
-    from pydantic import TypeAdapter
     from torch.utils.flop_counter import FlopCounterMode
 
-    from simclr_core.networks import AnyEncoder, AnyHead
-
-    encoder_settings = TypeAdapter[AnyEncoder](AnyEncoder).validate_json(encoder)
-    f = encoder_settings.outline(size)
-    g = TypeAdapter[AnyHead](AnyHead).validate_json(head).outline(encoder_settings.num_features)
-    if f is None or g is None:
+    network = _outline(encoder, head, size)
+    if network is None:
         return None
-    network = torch.nn.Sequential(f, g)
     views = torch.empty(num_views, 3, size, size, device="meta")
     with FlopCounterMode(display=False) as counter:
         z = network(views)
@@ -105,6 +102,27 @@ def operations(encoder: str, head: str, size: int, num_views: int, *, twice: boo
             z = network(views)
         z.sum().backward()
     return int(counter.get_total_flops())
+
+
+@lru_cache(maxsize=256)
+def weight_bytes(encoder: str, head: str, size: int) -> int | None:
+    """What the weights of f and g take, from their settings in JSON; None as for `operations`."""
+    network = _outline(encoder, head, size)
+    if network is None:
+        return None
+    return sum(one.numel() * one.element_size() for one in network.state_dict().values())
+
+
+def _outline(encoder: str, head: str, size: int) -> "Sequential | None":
+    from pydantic import TypeAdapter
+    from torch.nn import Sequential
+
+    from simclr_core.networks import AnyEncoder, AnyHead
+
+    encoder_settings = TypeAdapter[AnyEncoder](AnyEncoder).validate_json(encoder)
+    f = encoder_settings.outline(size)
+    g = TypeAdapter[AnyHead](AnyHead).validate_json(head).outline(encoder_settings.num_features)
+    return None if f is None or g is None else Sequential(f, g)
 
 
 def shown(operations: float) -> str:
@@ -116,5 +134,6 @@ def shown(operations: float) -> str:
     return f"{operations:,.0f} PFLOP" if operations >= 99.5 else f"{operations:.3g} PFLOP"
 
 
-def _text(settings: Any) -> str:
+def as_text(settings: Any) -> str:
+    """Settings as `operations` and `weight_bytes` take them."""
     return json.dumps(settings, sort_keys=True)

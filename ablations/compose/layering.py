@@ -81,8 +81,7 @@ def requested(study: LoadedStudy, request: Request) -> Layers:
     files = of_scale(study, request.scale, request.data)
     given = resolve_paths(request.set, Path())
     parts = [part for one in given for part in one.parts()]
-    more = completed(parts, files.defaults, files.settings)
-    return files._replace(settings=[*files.settings, *more], requested=given, files=files.settings)
+    return files.with_more(parts)._replace(requested=given, files=files.settings)
 
 
 def of_scale(study: LoadedStudy, scale: ScaleName, data: Path | None = None) -> Layers:

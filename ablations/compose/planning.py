@@ -7,7 +7,7 @@ from dataclasses import replace
 from statistics import fmean
 from typing import Any, Literal, NamedTuple
 
-from ablations.compose.flops import Compute, compute
+from ablations.compose.flops import Compute, as_text, compute, weight_bytes
 from ablations.compose.identity import ENCODER
 from ablations.compose.mistakes import mistakes_of_broken_file
 from ablations.compose.resolved_study import ResolvedStudy, resolve
@@ -112,43 +112,25 @@ def _seconds(the_plan: Plan, summaries: Iterable[Summary]) -> tuple[float | None
             by_cell[summary.cell].append(summary.seconds)
     arms = {trial.cell for trial in the_plan.trials if trial.role == "arm"}
     of_arms = [one for cell in arms for one in by_cell.get(cell, ())]
+    measured = sum(map(len, by_cell.values()))
     if not the_plan.todo:
-        return 0.0, sum(map(len, by_cell.values()))
+        return 0.0, measured
     if not of_arms:
         return None, 0
     usual = fmean(of_arms)
-    return (
-        sum(fmean(by_cell.get(trial.cell) or [usual]) for trial in the_plan.todo),
-        sum(map(len, by_cell.values())),
-    )
+    return sum(fmean(by_cell.get(trial.cell) or [usual]) for trial in the_plan.todo), measured
 
 
 def _disk(configs: Iterable[dict[str, Any]]) -> int | None:
-    """The bytes of each encoder's and head's weights, from the outline of one of each shape.
+    """The bytes of each encoder's and head's weights.
 
     None if one of them is a custom component: planning executes no file.
     """
-    sizes: dict[str, int] = {}
     total = 0
     for config in configs:
-        head = config["head"] if config["epochs"] else {"kind": "none"}
-        if "file" in (config["encoder"]["kind"], head["kind"]):
+        head = as_text(config["head"] if config["epochs"] else {"kind": "none"})
+        size = weight_bytes(as_text(config["encoder"]), head, config["data"]["size"])
+        if size is None:
             return None
-        name = json.dumps([config["encoder"], head, config["data"]["size"]], sort_keys=True)
-        if name not in sizes:
-            sizes[name] = _bytes(config["encoder"], head, config["data"]["size"])
-        total += sizes[name]
+        total += size
     return total
-
-
-def _bytes(encoder_settings: dict[str, Any], head_settings: dict[str, Any], size: int) -> int:
-    from pydantic import TypeAdapter
-
-    from simclr_core.networks import AnyEncoder, AnyHead
-
-    encoder = TypeAdapter[AnyEncoder](AnyEncoder).validate_python(encoder_settings)
-    head = TypeAdapter[AnyHead](AnyHead).validate_python(head_settings)
-    networks = encoder.outline(size), head.outline(encoder.num_features)
-    states = [network.state_dict() for network in networks if network is not None]
-    tensors = [tensor for state in states for tensor in state.values()]
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)

@@ -173,8 +173,9 @@ class ResolvedStudy:
                 raise StudyError(*(f"{one} (cell {cell.name!r})" for one in found)) from None
             raise
         if cell.role == "arm" and config.loss.sees_labels and LABELS not in cell.name:
+            place = self.loaded.file.place(self.study.axes_way(self.scale))
             raise StudyError(
-                f"{self._axes_place()}: the name of a cell whose loss sees labels must say so: add "
+                f"{place}: the name of a cell whose loss sees labels must say so: add "
                 f"{LABELS!r} to the label of cell {cell.name!r} (loss {config.loss.kind})"
             )
         self._refuse_unmeasured_metric(cell, config)
@@ -201,16 +202,8 @@ class ResolvedStudy:
 
         return at
 
-    def fingerprint(self, config: Config) -> str:
-        """The fingerprint of a configuration's data; computed once.
-
-        Raises:
-            DataMissing: they are named but not available.
-            DataError: they are available but unusable.
-        """
-        return self._fingerprint_of(config.data)
-
     def _fingerprint_of(self, data: AnyData) -> str:
+        """Computed once for each data set, or found missing once."""
         name = data.model_dump_json()
         self.data[name] = data
         if name not in self._fingerprints:
@@ -225,7 +218,7 @@ class ResolvedStudy:
 
     def _fingerprint(self, own: list[Setting], config: Config) -> str:
         try:
-            return self.fingerprint(config)
+            return self._fingerprint_of(config.data)
         except DataMissing:
             raise
         except DataError as error:
@@ -244,6 +237,3 @@ class ResolvedStudy:
                 f"{self.loaded.file.place(('metric',))}: metric: must be an accuracy that the "
                 f"evaluation of cell {cell.name!r} records, one of {', '.join(names)}; got {metric!r}"
             )
-
-    def _axes_place(self) -> str:
-        return self.loaded.file.place(self.study.axes_way(self.scale))

@@ -41,18 +41,17 @@ class Paper:
             found.insert(0, Deviation(field="cell", here=cell.name, paper="not among the paper's"))
         resolved = Config.model_validate(here)
         if cell.role == "arm":
-            found += [*_standing(resolved, here, there), *self._declared(cell)]
+            found += _standing(resolved, here, there)
+            found += [
+                one.deviation
+                for one in self.declared
+                if one.cells is None or cell.name in one.cells
+            ]
         # One sentence on another probe says more than its fields one by one, a floor's among them.
         probe = resolved.evaluation.probe
         if probe is None or not probe.papers:
             found = [one for one in found if not one.field.startswith("evaluation.probe.")]
         return tuple(found)
-
-    def _declared(self, cell: Cell) -> tuple[Deviation, ...]:
-        """What the study says of its scale that no field of the configuration shows."""
-        return tuple(
-            one.deviation for one in self.declared if one.cells is None or cell.name in one.cells
-        )
 
 
 def _own_parts(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation]:

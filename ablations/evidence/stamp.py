@@ -60,14 +60,11 @@ def fix(snapshot: Snapshot, store: Store) -> None:
         return
     if entries is None:
         store.set_aside(file, "is damaged")
-    entry = Entry(now(), _on_record(snapshot, store.known()), terms, _program())
+    program = version_of("simclr-ablations") or "not installed"
+    entry = Entry(now(), _on_record(snapshot, store.known()), terms, program)
     written = [{**e._asdict(), "sha256": e.sha256} for e in (*(entries or ()), entry)]
     with as_store_error(file):
         write_json(file, {"entries": written})
-
-
-def _program() -> str:
-    return version_of("simclr-ablations") or "not installed"
 
 
 def stamp_of(snapshot: Snapshot, store: Store, *, first: str | None) -> Stamp:

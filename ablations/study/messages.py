@@ -2,10 +2,7 @@
 
 import re
 import sys
-import types
-import typing
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -79,40 +76,14 @@ def _written(loc: tuple[int | str, ...], file: YamlFile) -> Location:
 
 def _fields_at(model: type[BaseModel], loc: Iterable[int | str]) -> list[str]:
     """The known fields at a location; empty where that cannot be determined."""
-    here: list[Any] = [model]
+    from simclr_core.config import kind_of, models_of
+
+    here = [model]
     for part in loc:
-        models = [kind for kind in here if _is_model(kind)]
-        tagged = [kind for kind in models if part in _kinds(kind)]
-        if tagged:
+        fields = [one.model_fields[str(part)] for one in here if part in one.model_fields]
+        if tagged := [one for one in here if kind_of(one) == part]:
             here = tagged
-        elif any(part in kind.model_fields for kind in models):
-            here = [
-                inner
-                for kind in models
-                if part in kind.model_fields
-                for inner in _members(kind.model_fields[str(part)].annotation)
-            ]
+        elif fields:
+            here = [inner for field in fields for inner in models_of(field.annotation)]
         # Any other part is an index or a key of a mapping: its members are already known.
-    return [field for kind in here if _is_model(kind) for field in kind.model_fields]
-
-
-def _members(annotation: Any) -> list[Any]:
-    origin = typing.get_origin(annotation)
-    if origin is Annotated:
-        return _members(typing.get_args(annotation)[0])
-    if origin in (typing.Union, types.UnionType, tuple, list):
-        return [m for part in typing.get_args(annotation) for m in _members(part)]
-    if origin is dict:
-        return _members(typing.get_args(annotation)[1])
-    return [annotation]
-
-
-def _is_model(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseModel)
-
-
-def _kinds(kind: type[BaseModel]) -> tuple[Any, ...]:
-    field = kind.model_fields.get("kind")
-    if field is None or typing.get_origin(field.annotation) is not Literal:
-        return ()
-    return typing.get_args(field.annotation)
+    return [field for one in here for field in one.model_fields]

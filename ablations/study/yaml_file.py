@@ -1,6 +1,7 @@
 """A YAML file as plain values and the line on which each of them was written."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -8,7 +9,6 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
-    DocumentEndEvent,
     DocumentStartEvent,
     Event,
     MappingEndEvent,
@@ -179,8 +179,6 @@ class _Reader:
                         f"{self._path}:1: directives (%YAML, %TAG) are not allowed; remove them"
                     )
                 top = self._node(next(self._events), 0)
-            elif top is not None and isinstance(event, DocumentEndEvent):
-                continue
         assert top is not None, "a text that is not empty has a document"
         return top
 
@@ -312,8 +310,6 @@ def name_in(study: str) -> str:
     """The `name:` of a study file; of a missing or broken file its stem, of any other name itself."""
     path = Path(study)
     if path.suffix in (".yaml", ".yml") and path.is_file():
-        try:
+        with suppress(StudyError):
             return str(read_yaml(path).content.get("name", path.stem))
-        except StudyError:
-            return path.stem
     return path.stem

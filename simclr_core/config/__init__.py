@@ -6,7 +6,9 @@ from simclr_core.config.overrides import (
     check,
     checked,
     default_settings,
+    kind_of,
     mistakes,
+    models_of,
     overridden,
     value_at,
 )
@@ -20,9 +22,11 @@ __all__ = [
     "checked",
     "default_settings",
     "in_present_names",
+    "kind_of",
     "message_of",
     "miscounted",
     "mistakes",
+    "models_of",
     "overridden",
     "value_at",
 ]

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from ablations import machine_profile
 from ablations.commands import ui
-from ablations.commands.live_table import Live
+from ablations.commands.progress_table import Live
 from ablations.machine_profile import Rate, choose
 from sweeps.execution.study_progress import progress
 from sweeps.storage.launch_log import save_plan
