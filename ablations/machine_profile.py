@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 
 from sweeps.base import Frozen
 from sweeps.processes import now
-from sweeps.provenance import available_memory, cpu_name, usable_cores
+from sweeps.provenance import cpu_name, usable_cores
 from sweeps.storage import as_store_error, read_json, write_json
 
 MemoryFormat = Literal["contiguous", "channels_last"]
@@ -96,6 +96,7 @@ def slots_at(file: Path) -> int:
 
 def measure(device: Device) -> Machine:
     """Times a few steps in each setting and chooses the quickest for many trials together."""
+    import psutil
     import torch
 
     cores = usable_cores()
@@ -110,7 +111,7 @@ def measure(device: Device) -> Machine:
         for threads in counts
         for form in formats
     ]
-    threads, slots, form = choose(rates, cores, available_memory(), device)
+    threads, slots, form = choose(rates, cores, psutil.virtual_memory().available, device)
     return Machine(
         cpu=cpu_name(),
         cores=cores,

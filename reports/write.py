@@ -39,13 +39,10 @@ def write_report(document: Document, name: ReportName, folder: Path) -> Path:
     Raises:
         ReportError: It cannot be made, or the folder cannot be written.
     """
-    return _write(folder / name, _content(document, name))
-
-
-def _content(document: Document, name: ReportName) -> bytes:
     from reports.document import html, pdf
 
-    return html(document).encode() if name == "report.html" else pdf(document)
+    content = html(document).encode() if name == "report.html" else pdf(document)
+    return _write(folder / name, content)
 
 
 def _write(path: Path, content: bytes) -> Path:

@@ -1,13 +1,9 @@
 """Text from files, paths and errors, made safe to print: no character moves a cursor or hides another."""
 
-import re
-
-_UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls, but tab and line feed
-    "\u2028\u2029\u202a-\u202e\u2066-\u2069"  # separators, and what turns the reading direction
-    "\ud800-\udfff\ufffe\uffff]"  # halves of pairs, and what is no character
-)
-_SYMBOLS, _DELETE, _REPLACEMENT = 0x2400, "\x7f", "\ufffd"
+_CONTROLS = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"}
+_REORDERING = [0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+_NO_CHARACTERS = [*range(0x80, 0xA0), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF]
+_SHOWN = {**_CONTROLS, 0x7F: 0x2421, **dict.fromkeys([*_REORDERING, *_NO_CHARACTERS], 0xFFFD)}
 
 
 def printable(text: str) -> str:
@@ -16,13 +12,4 @@ def printable(text: str) -> str:
     ESC and the other control characters become their symbols (U+2400 onwards); characters
     that reorder text or cannot be encoded become U+FFFD. Tab and line feed stay.
     """
-    return _UNSAFE.sub(_shown, text)
-
-
-def _shown(found: re.Match[str]) -> str:
-    character = found[0]
-    if character == _DELETE:
-        return "\u2421"
-    if ord(character) < 0x20:
-        return chr(_SYMBOLS + ord(character))
-    return _REPLACEMENT
+    return text.translate(_SHOWN)

@@ -25,12 +25,14 @@ def collect(*, code: Path | None = None, packages: Iterable[str] = ()) -> dict[s
 
 def machine() -> dict[str, Any]:
     """This machine: host, system, processor, usable cores, memory."""
+    import psutil
+
     return {
         "host": platform.node(),
         "system": platform.platform(),
         "cpu": cpu_name(),
         "cores": usable_cores(),
-        "memory_gib": round(total_memory() / 2**30, 1),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
     }
 
 
@@ -79,20 +81,6 @@ def cpu_name() -> str:
 def usable_cores() -> int:
     """Cores that this process may use, which a container may limit."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def total_memory() -> int:
-    """Bytes of memory of this machine."""
-    import psutil
-
-    return int(psutil.virtual_memory().total)
-
-
-def available_memory() -> int:
-    """Bytes of memory that new processes can have now."""
-    import psutil
-
-    return int(psutil.virtual_memory().available)
 
 
 def load_average() -> list[float]:

@@ -4,14 +4,14 @@ import difflib
 from collections.abc import Iterable
 
 
-def did_you_mean(name: str, known: Iterable[str], *, listed: int = 3) -> str:
+def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown name: `; did you mean a, b?`, or the known names.
 
     Case does not matter. Empty when no name is known.
     """
     names = list(dict.fromkeys(known))
     by_lower = {known_name.lower(): known_name for known_name in reversed(names)}
-    close = difflib.get_close_matches(name.lower(), by_lower, n=listed, cutoff=0.6)
+    close = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.6)
     if close:
         return f"; did you mean {', '.join(repr(by_lower[match]) for match in close)}?"
     if not names:

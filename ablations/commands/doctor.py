@@ -14,8 +14,10 @@ LEAST_FREE = 2_000_000_000
 
 def examine(path: Path, data: Path | None, *, as_json: bool) -> None:
     """Prints the facts of this machine, and measures its speed if no profile is saved; writes nothing."""
+    import psutil
+
     from simclr_core.runtime import resolve_device
-    from sweeps.provenance import collect, total_memory
+    from sweeps.provenance import collect
 
     device = resolve_device("auto")
     saved = machine_profile.known(path / "machine.json")
@@ -36,7 +38,9 @@ def examine(path: Path, data: Path | None, *, as_json: bool) -> None:
         )
         return
     out = console()
-    out.print(f"machine: {timed.cpu}, {timed.cores} cores, {size(total_memory())} memory")
+    out.print(
+        f"machine: {timed.cpu}, {timed.cores} cores, {size(psutil.virtual_memory().total)} memory"
+    )
     out.print(f"python {sys.version.split()[0]}, torch {timed.torch}, device {device}")
     source = (
         f"saved in {path / 'machine.json'}" if timed is saved else "measured just now, not saved"

@@ -4,7 +4,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ablations.commands.output import plain_table
-from reports.judging import BoardRow, board, level_of, outcomes, table
+from reports.judging import BoardRow, board, outcomes, table
 from reports.spec import Evidence
 from sweeps.intervals import interval
 
@@ -64,7 +64,7 @@ def _means(evidence: Evidence) -> Any:
 def _table(rows: tuple[BoardRow, ...]) -> Any:
     table = plain_table("claim", "verdict", "estimate", "margin", "interval", "seeds", "paper")
     for row in rows:
-        interval = f"{row.interval} ({level_of(row)})" if row.level else row.interval
+        interval = f"{row.interval} ({row.level})" if row.level else row.interval
         words = "\n".join(filter(None, (row.words, row.note, *row.changes)))
         cells = (row.estimate, row.margin, interval, str(row.n), row.published)
         table.add_row(row.claim, words, *cells)
@@ -72,7 +72,7 @@ def _table(rows: tuple[BoardRow, ...]) -> Any:
 
 
 def _numbers(row: BoardRow) -> str:
-    interval = f"{row.interval} ({level_of(row)})" if row.level else row.interval
+    interval = f"{row.interval} ({row.level})" if row.level else row.interval
     seeds = "1 seed" if row.n == 1 else f"{row.n} seeds"
     parts = [
         row.estimate,

@@ -70,12 +70,8 @@ def control_section(findings: Findings) -> Section:
     blocks: list[AnyBlock] = [table(caption, ("control", "state", "numbers"), rows)]
     overlaps = [o.facts.data.test_images_in_train for o in findings.found]
     if known := [overlap for overlap in overlaps if overlap is not None]:
-        blocks.append(
-            Text(
-                text="Images that are in both the training and the test split, by content: "
-                f"{max(known)}."
-            )
-        )
+        both = "Images that are in both the training and the test split, by content"
+        blocks.append(Text(text=f"{both}: {max(known)}."))
     return Section(ident="controls", title="Controls", blocks=tuple(blocks))
 
 
@@ -91,10 +87,9 @@ def trouble_section(findings: Findings) -> Section:
             "Trials whose embeddings collapsed in pre-training: the loss stayed at the value of "
             "identical embeddings. Their numbers count unchanged."
         )
-        values = ["" if o.record is None else value_text(o.record, evidence) for o in marked]
         rows = [
-            (o.cell.name, str(o.trial.seed), value, o.mark, o.trial.key)
-            for o, value in zip(marked, values, strict=True)
+            (o.cell.name, str(o.trial.seed), value_text(o.record, evidence), o.mark, o.trial.key)
+            for o in marked
         ]
         blocks.append(table(caption, ("cell", "seed", metric, "mark", "key"), rows))
     if others := excluded(evidence):
@@ -156,10 +151,9 @@ def _stamp_texts(evidence: Evidence) -> list[str]:
     if not stamp.fixed:
         return []
     changed = "" if stamp.changes else "; nothing has changed since"
-    what = (
-        "Claims, margins, looks, metric, roles and published numbers were stamped before the first"
-    )
-    return [f"{what} trial, {stamp.fixed} (sha256 {stamp.sha256[:16]}){changed}."]
+    what = "Claims, margins, looks, metric, roles and published numbers"
+    when = f"before the first trial, {stamp.fixed} (sha256 {stamp.sha256[:16]})"
+    return [f"{what} were stamped {when}{changed}."]
 
 
 def cost_section(findings: Findings) -> Section:
@@ -203,11 +197,8 @@ def provenance_section(findings: Findings) -> Section:
         rows.insert(0, ("first and last start", f"{started[0]} to {started[-1]}"))
     if evidence.command:
         rows.insert(0, ("command", evidence.command))
-    return Section(
-        ident="provenance",
-        title="Provenance",
-        blocks=(Facts(facts=tuple(rows)),) if rows else (),
-    )
+    blocks = (Facts(facts=tuple(rows)),) if rows else ()
+    return Section(ident="provenance", title="Provenance", blocks=blocks)
 
 
 def _tallied(values: Counter[str]) -> str:

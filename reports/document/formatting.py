@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Container, Iterable, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from reports.document.blocks import Cell, Column, Table
 from reports.spec import Deviation, Evidence
@@ -47,22 +47,12 @@ def number(value: float | None, *, sign: bool = False) -> Cell:
     return Cell(text=f"{value:+.1f}" if sign else f"{value:.1f}", order=value)
 
 
-def interval_text(row: Any) -> str:
-    if row is None or row["n"] == 0:
-        return ""
-    if row["n"] == 1:
-        return "one seed, no interval"
-    if math.isnan(row["low"]):
-        return "no spread, no interval"
-    return f"[{row['low']:.1f}, {row['high']:.1f}]"
-
-
 def signed(shown: Interval) -> str:
     return "none yet" if math.isnan(shown.mean) else f"{shown.mean:+.1f}"
 
 
-def value_text(record: TrialRecord, evidence: Evidence) -> str:
-    value = record.values.get(evidence.metric)
+def value_text(record: TrialRecord | None, evidence: Evidence) -> str:
+    value = None if record is None else record.values.get(evidence.metric)
     return "" if value is None else f"{value:.2f}"
 
 

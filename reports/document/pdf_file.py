@@ -39,24 +39,18 @@ def pdf(document: Document) -> bytes:
     Raises:
         ReportError: typst refuses it.
     """
-    return _compile(document, pdf_standards=["ua-1"])[0]
-
-
-def pages(document: Document, resolution: float = 80.0) -> list[bytes]:
-    """The pages as PNG images, for visual inspection."""
-    found, _ = _compile(document, format="png", ppi=resolution)
-    return found if isinstance(found, list) else [found]
+    return _compile(document)[0]
 
 
 def without_glyph(text: str) -> str:
     """The characters of a text that have no glyph in the PDF's fonts, each once, in order."""
     document = Document(title="t", subtitle="", question=text, sections=())
-    _, lacking = _compile(document, pdf_standards=["ua-1"])
+    _, lacking = _compile(document)
     return "".join(character for character in dict.fromkeys(text) if character in lacking)
 
 
-def _compile(document: Document, **options: Any) -> tuple[Any, set[str]]:
-    """What typst makes of it, and the characters that its fonts lack."""
+def _compile(document: Document) -> tuple[bytes, set[str]]:
+    """The PDF's bytes, and the characters that its fonts lack."""
     import typst  # here, not above: without the compiler there is still the HTML report
 
     value, lacking = _value(document), set[str]()
@@ -67,7 +61,7 @@ def _compile(document: Document, **options: Any) -> tuple[Any, set[str]]:
                 TEMPLATE.read_bytes(),
                 sys_inputs={"document": text.translate(dict.fromkeys(map(ord, lacking), SQUARE))},
                 ignore_system_fonts=True,
-                **options,
+                pdf_standards=["ua-1"],
             )
         except typst.TypstError as error:
             more = _named(str(error.diagnostic)) - lacking
@@ -92,7 +86,7 @@ def _value(document: Document) -> dict[str, Any]:
     )
     document = document.model_copy(update={"sections": short})
     value = document.model_dump(mode="json")
-    value["footer"] = f"{document.subtitle}"
+    value["footer"] = document.subtitle
     for section, shown in zip(document.sections, value["sections"], strict=True):
         for block, fields in zip(section.blocks, shown["blocks"], strict=True):
             if isinstance(block, Drawing):

@@ -8,7 +8,6 @@ from reports.document.findings import Findings
 from reports.document.formatting import (
     common_to,
     count,
-    interval_text,
     number,
     seed_list,
     signed,
@@ -20,10 +19,11 @@ from reports.judging import (
     Outcome,
     Verdict,
     interval_of,
-    percent,
+    level_of,
     sampling_error,
 )
 from reports.spec import CellInfo, Deviation, Evidence, RanksLike, facts_of
+from sweeps.intervals import interval
 
 RUN_ONCE = "run once"
 """In place of an interval: a reference has one number and therefore no spread."""
@@ -52,19 +52,21 @@ def number_section(findings: Findings) -> Section:
 
 def _numbers(info: CellInfo, findings: Findings) -> list[Cell | str]:
     """The row of one cell."""
-    evidence, row = findings.evidence, findings.cells.get(info.name)
-    mean, low, n = (math.nan, math.nan, 0) if row is None else (row["mean"], row["low"], row["n"])
-    floor = findings.cells.get(info.floor or "")
-    interval = RUN_ONCE if info.role == "reference" and n else interval_text(row)
+    evidence, nothing = findings.evidence, interval(())
+    found = findings.cells.get(info.name, nothing)
+    floor = findings.cells.get(info.floor or "", nothing)
+    once = info.role == "reference" and found.n > 0
+    bounds = RUN_ONCE if once else interval_of(found, sign="")
     paper: list[Cell] = []
     if evidence.publishes:
-        compared = evidence.comparable and info.published is not None
+        difference = None
+        if evidence.comparable and info.published is not None:
+            difference = found.mean - info.published
         published, tone = number(info.published), "plain" if evidence.comparable else "quiet"
-        difference = mean - info.published if compared and info.published is not None else None
         paper = [published.model_copy(update={"tone": tone}), number(difference, sign=True)]
     return [
-        *(info.name, number(mean), Cell(text=interval, order=low), count(n), *paper),
-        _above_floor(info, mean, None if floor is None else floor["mean"]),
+        *(info.name, number(found.mean), Cell(text=bounds, order=found.low), count(found.n)),
+        *(*paper, _above_floor(info, found.mean - floor.mean)),
     ]
 
 
@@ -90,19 +92,15 @@ def _baselines(findings: Findings) -> Iterator[str]:
             shares.setdefault(asked.get(cells[record.key], ""), share)
     if set(shares) - {CLASSES, ""}:
         text = ", ".join(f"{name} {share:.1f} %" for name, share in shares.items() if name)
-        yield (
-            f"Cells predict different targets. Accuracy of the majority-class baselines: {text}."
-        )
+        what = "Accuracy of the majority-class baselines"
+        yield f"Cells predict different targets. {what}: {text}."
 
 
 def _references(findings: Findings) -> Iterator[str]:
     """How many arms exceed the same probe on raw pixels."""
     unit = findings.evidence.unit
-    means = [
-        (info, findings.cells[info.name]["mean"])
-        for info in findings.evidence.cells
-        if info.name in findings.cells and not math.isnan(findings.cells[info.name]["mean"])
-    ]
+    cells = findings.cells
+    means = [(c, cells[c.name].mean) for c in findings.evidence.cells if c.name in cells]
     for info, value in means:
         arms = [m for one, m in means if one.role == "arm" and one.predicts == info.predicts]
         if info.role == "reference" and arms:
@@ -141,30 +139,16 @@ def _claim(verdict: Verdict, findings: Findings) -> list[Cell | str]:
     else:
         margin, mean, reach = f"{claim.margin:+.1f}", signed(shown), interval_of(shown)
     listed = ", ".join(cells) if len(cells) <= 6 else f"{len(cells)} cells"
+    error = sampling_error(verdict, findings.evidence, findings.found)
     return [
         *(claim.name, "primary" if claim.primary else "exploratory"),
         " against ".join(cells) if claim.kind == "beats" else listed,
         *(margin, Cell(text=mean, order=shown.mean), Cell(text=reach, order=shown.low)),
-        *(_level_text(verdict), _sampling(verdict, findings)),
+        *(level_of(verdict), "" if math.isnan(error) else f"at most {error:.1f}"),
         Cell(text=seed_list(verdict.seeds), order=len(verdict.seeds)),
         "" if verdict.look is None else f"at {verdict.look} seeds",
         *(verdict.words, verdict.cites or CITES_NOTHING),
     ]
-
-
-def _level_text(verdict: Verdict) -> str:
-    if math.isnan(verdict.shown.low):
-        return ""
-    return (
-        percent(verdict.shown.level)
-        if verdict.estimate
-        else f"descriptive {percent(verdict.shown.level)}"
-    )
-
-
-def _sampling(verdict: Verdict, findings: Findings) -> str:
-    error = sampling_error(verdict, findings.evidence, findings.found)
-    return "" if math.isnan(error) else f"at most {error:.1f}"
 
 
 def seed_section(findings: Findings) -> Section:
@@ -242,8 +226,7 @@ def _seed(outcome: Outcome | None) -> Cell:
     return Cell(text=outcome.state, tone="open" if outcome.state == "missing" else "bad")
 
 
-def _above_floor(info: CellInfo, mean: float, floor: float | None) -> Cell:
-    if info.role != "arm" or floor is None or math.isnan(floor) or math.isnan(mean):
+def _above_floor(info: CellInfo, gain: float) -> Cell:
+    if info.role != "arm" or math.isnan(gain):
         return Cell(text="")
-    gain = mean - floor
     return Cell(text=f"{gain:+.1f}", order=gain, tone="bad" if gain < 0 else "plain")

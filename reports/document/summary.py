@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from reports.document.blocks import AnyBlock, BoardBlock, Drawing, Section, Text, Tone, VerdictCard
 from reports.document.findings import Findings
 from reports.document.formatting import common_to, listed, signed
-from reports.figures import Rendered, render, render_forest
-from reports.judging import Board, BoardRow, Decision, State, Verdict, board_of, level_of
+from reports.figures import render, render_forest
+from reports.judging import Board, BoardRow, Decision, State, Verdict, board_of
 from reports.spec import Deviation, Evidence
 
 TONES: dict[Decision, Tone] = {
@@ -62,9 +62,8 @@ def _remarks(board: Board, evidence: Evidence) -> Iterator[Text]:
     waiting = [one for one in board.controls if one.state in (State.MISSING, State.OPEN)]
     if waiting and evidence.judges:
         names = ", ".join(f"{one.name} ({one.state})" for one in waiting)
-        yield Text(
-            text=f"No verdict is given, because a control is still undecided: {names}.", tone="open"
-        )
+        text = f"No verdict is given, because a control is still undecided: {names}."
+        yield Text(text=text, tone="open")
     yield from (Text(text=_sentence(text), tone="bad") for text in board.warnings)
 
 
@@ -72,7 +71,7 @@ def _card(row: BoardRow, verdict: Verdict, common: Sequence[Deviation]) -> Verdi
     facts = [
         ("estimate", row.estimate),
         ("margin", row.margin),
-        (f"{level_of(row)} interval" if row.level else "interval", row.interval),
+        (f"{row.level} interval".strip(), row.interval),
         ("seeds", str(row.n) if row.estimate else ""),
         ("paper", row.published),
         ("cites", row.cites),
@@ -97,25 +96,18 @@ def figure_section(findings: Findings) -> Section:
     metric = f"{evidence.metric_name} ({evidence.unit})"
     blocks: list[AnyBlock] = []
     for nth, figure in enumerate(evidence.figures, 1):
-        drawn = render(figure, findings.frame, f"figure{nth}", metric)
-        blocks.append(
-            _drawing(drawn)
-            if drawn
-            else Text(
-                text=f"{figure.title}: no arm of this scale has a level on its axes.", tone="quiet"
-            )
-        )
+        if drawn := render(figure, findings.frame, f"figure{nth}", metric):
+            blocks.append(Drawing(**drawn._asdict()))
+        else:
+            text = f"{figure.title}: no arm of this scale has a level on its axes."
+            blocks.append(Text(text=text, tone="quiet"))
     if drawn := render_forest(findings.judged, "differences", evidence.unit):
-        blocks.append(_drawing(drawn))
+        blocks.append(Drawing(**drawn._asdict()))
     return Section(ident="figures", title="Figures", blocks=tuple(blocks))
 
 
 def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
-
-
-def _drawing(drawn: Rendered) -> Drawing:
-    return Drawing(**drawn._asdict())
 
 
 def _deviations(verdict: Verdict, common: Sequence[Deviation]) -> str:
@@ -124,8 +116,8 @@ def _deviations(verdict: Verdict, common: Sequence[Deviation]) -> str:
     if not verdict.deviations:
         return "No deviation from the paper."
     own = [d for d in verdict.deviations if d not in common]
-    shared = len(verdict.deviations) - len(own)
     number = len(verdict.deviations)
+    shared = number - len(own)
     head = f"{number} deviation{'' if number == 1 else 's'} from the paper"
     if not own:
         return f"{head}, shared by all claims: listed below the verdicts."

@@ -1,7 +1,7 @@
 """Figures: first a tidy table of what is drawn, then the drawing, then SVG."""
 
 from reports.figures.frame import summary, tidy
-from reports.figures.svg import Rendered, render, render_forest
+from reports.figures.svg import render, render_forest
 from reports.figures.theme import BLUE, FAINT, FLOOR, INK, PAPER
 
 __all__ = [
@@ -10,7 +10,6 @@ __all__ = [
     "FLOOR",
     "INK",
     "PAPER",
-    "Rendered",
     "render",
     "render_forest",
     "summary",

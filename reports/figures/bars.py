@@ -4,9 +4,6 @@ A bar is our mean with its 95 % interval; every seed is a dot, the paper's numbe
 random encoder a line. A cell without a number is hatched.
 """
 
-# Types of pandas follow the values of its arguments, which the checker cannot see.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportReturnType=false
-
 import math
 from collections.abc import Sequence
 
@@ -15,6 +12,7 @@ from matplotlib.axes import Axes
 
 from reports.figures.figure_data import series
 from reports.figures.marks import (
+    HATCHED,
     colour_of,
     diamond,
     end_at_a_hundred,
@@ -23,21 +21,17 @@ from reports.figures.marks import (
     series_legend,
     unique,
 )
-from reports.figures.theme import FAINT, FLOOR, INK, PAPER, wrapped
+from reports.figures.theme import FLOOR, INK, PAPER, wrapped
 from reports.spec import Bars
 
 NAME = "Bar chart"
+table = series
 
 GAP = 0.7
 """Between the bars of one place and those of the next, in widths of a bar."""
 
 WIDTH = 0.9
 """Of a bar, as a share of its place."""
-
-
-def table(figure: Bars, arms: pd.DataFrame) -> pd.DataFrame:
-    """One row a cell and seed, with the place along the bottom and the group."""
-    return series(figure.axis, figure.group, arms)
 
 
 def size(_: Bars, table: pd.DataFrame) -> tuple[float, float]:
@@ -102,8 +96,7 @@ def _body(
 ) -> float:
     """The bar with seeds and whisker, hatched without a number; returns its highest point."""
     if not seeds:
-        axes.bar(x, 0.4 * reach, WIDTH, fill=False, hatch="////", edgecolor=FAINT,
-                 alpha=0.45, linewidth=0)  # fmt: skip
+        axes.bar(x, 0.4 * reach, WIDTH, linewidth=0, **HATCHED)
         return 0.4 * reach
     axes.bar(x, cell["mean"], WIDTH, color=colour, alpha=0.45, edgecolor=colour, linewidth=1)
     last = max(1, len(seeds) - 1)

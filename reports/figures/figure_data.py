@@ -5,9 +5,6 @@ cell, seed, value, and the cell's own mean, low, high (95 %), n, published and f
 encoder's mean) in each of its rows.
 """
 
-# Types of pandas follow the values of its arguments, which the checker cannot see.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportReturnType=false
-
 import math
 import re
 from collections.abc import Sequence
@@ -15,6 +12,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from reports.figures.frame import AXIS, summary
+from reports.spec import Bars, Lines
 
 ONE = ""
 """The group of a figure with one group only."""
@@ -36,8 +34,9 @@ def arms_on(names: tuple[str, ...], frame: pd.DataFrame) -> pd.DataFrame:
     return arms
 
 
-def series(axis: str | None, group: str | None, arms: pd.DataFrame) -> pd.DataFrame:
-    """The table of bars and lines: places along one axis, or all arms, in groups of another."""
+def series(figure: Bars | Lines, arms: pd.DataFrame) -> pd.DataFrame:
+    """One row a cell and seed, with the place along the bottom and the group."""
+    axis, group = figure.axis, figure.group
     place = arms["cell"] if axis is None else arms[f"{AXIS}{axis}"]
     groups = ONE if group is None else arms[f"{AXIS}{group}"]
     return _told_apart(arms.assign(place=place, group=groups), (axis, group))

@@ -1,8 +1,5 @@
 """Paired differences: one line a claim that has one number a seed, one dot a seed."""
 
-# Types of pandas follow the values of its arguments, which the checker cannot see.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportReturnType=false
-
 import math
 from collections.abc import Sequence
 from textwrap import fill

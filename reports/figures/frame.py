@@ -4,9 +4,6 @@ Declared columns: cell, role, floor, published (NaN where it is not to be compar
 value (NaN without a number), and one column `axis:NAME` for each axis of the study.
 """
 
-# Types of pandas follow the values of its arguments, which the checker cannot see.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportReturnType=false
-
 from collections.abc import Sequence
 
 import pandas as pd

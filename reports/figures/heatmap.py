@@ -5,9 +5,6 @@ A map of ordered pairs ends in a column of averages over its rows, as in the pap
 has none, since the mean of its easy half would mislead.
 """
 
-# Types of pandas follow the values of its arguments, which the checker cannot see.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportReturnType=false
-
 import math
 from collections.abc import Mapping, Sequence
 
@@ -18,8 +15,8 @@ from matplotlib.patches import Rectangle
 
 from reports.figures.figure_data import split, squares
 from reports.figures.frame import AXIS
-from reports.figures.marks import paper_small
-from reports.figures.theme import FAINT, FLOOR, INK, MAP, wrapped
+from reports.figures.marks import HATCHED, paper_small
+from reports.figures.theme import FLOOR, INK, MAP, wrapped
 from reports.spec import Heatmap
 
 NAME = "Heat map"
@@ -170,46 +167,23 @@ def _square(
     filled: bool = False,
 ) -> None:
     """The numbers on a square, which is hatched where ours is unknown; `filled` colours it too."""
-    x, y = corner
-    known = not math.isnan(cell["mean"])
-    low, high = limits
-    ink = _legible_on((cell["mean"] - low) / (high - low)) if known else INK
+    (x, y), (low, high) = corner, limits
+    place = (cell["mean"] - low) / (high - low)
+    known = not math.isnan(place)
+    ink = _legible_on(place) if known else INK
+
+    def write(number: float, height: float, size: float, weight: str = "normal") -> None:
+        axes.text(x + 0.5, y + height, f"{number:.1f}", ha="center", va="center", color=ink,
+                  fontsize=size, fontweight=weight)  # fmt: skip
+
     if not known:
-        axes.add_patch(
-            Rectangle(
-                (x + 0.03, y + 0.03),
-                0.94,
-                0.94,
-                fill=False,
-                hatch="////",
-                edgecolor=FAINT,
-                alpha=0.45,
-            )
-        )
+        axes.add_patch(Rectangle((x + 0.03, y + 0.03), 0.94, 0.94, **HATCHED))
+    elif filled:
+        axes.add_patch(Rectangle(corner, 1, 1, color=colormaps[MAP](place), linewidth=0))
     if known:
-        if filled:
-            place = (cell["mean"] - low) / (high - low)
-            axes.add_patch(Rectangle(corner, 1, 1, color=colormaps[MAP](place), linewidth=0))
-        axes.text(
-            x + 0.5,
-            y + 0.36,
-            f"{cell['mean']:.1f}",
-            ha="center",
-            va="center",
-            color=ink,
-            fontsize=13,
-            fontweight="bold",
-        )
+        write(cell["mean"], 0.36, 13, "bold")
     if not math.isnan(cell["published"]):
-        axes.text(
-            x + 0.5,
-            y + 0.66,
-            f"{cell['published']:.1f}",
-            ha="center",
-            va="center",
-            color=ink,
-            fontsize=8.5,
-        )
+        write(cell["published"], 0.66, 8.5)
 
 
 def _dots(

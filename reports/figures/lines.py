@@ -4,9 +4,6 @@ A line joins our means; every seed is a dot, a whisker is the 95 % interval, the
 hollow diamonds, the random encoder is a line.
 """
 
-# Types of pandas follow the values of its arguments, which the checker cannot see.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportReturnType=false
-
 import math
 
 import pandas as pd
@@ -27,14 +24,10 @@ from reports.figures.theme import FLOOR, INK, PAPER, wrapped
 from reports.spec import Lines
 
 NAME = "Line chart"
+table = series
 
 LABEL_HEIGHT = 0.055
 """Of a label of one line, as a share of the axis."""
-
-
-def table(figure: Lines, arms: pd.DataFrame) -> pd.DataFrame:
-    """One row a cell and seed, with the place along the bottom and the group."""
-    return series(figure.axis, figure.group, arms)
 
 
 def size(_: Lines, table: pd.DataFrame) -> tuple[float, float]:

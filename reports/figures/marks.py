@@ -1,8 +1,5 @@
 """Marks that all figures share: labels, the paper's diamonds, legends."""
 
-# Types of pandas follow the values of its arguments, which the checker cannot see.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportReturnType=false
-
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -19,6 +16,9 @@ WHOLE = 100.0
 
 HOLLOW: dict[str, Any] = {"color": PAPER, "marker": "D", "markerfacecolor": "none"}
 """The diamond of the paper's numbers."""
+
+HATCHED: dict[str, Any] = {"fill": False, "hatch": "////", "edgecolor": FAINT, "alpha": 0.45}
+"""The place of a cell without a number."""
 
 
 def label(

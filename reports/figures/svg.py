@@ -4,12 +4,9 @@ Prolog, metadata, style sheet and namespaces of matplotlib's output are removed 
 `reports.document.pdf_file` restores the namespace), and every id gets the figure's prefix.
 """
 
-# Types of pandas follow the values of its arguments, which the checker cannot see.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportReturnType=false
-
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import matplotlib as mpl
@@ -53,10 +50,9 @@ def render(figure: AnyFigure, frame: pd.DataFrame, ident: str, metric: str) -> R
     table = values(figure, frame)
     if table.empty:
         return None
-    with mpl.rc_context(STYLE):
-        canvas, axes = _canvas(kind_of(figure).size(figure, table))
-        kind_of(figure).draw(figure, _drawable(table), axes, metric)
-        svg = _svg(canvas, ident)
+    kind, shown = kind_of(figure), _drawable(table)
+    size = kind.size(figure, table)
+    svg = _svg(ident, size, lambda axes: kind.draw(figure, shown, axes, metric))
     return Rendered(ident, figure.title, _caption(figure, table), _alt(figure, table, metric), svg)
 
 
@@ -65,10 +61,8 @@ def render_forest(verdicts: Sequence[Verdict], ident: str, unit: str) -> Rendere
     table = forest.values(verdicts)
     if table.empty:
         return None
-    with mpl.rc_context(STYLE):
-        canvas, axes = _canvas(forest.size(table))
-        forest.draw(_drawable(table), axes, unit)
-        svg = _svg(canvas, ident)
+    shown = _drawable(table)
+    svg = _svg(ident, forest.size(table), lambda axes: forest.draw(shown, axes, unit))
     text = "; ".join(
         f"{row['claim']}: {row['mean']:+.1f} from {row['n']} seeds"
         for row in table.drop_duplicates("claim").to_dict("records")
@@ -84,16 +78,14 @@ def render_forest(verdicts: Sequence[Verdict], ident: str, unit: str) -> Rendere
     )
 
 
-def _canvas(size: tuple[float, float]) -> tuple[FigureCanvasSVG, Axes]:
-    figure = Figure(figsize=size)
-    return FigureCanvasSVG(figure), figure.add_subplot()
-
-
-def _svg(canvas: FigureCanvasSVG, ident: str) -> str:
+def _svg(ident: str, size: tuple[float, float], draw: Callable[[Axes], None]) -> str:
     target = io.StringIO()
-    canvas.figure.savefig(
-        target, format="svg", bbox_inches="tight", pad_inches=0.05, metadata={"Date": None}
-    )
+    with mpl.rc_context(STYLE):
+        canvas = FigureCanvasSVG(Figure(figsize=size))
+        draw(canvas.figure.add_subplot())
+        canvas.figure.savefig(
+            target, format="svg", bbox_inches="tight", pad_inches=0.05, metadata={"Date": None}
+        )
     text = target.getvalue()
     for pattern in STRIPPED:
         text = re.sub(pattern, "", text, flags=re.DOTALL)
@@ -111,12 +103,8 @@ def _caption(figure: AnyFigure, table: pd.DataFrame) -> str:
     hatched = int(table.drop_duplicates("cell")["mean"].isna().sum())
     if not hatched:
         return own
-    cells = (
-        "1 cell without a number yet is"
-        if hatched == 1
-        else f"{hatched} cells without a number yet are"
-    )
-    return f"{own} {cells} hatched."
+    number, are = ("1 cell", "is") if hatched == 1 else (f"{hatched} cells", "are")
+    return f"{own} {number} without a number yet {are} hatched."
 
 
 def _alt(figure: AnyFigure, table: pd.DataFrame, metric: str) -> str:

@@ -1,8 +1,8 @@
 """From evidence to verdicts: outcomes, negative controls, statistics, decisions."""
 
+from reports.judging.control import State
 from reports.judging.decisions import CITES_NOTHING, Decision
 from reports.judging.learned_something import CLASSES
-from reports.judging.negative_controls import State
 from reports.judging.test_set_error import sampling_error
 from reports.judging.trial_outcomes import Outcome, excluded, outcomes, table
 from reports.judging.verdict import Verdict, verdicts

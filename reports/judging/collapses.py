@@ -12,10 +12,12 @@ from reports.judging.trial_outcomes import Outcome
 
 def mixed_collapses(cells: Sequence[str], num_seeds: int, found: Sequence[Outcome]) -> str:
     """Which cells collapsed in some of the seeds 0 to num_seeds - 1 only; empty where none did."""
-    partly = {
-        cell: seeds for cell, seeds in _by_cell(cells, num_seeds, found) if len(seeds) < num_seeds
-    }
-    return "; ".join(f"{cell} in {_seeds(seeds)}" for cell, seeds in partly.items())
+    each = _by_cell(cells, num_seeds, found)
+    partly = [(cell, seeds) for cell, seeds in each if len(seeds) < num_seeds]
+    return "; ".join(
+        f"{cell} in seed{'' if len(seeds) == 1 else 's'} {', '.join(map(str, seeds))}"
+        for cell, seeds in partly
+    )
 
 
 def whole_collapses(cells: Sequence[str], num_seeds: int, found: Sequence[Outcome]) -> str:
@@ -30,7 +32,3 @@ def _by_cell(
     marked = {(o.cell.name, o.trial.seed) for o in found if o.mark and o.trial.seed < num_seeds}
     each = [(cell, sorted(seed for name, seed in marked if name == cell)) for cell in cells]
     return [(cell, seeds) for cell, seeds in each if seeds]
-
-
-def _seeds(seeds: Sequence[int]) -> str:
-    return f"seed{'' if len(seeds) == 1 else 's'} {', '.join(map(str, seeds))}"

@@ -13,14 +13,14 @@ class Subject(NamedTuple):
     """A claim with its cells and all numbers it may use."""
 
     claim: AnyClaim
-    cells: tuple[str, ...]
-    published: tuple[float | None, ...]
     numbers: Table
-    places: tuple[Place, ...]
+    cells: tuple[str, ...] = ()
+    published: tuple[float | None, ...] = ()
+    places: tuple[Place, ...] = ()
     """For rank claims: where each cell is in its table."""
-    tie: float
+    tie: float = 0.0
     """For rank claims: published numbers closer than this have no order."""
-    absent: str
+    absent: str = ""
     """Why it cannot be judged at this scale; empty when it can."""
 
     @property
@@ -32,20 +32,13 @@ class Subject(NamedTuple):
 
 def subject_of(claim: AnyClaim, evidence: Evidence, numbers: Table) -> Subject:
     """The claim's cells at this scale, requested or not, with what is known of them."""
-    known = {cell.name: cell for cell in evidence.cells}
     if isinstance(claim, RanksLike):
         return _ranked(claim, evidence, numbers)
     names, absent = _named(claim, evidence)
-    absent = absent or claim.fault(len(names))
-    return Subject(
-        claim,
-        () if absent else names,
-        () if absent else tuple(known[name].published if name in known else None for name in names),
-        numbers,
-        (),
-        0.0,
-        absent,
-    )
+    if absent := absent or claim.fault(len(names)):
+        return Subject(claim, numbers, absent=absent)
+    published = {cell.name: cell.published for cell in evidence.cells}
+    return Subject(claim, numbers, names, tuple(published.get(name) for name in names))
 
 
 def _ranked(claim: RanksLike, evidence: Evidence, numbers: Table) -> Subject:
@@ -64,8 +57,8 @@ def _ranked(claim: RanksLike, evidence: Evidence, numbers: Table) -> Subject:
     places = tuple(evidence.places.get(cell, ((cell,),)) for cell in cells)
     absent = absent or _no_table(theirs, places) or _undecidable(claim, theirs, places, evidence)
     if absent:
-        return Subject(claim, (), (), numbers, (), 0.0, absent)
-    return Subject(claim, cells, theirs, numbers, places, evidence.published_tie, "")
+        return Subject(claim, numbers, absent=absent)
+    return Subject(claim, numbers, cells, theirs, places, evidence.published_tie)
 
 
 def _named(claim: AnyClaim, evidence: Evidence) -> tuple[tuple[str, ...], str]:
@@ -98,9 +91,8 @@ def _undecidable(
     least = smallest_p(theirs, places, evidence.published_tie)
     most = max(evidence.looks.shares) * ERROR_RATE
     if math.isnan(least):
-        return (
-            f"published numbers that differ by less than {evidence.published_tie:g} have no order"
-        )
+        tie = evidence.published_tie
+        return f"published numbers that differ by less than {tie:g} have no order"
     if least > most:
         return (
             f"{len(theirs)} cells have {num_orders(places)} orders of their levels, so even full "

@@ -60,12 +60,10 @@ def cites(claim: AnyClaim, published: Sequence[float | None], source: str) -> st
 
 def denied_by(claim: AnyClaim, published: float) -> str:
     """How the published numbers contradict a claim that names a source; empty where they agree."""
-    margin = 0.0 if isinstance(claim, RanksLike) else claim.margin
-    if published > margin:
+    if published > claim.margin:
         return ""
-    return (
-        f"the published numbers of its cells do not support it: {published:+.1f}, margin {margin:g}"
-    )
+    numbers = f"{published:+.1f}, margin {claim.margin:g}"
+    return f"the published numbers of its cells do not support it: {numbers}"
 
 
 def decision(numbers: Interval, margin: float, *, cited: bool) -> Decision:

@@ -7,21 +7,15 @@ looks bound the probability that arms which learn nothing pass at 5 %, however m
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from reports.judging.control import Control, State
 from reports.judging.statistics import holm, no_spread, t_test
 from reports.judging.trial_outcomes import Table
 from reports.spec import ERROR_RATE, CellInfo, Evidence
 
 CLASSES = "classes"
 """The target that this control is about: an encoder is meant to forget transformations."""
-
-
-class Learned(NamedTuple):
-    """The state of the control, with its numbers in words."""
-
-    state: Literal["passed", "failed", "not decided yet", "not run yet"]
-    detail: str
 
 
 class _Compared(NamedTuple):
@@ -41,12 +35,18 @@ class _Compared(NamedTuple):
         )
 
 
-def learned(evidence: Evidence, numbers: Table) -> Learned | None:
-    """The control's result; None where no arm predicts classes, and at smoke scale."""
+def learned(evidence: Evidence, numbers: Table) -> tuple[Control, ...]:
+    """The control; empty where no arm predicts classes, and at smoke scale."""
     arms = [cell for cell in evidence.cells if cell.role == "arm"]
     asked = [cell for cell in arms if cell.predicts == CLASSES]
     if not evidence.judges or (arms and not asked):
-        return None
+        return ()
+    return (Control("something learned", *_tested(evidence, numbers, arms, asked)),)
+
+
+def _tested(
+    evidence: Evidence, numbers: Table, arms: Sequence[CellInfo], asked: Sequence[CellInfo]
+) -> tuple[State, str]:
     references = [
         numbers[cell.name]
         for cell in evidence.cells
@@ -54,12 +54,12 @@ def learned(evidence: Evidence, numbers: Table) -> Learned | None:
     ]
     compared = [_compared(cell, numbers, references) for cell in asked]
     if not any(one.encoder for one in compared):
-        return Learned("not run yet", "no arm and its random encoder have a common seed.")
+        return State.MISSING, "no arm and its random encoder have a common seed."
     unit = "points" if evidence.unit == "%" else evidence.unit
     if not references:
         nearest, seeds = _nearest(compared, None)
         text = _described(nearest, seeds, unit)
-        return Learned("not run yet", f"raw pixels have no number to compare with; {text}.")
+        return State.MISSING, f"raw pixels have no number to compare with; {text}."
     family = len(asked) + len(set(evidence.scale_arms) - {cell.name for cell in arms})
     of = f"{family} arm{'s' * (family > 1)}"
     reached: tuple[int, ...] = ()
@@ -74,27 +74,22 @@ def learned(evidence: Evidence, numbers: Table) -> Learned | None:
         if passed:
             best = max(passed, key=lambda one: min(_means(one, seeds)))
             text = _described(best, seeds, unit)
-            return Learned("passed", f"{text}, significant in a one-sided test among {of}.")
+            return State.PASSED, f"{text}, significant in a one-sided test among {of}."
     nearest, seeds = _nearest(compared, reached or None)
     text = _described(nearest, seeds, unit)
     first = evidence.looks.seeds[0]
     untested = family - sum(set(range(first)) <= one.encoder.keys() for one in compared)
     if reached and untested:
         have = "has" if untested == 1 else "have"
-        return Learned(
-            "not decided yet",
-            f"{untested} of {of} {have} no number yet at seeds 0 to {first - 1}; so far {text}.",
-        )
+        untested_arms = f"{untested} of {of} {have} no number yet at seeds 0 to {first - 1}"
+        return State.OPEN, f"{untested_arms}; so far {text}."
     if reached:
-        return Learned(
-            "failed",
-            "no arm is significantly above both its random encoder and raw pixels; the closest of "
-            f"{of}: {text}.",
-        )
+        none = "no arm is significantly above both its random encoder and raw pixels"
+        return State.FAILED, f"{none}; the closest of {of}: {text}."
     why = f"it needs seeds 0 to {first - 1} of an arm, its random encoder and raw pixels"
     if set(range(first)) <= nearest.encoder.keys():
         why = "all its seeds gave the same number, so there is no spread to judge by"
-    return Learned("not decided yet", f"{why}; so far {text}.")
+    return State.OPEN, f"{why}; so far {text}."
 
 
 def _compared(

@@ -6,9 +6,9 @@ passed withholds every verdict: a number that could be an artefact is no evidenc
 
 import math
 from collections.abc import Sequence
-from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
+from reports.judging.control import Control, State
 from reports.judging.learned_something import CLASSES, learned
 from reports.judging.shared_encoder import one_hash
 from reports.judging.statistics import Allowance, allowance
@@ -32,31 +32,10 @@ MOST_POINTS = 5.0
 ERROR_RATE = 0.001
 """The probability that a true excess of exactly that much fails the control."""
 
-LEARNED = "something learned"
-"""The control of `reports.judging.learned_something`."""
-
-
-class State(StrEnum):
-    """How a control ended."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    MISSING = "not run yet"
-    OPEN = "not decided yet"
-
-
-class Control(NamedTuple):
-    """One control with its numbers."""
-
-    name: str
-    state: State
-    detail: str
-    """The numbers behind the state, in words."""
-
 
 def controls(found: Sequence[Outcome], numbers: Table, evidence: Evidence) -> tuple[Control, ...]:
     """All controls, in the order in which they are shown."""
-    unit, result = evidence.unit, learned(evidence, numbers)
+    unit = evidence.unit
     evaluate = [outcome for outcome in found if outcome.state == "finished"]
     checks = [outcome for outcome in found if outcome.cell.role == "control"]
     scored = [outcome for outcome in evaluate if outcome.cell.role != "control"]
@@ -65,8 +44,8 @@ def controls(found: Sequence[Outcome], numbers: Table, evidence: Evidence) -> tu
         *_shuffled([o for o in checks if o.cell.control == SHUFFLED], found, numbers, unit),
         _disjoint(scored),
         _frozen(scored),
-        *_one_encoder(evaluate),
-        *([Control(LEARNED, State(result.state), result.detail)] if result else []),
+        *one_hash(evaluate),
+        *learned(evidence, numbers),
     )
 
 
@@ -193,64 +172,32 @@ def _disjoint(scored: list[Outcome]) -> Control:
     found = [outcome.facts.shared_images for outcome in scored]
     counts = [count for count in found if count is not None]
     if not scored or len(counts) < len(found):
-        unknown = len(found) - len(counts)
-        return Control(
-            name, State.MISSING, f"{unknown} of {len(scored)} finished trials recorded no count."
-        )
+        unknown = f"{len(found) - len(counts)} of {len(scored)} finished trials"
+        return Control(name, State.MISSING, f"{unknown} recorded no count.")
     shared = max(counts)
     if shared > 0:
         images = f"1 {split} image was" if shared == 1 else f"{shared} {split} images were"
-        return Control(
-            name,
-            State.FAILED,
-            f"{images}, by content, also used for fitting or selection, in the worst of "
-            f"{len(scored)} trials.",
-        )
-    return Control(
-        name,
-        State.PASSED,
-        f"no {split} image, compared by content, was used for fitting or selection in any of "
-        f"{len(scored)} trials.",
-    )
+        used = f"{images}, by content, also used for fitting or selection"
+        return Control(name, State.FAILED, f"{used}, in the worst of {len(scored)} trials.")
+    none = f"no {split} image, compared by content, was used for fitting or selection"
+    return Control(name, State.PASSED, f"{none} in any of {len(scored)} trials.")
 
 
 def _frozen(scored: list[Outcome]) -> Control:
     name = "encoder frozen"
-    pairs = [(outcome, outcome.facts) for outcome in scored]
-    known = [
-        facts
-        for _, facts in pairs
-        if None not in (facts.encoder_hash_before, facts.encoder_hash_after)
-    ]
-    moved = [outcome for outcome, facts in pairs if _changed(facts)]
+    hashes = [(o.facts.encoder_hash_before, o.facts.encoder_hash_after) for o in scored]
+    known = [pair for pair in hashes if None not in pair]
+    moved = [outcome for outcome in scored if _changed(outcome.facts)]
     if moved:
         where = ", ".join(f"{o.cell.name} seed {o.trial.seed}" for o in moved)
-        return Control(
-            name,
-            State.FAILED,
-            f"weights or batch norm statistics changed during the evaluation of {len(moved)} of "
-            f"{len(scored)} trials: {where}.",
-        )
+        trials = f"{len(moved)} of {len(scored)} trials: {where}"
+        changed = "weights or batch norm statistics changed during the evaluation of"
+        return Control(name, State.FAILED, f"{changed} {trials}.")
     if not scored or len(known) < len(scored):
-        return Control(
-            name,
-            State.MISSING,
-            f"{len(scored) - len(known)} of {len(scored)} finished trials recorded no hashes.",
-        )
-    return Control(
-        name,
-        State.PASSED,
-        f"weights and batch norm statistics had the same hash before and after evaluation in all "
-        f"{len(scored)} trials.",
-    )
-
-
-def _one_encoder(evaluate: list[Outcome]) -> tuple[Control, ...]:
-    found = one_hash(evaluate)
-    if found is None:
-        return ()
-    passed, detail = found
-    return (Control("one encoder, one hash", State.PASSED if passed else State.FAILED, detail),)
+        unknown = f"{len(scored) - len(known)} of {len(scored)} finished trials"
+        return Control(name, State.MISSING, f"{unknown} recorded no hashes.")
+    same = "weights and batch norm statistics had the same hash before and after evaluation"
+    return Control(name, State.PASSED, f"{same} in all {len(scored)} trials.")
 
 
 def _changed(facts: TrialFacts) -> bool:

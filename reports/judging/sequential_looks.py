@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from reports.judging.contrasts import Subject, by_seed, tau_of
 from reports.judging.statistics import HolmTest, holm, t_test
-from reports.spec import ERROR_RATE, AnyClaim, Evidence, RanksLike
+from reports.spec import ERROR_RATE, Evidence, RanksLike
 from sweeps.intervals import Interval, interval
 
 
@@ -52,9 +52,8 @@ def judged_looks(subjects: list[Subject], evidence: Evidence) -> dict[str, Look]
                 numbers, p = result
                 if not isinstance(subject.claim, RanksLike):
                     numbers = interval(by_seed(subject, tuple(range(count))), 1 - test.level)
-                judged[subject.claim.name] = Look(
-                    count, test, numbers, p, margin_of(subject.claim), least_of(subject.claim)
-                )
+                claim = subject.claim
+                judged[claim.name] = Look(count, test, numbers, p, claim.margin, claim.min_tau)
     left = len(_undecided(subjects, judged))
     return {name: look._replace(left=left) for name, look in judged.items()}
 
@@ -68,11 +67,3 @@ def _test(subject: Subject, seeds: tuple[int, ...]) -> tuple[Interval, float]:
         return tau_of(subject, seeds)
     values = by_seed(subject, seeds)
     return interval(values), t_test(values, subject.claim.margin)
-
-
-def margin_of(claim: AnyClaim) -> float:
-    return 0.0 if isinstance(claim, RanksLike) else claim.margin
-
-
-def least_of(claim: AnyClaim) -> float:
-    return claim.min_tau if isinstance(claim, RanksLike) else 0.0

@@ -3,11 +3,14 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
+from reports.judging.control import Control, State
 from reports.judging.trial_outcomes import Outcome
 
+NAME = "one encoder, one hash"
 
-def one_hash(found: Sequence[Outcome]) -> tuple[bool, str] | None:
-    """Whether all records of one encoder's key have one hash, in words; None where nothing is known.
+
+def one_hash(found: Sequence[Outcome]) -> tuple[Control, ...]:
+    """Whether all records of one encoder's key have one hash; empty where nothing is known.
 
     Arms, floors and controls that share an encoder can be compared only if it is the same one: after
     training on another machine, or from a changed file, it is not.
@@ -21,16 +24,18 @@ def one_hash(found: Sequence[Outcome]) -> tuple[bool, str] | None:
             who = f"{outcome.cell.name} seed {outcome.trial.seed}"
             hashes[record.stages[0].key][seen].append(who)
     if not hashes:
-        return None
+        return ()
     several = {key: seen for key, seen in hashes.items() if len(seen) > 1}
     if not several:
-        return True, f"each of {len(hashes)} encoders had one hash in all its trials."
+        detail = f"each of {len(hashes)} encoders had one hash in all its trials."
+        return (Control(NAME, State.PASSED, detail),)
     texts = [
         f"encoder {key}: "
         + ", ".join(f"{seen[:12]} ({'; '.join(who)})" for seen, who in sorted(of.items()))
         for key, of in sorted(several.items())
     ]
-    return False, (
+    detail = (
         f"{len(several)} of {len(hashes)} encoders are on record with different weights: "
         f"{'; '.join(texts)}; run these trials with --again, so that all have one encoder."
     )
+    return (Control(NAME, State.FAILED, detail),)

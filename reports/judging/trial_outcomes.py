@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from reports.spec import CellInfo, CollapseFacts, Evidence, PlannedTrial, TrialFacts, facts_of
-from sweeps.planning import counting, has_number, numbered
+from sweeps.planning import by_key, counting, has_number, numbered
 from sweeps.record import TrialRecord
 
 
@@ -42,10 +42,9 @@ class Outcome(NamedTuple):
 
         A mark changes no number and no control.
         """
-        facts = self.facts
-        if not facts.collapsed:
+        if not self.facts.collapsed:
             return ""
-        found = facts.collapse or CollapseFacts()
+        found = self.facts.collapse or CollapseFacts()
         return (
             f"collapsed at step {'unknown' if found.step is None else found.step}: effective rank "
             f"{_decimals(found.effective_rank)}, loss {_decimals(found.loss)} of "
@@ -73,9 +72,7 @@ Table = dict[str, dict[int, float]]
 def outcomes(evidence: Evidence) -> tuple[Outcome, ...]:
     """One outcome a planned trial, in the plan's order."""
     cells = {cell.name: cell for cell in evidence.cells}
-    attempts: dict[str, list[TrialRecord]] = defaultdict(list)
-    for record in sorted(evidence.records, key=lambda record: record.attempt):
-        attempts[record.key].append(record)
+    attempts = by_key(sorted(evidence.records, key=lambda record: record.attempt))
     return tuple(
         _outcome(trial, cells[trial.cell], attempts.get(trial.key, []), evidence.metric)
         for trial in evidence.planned

@@ -34,12 +34,9 @@ def why_open(subject: Subject, look: Look, evidence: Evidence, later: list[int])
     needed = seeds_needed(values, look.margin, level)
     if needed is None:
         return "more than 1,000 seeds would be needed at this mean and spread"
-    tail = (
-        ""
-        if later
-        else "; no look is left: this needs a new study, with its looks fixed in advance"
-    )
-    return f"about {needed} seeds would be needed at this mean and spread{tail}"
+    text = f"about {needed} seeds would be needed at this mean and spread"
+    none = "no look is left: this needs a new study, with its looks fixed in advance"
+    return text if later else f"{text}; {none}"
 
 
 def next_look(subject: Subject, count: int) -> str:

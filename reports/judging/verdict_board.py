@@ -1,10 +1,12 @@
 """The verdict board: the first page of a report, and its form in the terminal."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
+from reports.judging.control import Control
 from reports.judging.decisions import CITES_NOTHING, Decision
-from reports.judging.negative_controls import Control, controls
+from reports.judging.negative_controls import controls
 from reports.judging.trial_outcomes import Outcome, outcomes, table
 from reports.judging.verdict import Verdict, verdicts
 from reports.spec import SMOKE_JUDGES_NOTHING, AnyClaim, Evidence, RanksLike
@@ -29,8 +31,7 @@ class BoardRow(Frozen):
     interval: str
     """The claim's interval: at the level of its test; before a look, 95 %."""
     level: str
-    descriptive: bool
-    """Whether no look has used this interval."""
+    """Of the interval, such as "98.75 %", or "descriptive 95 %" before a look."""
     n: int
     """Seeds behind the estimate."""
     published: str
@@ -73,11 +74,9 @@ def board_of(evidence: Evidence, found: Sequence[Outcome], judged: Sequence[Verd
         else f"Verdicts, {evidence.scale} scale",
         rows=tuple(row for _, row in ordered),
         controls=controls(found, table(found), evidence),
-        warnings=tuple(
-            filter(
-                None,
-                (evidence.stamp.unknown, *(c.text for c in evidence.stamp.changes if not c.claim)),
-            )
+        warnings=(
+            *filter(None, [evidence.stamp.unknown]),
+            *(change.text for change in evidence.stamp.changes if not change.claim),
         ),
         remark="" if evidence.judges else SMOKE_JUDGES_NOTHING,
         summary=tally(found) + _left_out(evidence),
@@ -87,19 +86,10 @@ def board_of(evidence: Evidence, found: Sequence[Outcome], judged: Sequence[Verd
 def tally(found: Sequence[Outcome]) -> str:
     """How many trials are finished, failed, missing or marked; each trial counts once."""
     states = {outcome.trial.key: outcome.state for outcome in found}
-    counts = {
-        state: sum(s == state for s in states.values()) for state in dict.fromkeys(states.values())
-    }
-    parts = [f"{counts.get('finished', 0)} of {len(states)} trials finished"]
-    parts += [
-        f"{counts[state]} {words}"
-        for state, words in (
-            ("failed", "failed"),
-            ("no number", "without a number"),
-            ("missing", "missing"),
-        )
-        if counts.get(state)
-    ]
+    counts = Counter(states.values())
+    parts = [f"{counts['finished']} of {len(states)} trials finished"]
+    words = {"failed": "failed", "no number": "without a number", "missing": "missing"}
+    parts += [f"{counts[state]} {text}" for state, text in words.items() if counts[state]]
     collapsed = len({outcome.trial.key for outcome in found if outcome.mark})
     if collapsed:
         parts.append(f"{collapsed} marked as collapsed")
@@ -121,29 +111,30 @@ def percent(level: float) -> str:
     return f"{100 * level:.2f}".rstrip("0").rstrip(".") + " %"
 
 
-def span(low: float, high: float) -> str:
-    """An interval as text; empty when its bounds are unknown."""
-    return "" if math.isnan(low) else f"[{low:+.1f}, {high:+.1f}]"
+def interval_of(shown: Interval, *, sign: str = "+") -> str:
+    """An interval as text, or why there is none; empty without any seed.
 
-
-def interval_of(shown: Interval) -> str:
-    """An interval as text, or why there is none; empty without any seed."""
+    Bounds above 0 get the `sign`.
+    """
     if shown.n == 0:
         return ""
     if shown.n == 1:
         return "one seed, no interval"
-    return span(shown.low, shown.high) or "no spread, no interval"
+    if math.isnan(shown.low):
+        return "no spread, no interval"
+    return f"[{shown.low:{sign}.1f}, {shown.high:{sign}.1f}]"
 
 
-def level_of(row: BoardRow) -> str:
-    """The level of a row's interval in words, such as "descriptive 95 %"; empty without one."""
-    return f"descriptive {row.level}" if row.descriptive else row.level
+def level_of(verdict: Verdict) -> str:
+    """The level of a claim's interval in words, "descriptive" before a look; empty without one."""
+    level = "" if math.isnan(verdict.shown.low) else percent(verdict.shown.level)
+    return f"descriptive {level}" if level and verdict.estimate is None else level
 
 
 def unit_of(claim: AnyClaim, evidence: Evidence) -> str:
     """The unit of a claim's estimate and margin."""
     unit = "points" if evidence.unit == "%" else evidence.unit
-    return unit if isinstance(claim, RanksLike) or not claim.per_step else f"{unit} a step"
+    return f"{unit} a step" if claim.per_step else unit
 
 
 def _row(verdict: Verdict, evidence: Evidence) -> BoardRow:
@@ -159,9 +150,9 @@ def _row(verdict: Verdict, evidence: Evidence) -> BoardRow:
         estimate = f"{shown.mean:+.1f} {unit}" if known else "none yet"
         interval = interval_of(shown)
         published = "" if verdict.published is None else f"{verdict.published:+.1f} {unit}"
+    level = level_of(verdict)
     if verdict.decision is Decision.NOT_JUDGED:
-        estimate, interval = "", ""
-    described = not math.isnan(shown.low) and verdict.decision is not Decision.NOT_JUDGED
+        estimate = interval = level = ""
     return BoardRow(
         claim=claim.name,
         statement=claim.statement,
@@ -174,8 +165,7 @@ def _row(verdict: Verdict, evidence: Evidence) -> BoardRow:
         changes=tuple(c.text for c in evidence.stamp.changes if c.claim == claim.name),
         estimate=estimate,
         interval=interval,
-        level=percent(shown.level) if described else "",
-        descriptive=described and verdict.estimate is None,
+        level=level,
         n=shown.n,
         published=published,
         cites=verdict.cites or CITES_NOTHING,

@@ -54,6 +54,9 @@ class _Contrast(_Claim):
     per_step: ClassVar[bool] = False
     """Whether the number is in the metric's unit per step, and not in the metric's unit."""
 
+    min_tau: ClassVar[float] = 0.0
+    """Any distance from the margin is enough for a verdict."""
+
     @abstractmethod
     def weights(self, num_cells: int) -> list[float]:
         """The weight of each cell in the number of a seed."""
@@ -153,6 +156,11 @@ class RanksLike(_Claim):
 
     min_tau: float = Field(default=0.5, ge=0, le=1)
     """The least |tau-b| of a verdict; 0.5 is three pairs in four in the published order."""
+
+    margin: ClassVar[float] = 0.0
+    """Of tau-b."""
+
+    per_step: ClassVar[bool] = False
 
     def roles(self) -> tuple[str, ...]:
         """The roles that the claim speaks of; none when it ranks every published arm."""

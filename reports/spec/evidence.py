@@ -219,19 +219,14 @@ class Evidence(Stated):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        names = [cell.name for cell in self.cells]
-        if doubled := [name for name, times in Counter(names).items() if times > 1]:
-            raise ValueError(f"cell names must be unique, got twice: {', '.join(doubled)}")
-        if lost := {trial.cell for trial in self.planned} - set(names):
+        for what, named in (("cell", self.cells), ("claim", self.claims)):
+            times = Counter(one.name for one in named)
+            if doubled := [name for name in times if times[name] > 1]:
+                raise ValueError(f"{what} names must be unique, got twice: {', '.join(doubled)}")
+        if lost := {trial.cell for trial in self.planned} - {cell.name for cell in self.cells}:
             raise ValueError(f"planned trials refer to unknown cells: {', '.join(sorted(lost))}")
-        if doubled := [
-            name for name, times in Counter(c.name for c in self.claims).items() if times > 1
-        ]:
-            raise ValueError(f"claim names must be unique, got twice: {', '.join(doubled)}")
         primary = [claim.name for claim in self.claims if claim.primary]
         if len(primary) > MAX_PRIMARY:
-            raise ValueError(
-                f"a study may have at most {MAX_PRIMARY} primary claims, got {len(primary)}: "
-                f"{', '.join(primary)}"
-            )
+            most = f"a study may have at most {MAX_PRIMARY} primary claims"
+            raise ValueError(f"{most}, got {len(primary)}: {', '.join(primary)}")
         return self

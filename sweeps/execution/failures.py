@@ -83,7 +83,7 @@ def why_it_died(log: Path) -> str:
     fatal = _FATAL.findall(end)
     if not fatal:
         return "the worker process died without reporting a result (killed, or out of memory)"
-    name = _SIGNALS.get(fatal[-1].strip(), fatal[-1].strip())
+    name = _SIGNALS.get(last := fatal[-1].strip(), last)
     return f"the worker process crashed ({name}); the Python stack is in the log"
 
 

@@ -16,12 +16,7 @@ def interruptible() -> Generator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        raise KeyboardInterrupt
-
-    with end_signals(interrupt):
+    with end_signals(signal.default_int_handler):
         yield
 
 

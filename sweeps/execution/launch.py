@@ -12,9 +12,9 @@ from sweeps.errors import StoreError
 from sweeps.execution.failures import TrialEnd, common_failure, why_it_died, why_ray_refused
 from sweeps.execution.heartbeat import heartbeats, stop_file
 from sweeps.execution.interrupts import interruptible
-from sweeps.execution.notifier import Notifier, OnProgress, OnRecord
+from sweeps.execution.notifier import OnProgress, OnRecord, notifying
 from sweeps.execution.ray_rounds import RayLostError, RayRefusedError, RayRounds, ray_log
-from sweeps.execution.ray_session import end_processes, remove_session, removed_on_error
+from sweeps.execution.ray_session import end_processes, remove_session
 from sweeps.execution.result import Execution, UnfinishedTrial
 from sweeps.execution.trial_runner import (
     Job,
@@ -78,7 +78,7 @@ class Launch:
     def run(self, session: Path) -> Execution:
         """Runs all jobs in a session folder, which is removed at the end."""
         clock = time.perf_counter()
-        with removed_on_error(session):
+        try:
             self.store.note_holder(session=str(session))
             self._log(
                 began=now(),
@@ -88,7 +88,7 @@ class Launch:
                 threads=self.settings.threads,
                 load_average=load_average(),
             )
-            with Notifier(
+            with notifying(
                 self.plan,
                 self.store,
                 self.results,
@@ -105,6 +105,8 @@ class Launch:
                 finally:
                     self._clear(session)
             execution = self._execution(time.perf_counter() - clock)
+        finally:
+            remove_session(session)
         with contextlib.suppress(StoreError):
             self._log(
                 ended=now(),
@@ -204,27 +206,20 @@ class Launch:
             first, *behind = missing
             if not self._has_record(first.key):
                 self.died.append(first.key)
-                self._heartbeat(first.key).unlink(missing_ok=True)
+                self._clear_heartbeats([first.key])
             if behind:
                 rest.append(job.model_copy(update={"trials": tuple(behind)}))
         return rest
 
     def _left(self, jobs: list[Job]) -> list[Job]:
         """The jobs with the trials that have left no record, whose workers ended with Ray."""
-        self._clear_heartbeats()
-        rest = [
-            job.model_copy(
-                update={
-                    "trials": tuple(
-                        trial
-                        for trial in job.trials
-                        if trial.key not in self.died and not self._has_record(trial.key)
-                    )
-                }
-            )
-            for job in jobs
-        ]
-        return [job for job in rest if job.trials]
+        self._clear_heartbeats(self._running())
+        rest: list[Job] = []
+        for job in jobs:
+            left = [t for t in job.trials if t.key not in self.died and not self._has_record(t.key)]
+            if left:
+                rest.append(job.model_copy(update={"trials": tuple(left)}))
+        return rest
 
     def _has_record(self, key: str) -> bool:
         """Whether a trial ended in this launch; its worker may have died before it reported so."""
@@ -245,22 +240,18 @@ class Launch:
         notes = heartbeats(self.store.running)
         return [note["key"] for note in notes if note.get("launch") == self.name]
 
-    def _heartbeat(self, key: str) -> Path:
-        return self.store.running / f"{key}.json"
-
-    def _clear_heartbeats(self) -> None:
-        for key in self._running():
-            self._heartbeat(key).unlink(missing_ok=True)
+    def _clear_heartbeats(self, keys: list[str]) -> None:
+        for key in keys:
+            (self.store.running / f"{key}.json").unlink(missing_ok=True)
 
     def _clear(self, session: Path) -> None:
         end_processes(session)
-        self._clear_heartbeats()
+        self._clear_heartbeats(self._running())
         stop_file(self.store.running, self.name).unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
         if self.settings.keep == "none":
             for job in self.jobs:
                 drop_temporary_artifacts(job, self.store)
-        remove_session(session)
         if self.trouble is None:
             ray_log(self.store).unlink(missing_ok=True)
 

@@ -24,13 +24,16 @@ from sweeps.execution.ray_session import end_processes
 from sweeps.execution.worker import Worker
 
 
-class DriverOutput:
-    """Writes lines to the driver."""
+class Driver(tune.Stopper):
+    """Writes lines to the driver; as Tune's stopper it gets every result.
+
+    With a callback instead, Tune would import each tracker it knows.
+    """
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
 
-    def __call__(self, **facts: Any) -> None:
+    def say(self, **facts: Any) -> None:
         # A driver that is gone is noticed at the input.
         with contextlib.suppress(OSError):
             print(json.dumps(facts), file=self._out, flush=True)
@@ -39,17 +42,10 @@ class DriverOutput:
         # Tune pickles its stopper into a file that is never read, and an open stream cannot be pickled.
         return object, ()
 
-
-class Listener(tune.Stopper):
-    """Gets every result; with a callback instead, Tune would import each tracker it knows."""
-
-    def __init__(self, say: DriverOutput) -> None:
-        self._say = say
-
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         del trial_id
         if result.get("ended") is not None:
-            self._say(ended=result["ended"])
+            self.say(ended=result["ended"])
         return False
 
     def stop_all(self) -> bool:
@@ -100,7 +96,7 @@ def servers() -> list[tuple[str, int]]:
     return found
 
 
-def run_round(brief: dict[str, Any], number: int, files: list[str], say: DriverOutput) -> None:
+def run_round(brief: dict[str, Any], number: int, files: list[str], driver: Driver) -> None:
     """Runs the jobs in some files; a worker that dies ends its own job only."""
     tune.Tuner(
         tune.with_resources(Worker, {"cpu": 1, "gpu": brief["gpus"]}),
@@ -112,7 +108,7 @@ def run_round(brief: dict[str, Any], number: int, files: list[str], say: DriverO
             name=str(number),
             storage_path=str(Path(brief["session"]) / "tune"),
             verbose=0,
-            stop=Listener(say),
+            stop=driver,
             failure_config=tune.FailureConfig(max_failures=0),
             checkpoint_config=tune.CheckpointConfig(
                 checkpoint_frequency=0, checkpoint_at_end=False
@@ -151,7 +147,7 @@ def _start_less() -> None:
 def main() -> None:
     """Entered by `python -m sweeps.execution.ray_process BRIEF`."""
     # What Ray and its processes print goes to the log; the output is for the driver alone.
-    say = DriverOutput(os.fdopen(os.dup(1), "w", encoding="utf-8"))
+    driver = Driver(os.fdopen(os.dup(1), "w", encoding="utf-8"))
     os.dup2(2, 1)
     brief = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     session = Path(brief["session"])
@@ -161,18 +157,18 @@ def main() -> None:
         start_ray(session, slots=brief["slots"], gpus=brief["gpus"])
     except BaseException as error:  # noqa: BLE001 - the driver words whatever Ray raises
         traceback.print_exc()
-        say(refused=f"{type(error).__name__}: {error}")
+        driver.say(refused=f"{type(error).__name__}: {error}")
         os._exit(1)
-    say(ready=servers())
+    driver.say(ready=servers())
     while True:
         request = inbox.get()
         try:
-            run_round(brief, request["round"], request["files"], say)
+            run_round(brief, request["round"], request["files"], driver)
         except BaseException as error:  # noqa: BLE001 - as above
             traceback.print_exc()
-            say(refused=f"{type(error).__name__}: {error}")
+            driver.say(refused=f"{type(error).__name__}: {error}")
             os._exit(1)
-        say(over=True)
+        driver.say(over=True)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +39,16 @@ def new_session(store: str) -> Path:
     """
     place: str | None = None
     try:
-        place = _place()
+        place = tempfile.gettempdir()
+        if len(place) > _LONGEST:
+            place = "/tmp"  # noqa: S108 - mkdtemp makes the name unguessable
         # Ray opens its own folder to all users; this one above it stays private.
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
-        with removed_on_error(folder):
+        try:
             write_json(folder / _MARK, {"store": store, "driver": this_process()._asdict()})
+        except BaseException:
+            remove_session(folder)
+            raise
     except OSError as error:
         raise StoreError(
             f"no temporary folder can be made in {place or 'any usual place'} ({error.strerror});"
@@ -80,16 +84,6 @@ def own_session(path: object, store: str) -> Path | None:
 def remove_session(folder: Path) -> None:
     """Removes the folder of a session that is this process's own or `own_session` gave."""
     shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def removed_on_error(folder: Path) -> Generator[None]:
-    """Removes the folder of a session of this process if the block ends with an error."""
-    try:
-        yield
-    except BaseException:
-        remove_session(folder)
-        raise
 
 
 def end_processes(session: Path) -> None:
@@ -131,8 +125,3 @@ def _belongs(process: psutil.Process, session: str) -> bool:
         str(file.readlink()).startswith(f"{session}{os.sep}")
         for file in Path(f"/proc/{process.pid}/fd").iterdir()
     )
-
-
-def _place() -> str:
-    place = tempfile.gettempdir()
-    return place if len(place) <= _LONGEST else "/tmp"  # noqa: S108 - mkdtemp makes the name unguessable

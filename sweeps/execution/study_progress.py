@@ -62,8 +62,6 @@ class Progress:
     cells: tuple[CellProgress, ...]
     eta_seconds: float | None
     """Until the trials left are done; None while the length of a trial is unknown."""
-    eta_basis: str
-    """What the estimate rests on, in words."""
 
     @property
     def total(self) -> int:
@@ -120,7 +118,7 @@ def progress(store: Store, plan: Plan, *, slots: int = 1, since: str | None = No
             )
         )
     left = [trial for trial in plan.trials if trial.todo and trial.key not in chosen]
-    return Progress(tuple(rows), *_eta(left, chosen.values(), running, roles, slots))
+    return Progress(tuple(rows), _eta(left, chosen.values(), running, roles, slots))
 
 
 def _of_plan(summaries: Iterable[Summary], plan: Plan, since: str | None) -> Iterator[Summary]:
@@ -158,22 +156,22 @@ def _eta(
     running: dict[str, Running],
     roles: dict[str, Role],
     slots: int,
-) -> tuple[float | None, str]:
-    """Seconds until the trials left are done, and what that rests on."""
+) -> float | None:
+    """Seconds until the trials left are done; None while the length of a trial is unknown."""
     if not left:
-        return 0.0, "nothing is left"
+        return 0.0
     measured = [record for record in records if record.state == "finished"]
     whole = [record for record in measured if not record.reused] or measured
-    means = _means(
-        (name, record.seconds)
-        for record in whole
-        for name in (("cell", record.cell), ("role", roles.get(record.cell, "arm")), "all")
-    )
-    projected = [one for trial in running.values() if (one := trial.projected()) is not None]
-    if not means and projected:
-        means["all"] = sum(projected) / len(projected)
+    seconds_of: dict[object, list[float]] = defaultdict(list)
+    for record in whole:
+        for name in (("cell", record.cell), ("role", roles.get(record.cell, "arm")), "all"):
+            seconds_of[name].append(record.seconds)
+    if not whole:
+        projected = (trial.projected() for trial in running.values())
+        seconds_of["all"] = [seconds for seconds in projected if seconds is not None]
+    means = {name: sum(values) / len(values) for name, values in seconds_of.items() if values}
     if not means:
-        return None, "no trial has finished yet"
+        return None
     work, longest = 0.0, 0.0
     for trial in left:
         by_role = means.get(("role", trial.role), means["all"])
@@ -183,12 +181,4 @@ def _eta(
             seconds = max(0.0, (now.projected() or seconds) - now.seconds)
             longest = max(longest, seconds)
         work += seconds
-    basis = f"{len(whole)} finished trials, by cell" if whole else "what the running trials project"
-    return max(work / max(1, slots), longest), f"{basis}, {slots} at a time"
-
-
-def _means(pairs: Iterable[tuple[object, float]]) -> dict[object, float]:
-    together: dict[object, list[float]] = defaultdict(list)
-    for name, seconds in pairs:
-        together[name].append(seconds)
-    return {name: sum(values) / len(values) for name, values in together.items()}
+    return max(work / max(1, slots), longest)

@@ -12,7 +12,7 @@ from sweeps.errors import StoreError
 from sweeps.execution.heartbeat import Heartbeat
 from sweeps.jsonable import number, plain
 from sweeps.planning import Trial
-from sweeps.record import TrialRecord
+from sweeps.record import Stage, TrialRecord
 from sweeps.storage import (
     StageCheckpoint,
     Store,
@@ -56,6 +56,7 @@ class TrialContext:
         heartbeat: Heartbeat,
     ) -> None:
         self.trial = trial
+        self.config, self.seed = trial.config, trial.seed
         self.store = store
         self.payload = payload
         """What the caller passed to all trials of the launch, such as the device."""
@@ -73,16 +74,6 @@ class TrialContext:
         self._launch, self._lasting, self._heartbeat = launch, lasting, heartbeat
         self._rows: dict[int, dict[str, float | None]] = {}
         self._lock = threading.Lock()
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """The trial's complete configuration."""
-        return self.trial.config
-
-    @property
-    def seed(self) -> int:
-        """The trial's seed."""
-        return self.trial.seed
 
     def identify(self, chain: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
         """Records the (stage, identity) pairs from which the trial's keys come."""
@@ -159,10 +150,9 @@ class TrialContext:
             self._saved.add(stage)
             self.checkpoint(stage).drop()
         except OSError as error:
-            if error.errno in _STORE_TROUBLE:
-                place = self.store.artifact(stage, key)
-                raise StoreError(write_failure(error, place)) from error
-            raise
+            if error.errno not in _STORE_TROUBLE:
+                raise
+            raise StoreError(write_failure(error, self.store.artifact(stage, key))) from error
 
     def refuse(self, stage: str, why: str) -> None:
         """Sets a stage's artifact aside as unusable; the trial makes it again."""
@@ -176,12 +166,8 @@ class TrialContext:
 
     def records_of(self, stage: str) -> Iterator[TrialRecord]:
         """The finished records of all trials that share a stage with this one."""
-        key = self._key(stage)
-        keys = [
-            one.key
-            for one in self.store.summaries()
-            if one.state == "finished" and any(s.name == stage and s.key == key for s in one.stages)
-        ]
+        shared = Stage(name=stage, key=self._key(stage))
+        keys = [one.key for one in self.store.summaries() if shared in one.stages]
         return (one for one in self.store.records(keys) if one.state == "finished")
 
     # Checkpoints
@@ -224,11 +210,9 @@ class TrialContext:
         """Metrics so far as columns of one length, by step."""
         with self._lock:
             rows = sorted(self._rows.items())
-        if not rows:
-            return {}
         names = list(dict.fromkeys(name for _, row in rows for name in row if name != "step"))
-        columns: dict[str, list[float | None]] = {"step": [step for step, _ in rows]}
-        return columns | {name: [row.get(name) for _, row in rows] for name in names}
+        steps: dict[str, list[float | None]] = {"step": [step for step, _ in rows]} if rows else {}
+        return steps | {name: [row.get(name) for _, row in rows] for name in names}
 
     def _key(self, stage: str) -> str:
         keys = {known.name: known.key for known in self.trial.stages}

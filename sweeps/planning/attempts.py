@@ -15,7 +15,12 @@ def counting(attempts: Iterable[One], metric: str | None = None) -> One | None:
     The newest with a finite number of the metric; without one, the newest that finished; without
     one, the newest. Where no metric is named, the newest that finished.
     """
-    return max(attempts, key=lambda one: _rank(one, metric), default=None)
+
+    def rank(one: One) -> tuple[bool, bool, int]:
+        number = metric is not None and has_number(one, metric)
+        return number, one.state == "finished", one.attempt
+
+    return max(attempts, key=rank, default=None)
 
 
 def numbered(attempts: Iterable[One], metric: str) -> list[One]:
@@ -35,8 +40,3 @@ def by_key(summaries: Iterable[One]) -> dict[str, list[One]]:
     for one in summaries:
         found.setdefault(one.key, []).append(one)
     return found
-
-
-def _rank(one: Summary, metric: str | None) -> tuple[bool, bool, int]:
-    number = metric is not None and has_number(one, metric)
-    return number, one.state == "finished", one.attempt

@@ -5,7 +5,6 @@ import errno
 import json
 import math
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +78,12 @@ def _parse(file: Path) -> TrialRecord:
 
 
 def _migrated(about: Any, file: Path) -> dict[str, Any]:
-    """The fields of a record of any format as fields of today's."""
+    """The fields of a record of any format as fields of today's.
+
+    Format 1 had no seal and no identities, and its first versions fewer fields. Format 2 had other
+    names for the stage `evaluation` and for its field of the configuration: the record keeps them,
+    since its keys are those of the identities that it recorded.
+    """
     if not isinstance(about, dict):
         raise Unreadable("is no record (no mapping)")
     number = about.get("format", FORMAT)
@@ -90,26 +94,9 @@ def _migrated(about: Any, file: Path) -> dict[str, Any]:
         )
     if number != _UNSEALED and not is_whole(about):
         raise Unreadable("changed since it was written: its checksum does not fit")
-    while (migrate := _MIGRATIONS.get(about.get("format", FORMAT))) is not None:
-        about = migrate(about)
-    return about
-
-
-def _from_1(about: dict[str, Any]) -> dict[str, Any]:
-    """Format 1 had no seal and no identities, and its first versions fewer fields."""
-    return {"chain": (), **about, SEAL: None, "format": 2}
-
-
-def _from_2(about: dict[str, Any]) -> dict[str, Any]:
-    """Format 2 had other names for the stage `evaluation` and for its field of the configuration.
-
-    The record keeps them: its keys are those of the identities that it recorded.
-    """
-    return {**about, "format": 3}
-
-
-_MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1, 2: _from_2}
-"""Format -> how its fields become those of the next one."""
+    if number == _UNSEALED:
+        about = {"chain": (), **about, SEAL: None}
+    return {**about, "format": FORMAT} if number in (1, 2) else about
 
 
 def _impossible(record: TrialRecord) -> str | None:

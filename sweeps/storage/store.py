@@ -1,14 +1,6 @@
 """The store: a folder that holds records, artifacts and what is needed to show a study's state.
 
-store.json                makes the folder a store; see `sweeps.storage.store_folder`
-trials/<key>/<attempt>/   record.json, log.txt and files/, written atomically: the truth
-<stage>s/<key>/           what a stage made, such as encoders/<key>/
-checkpoints/<stage>-<key> from which an interrupted trial resumes; see `sweeps.storage.checkpoints`
-running/                  heartbeats and logs of trials that run now
-studies/<study>@<scale>/  launches and the last plan; of a variation with `+<what differs>` appended
-set-aside/                unreadable files, moved there for a person to look at
-index.jsonl               a copy of the records' summaries, for speed; may be deleted
-lock                      held by the one process that runs trials
+ARCHITECTURE.md lists what is in it.
 """
 
 import contextlib
@@ -51,6 +43,14 @@ class Store:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path).expanduser().absolute()
+        self.trials = self.path / "trials"
+        """The folder of all records."""
+        self.running = self.path / "running"
+        """The folder of heartbeats and of the logs of running trials."""
+        self.cache = self.path / "cache"
+        """A folder for what can be made again, such as decoded data."""
+        self.machine = self.path / "machine.json"
+        """The caller's JSON file about this machine."""
         self.messages: list[str] = []
         """For the user: a message for each file or folder that was set aside."""
         self._index = Index(self.path / "index.jsonl")
@@ -63,26 +63,6 @@ class Store:
         return self._is_store
 
     # Places
-
-    @property
-    def trials(self) -> Path:
-        """The folder of all records."""
-        return self.path / "trials"
-
-    @property
-    def running(self) -> Path:
-        """The folder of heartbeats and of the logs of running trials."""
-        return self.path / "running"
-
-    @property
-    def cache(self) -> Path:
-        """A folder for what can be made again, such as decoded data."""
-        return self.path / "cache"
-
-    @property
-    def machine(self) -> Path:
-        """The caller's JSON file about this machine."""
-        return self.path / "machine.json"
 
     def study(self, label: str) -> Path:
         """The folder of a study at a scale."""
@@ -231,8 +211,7 @@ class Store:
 
     def note_holder(self, **facts: Any) -> None:
         """Notes in the lock who holds it and what a successor has to clear away."""
-        me = this_process()
-        note = {"pid": me.pid, "began": me.began, "host": me.host, "since": now(), **facts}
+        note = {**this_process()._asdict(), "since": now(), **facts}
         with as_store_error(self.path / "lock"):
             (self.path / "lock").write_text(json.dumps(note) + "\n", encoding="utf-8")
 
@@ -247,6 +226,7 @@ class Store:
             StoreError: the disk is full or read-only; nothing is torn.
         """
         home = self.trials / record.key
+        files = files or {}
         with as_store_error(home):
             home.mkdir(parents=True, exist_ok=True)
             taken = [int(one.name) for one in home.iterdir() if one.name.isdecimal()]
@@ -256,7 +236,7 @@ class Store:
                 update={
                     "attempt": attempt,
                     "log": (place / "log.txt").relative_to(self.path).as_posix(),
-                    "files": tuple(files or ()),
+                    "files": tuple(files),
                     "format": FORMAT,
                 }
             )
@@ -265,7 +245,7 @@ class Store:
                     shutil.copyfile(log, folder / "log.txt")
                 else:
                     (folder / "log.txt").touch()
-                for file, content in (files or {}).items():
+                for file, content in files.items():
                     (folder / "files").mkdir(exist_ok=True)
                     (folder / "files" / file).write_bytes(content)
                 numbered = write_record(folder / "record.json", numbered)
@@ -332,7 +312,7 @@ class Store:
             return read_record(file, key, attempt)
         except Unreadable as why:
             self.set_aside(file.parent, str(why))
-        return None
+            return None
 
 
 def _folders(path: Path) -> list[Path]:

@@ -15,7 +15,7 @@ from sweeps.storage.atomic_io import as_store_error, read_json, write_bytes, wri
 from sweeps.storage.record_file import MOST_BYTES
 
 STORE_FORMAT = 2
-"""Raised when folders get another meaning. 2: holds records of format 3."""
+"""Raised when folders get another meaning. 2: may hold records of format 3."""
 
 KEY = re.compile(r"[0-9a-f]{16}")
 """The name of a trial's folder; see `sweeps.planning.keys`."""
@@ -59,15 +59,14 @@ def make_store(path: Path) -> str | None:
     """Makes a folder a store; returns a message if it had lost its `store.json`.
 
     Raises:
-        StoreError: the folder holds something and is no store, is of a newer version, or cannot be
-            written.
+        StoreError: as `refuse_foreign`, or the folder cannot be written.
     """
     refuse_foreign(path)
     file, facts = path / "store.json", store_facts(path)
     if facts is not None:
         if facts.get("format") != STORE_FORMAT:
             with as_store_error(file):
-                write_json(file, _from_1(facts))
+                write_json(file, {**facts, "format": STORE_FORMAT})
         return None
     lost = _has_record(path)
     new = {"format": STORE_FORMAT, "id": secrets.token_hex(8)}
@@ -93,11 +92,6 @@ def unmake_store(path: Path) -> None:
             (path / name).rmdir()
         (path / "store.json").unlink()
         path.rmdir()
-
-
-def _from_1(facts: dict[str, Any]) -> dict[str, Any]:
-    """A store of format 1 is one of format 2 without records of format 3."""
-    return {**facts, "format": 2}
 
 
 def _refuse_contents(path: Path) -> None:

@@ -51,7 +51,7 @@ class CellRuns:
         for cell, role, levels in self._brief["cells"]:
             summaries = [counted[key] for key in keys.get(cell, ()) if key in counted]
             finished = [one for one in summaries if one.state == "finished"]
-            values = _computed(finished, self._brief["interval"])
+            values = _computed(finished)
             if cell in given:
                 values |= _given(given[cell], self._brief["metric"])
             if not summaries and not values:
@@ -118,14 +118,14 @@ class CellRuns:
         )
 
 
-def _computed(finished: list[Summary], level: float) -> dict[str, float]:
-    """Mean, Student's t interval and number of seeds; an unknown interval is left out."""
+def _computed(finished: list[Summary]) -> dict[str, float]:
+    """Mean, 95 % Student-t interval and number of seeds; an unknown interval is left out."""
     values: dict[str, float] = {"cell/n": float(len(finished))} if finished else {}
     for name in dict.fromkeys(name for one in finished for name in one.values):
         known = [one.values[name] or 0.0 for one in finished if has_number(one, name)]
         if not known:
             continue
-        found, metric = interval(known, level), f"cell/{name_of(name)}"
+        found, metric = interval(known), f"cell/{name_of(name)}"
         values[metric] = found.mean
         if not math.isnan(found.low):
             values |= {f"{metric}_low": found.low, f"{metric}_high": found.high}

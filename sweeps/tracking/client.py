@@ -30,7 +30,7 @@ FINDING = 60.0
 """Seconds without progress for finding a study, which may make a database first."""
 
 
-def brief_of(store: Store, plan: Plan, metric: str) -> dict[str, Any]:
+def brief_of(store: Store, plan: Plan, metric: str = "top1") -> dict[str, Any]:
     """What a tracker has to know of a study."""
     return {
         "driver": this_process()._asdict(),
@@ -49,8 +49,8 @@ class MlflowTracker:
 
     schemes: ClassVar[tuple[str, ...]] = SCHEMES
 
-    def __init__(self, store: Store, plan: Plan, uri: str, *, metric: str, interval: float) -> None:
-        brief = {**brief_of(store, plan, metric), "uri": uri, "interval": interval}
+    def __init__(self, store: Store, plan: Plan, uri: str, *, metric: str) -> None:
+        brief = {**brief_of(store, plan, metric), "uri": uri}
         self.uri = uri
         self._store = store
         self._file = _brief_file(store)
@@ -94,12 +94,8 @@ class MlflowTracker:
         on_progress: Callable[[int, int], None] | None = None,
     ) -> TrackingResult:
         began = time.monotonic()
-        last = {
-            **self._last,
-            "close": True,
-            "files": [str(path) for path in files],
-            "interrupted": interrupted,
-        }
+        last = {**self._last, "close": True, "interrupted": interrupted}
+        last["files"] = [str(path) for path in files]
         answer: dict[str, Any] = {"written": 0, "trouble": self._trouble, "messages": []}
         if self._process is not None:
             process, self._process = self._process, None
@@ -143,9 +139,7 @@ class RunLocation(NamedTuple):
         return f"sqlite:///{OWN}" if self.own else self.backend
 
 
-def locate_runs(
-    store: Store, key: str | None = None, uri: str | None = None, *, metric: str = "top1"
-) -> RunLocation:
+def locate_runs(store: Store, key: str | None = None, uri: str | None = None) -> RunLocation:
     """Where the runs of the store's latest study are, or the run of the trial whose key begins so.
 
     Studies that the store's own database lacks are first added to it from the records.
@@ -154,7 +148,7 @@ def locate_runs(
         TrackingError: nothing was tracked there, or not exactly one trial matches.
     """
     address = address_of(store, uri, SCHEMES)
-    labels = _labels(store)
+    labels = sorted(studies(store), key=lambda label: _latest(store, label), reverse=True)
     if not labels:
         raise TrackingError(f"the store {store.path} has no study yet; run one first")
     plans = [plan for label in labels if (plan := load_plan(store, label)) is not None]
@@ -164,7 +158,7 @@ def locate_runs(
         "uri": address,
         "find": None if key is None else key.lower(),
         "labels": labels,
-        "studies": [brief_of(store, plan, metric) for plan in plans],
+        "studies": [brief_of(store, plan) for plan in plans],
     }
     file = _brief_file(store)
     try:
@@ -192,10 +186,6 @@ def _brief_file(store: Store) -> Path:
     return store.running / f"{secrets.token_hex(4)}.tracking"
 
 
-def _labels(store: Store) -> list[str]:
-    """The studies of a store, the latest launch first."""
-
-    def latest(label: str) -> str:
-        return max((str(one.get("began", "")) for one in launch_history(store, label)), default="")
-
-    return sorted(studies(store), key=latest, reverse=True)
+def _latest(store: Store, label: str) -> str:
+    """When the latest launch of a study began; empty before the first."""
+    return max((str(one.get("began", "")) for one in launch_history(store, label)), default="")

@@ -42,17 +42,15 @@ class Tracker(Protocol):
     schemes: ClassVar[tuple[str, ...]]
     """The schemes of the addresses that it takes."""
 
-    def __init__(self, store: Store, plan: Plan, uri: str, *, metric: str, interval: float) -> None:
+    def __init__(self, store: Store, plan: Plan, uri: str, *, metric: str) -> None:
         """Starts and returns at once.
 
         `plan` says which trials count for the cells; a plan that runs nothing leaves the study's run
-        closed. `metric` is that of the CellSummary passed in, `interval` the level of the intervals
-        that the tracker computes itself.
+        closed. `metric` is that of the CellSummary passed in.
         """
 
     def record(self, record: TrialRecord) -> None:
         """A record is in place. To be passed to `execute`."""
-        ...
 
     def settle(
         self,
@@ -68,7 +66,6 @@ class Tracker(Protocol):
         `note` are added to the study's run, `cell_verdicts` to the cells' runs. Returns at once; a
         driver that is killed from here on leaves a finished run.
         """
-        ...
 
     def close(
         self,

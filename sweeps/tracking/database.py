@@ -66,10 +66,6 @@ def _broken(file: Path) -> str | None:
         return str(error)
     if verdict != "ok":
         return str(verdict)
-    return _of_another_version(file)
-
-
-def _of_another_version(file: Path) -> str | None:
     # MLflow caches connections by address: this one would stay in use for a file that was set aside.
     try:
         MlflowClient(f"sqlite:///./{file.name}").search_experiments(max_results=1)

@@ -24,10 +24,9 @@ def add_missing(client: MlflowClient, store: Store, brief: Mapping[str, Any], wa
     for study in brief["studies"] if brief["uri"] == own_uri(store) else ():
         if client.get_experiment_by_name(study["label"]) is None:
             known = load_logged(store, study["label"])
-            about = {**study, "uri": brief["uri"], "interval": 0.95, "reopen": False, "todo": []}
-            runs = Runs(
-                client, store, {**about, "metric": known.get("metric", study["metric"])}, watch
-            )
+            about = {**study, "uri": brief["uri"], "reopen": False, "todo": []}
+            about["metric"] = known.get("metric", study["metric"])
+            runs = Runs(client, store, about, watch)
             written += runs.update({**known, "close": True})
     return written
 

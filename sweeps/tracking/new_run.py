@@ -115,9 +115,8 @@ def write_run(
         run = created.info.run_id
         step()
     if new.dataset is not None:
-        client.log_inputs(
-            run, [DatasetInput(new.dataset, [InputTag("mlflow.data.context", _CONTEXT)])]
-        )
+        context = InputTag("mlflow.data.context", _CONTEXT)
+        client.log_inputs(run, [DatasetInput(new.dataset, [context])])
         step()
     for name, text in new.texts:
         client.log_text(run, text, name)
@@ -165,10 +164,8 @@ def write_runs(file: Path, experiment: str, location: str, runs: Sequence[NewRun
         except sqlite3.Error as error:
             for number in numbers:
                 shutil.rmtree(place / number, ignore_errors=True)
-            other = isinstance(error, sqlite3.IntegrityError) or str(error).startswith(
-                ("no such", "table ")
-            )
-            if other:
+            missing = str(error).startswith(("no such", "table "))
+            if missing or isinstance(error, sqlite3.IntegrityError):
                 raise OtherTables(str(error)) from error
             raise
     return numbers

@@ -20,7 +20,7 @@ _LOG_BYTES = 2**20
 
 def trial_run(record: TrialRecord, store: Store, tags: dict[str, str]) -> NewRun:
     """A record as a run, with these tags and its own; its attempt, written last, marks it complete."""
-    began = _milliseconds(record.started)
+    began = int(dt.datetime.fromisoformat(record.started).timestamp() * 1000)
     ended = began + int((record.seconds - record.earlier_seconds) * 1000)
     log = store.path / record.log
     small = log.is_file() and log.stat().st_size <= _LOG_BYTES
@@ -80,10 +80,8 @@ def _metrics(record: TrialRecord, began: int, ended: int) -> list[Metric]:
     ]
     final = {f"final/{name_of(name)}": value for name, value in record.values.items()}
     final["seconds"] = record.seconds
-    metrics += [
-        Metric(name, float(value), ended, 0) for name, value in final.items() if value is not None
-    ]
-    return metrics
+    known = {name: value for name, value in final.items() if value is not None}
+    return metrics + [Metric(name, float(value), ended, 0) for name, value in known.items()]
 
 
 def _data(record: TrialRecord) -> Dataset | None:
@@ -136,7 +134,3 @@ def _note(record: TrialRecord, store: Store) -> str:
 def milliseconds_now() -> int:
     """The present, as MLflow writes it."""
     return int(dt.datetime.now(dt.UTC).timestamp() * 1000)
-
-
-def _milliseconds(moment: str) -> int:
-    return int(dt.datetime.fromisoformat(moment).timestamp() * 1000)

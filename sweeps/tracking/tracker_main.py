@@ -140,11 +140,8 @@ class Tracker:
             self._not_before = time.monotonic() + RETRY_SECONDS
 
     def _answer(self) -> dict[str, Any]:
-        return {
-            "written": self.written,
-            "trouble": self.trouble,
-            "messages": self.store.messages,
-        }
+        about = {"written": self.written, "trouble": self.trouble}
+        return about | {"messages": self.store.messages}
 
 
 def find(brief: dict[str, Any], say: Callable[[dict[str, Any]], None]) -> dict[str, Any]:

@@ -20,12 +20,7 @@ def tracking_uri(store: Store, uri: str | None = None) -> str:
 
 
 def open_tracking(
-    store: Store,
-    plan: Plan,
-    *,
-    uri: str | None = None,
-    metric: str = "top1",
-    interval: float = 0.95,
+    store: Store, plan: Plan, *, uri: str | None = None, metric: str = "top1"
 ) -> Tracker:
     """Starts the tracker of a launch and returns at once; see `Tracker`.
 
@@ -35,4 +30,4 @@ def open_tracking(
     address = tracking_uri(store, uri)
     [kind] = (kind for kind in TRACKERS if scheme_of(address) in kind.schemes)
     store.prepare()
-    return kind(store, plan, address, metric=metric, interval=interval)
+    return kind(store, plan, address, metric=metric)

@@ -191,7 +191,7 @@ MUTANTS = (
     plant(
         "a source whose own numbers deny the claim is not told",
         "judging/decisions.py",
-        "    if published > margin:",
+        "    if published > claim.margin:",
         "    if True:",
         "reports/judging/test_citing.py",
     ),
@@ -296,7 +296,7 @@ MUTANTS = (
     plant(
         "an encoder that moved is not looked at",
         "judging/negative_controls.py",
-        "moved = [outcome for outcome, facts in pairs if _changed(facts)]",
+        "moved = [outcome for outcome in scored if _changed(outcome.facts)]",
         "moved = []",
         "reports/judging/test_negative_controls.py",
     ),

@@ -71,8 +71,7 @@ def test_before_a_look_the_interval_is_95_per_cent_and_a_description_everywhere(
 
     on_board, on_card, in_table, in_figure = shown(made)
 
-    assert on_board == f"95 %: {text}"
-    assert board(made).rows[0].descriptive
+    assert on_board == f"descriptive 95 %: {text}"
     assert on_card == f"descriptive 95 % interval: {text}"
     assert in_table == f"{text}: descriptive 95 %"
     assert in_figure == (text, "95 %")

@@ -104,9 +104,7 @@ def test_a_claim_that_is_not_judged_has_no_level_without_an_interval(
 ) -> None:
     made = smoke(real(quickstart()))
 
-    assert {(row.interval, row.level, row.descriptive) for row in board(made).rows} == {
-        ("", "", False)
-    }
+    assert {(row.interval, row.level) for row in board(made).rows} == {("", "")}
     show_board(made, console())
     shown = capsys.readouterr().out
     assert "descriptive" not in shown

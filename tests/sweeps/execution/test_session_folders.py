@@ -25,7 +25,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("error", [StoreError("the disk is full"), KeyboardInterrupt()])
 @pytest.mark.parametrize(
-    "where", ["sweeps.execution.launch.log_launch", "sweeps.execution.launch.Notifier"]
+    "where", ["sweeps.execution.launch.log_launch", "sweeps.execution.launch.notifying"]
 )
 def test_a_launch_that_ends_before_its_first_trial_leaves_no_session_folder(
     store: Store,

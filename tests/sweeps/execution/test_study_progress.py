@@ -39,7 +39,7 @@ def test_the_time_left_is_that_of_the_cells_own_trials_over_the_slots(
 def test_nothing_is_guessed_before_anything_is_measured(store: Store, small_plan: Plan) -> None:
     state = progress(store, small_plan)
 
-    assert (state.eta_seconds, state.eta_basis) == (None, "no trial has finished yet")
+    assert state.eta_seconds is None
 
 
 def test_a_running_trial_shows_by_its_heartbeat_while_its_process_lives(

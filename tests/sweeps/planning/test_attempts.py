@@ -97,7 +97,7 @@ def test_of_no_attempts_none_counts() -> None:
 def test_equal_values_have_no_interval_in_mlflow() -> None:
     trials = toy_plan(toy_sweep([1], seeds=(0, 1, 2)), Store("/nowhere").known()).trials
 
-    values = _computed([made_record(t, values={"top1": 50.0}) for t in trials], 0.95)
+    values = _computed([made_record(t, values={"top1": 50.0}) for t in trials])
 
     assert values == {"cell/n": 3.0, "cell/top1": 50.0}
 
@@ -110,4 +110,4 @@ def test_values_without_a_finite_number_are_no_part_of_a_mean_in_mlflow(tmp_path
         made_record(t, values={"top1": value}) for t, value in zip(trials, numbers, strict=True)
     ]
 
-    assert _computed(found, 0.95)["cell/top1"] == 51.0
+    assert _computed(found)["cell/top1"] == 51.0

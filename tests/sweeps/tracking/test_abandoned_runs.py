@@ -27,7 +27,7 @@ def test_what_a_dead_tracker_left_open_is_closed_and_what_is_foreign_stays(
     )
 
     about = {"label": "toy@smoke", "study": "toy", "scale": "smoke", "uri": uri, "reopen": False}
-    Runs(client, store, {**about, "trials": [], "cells": [], "interval": 0.95, "metric": "top1"})
+    Runs(client, store, {**about, "trials": [], "cells": [], "metric": "top1"})
 
     assert client.get_run(ours).info.status == "KILLED"
     assert client.get_run(foreign).info.status == "RUNNING"
