@@ -26,12 +26,6 @@ class Reports(NamedTuple):
     missing: tuple[str, ...]
 
 
-def write_all(evidence: Evidence, store: Store, request: Request) -> Reports:
-    """Both reports of a study, in its folder of the store; see `write_each`."""
-    again = f"ablate report {replace(request, recompute=False).words()}"
-    return write_each(evidence, store.study(evidence.label), again)
-
-
 def show_written(out: "Console", written: Reports) -> int:
     """Prints which reports were written and which were not; returns the exit code."""
     for message in written.missing:
@@ -42,8 +36,8 @@ def show_written(out: "Console", written: Reports) -> int:
     return FAILED if written.missing else DONE
 
 
-def write_each(evidence: Evidence, folder: Path, again: str) -> Reports:
-    """Writes the reports that it can; `again` is the command that writes the others.
+def write_all(evidence: Evidence, store: Store, request: Request) -> Reports:
+    """Writes both reports into the study's folder of the store, or the one that it can.
 
     Raises only interruptions: the trials are over by then, and no missing font or full disk may hide
     their results.
@@ -51,6 +45,8 @@ def write_each(evidence: Evidence, folder: Path, again: str) -> Reports:
     from reports.document import document
     from reports.write import REPORTS, write_report
 
+    folder = store.study(evidence.label)
+    again = f"ablate report {replace(request, recompute=False).words()}"
     files: list[Path] = []
     missing: list[str] = []
 

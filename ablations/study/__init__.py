@@ -3,13 +3,13 @@
 from ablations.study.assignments import Setting, origin, parse_assignment, setting_at, settings_in
 from ablations.study.catalogue import (
     LoadedStudy,
-    cell_names,
     cells_left_out,
     chosen_cells,
     path_of,
     read_study,
     shipped,
 )
+from ablations.study.consistency import cell_names
 from ablations.study.controls import predicts, probe_of, with_controls
 from ablations.study.messages import in_order
 from ablations.study.paths import resolve_paths

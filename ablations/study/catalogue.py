@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from ablations.errors import StudyError, UsageError
-from ablations.study.consistency import broken_rules, cells_at
+from ablations.study.consistency import broken_rules, cell_names
 from ablations.study.messages import validation_messages
 from ablations.study.paths import next_to
 from ablations.study.protocols import LoadedProtocol, read_protocol
@@ -87,11 +87,6 @@ def read_study(name: str) -> LoadedStudy:
     if mistakes:
         raise StudyError(*dict.fromkeys(mistakes))
     return LoadedStudy(study, file, published, protocols, {})
-
-
-def cell_names(study: Study, scale: ScaleName) -> list[str]:
-    """The arms of `cells_at`."""
-    return list(cells_at(study, scale))
 
 
 def chosen_cells(study: Study, scale: ScaleName) -> tuple[str, ...] | None:

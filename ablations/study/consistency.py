@@ -30,7 +30,7 @@ def broken_rules(study: Study, file: YamlFile) -> list[str]:
     found: list[Broken] = []
     for scale in SCALES:
         try:
-            cells[scale] = list(cells_at(study, scale))
+            cells[scale] = cell_names(study, scale)
         except (PlanError, ValidationError) as error:
             found = [Broken(study.axes_way(scale), text) for text in _texts(error)]
             break
@@ -49,15 +49,15 @@ def broken_rules(study: Study, file: YamlFile) -> list[str]:
     return list(dict.fromkeys(texts))
 
 
-def cells_at(study: Study, scale: ScaleName) -> dict[str, dict[str, str]]:
-    """All arms that the axes of this scale span, whether or not it runs them, with their levels.
+def cell_names(study: Study, scale: ScaleName) -> list[str]:
+    """All arms that the axes of this scale span, whether or not it runs them.
 
     Raises:
         PlanError, ValidationError: the axes contradict each other.
     """
     axes = study.axes_at(scale)
     sweep = Sweep(study=study.name, scale=scale, axes=axes, design=study.design, seeds=(0,))
-    return {arm.name: arm.levels for arm in sweep.arms()}
+    return [arm.name for arm in sweep.arms()]
 
 
 def _chosen_cells(study: Study, cells: Cells) -> Iterator[Broken]:

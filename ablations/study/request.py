@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ablations.errors import UsageError
 from ablations.study.assignments import Setting
 from ablations.study.schema import ScaleName
 
@@ -82,8 +83,6 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     Raises:
         UsageError: it is none of these.
     """
-    from ablations.errors import UsageError
-
     parts = [part.strip() for part in text.split(",")]
     named = len(parts) > 1
     if named and not parts[-1]:

@@ -10,8 +10,6 @@ from typing import NamedTuple
 
 from sweeps.planning import AnyAxis, OrderedPairs
 
-Location = tuple[str | int, ...]
-
 
 class Layer(NamedTuple):
     """One list of axes in a study's file."""

@@ -90,39 +90,13 @@ def mistakes(settings: Mapping[str, Any], texts: dict[str, str] | None = None) -
 
     `texts` has the text of each custom component's file when first read, by path; it is extended.
     """
-    return _mistakes(settled(settings), texts)[1]
-
-
-def check(settings: Mapping[str, Any]) -> Config:
-    """The configuration that the settings make over the defaults.
-
-    Raises:
-        ConfigurationError: with one line for each mistake.
-    """
-    config, found = _mistakes(settled(settings), None)
-    if config is None:
-        raise ConfigurationError("\n".join(str(mistake) for mistake in found))
-    return config
-
-
-def checked(complete: Mapping[str, Any], texts: dict[str, str] | None = None) -> Config:
-    """The configuration of complete settings; files of custom components are read, not executed.
-
-    `texts` as in `mistakes`.
-
-    Raises:
-        ValueError: they break rules, which `mistakes` puts in words.
-    """
-    return Config.model_validate(complete, context=reading(texts))
-
-
-def _mistakes(
-    complete: dict[str, Any], texts: dict[str, str] | None
-) -> tuple[Config | None, list[Mistake]]:
+    complete = settled(settings)
     try:
-        return checked(complete, texts), []
+        checked(complete, texts)
     except ValidationError as error:
         errors = error.errors(include_url=False)
+    else:
+        return []
     accepted, shown = _accepted_fields(complete), errors[:MOST_MISTAKES]
     more = len(errors) - len(shown)
     found = [_mistake(one, complete, accepted) for one in shown if not miscounted(one, errors)]
@@ -141,7 +115,30 @@ def _mistakes(
             ]
     if more > 0:
         found.append(Mistake("configuration", f"has {more:,} more mistakes; fix these first"))
-    return None, list(dict.fromkeys(found))
+    return list(dict.fromkeys(found))
+
+
+def check(settings: Mapping[str, Any]) -> Config:
+    """The configuration that the settings make over the defaults.
+
+    Raises:
+        ConfigurationError: with one line for each mistake.
+    """
+    texts: dict[str, str] = {}
+    if found := mistakes(settings, texts):
+        raise ConfigurationError("\n".join(map(str, found)))
+    return checked(settled(settings), texts)
+
+
+def checked(complete: Mapping[str, Any], texts: dict[str, str] | None = None) -> Config:
+    """The configuration of complete settings; files of custom components are read, not executed.
+
+    `texts` as in `mistakes`.
+
+    Raises:
+        ValueError: they break rules, which `mistakes` puts in words.
+    """
+    return Config.model_validate(complete, context=reading(texts))
 
 
 def _write_out_list(settings: dict[str, Any], path: Sequence[str]) -> None:

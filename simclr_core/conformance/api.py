@@ -17,7 +17,7 @@ def examine_loss(loss: Loss) -> tuple[Finding, ...]:
 def examine_views(views: view_checks.Views, *, size: int = 32) -> tuple[Finding, ...]:
     """The laws of two views, held by views(images, seed) or broken with a counter-example.
 
-    The images are uint8 [N, 3, size, size]; two float tensors [N, 3, s, s] in [0, 1] come back.
-    Seeds 0 to 7. A law about a share has a false-alarm rate of 1e-6.
+    The images are uint8 [N, 3, size, size]; two float tensors [N, 3, s, s] in [0, 1] come back,
+    row i of both of image i. Seeds 0 to 7. A law about a share has a false-alarm rate of 1e-6.
     """
     return examined(view_checks.VIEW_LAWS, view_checks.Subject(views, size))

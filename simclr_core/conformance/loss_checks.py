@@ -1,8 +1,7 @@
 """What a contrastive loss must be to be NT-Xent: the laws that equation 1 and algorithm 1 have.
 
-The function under examination is loss(z1, z2, temperature): two [N, D] tensors of embeddings as the
-head gives them, row i of both of image i, and the temperature; it returns a scalar that the encoder
-can be trained by. It is called in float64, and where a law says so in float32 and float16.
+What it gets and returns is said in `examine_loss`. It is called in float64, and where a law says so
+in float32 and float16.
 """
 
 import math

@@ -1,8 +1,7 @@
 """What a function that makes two views must be: the laws that algorithm 1 and appendix A have.
 
-The function under examination is views(images, seed): uint8 [N, 3, S, S] and a whole number; it
-returns two float tensors [N, 3, s, s] in [0, 1], row i of both of image i. All its chance comes from
-the seed: between two calls the global generators of torch, numpy and random are somewhere else.
+What it gets and returns is said in `examine_views`. All its chance comes from the seed: between two
+calls the global generators of torch, numpy and random are somewhere else.
 
 Images are chosen so that one kind of operation shows alone: on a flat colour no crop, flip or blur
 is seen, on grey no hue and no saturation, and what brightness and contrast do to a grey pattern is

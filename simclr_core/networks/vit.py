@@ -7,6 +7,7 @@ the length of a token, K heads.
 """
 
 import math
+from collections import OrderedDict
 from typing import Literal
 
 import torch
@@ -164,7 +165,12 @@ class _Block(nn.Module):
         self.norm1 = nn.LayerNorm(shape.dim, _NORM_EPS)
         self.attn = _Attention(shape.dim, shape.heads)
         self.norm2 = nn.LayerNorm(shape.dim, _NORM_EPS)
-        self.mlp = _Mlp(shape.dim, int(shape.dim * shape.mlp_ratio))
+        hidden = int(shape.dim * shape.mlp_ratio)
+        self.mlp = nn.Sequential(
+            OrderedDict(
+                fc1=nn.Linear(shape.dim, hidden), act=nn.GELU(), fc2=nn.Linear(hidden, shape.dim)
+            )
+        )
 
     def forward(self, x_BTD: Tensor) -> Tensor:
         x_BTD = x_BTD + self.attn(self.norm1(x_BTD))
@@ -185,16 +191,6 @@ class _Attention(nn.Module):
         q_BKTd, k_BKTd, v_BKTd = qkv.permute(2, 0, 3, 1, 4)
         x_BKTd = F.scaled_dot_product_attention(q_BKTd, k_BKTd, v_BKTd)
         return self.proj(x_BKTd.transpose(1, 2).flatten(2))
-
-
-class _Mlp(nn.Module):
-    def __init__(self, dim: int, hidden: int) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(dim, hidden)
-        self.fc2 = nn.Linear(hidden, dim)
-
-    def forward(self, x_BTD: Tensor) -> Tensor:
-        return self.fc2(F.gelu(self.fc1(x_BTD)))
 
 
 def _initialise(network: Transformer, rng: torch.Generator) -> None:

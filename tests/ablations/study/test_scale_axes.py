@@ -14,7 +14,7 @@ from ablations.study.catalogue import (
     read_study,
     shipped,
 )
-from ablations.study.consistency import cells_at
+from ablations.study.consistency import cell_names
 from ablations.study.schema import MOST_SMOKE_CELLS, SCALES
 
 NEW = "a level of mine"
@@ -42,7 +42,7 @@ def test_a_level_added_to_a_copy_of_a_shipped_study_is_at_every_scale_or_said_to
     written = read_study(str(with_a_level(here, name)))
     before = read_study(name)
     for scale in SCALES:
-        cells = {s: list(cells_at(w.study, scale)) for s, w in (("old", before), ("new", written))}
+        cells = {s: cell_names(w.study, scale) for s, w in (("old", before), ("new", written))}
         new = [cell for cell in cells["new"] if cell not in cells["old"]]
         told = cells_left_out(written, scale)
 
