@@ -10,6 +10,7 @@ Letters: N images, K numbers an image.
 import hashlib
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 import torch
@@ -20,6 +21,7 @@ Params = TypeVar("Params", bound=tuple[Tensor, ...])
 
 WEYL = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio: the step of splitmix64
 _MIX_1, _MIX_2 = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+_WORDS = 1 << 64
 _TOP_24 = (1 << 24) - 1
 _UNIFORM, _INTEGERS, _NORMAL = 0, 1, 2
 
@@ -70,9 +72,16 @@ class Chance:
     """(seed, epoch, image) as one 64-bit word an image."""
 
     @classmethod
-    def of(cls, seed: int, epoch: int, images: Int64[Tensor, " N"]) -> "Chance":
-        """The chance of the images with these ids; seed, epoch: any integers, modulo 2^64."""
-        start = _mixed_word(_mixed_word(WEYL * (seed + 1)) + WEYL * (epoch + 1))
+    def of(cls, seed: int, epoch: int | Int64[Tensor, ""], images: Int64[Tensor, " N"]) -> "Chance":
+        """The chance of the images with these ids; seed, epoch: any integers, modulo 2^64.
+
+        An epoch that is counted on the images' device gives the same bits and is not read.
+        """
+        word = _mixed_word(WEYL * (seed + 1) % _WORDS)
+        if isinstance(epoch, int):
+            start = _mixed_word((word + WEYL * (epoch + 1)) % _WORDS)
+        else:
+            start = mixed((epoch + 1) * _signed(WEYL) + word)
         return cls(mixed((images + 1) * _signed(WEYL) + start))
 
     def at(self, view: str, operation: str, occurrence: int = 0) -> Draws:
@@ -115,8 +124,9 @@ def mixed(words: Tensor) -> Tensor:
     return words ^ _shifted(words, 31)
 
 
+@lru_cache(1024)
 def _mixed_word(word: int) -> int:
-    """``mixed`` of one integer, taken modulo 2^64."""
+    """``mixed`` of one integer, 0 to 2^64 - 1, as a signed one."""
     return int(mixed(torch.tensor(_signed(word))))
 
 
@@ -127,5 +137,5 @@ def _shifted(words: Tensor, shift: int) -> Tensor:
 
 def _signed(word: int) -> int:
     """The int64 with the same 64 bits."""
-    word %= 1 << 64
-    return word - (1 << 64) if word >> 63 else word
+    word %= _WORDS
+    return word - _WORDS if word >> 63 else word

@@ -81,6 +81,18 @@ class Execution(Frozen):
             torch.backends.cudnn.allow_tf32 = convolutions
             torch.backends.cuda.matmul.allow_tf32 = products
 
+    @contextmanager
+    def own_stream(self) -> Generator[None]:
+        """Within it a GPU's work is queued on a stream of its own, which trials at once need."""
+        if self.resolved_device != "cuda":
+            yield
+            return
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            yield
+        torch.cuda.current_stream().wait_stream(stream)
+
 
 def autocast(precision: Literal["auto", "fp32", "bf16"], device: torch.device) -> torch.autocast:
     """Within it matrices are multiplied in bf16 where that is the (resolved) precision."""

@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Int64
 from pydantic import Field
 from torch import Tensor
 
+from simclr_core.augment.constants import constant
 from simclr_core.augment.contract import Operation
 from simclr_core.augment.masked_apply import changed_where
 from simclr_core.augment.solarise_equalise import TOP, equalised, in_levels
@@ -57,9 +58,10 @@ class AutoAugment(Operation):
     def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> AutoAugmentParams:
         """Three numbers and three integers an image, whichever pair it gets."""
         uniform = draws.uniform(3)
-        high = torch.tensor([len(POLICY), 2, 2]).expand(len(shapes), 3)
+        high = constant((len(POLICY), 2, 2), torch.int64, shapes.device).expand(len(shapes), 3)
         policy, *signs = draws.integers(high).unbind(1)
-        likely_B2 = torch.tensor([[step.probability for step in pair] for pair in POLICY])[policy]
+        likely = tuple(step.probability for pair in POLICY for step in pair)
+        likely_B2 = constant(likely, torch.float32, shapes.device).view(-1, 2)[policy]
         chosen_B1 = uniform[:, :1] < self.probability
         return AutoAugmentParams(
             policy=policy,
@@ -161,11 +163,11 @@ def _augmented(
     for place in range(2):
         steps = [pair[place] for pair in POLICY]
         sign_M = 1 - 2 * negative_M2[:, place].to(torch.float32)
-        magnitude_M = levels.new_tensor([step.magnitude for step in steps])[policy_M]
+        magnitudes = tuple(step.magnitude for step in steps)
+        magnitude_M = constant(magnitudes, levels.dtype, levels.device)[policy_M]
         for name, change in _CHANGES.items():
-            of_name_M = torch.tensor([s.name == name for s in steps], device=levels.device)[
-                policy_M
-            ]
+            of_name = tuple(step.name == name for step in steps)
+            of_name_M = constant(of_name, torch.bool, levels.device)[policy_M]
             at_it_M = of_name_M & applied_M2[:, place]
             levels = changed_where(levels, at_it_M, change, magnitude_M, sign_M)
     return levels.div_(TOP)

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int64
 from pydantic import Field
 from torch import Tensor
 
+from simclr_core.augment.constants import constant
 from simclr_core.augment.contract import Operation
 from simclr_core.augment.masked_apply import changed_where
 from simclr_core.chance import Draws
@@ -68,7 +69,7 @@ class Colour(Operation):
         factors = low + (high - low) * uniform[:, 1:4]
         multiplies = self.brightness == "multiplicative"
         added = 0.8 * self.strength * (2 * uniform[:, 1] - 1)
-        listed = torch.arange(4).expand(len(shapes), 4)
+        listed = torch.arange(4, device=shapes.device).expand(len(shapes), 4)
         return ColourParams(
             jittered=uniform[:, 0] < self.jitter_probability,
             brightness=factors[:, 0] if multiplies else added,
@@ -158,7 +159,7 @@ def _turned(planes_CMP: Tensor, turns_M: Tensor) -> Tensor:
     six_d = (largest - smallest).mul_(6)
     hue = (g + b).sub_(r).sub_(smallest).div_(six_d.clamp(min=1e-30)).add_(1 / 6)
     hue = hue.copysign_(g - b)
-    opposite_3 = turns_M.new_tensor([1 / 2, 5 / 6, 1 / 6])
+    opposite_3 = constant((1 / 2, 5 / 6, 1 / 6), turns_M.dtype, turns_M.device)
     away = hue + (turns_M - opposite_3[:, None])[:, :, None]
     away.sub_(away.round()).abs_()
     full = torch.sub(largest, six_d, alpha=1 / 3)

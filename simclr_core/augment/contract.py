@@ -19,6 +19,9 @@ class Operation(Frozen):
     published: ClassVar[bool] = True
     """Whether the paper gives its parameters."""
 
+    drawn_on_device: ClassVar[bool] = True
+    """Whether its parameters are drawn where the images are; those of a user's file are on the CPU."""
+
     @property
     def stream(self) -> str:
         """Operations of one stream draw the same numbers in the same place."""

@@ -4,7 +4,7 @@ Letters: B images of S x S pixels, K uniform numbers an image.
 """
 
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from pydantic import Field
 from torch import Tensor
@@ -34,6 +34,8 @@ class FileOperation(FromFile, Operation):
     run are checked one by one, shape and range always. Custom operations of one name draw the same
     numbers, whatever their files and the other operations.
     """
+
+    drawn_on_device: ClassVar[bool] = False
 
     numbers: int = Field(default=1, ge=0, le=1 << 20)
     """K, how many numbers an image is given."""

@@ -9,6 +9,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+_PICKED_ON = ("cpu",)
+"""Devices whose numbers the host can read without waiting."""
+
 
 def changed_where(
     planes: Float[Tensor, "3 B S S"],
@@ -22,7 +25,7 @@ def changed_where(
     overwrite. On the CPU it gets the chosen images only; elsewhere all of them, since picking would
     make the host wait for the device.
     """
-    if planes.device.type != "cpu":
+    if planes.device.type not in _PICKED_ON:
         changed = change(planes.clone(memory_format=torch.contiguous_format), *params)
         return torch.where(chosen[:, None, None], changed, planes)
     index_M = chosen.nonzero().squeeze(1)

@@ -32,6 +32,11 @@ class Views(Frozen):
     def drawn(self, shapes: Tensor, chance: Chance, size: int) -> "tuple[list[_Step], ...]":
         """What happens to all views, then what to the first alone, what to the second, and so on."""
 
+    @property
+    @abstractmethod
+    def drawn_on_device(self) -> bool:
+        """Whether a GPU can draw them without its host: so they are, without custom operations."""
+
     @abstractmethod
     def departures(self) -> Iterable[Departure]:
         """How they differ from the paper."""
@@ -55,6 +60,10 @@ class Symmetric(Views):
             shapes = torch.full_like(shapes, size)
         names = _NAMES[: self.num_views]
         return base, *(_steps(self.operations, view, shapes, chance, size) for view in names)
+
+    @property
+    def drawn_on_device(self) -> bool:
+        return all(operation.drawn_on_device for operation in self.operations)
 
     def departures(self) -> Iterable[Departure]:
         return _departures(self.operations)
@@ -83,6 +92,10 @@ class OneBranch(Views):
         base = _steps((self.base,), "base", shapes, chance, size)
         return base, [], _steps(self.branch, "branch", square, chance, size)
 
+    @property
+    def drawn_on_device(self) -> bool:
+        return all(operation.drawn_on_device for operation in self.branch)
+
     def departures(self) -> Iterable[Departure]:
         yield from _departures(self.branch)
         yield Departure("views.base.flip", json.dumps(self.base.flip), "not published")
@@ -110,12 +123,14 @@ def draw_views(
     Two, or `num_views` of the symmetric form; view v of image i is row i of item v.
 
     Images are zero-padded at the bottom right to one size; ``shapes`` are their own heights and
-    widths. A view depends on (seed, epoch, image, view) and its operations only, but for one
-    setting: a blur whose sigma is drawn per batch takes that of the batch's first image. What
-    will happen is drawn on the CPU for every device, so that all of them do the same. For images
-    padded to one size the result is the same to the bit in whatever batch, order or chunk; another
-    padding or device rounds differently (below 1e-5, but for operations on 256 levels or with a
-    threshold, where a value next to a border may fall on either side).
+    widths. A view depends on (seed, epoch, image, view) and its operations only, with one
+    exception: a blur whose sigma is drawn per batch takes that of the batch's first image. For
+    images padded to one size the result is the same to the bit in whatever batch, order or chunk.
+
+    What will happen is drawn on the images' device, custom operations' numbers on the CPU. Uniform
+    numbers and integers are the same bits on every device. What is computed from them rounds
+    differently (below 1e-5), and a value next to a border may then fall on either side: a crop's
+    side by a pixel, a level of 256, a threshold.
 
     ``chunk`` images are worked on at a time, so that they stay in the processor's cache; None
     chooses.
@@ -123,9 +138,10 @@ def draw_views(
     _keep_freed_memory()
     device = images.device
     chunk = _chunk(images, size) if chunk is None else chunk
+    drawn_on = device if views.drawn_on_device else torch.device("cpu")
     base, *branches = [
         [(operation, moved(params, device)) for operation, params in steps]
-        for steps in views.drawn(shapes.to("cpu"), chance.to("cpu"), size)
+        for steps in views.drawn(shapes.to(drawn_on), chance.to(drawn_on), size)
     ]
     outputs = tuple(torch.empty(len(images), 3, size, size, device=device) for _ in branches)
     with torch.no_grad(), torch.autocast(device.type, enabled=False):

@@ -44,6 +44,7 @@ class Images:
             if len(buffer) % step == 0 and not bool((self._starts % step).any()):
                 self._pixels = buffer.view(-1, 3, height, width)
                 self._rows = (self._starts // step).to(buffer.device)
+                self._shape = self.shapes[:1].to(buffer.device)
 
     @classmethod
     def of(cls, images: Sequence[Tensor] | Tensor) -> Self:
@@ -60,6 +61,11 @@ class Images:
     def __len__(self) -> int:
         """N."""
         return len(self.shapes)
+
+    @property
+    def of_one_shape(self) -> bool:
+        """Whether all images have one shape."""
+        return self._rows is not None
 
     @property
     def device(self) -> torch.device:
@@ -87,9 +93,7 @@ class Images:
         """The images at `index` [B], padded with zeros at the bottom right to the largest."""
         if self._rows is not None:
             rows = self._rows[index.to(self.device)]
-            height, width = self._pixels.shape[2:]
-            shapes = torch.tensor([[height, width]], device=self.device).expand(len(rows), 2)
-            return Batch(self._pixels[rows], shapes)
+            return Batch(self._pixels[rows], self._shape.expand(len(rows), 2))
         shapes = self.shapes[index.cpu()]
         height, width = shapes.amax(0).tolist() if len(shapes) else (0, 0)
         images = self._buffer.new_zeros(len(shapes), 3, height, width)

@@ -47,8 +47,8 @@ class Loss(Frozen):
         del num_rows
         return math.nan
 
-    def metrics(self, z_MD: Float[Tensor, "M D"], num_views: int) -> dict[str, float]:
-        """What is logged next to the loss."""
+    def metrics(self, z_MD: Float[Tensor, "M D"], num_views: int) -> dict[str, Tensor]:
+        """What is logged next to the loss: numbers on the embeddings' device."""
         return pairing_metrics(z_MD, num_views)
 
     def check_outputs(self, num_outputs: int, num_classes: int) -> None:

@@ -94,7 +94,7 @@ class NTXent(Loss):
         others = num_rows // 2 if self.negatives == "one_view" else num_rows - 1
         return self.multiple * math.log(others - self.decoupled)
 
-    def metrics(self, z_MD: Float[Tensor, "M D"], num_views: int) -> dict[str, float]:
+    def metrics(self, z_MD: Float[Tensor, "M D"], num_views: int) -> dict[str, Tensor]:
         """Contrastive accuracy and entropy."""
         return pairing_metrics(z_MD, num_views, self.temperature, normalise=self.normalise)
 
@@ -170,7 +170,7 @@ class NTLogistic(_PairLoss):
         pull, push = (math.log1p(math.exp(sign / self.temperature)) for sign in (-1, 1))
         return pull if self.semi_hard else pull + push
 
-    def metrics(self, z_MD: Float[Tensor, "M D"], num_views: int) -> dict[str, float]:
+    def metrics(self, z_MD: Float[Tensor, "M D"], num_views: int) -> dict[str, Tensor]:
         """Contrastive accuracy and entropy."""
         return pairing_metrics(z_MD, num_views, self.temperature)
 
@@ -232,7 +232,7 @@ class SupCon(Supervised):
         """As NT-Xent's."""
         return math.log(num_rows - 1)
 
-    def metrics(self, z_MD: Float[Tensor, "M D"], num_views: int) -> dict[str, float]:
+    def metrics(self, z_MD: Float[Tensor, "M D"], num_views: int) -> dict[str, Tensor]:
         """Contrastive accuracy and entropy."""
         return pairing_metrics(z_MD, num_views, self.temperature)
 
@@ -253,7 +253,7 @@ class CrossEntropy(Supervised):
     ) -> Float[Tensor, ""]:
         return F.cross_entropy(wide(z_MD), labels_M)
 
-    def metrics(self, z_MD: Float[Tensor, "M D"], num_views: int) -> dict[str, float]:
+    def metrics(self, z_MD: Float[Tensor, "M D"], num_views: int) -> dict[str, Tensor]:
         """None: z holds logits, no embedding."""
         del z_MD, num_views
         return {}

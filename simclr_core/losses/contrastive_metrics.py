@@ -53,13 +53,15 @@ def pairing_metrics(
     temperature: float | None = None,
     *,
     normalise: bool = True,
-) -> dict[str, float]:
-    """Table 5's metrics: accuracy, and the entropy at a temperature, where the loss has one."""
-    accuracy = contrastive_accuracy(z_MD, num_views, normalise=normalise)
-    found = {"contrastive_accuracy": float(accuracy)}
+) -> dict[str, Tensor]:
+    """Table 5's metrics: accuracy, and the entropy at a temperature, where the loss has one.
+
+    They are numbers on the embeddings' device.
+    """
+    found = {"contrastive_accuracy": contrastive_accuracy(z_MD, num_views, normalise=normalise)}
     if temperature is not None:
         entropy = contrastive_entropy(z_MD, temperature, num_views, normalise=normalise)
-        found["contrastive_entropy"] = float(entropy)
+        found["contrastive_entropy"] = entropy
     return found
 
 

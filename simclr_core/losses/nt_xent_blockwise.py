@@ -122,11 +122,14 @@ def _positives(u_MD: Tensor, groups_M: Tensor | None) -> Tensor:
     """The mean over each row's positives: a copy."""
     if groups_M is None:
         return u_MD.roll(len(u_MD) // 2, dims=0)
-    _, place_M, size_G = groups_M.unique(return_inverse=True, return_counts=True)
-    sums_GD = u_MD.new_zeros(len(size_G), u_MD.shape[1])
-    sums_GD.index_add_(0, place_M, u_MD)
+    # Groups numbered in their order. There are at most M: their number is not read from the device.
+    sorted_M, order_M = groups_M.sort()
+    begins_M = sorted_M.diff(prepend=sorted_M[:1]) != 0
+    place_M = torch.empty_like(order_M).scatter_(0, order_M, begins_M.cumsum(0))
+    sums_MD = torch.zeros_like(u_MD).index_add_(0, place_M, u_MD)
+    size_M = torch.zeros_like(place_M).index_add_(0, place_M, torch.ones_like(place_M))
     # A row alone in its group has no positive: it is pushed and not pulled.
-    return (sums_GD[place_M] - u_MD).div_((size_G[place_M, None] - 1).clamp(min=1))
+    return (sums_MD[place_M] - u_MD).div_((size_M[place_M, None] - 1).clamp(min=1))
 
 
 def _sums(pairs: "_Pairs") -> Tensor:

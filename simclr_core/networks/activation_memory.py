@@ -58,7 +58,11 @@ def still_statistics(network: nn.Module) -> Generator[None]:
     """Within it batch norm norms by the batch, as in training, and moves no running statistic."""
     norms = batch_norms(network)
     # A momentum of 0 keeps what is there; without statistics autograd would keep other tensors.
-    before = [(norm.momentum, int(norm.num_batches_tracked or 0)) for norm in norms]
+    counts = [norm.num_batches_tracked for norm in norms]
+    before = [
+        (norm.momentum, None if c is None else c.clone())
+        for norm, c in zip(norms, counts, strict=True)
+    ]
     for norm in norms:
         norm.momentum = 0.0
     try:
@@ -66,8 +70,8 @@ def still_statistics(network: nn.Module) -> Generator[None]:
     finally:
         for norm, (momentum, count) in zip(norms, before, strict=True):
             norm.momentum = momentum
-            if norm.num_batches_tracked is not None:
-                norm.num_batches_tracked.fill_(count)
+            if norm.num_batches_tracked is not None and count is not None:
+                norm.num_batches_tracked.copy_(count)
 
 
 def cached(

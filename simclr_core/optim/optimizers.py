@@ -186,6 +186,12 @@ class FileOptimizer(FromFile, Optimizer):
 AnyOptimizer = Annotated[Lars | Sgd | AdamW | FileOptimizer, Field(discriminator="kind")]
 
 
+# As torch's own optimisers do it: one kernel for all weights, where a GPU has it.
+_all = vars(torch)
+_add, _add_, _mul_ = _all["_foreach_add"], _all["_foreach_add_"], _all["_foreach_mul_"]
+_norm, _sub_ = _all["_foreach_norm"], _all["_foreach_sub_"]
+
+
 class _Lars(torch.optim.Optimizer):
     """Lars's state: one momentum a weight."""
 
@@ -194,22 +200,31 @@ class _Lars(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] -- no closure is evaluated
-        """One update from the gradients as they stand."""
+        """One update from the gradients as they stand; a rate on the device is not read."""
         assert closure is None, "LARS evaluates no closure"
         for group in self.param_groups:
-            for w in group["params"]:
-                if w.grad is None:
-                    continue
-                if w not in self.state:
-                    self.state[w]["momentum"] = torch.zeros_like(w)
-                momentum: Tensor = self.state[w]["momentum"]
-                g = w.grad.add(w, alpha=group["weight_decay"])
-                if group["adapted"]:
-                    w_norm, g_norm = w.norm(), g.norm()
-                    known = (w_norm > 0) & (g_norm > 0)
-                    g = g * torch.where(known, group["trust"] * w_norm / g_norm, 1.0)
-                momentum.mul_(group["momentum"]).add_(g, alpha=group["lr"])
-                w.sub_(momentum)
+            weights = [w for w in group["params"] if w.grad is not None]
+            if not weights:
+                continue
+            steps = _add([w.grad for w in weights], weights, alpha=group["weight_decay"])
+            if group["adapted"]:
+                w_norms, g_norms = (torch.stack(_norm(each)) for each in (weights, steps))
+                known = (w_norms > 0) & (g_norms > 0)
+                ratios = torch.where(known, group["trust"] * w_norms / g_norms, 1.0)
+                _mul_(steps, list(ratios.unbind()))
+            momenta = [self._momentum(w) for w in weights]
+            _mul_(momenta, group["momentum"])
+            if isinstance(group["lr"], Tensor):
+                _mul_(steps, group["lr"])
+                _add_(momenta, steps)
+            else:
+                _add_(momenta, steps, alpha=group["lr"])
+            _sub_(weights, momenta)
+
+    def _momentum(self, w: Tensor) -> Tensor:
+        if w not in self.state:
+            self.state[w]["momentum"] = torch.zeros_like(w)
+        return self.state[w]["momentum"]
 
 
 _NO_WEIGHTS = ("cls_token", "pos_embed")

@@ -42,20 +42,25 @@ class BatchLoss:
         self.images, labels, _ = dataset.labelled("fit")
         self._labels = labels.to(device)
 
-    def __call__(self, z_MD: Tensor, index: Tensor, step: int) -> Tensor:
-        """The loss of the views of the images at `index` [N]."""
+    def partners(self, num_images: int, num_views: int, step: int) -> Tensor | None:
+        """The control's wrong partners of a step's images, int64 [V, N] on the CPU; else None."""
+        if not self._shuffled:
+            return None
+        # Of labels each view gets a wrong one; of positives the first view keeps its place.
+        first = 0 if self._labels is None else 1
+        apart = range(first, first + num_views)
+        return torch.stack([another(num_images, self._seed, step, a) for a in apart])
+
+    def __call__(self, z_MD: Tensor, index: Tensor, partners_VN: Tensor | None) -> Tensor:
+        """The loss of the views of the images at `index` [N]; all three are on the device."""
         num_views, labels_M = len(z_MD) // len(index), None
         if self._labels is not None:
             self._loss.check_outputs(z_MD.shape[1], self._num_classes)
-            labels_M = self._labels_of(self._labels[index.to(self._device)], num_views, step)
-        elif self._shuffled:
-            z_MD = with_wrong_positives(z_MD, num_views, self._seed, step)
+            labels_N = self._labels[index]
+            if partners_VN is None:
+                labels_M = labels_N.repeat(num_views)
+            else:
+                labels_M = labels_N[partners_VN].flatten()
+        elif partners_VN is not None:
+            z_MD = with_wrong_positives(z_MD, partners_VN)
         return self._loss.of_batch(z_MD, num_views, labels_M)
-
-    def _labels_of(self, labels_N: Tensor, num_views: int, step: int) -> Tensor:
-        """The label of each view; in the control another image's, of each view a different one."""
-        if not self._shuffled:
-            return labels_N.repeat(num_views)
-        num = len(labels_N)
-        apart = [another(num, self._seed, step, v + 1).to(self._device) for v in range(num_views)]
-        return torch.cat([labels_N[others] for others in apart])

@@ -14,6 +14,8 @@ from simclr_core.runtime import Execution
 from simclr_core.training.collapse import CollapseWatch
 from simclr_core.training.divergence import DivergenceWatch
 from simclr_core.training.knn_monitor import KNN, POINTS, OnlineKnn
+from simclr_core.training.step import StepResult
+from simclr_core.training.trace import Trace
 
 _LOGGED = 200
 """Approximate number of logged steps."""
@@ -30,9 +32,11 @@ class Monitor:
         observer: Observer,
         steps: tuple[int, int],
         rate: Callable[[int], float],
+        trace: Trace,
     ) -> None:
         """`steps` are those of the run and of an epoch; `rate` is the learning rate of each."""
         self._config, self._observer, self._rate = config, observer, rate
+        self._trace = trace
         self._num_steps, steps_per_epoch = steps
         self._every = max(1, self._num_steps // _LOGGED)
         self._knn_steps = {round(self._num_steps * i / POINTS) for i in range(1, POINTS + 1)}
@@ -51,34 +55,36 @@ class Monitor:
         """Starts the clock of the throughput."""
         self._began = time.perf_counter()
 
-    def end_step(self, done: int, loss: Tensor, z_MD: Tensor, encoder: nn.Module) -> None:
-        """The detached loss and embeddings of step number `done`, counted from 1.
+    def end_step(self, done: int, result: StepResult, encoder: nn.Module) -> None:
+        """After step number `done`, counted from 1; its device is waited for where it is logged.
 
         Raises:
             Diverged: a loss since the last logged step is not finite.
         """
-        self._divergence.see(loss)
-        self._collapse.see(done, loss, z_MD)
+        self._collapse.end_step(done, self._trace)
         if (done - 1) % self._every == 0 or done == self._num_steps:
-            num_views = len(z_MD) // self._config.batch_size
+            num_views = len(result.z_MD) // self._config.batch_size
+            metrics = self._config.loss.metrics(result.z_MD, num_views)
+            losses, *numbers = _read(self._divergence.unseen(done, self._trace), *metrics.values())
             values = {
-                "loss": float(loss),
-                **self._config.loss.metrics(z_MD, num_views),
+                "loss": float(losses[-1]),
+                **{name: float(number) for name, number in zip(metrics, numbers, strict=True)},
                 "learning_rate": self._rate(done - 1),
             }
             self._seconds += time.perf_counter() - self._began
             pairs = (done - self._logged_at) * self._config.batch_size
             self._log(done, {**values, "pairs_per_second": pairs / self._seconds})
             self._seconds, self._logged_at = 0.0, done
-            self._divergence.check(done)
+            self._divergence.check(losses)
+            self._collapse.judge()
         else:
             self._seconds += time.perf_counter() - self._began
         if done in self._knn_steps:
             self._log(done, self._knn.accuracy(encoder))
 
-    def finite(self) -> bool:
+    def finite(self, done: int) -> bool:
         """Whether all losses since the last logged step are finite."""
-        return self._divergence.numbers()
+        return bool(self._divergence.unseen(done, self._trace).isfinite().all())
 
     def finish(self, encoder: nn.Module) -> None:
         """Looks at the finished encoder.
@@ -92,17 +98,18 @@ class Monitor:
         """Whether it collapsed."""
         return self._collapse.facts()
 
-    def state(self) -> dict[str, Any]:
+    def state(self, done: int) -> dict[str, Any]:
         """What a checkpoint holds of it."""
         return {
             "rows": self._rows,
             "neighbours": self._knn.asked_with,
-            "collapse": self._collapse.state(),
+            "collapse": self._collapse.state(done, self._trace),
         }
 
     def restore(self, state: Mapping[str, Any], done: int, device: torch.device) -> None:
         """Resumes after step `done` and logs again what was logged before it."""
-        self._collapse.restore(state["collapse"], device)
+        self._collapse.restore(state["collapse"], done, device)
+        self._divergence.begin(done)
         self._logged_at = done
         for step, values in state["rows"].items():
             if state["neighbours"] != self._knn.asked_with:
@@ -114,3 +121,9 @@ class Monitor:
     def _log(self, done: int, values: dict[str, float]) -> None:
         self._rows.setdefault(done, {}).update(values)
         self._observer.metrics(done, values)
+
+
+def _read(*numbers: Tensor) -> list[Tensor]:
+    """Tensors of numbers on one device, as float64 on the host; it waits for the device once."""
+    flat = torch.cat([each.reshape(-1).double() for each in numbers]).cpu()
+    return list(flat.split([each.numel() for each in numbers]))

@@ -1,28 +1,30 @@
 """Pre-training: algorithm 1 of the paper, and the random encoder that is its floor.
 
-Shape suffixes: B images a step, M views of them, 2B or more (i, i + B, i + 2B, ... show one image).
+Shape suffixes: B images per step, E steps per epoch.
 """
 
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from simclr_core.augment import draw_views
 from simclr_core.callbacks import Curve, Observer
-from simclr_core.chance import Chance
 from simclr_core.config import Config
 from simclr_core.data import Dataset
 from simclr_core.errors import ConfigurationError
 from simclr_core.evaluation import estimate_statistics
-from simclr_core.networks import cached, recompute_blocks
+from simclr_core.networks import recompute_blocks
 from simclr_core.plugins import files_of
-from simclr_core.runtime import Execution, autocast
+from simclr_core.runtime import Execution
 from simclr_core.seeds import generator, global_chance
 from simclr_core.training.batch_loss import BatchLoss
+from simclr_core.training.capture import CapturedStep, cuda_graph, why_eager
 from simclr_core.training.checkpoint import CheckpointManager, Checkpoints, identity
 from simclr_core.training.monitor import Monitor
+from simclr_core.training.step import Networks, Step, StepResult
+from simclr_core.training.trace import Trace
 
 
 class Pretrained(NamedTuple):
@@ -76,7 +78,7 @@ def pretrain(
     config = config.resolved(execution.resolved_device)
     tests_read = dataset.reads["test"]
     seed = config.seed_of("initialisation")
-    with execution.in_force(), global_chance(seed, "pre-training"):
+    with execution.in_force(), global_chance(seed, "pre-training"), execution.own_stream():
         began, earlier = time.perf_counter(), 0.0
         encoder = execution.place(config.encoder.build(seed, dataset.size))
         steps, left_out, facts, head = 0, 0, {}, None
@@ -119,12 +121,10 @@ class _Training:
         checkpoints: Checkpoints | None,
     ) -> None:
         self._began = time.perf_counter()
-        self._config, self._encoder, self._size = config, encoder, dataset.size
-        self._execution, self._observer = execution, observer
+        self._config, self._observer = config, observer
         self._device = torch.device(execution.resolved_device)
-        self._loss = BatchLoss(config, dataset, self._device)
-        self._images = self._loss.images.to(self._device)
-        self.num_images = len(self._images)
+        loss = BatchLoss(config, dataset, self._device)
+        self.num_images = len(loss.images)
         self._steps_per_epoch = self.num_images // config.batch_size
         if not self._steps_per_epoch:
             raise ConfigurationError(
@@ -138,11 +138,29 @@ class _Training:
                 " or set gradient_cache"
             )
         head = config.head.build(config.encoder.num_features, config.seed_of("initialisation"))
-        self.head = execution.place(head)
-        self._optimizer = config.optimizer.build(nn.ModuleList([encoder, head]))
+        self._networks = Networks(encoder.train(), execution.place(head).train())
+        self._optimizer = config.optimizer.build(self._networks.both)
         self._peak = config.optimizer.peak(config.batch_size)
+        self._trace = Trace(self._steps, self._device)
         steps = self._steps, self._steps_per_epoch
-        self._monitor = Monitor(config, dataset, execution, observer, steps, self._rate)
+        self._monitor = Monitor(
+            config, dataset, execution, observer, steps, self._rate, self._trace
+        )
+        self.step = Step(
+            config,
+            execution,
+            self._networks,
+            loss.images.to(self._device),
+            dataset.size,
+            loss,
+            self._optimizer,
+            self._rates(),
+            self._trace,
+        )
+        self._why_eager = why_eager(config, execution, one_shape=loss.images.of_one_shape)
+        self._advance: Callable[[], StepResult] = self.step
+        if self._device.type == "cuda" and self._why_eager is None:
+            self._advance = CapturedStep(self.step, cuda_graph)
         self._resumed_at: list[int] = []
         self.earlier_seconds = 0.0
         """Of earlier processes, up to the checkpoints that were resumed."""
@@ -154,24 +172,36 @@ class _Training:
             execution.checkpoint_seconds,
         )
 
+    @property
+    def head(self) -> nn.Module:
+        """The trained head."""
+        return self._networks.head
+
     def run(self) -> int:
         """The optimiser steps done; fewer than planned where the observer stopped it."""
-        self._encoder.train()
-        self.head.train()
         done = self._resume()
+        self.step.begin(done)
         for epoch in range(done // self._steps_per_epoch, self._config.epochs):
-            for index in self._order(epoch)[done - epoch * self._steps_per_epoch :]:
+            self.begin_epoch(epoch)
+            for _ in range(done - epoch * self._steps_per_epoch, self._steps_per_epoch):
                 self._monitor.begin_step()
-                loss, z = self._step(done, epoch, index)
+                result = self._advance()
                 done += 1
-                self._monitor.end_step(done, loss, z, self._encoder)
+                self._monitor.end_step(done, result, self._networks.encoder)
                 self._observer.progress(done, self._steps)
                 stop = self._observer.should_stop()
                 self._checkpoints.save(lambda at=done: self._state(at), at_once=stop)
                 if stop:
                     return done
-        self._monitor.finish(self._encoder)
+        self._monitor.finish(self._networks.encoder)
         return done
+
+    def begin_epoch(self, epoch: int) -> None:
+        """All images in an order of the epoch's own, the rest below B left out."""
+        rng = generator(self._config.seed_of("order"), "order", epoch)
+        order = torch.randperm(self.num_images, generator=rng)
+        whole = self._steps_per_epoch * self._config.batch_size
+        self.step.begin_epoch(order[:whole].view(self._steps_per_epoch, -1), epoch)
 
     def facts(self) -> dict[str, Any]:
         """Whether it collapsed, and the steps at which it was resumed."""
@@ -183,16 +213,16 @@ class _Training:
 
         Chance has no state: it depends on seeds, epoch and image alone.
         """
-        if not self._monitor.finite():
+        if not self._monitor.finite(done):
             return None
         return {
             "step": done,
             "resumed_at": self._resumed_at,
             "seconds": self.earlier_seconds + time.perf_counter() - self._began,
-            "encoder": self._encoder.state_dict(),
-            "head": self.head.state_dict(),
+            "encoder": self._networks.encoder.state_dict(),
+            "head": self._networks.head.state_dict(),
             "optimizer": self._optimizer.state_dict(),
-            **self._monitor.state(),
+            **self._monitor.state(done),
         }
 
     def _resume(self) -> int:
@@ -201,53 +231,22 @@ class _Training:
         if state is None:
             return 0
         done: int = state["step"]
-        self._encoder.load_state_dict(state["encoder"])
-        self.head.load_state_dict(state["head"])
+        self._networks.encoder.load_state_dict(state["encoder"])
+        self._networks.head.load_state_dict(state["head"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._resumed_at = [*state["resumed_at"], done]
         self.earlier_seconds = state["seconds"]
+        self._trace.begin(done, state["collapse"]["last"])
         self._monitor.restore(state, done, self._device)
         self._observer.progress(done, self._steps)
         return done
 
-    def _order(self, epoch: int) -> list[Tensor]:
-        """The epoch's batches: all images in an order of its own, the rest below B left out."""
-        rng = generator(self._config.seed_of("order"), "order", epoch)
-        order = torch.randperm(self.num_images, generator=rng)
-        return list(order.split(self._config.batch_size))[: self._steps_per_epoch]
-
-    def _step(self, step: int, epoch: int, index: Tensor) -> tuple[Tensor, Tensor]:
-        """One update on the images at `index`; the loss in nats and the embeddings z [M, D]."""
-        chance = Chance.of(self._config.seed_of("views"), epoch, index)
-        images, shapes = self._images.batch(index)
-        views = draw_views(self._config.views, images, shapes, chance, self._size)
-        x_M = torch.cat(views).contiguous(memory_format=self._execution.layout)
-        for group in self._optimizer.param_groups:
-            group["lr"] = self._rate(step)
-        self._optimizer.zero_grad()
-        loss, z_MD = self._backward(x_M, index, step)
-        self._optimizer.step()
-        return loss, z_MD
-
-    def _backward(self, x_M: Tensor, index: Tensor, step: int) -> tuple[Tensor, Tensor]:
-        """Adds the gradients of the views' loss; the loss and the embeddings z [M, D]."""
-        chunk = self._config.gradient_cache
-        if chunk is not None:
-            return cached(
-                lambda x: self.head(self._encoder(x)),
-                nn.ModuleList([self._encoder, self.head]),
-                x_M,
-                lambda z: self._loss(z, index, step),
-                len(index),
-                chunk,
-                lambda: autocast(self._config.precision, self._device),
-            )
-        with autocast(self._config.precision, self._device):
-            z_MD = self.head(self._encoder(x_M))
-            loss = self._loss(z_MD, index, step)
-        loss.backward()
-        return loss.detach(), z_MD.detach()
-
     def _rate(self, step: int) -> float:
         share = self._config.schedule.share(step, self._steps, self._steps_per_epoch)
         return self._peak * share
+
+    def _rates(self) -> Tensor:
+        """The learning rates of all steps, on the device in what its optimisers compute with."""
+        wide = torch.float64 if self._device.type == "cpu" else torch.float32
+        rates = [self._rate(step) for step in range(self._steps)]
+        return torch.tensor(rates, dtype=wide).to(self._device)

@@ -23,17 +23,13 @@ def another(num_images: int, seed: int, step: int, apart: int = 1) -> Int64[Tens
 
 
 def with_wrong_positives(
-    z_MD: Float[Tensor, "M D"], num_views: int, seed: int, step: int
+    z_MD: Float[Tensor, "M D"], partners_VN: Int64[Tensor, "V N"]
 ) -> Float[Tensor, "M D"]:
     """The views with each image's second (third, ...) exchanged for that of another image.
 
-    No two rows of one place show one image, and each view is taken once. All else of the step, the
-    negatives too, is as it was: an image's own second view now stands among them.
+    Row v of `partners_VN` is `another` with v apart: no two rows of one place show one image, and
+    each view is taken once. All else of the step, the negatives too, is as it was: an image's own
+    second view is now among them.
     """
-    views = z_MD.chunk(num_views)
-    num_images = len(views[0])
-    wrong = [
-        view[another(num_images, seed, step, apart).to(z_MD.device)]
-        for apart, view in enumerate(views)
-    ]
-    return torch.cat(wrong)
+    views = z_MD.chunk(len(partners_VN))
+    return torch.cat([view[others] for view, others in zip(views, partners_VN, strict=True)])

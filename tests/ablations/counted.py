@@ -21,7 +21,7 @@ def counted_trial(context: TrialContext) -> Outcome:
     """The product's trial; a line for each step's views."""
     from ablations.trial.stages import run_trial
 
-    trainer: Any = importlib.import_module("simclr_core.training.pretraining")
+    trainer: Any = importlib.import_module("simclr_core.training.step")
     counter = Path(context.payload["counter"])
 
     def counting(*arguments: Any, **named: Any) -> Any:

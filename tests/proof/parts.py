@@ -134,6 +134,7 @@ NAMED: dict[str, Part] = {
                     "training/shuffled_positives": "lightly on the wrong pairs, laws of permutations",
                     "networks/activation_memory": "one plain pass under autograd",
                     "training/pretraining": "laws, scikit-learn",
+                    "training/step": "a replay of recorded operations, torch's meta device",
                     "training/restatement": "algorithm 1 in plain PyTorch, float64",
                     "trial": "the floor of the random encoder",
                     "seeds": "laws",
@@ -297,7 +298,13 @@ NAMED: dict[str, Part] = {
         files=("*.md", "*/README.md", "Makefile", "LICENSE", "tests/**/*.py"),
         rest=("architecture",),
     ),
-    "paper": Part(_of("proof", {"paper_step": "laws; a count by hand"}), rest=("proof",)),
+    "paper": Part(
+        _of(
+            "proof",
+            {"paper_step": "laws; a count by hand", "hostless_steps": "torch's meta device"},
+        ),
+        rest=("proof",),
+    ),
     "the proof": Part(
         _of(
             "proof",

@@ -112,8 +112,8 @@ MUTANTS = (
     plant(
         "a supervised positive is the view itself",
         "losses/nt_xent_blockwise.py",
-        "(sums_GD[place_M] - u_MD).div_((size_G[place_M, None] - 1).clamp(min=1))",
-        "sums_GD[place_M].div_(size_G[place_M, None])",
+        "(sums_MD[place_M] - u_MD).div_((size_M[place_M, None] - 1).clamp(min=1))",
+        "sums_MD[place_M].div_(size_M[place_M, None])",
         *LOSSES,
     ),
     plant(

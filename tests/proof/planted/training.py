@@ -8,8 +8,8 @@ MUTANTS = (
     plant(
         "labels of other images than those in the views",
         "training/batch_loss.py",
-        "self._labels[index.to(self._device)]",
-        "self._labels[: len(index)]",
+        "labels_N = self._labels[index]",
+        "labels_N = self._labels[: len(index)]",
         "simclr_core/training/test_pretraining.py",
     ),
     plant(
@@ -21,17 +21,17 @@ MUTANTS = (
     ),
     plant(
         "views depend on the place in the batch",
-        "training/pretraining.py",
-        'chance = Chance.of(self._config.seed_of("views"), epoch, index)',
-        'chance = Chance.of(self._config.seed_of("views"), epoch, torch.arange(len(index)))',
+        "training/step.py",
+        "chance = Chance.of(self._seed, epoch, index_B)",
+        "chance = Chance.of(self._seed, epoch, torch.arange(len(index_B)))",
         "simclr_core/training/test_pretraining.py",
         "simclr_core/test_golden.py",
     ),
     plant(
         "one forward pass a view",
-        "training/pretraining.py",
-        "z_MD = self.head(self._encoder(x_M))",
-        "z_MD = torch.cat([self.head(self._encoder(x)) for x in x_M.chunk(2)])",
+        "training/step.py",
+        "z_MD = head(encoder(x_M))",
+        "z_MD = torch.cat([head(encoder(x)) for x in x_M.chunk(2)])",
         "simclr_core/training/test_pretraining.py",
         "simclr_core/test_golden.py",
     ),
@@ -66,15 +66,15 @@ MUTANTS = (
     plant(
         "LARS: a zero weight is never moved",
         "optim/optimizers.py",
-        'torch.where(known, group["trust"] * w_norm / g_norm, 1.0)',
-        'torch.where(known, group["trust"] * w_norm / g_norm, 0.0)',
+        'torch.where(known, group["trust"] * w_norms / g_norms, 1.0)',
+        'torch.where(known, group["trust"] * w_norms / g_norms, 0.0)',
         "simclr_core/optim/test_optimizers.py",
     ),
     plant(
         "LARS: an update that is computed and thrown away",
         "optim/optimizers.py",
-        "w.sub_(momentum)",
-        "w.sub(momentum)",
+        "_sub_(weights, momenta)",
+        "torch._foreach_sub(weights, momenta)",
         "simclr_core/optim/test_optimizers.py",
     ),
     plant(
@@ -87,8 +87,8 @@ MUTANTS = (
     plant(
         "LARS: the rate outside the momentum",
         "optim/optimizers.py",
-        'add_(g, alpha=group["lr"])\n                w.sub_(momentum)',
-        'add_(g)\n                w.sub_(momentum, alpha=group["lr"])',
+        'alpha=group["lr"])\n            _sub_(weights, momenta)',
+        ')\n            _sub_(weights, momenta, alpha=group["lr"])',
         "simclr_core/optim/test_optimizers.py",
     ),
     plant(
@@ -115,8 +115,8 @@ MUTANTS = (
     plant(
         "the last partial batch is trained on",
         "training/pretraining.py",
-        "return list(order.split(self._config.batch_size))[: self._steps_per_epoch]",
-        "return list(order.split(self._config.batch_size))",
+        "self._steps_per_epoch = self.num_images // config.batch_size",
+        "self._steps_per_epoch = -(-self.num_images // config.batch_size)",
         "simclr_core/training/test_pretraining.py",
     ),
     plant(
@@ -143,8 +143,8 @@ MUTANTS = (
     plant(
         "the control keeps the labels of the images",
         "training/batch_loss.py",
-        "return torch.cat([labels_N[others] for others in apart])",
-        "return labels_N.repeat(num_views)",
+        "labels_M = labels_N[partners_VN].flatten()",
+        "labels_M = labels_N.repeat(num_views)",
         "simclr_core/training/test_shuffled_positives.py",
     ),
     plant(
@@ -171,15 +171,15 @@ MUTANTS = (
     plant(
         "a checkpoint forgets the head",
         "training/pretraining.py",
-        'self.head.load_state_dict(state["head"])',
+        'self._networks.head.load_state_dict(state["head"])',
         "pass",
         "simclr_core/training/test_resume.py",
     ),
     plant(
         "a resumed epoch begins anew",
         "training/pretraining.py",
-        "[done - epoch * self._steps_per_epoch :]",
-        "[:]",
+        "self.step.begin(done)",
+        "self.step.begin(done - done % self._steps_per_epoch)",
         "simclr_core/training/test_resume.py",
     ),
     plant(
@@ -213,8 +213,8 @@ MUTANTS = (
     plant(
         "the last step of an epoch stands for all of them",
         "training/collapse.py",
-        "torch.maximum(self._farthest, away)",
-        "torch.minimum(self._farthest, away)",
+        ".abs().max()",
+        ".abs()[-1]",
         "simclr_core/training/test_collapse.py",
     ),
     plant(
@@ -227,16 +227,37 @@ MUTANTS = (
     plant(
         "of the losses since the last look only the last is looked at",
         "training/divergence.py",
-        "torch.stack(self._unseen).tolist()",
-        "torch.stack(self._unseen[-1:]).tolist()",
+        "return trace.losses(self._seen, done)",
+        "return trace.losses(done - 1, done)",
         "simclr_core/training/test_collapse.py",
     ),
     plant(
         "views are brought to mean 0 and deviation 1",
-        "training/pretraining.py",
+        "training/step.py",
         "x_M = torch.cat(views).contiguous(memory_format=self._execution.layout)",
         "x_M = ((torch.cat(views) - 0.45) / 0.22).contiguous(memory_format=self._execution.layout)",
         "simclr_core/training/test_restatement.py",
+    ),
+    plant(
+        "a captured step keeps the first rate",
+        "training/step.py",
+        'if isinstance(group["lr"], Tensor):',
+        "if False:",
+        "simclr_core/training/test_step.py",
+    ),
+    plant(
+        "a captured step keeps the epoch that it was captured in",
+        "training/step.py",
+        "chance = Chance.of(self._seed, epoch, index_B)",
+        "chance = Chance.of(self._seed, int(epoch), index_B)",
+        "simclr_core/training/test_step.py",
+    ),
+    plant(
+        "a table is copied to the device at each step",
+        "augment/colour.py",
+        "constant((1 / 2, 5 / 6, 1 / 6), turns_M.dtype, turns_M.device)",
+        "turns_M.new_tensor((1 / 2, 5 / 6, 1 / 6))",
+        "simclr_core/training/test_step.py",
     ),
     plant(
         "every seed begins with the same head",

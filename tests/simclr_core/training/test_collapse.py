@@ -15,9 +15,10 @@ from simclr_core.errors import Diverged
 from simclr_core.losses.contrastive import NTXent
 from simclr_core.optim.schedules import Constant, WarmupCosine
 from simclr_core.training.collapse import CollapseWatch, rank_of_directions
+from simclr_core.training.trace import Trace
 
 module = importlib.import_module("simclr_core.training.monitor")
-looking = importlib.import_module("simclr_core.training.collapse")
+keeping = importlib.import_module("simclr_core.training.trace")
 
 COLLAPSING: dict[str, Any] = {
     "optimizer": {"kind": "adamw", "learning_rate": 0.3},
@@ -93,18 +94,23 @@ def watched(
     losses: list[float], z: Tensor | list[Tensor], *, epoch: int = 3, warmup: int = 0
 ) -> CollapseWatch:
     """A watch that saw these losses; the collapsed value is 4 nats."""
-    watch = CollapseWatch(lambda _: 4.0, epoch, warmup)
-    for done, loss in enumerate(losses, start=1):
-        shown = z if isinstance(z, Tensor) else z[done - 1]
-        watch.see(done, torch.tensor(loss, dtype=torch.float64), shown)
+    return after(CollapseWatch(lambda _: 4.0, epoch, warmup), losses, z)
+
+
+def after(watch: CollapseWatch, losses: list[float], z: Tensor | list[Tensor]) -> CollapseWatch:
+    """The watch once it has seen and judged these steps."""
+    trace = Trace(len(losses), torch.device("cpu"))
+    for step, loss in enumerate(losses):
+        shown = z if isinstance(z, Tensor) else z[step]
+        trace.record(torch.tensor(step), torch.tensor(loss, dtype=torch.float64), shown)
+        watch.end_step(step + 1, trace)
+    watch.judge()
     return watch
 
 
 @pytest.mark.parametrize(("away", "step"), [(0.0399, 3), (0.0401, None)])
 def test_a_loss_that_adds_up_two_means_may_be_twice_as_far(away: float, step: int | None) -> None:
-    watch = CollapseWatch(lambda _: 4.0, 3, 0, 2)
-    for done in (1, 2, 3):
-        watch.see(done, torch.tensor(4.0 + away, dtype=torch.float64), POINT)
+    watch = after(CollapseWatch(lambda _: 4.0, 3, 0, 2), 3 * [4.0 + away], POINT)
 
     assert (watch.found and watch.found.step) == step
 
@@ -215,7 +221,7 @@ def test_a_high_temperature_alone_is_none() -> None:
 def test_the_mark_survives_a_break_before_and_after_it(
     monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
-    monkeypatch.setattr(looking, "VIEWS", 64)  # of 20 a step
+    monkeypatch.setattr(keeping, "REMEMBERED", 64)  # of 20 a step
     steps = {**COLLAPSING, "schedule": {"kind": "constant"}, "epochs": 4}
     steps["optimizer"] = {"kind": "adamw", "learning_rate": 1.0}
     whole = sat(steps, until=24).trained.facts
@@ -286,8 +292,7 @@ def test_what_is_lost_is_not_kept_as_a_checkpoint(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("value", [math.nan, 3.0])
 def test_where_nothing_could_be_judged_nothing_is_said(value: float) -> None:
     # A loss whose collapsed value is not known, and a training that ends within its first epoch.
-    watch = CollapseWatch(lambda _: value, 2 if math.isnan(value) else 9, 0)
-    for done in (1, 2, 3, 4):
-        watch.see(done, torch.tensor(1.0), torch.eye(4))
+    epoch = 2 if math.isnan(value) else 9
+    watch = after(CollapseWatch(lambda _: value, epoch, 0), 4 * [1.0], torch.eye(4))
 
     assert watch.facts() == {}

@@ -34,7 +34,7 @@ from simclr_core.data.dataset import Dataset
 from simclr_core.errors import ConfigurationError, Diverged
 from simclr_core.training.pretraining import pretrain
 
-module = importlib.import_module("simclr_core.training.pretraining")
+module = importlib.import_module("simclr_core.training.step")
 monitor = importlib.import_module("simclr_core.training.monitor")
 
 # ------------------------------------------------------------------------------------ batch norm

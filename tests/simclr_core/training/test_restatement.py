@@ -21,9 +21,7 @@ from simclr_core.runtime import Execution
 from simclr_core.seeds import generator
 from simclr_core.training.pretraining import pretrain
 
-module = importlib.import_module(
-    "simclr_core.training.pretraining"
-)  # the package's name is the function
+module = importlib.import_module("simclr_core.training.step")
 
 SEED, BATCH, EPOCHS, NUM = 5, 40, 7, 120
 RECIPE: dict[str, Any] = {

@@ -15,9 +15,15 @@ from simclr_core.training.shuffled_positives import another, with_wrong_positive
 module = importlib.import_module("simclr_core.training.batch_loss")
 
 
+def pairing(num_images: int, num_views: int, seed: int, step: int) -> Tensor:
+    """Which image's view is put into each place: [V, N]."""
+    return torch.stack([another(num_images, seed, step, apart) for apart in range(num_views)])
+
+
 def partners(num_images: int, seed: int = 0, step: int = 0) -> Tensor:
     """For each image, whose second view is paired with its first."""
-    rows = with_wrong_positives(torch.arange(2.0 * num_images)[:, None], 2, seed, step)[:, 0].long()
+    z = torch.arange(2.0 * num_images)[:, None]
+    rows = with_wrong_positives(z, pairing(num_images, 2, seed, step))[:, 0].long()
     assert rows[:num_images].tolist() == list(range(num_images))  # first views stay
     return rows[num_images:] - num_images
 
@@ -55,7 +61,7 @@ def test_the_loss_is_lightlys_of_the_wrong_pairs() -> None:
     z = torch.randn(24, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     first, second = z.chunk(2)
 
-    found = NTXent(temperature=0.2)(with_wrong_positives(z, 2, 3, 4))
+    found = NTXent(temperature=0.2)(with_wrong_positives(z, pairing(12, 2, 3, 4)))
 
     expected = NTXentLoss(temperature=0.2)(first, second[partners(12, 3, 4)])
     assert float(found) == pytest.approx(float(expected), abs=1e-10)
@@ -79,20 +85,20 @@ def test_a_training_with_wrong_positives_begins_alike_and_ends_elsewhere() -> No
 def test_the_pairs_are_the_order_seeds(
     source: str, *, moves: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[tuple[int, int]] = []
+    asked: dict[tuple[int, int], None] = {}
 
-    def told(z: Tensor, num_views: int, seed: int, step: int) -> Tensor:
-        asked.append((seed, step))
-        return with_wrong_positives(z, num_views, seed, step)
+    def told(num_images: int, seed: int, step: int, apart: int) -> Tensor:
+        asked[seed, step] = None
+        return another(num_images, seed, step, apart)
 
-    monkeypatch.setattr(module, "with_wrong_positives", told)
+    monkeypatch.setattr(module, "another", told)
     trained({**NO_CURVE, "shuffled_positives": True, "seed": 1, f"seeds.{source}": 9})
 
-    assert asked == [(9 if moves else 1, step) for step in range(6)]
+    assert list(asked) == [(9 if moves else 1, step) for step in range(6)]
 
 
 def test_of_three_views_no_two_of_one_image_meet() -> None:
-    rows = with_wrong_positives(torch.arange(15.0)[:, None], 3, 0, 0)[:, 0].long() % 5
+    rows = with_wrong_positives(torch.arange(15.0)[:, None], pairing(5, 3, 0, 0))[:, 0].long() % 5
 
     met = rows.view(3, 5)
     assert all(len(set(column)) == 3 for column in met.T.tolist())

@@ -1,0 +1,67 @@
+"""A step captured as one CUDA graph and replayed, where nothing in it needs the host.
+
+Launched one by one, a step's many small kernels leave a GPU idle: the host is slower than they are.
+"""
+
+from collections.abc import Callable
+
+import torch
+
+from simclr_core.config import Config
+from simclr_core.plugins import files_of
+from simclr_core.runtime import Execution
+from simclr_core.training.step import StepResult
+
+EAGER_STEPS = 3
+"""Steps before the capture: in the first ones libraries set themselves up, which no graph may hold."""
+
+Captured = tuple[Callable[[], None], StepResult]
+"""What replays a step, and the place of its result."""
+
+
+def why_eager(config: Config, execution: Execution, *, one_shape: bool) -> str | None:
+    """Why a GPU runs this configuration's steps kernel by kernel; None where it replays a graph.
+
+    `one_shape`: whether all training images have one shape.
+    """
+    if any(True for _ in files_of(config.model_dump(mode="json"))):
+        return "a custom component may need the host"
+    if config.gradient_cache is not None:
+        return "gradient_cache runs the network twice, in parts"
+    if execution.recompute:
+        return "recompute runs parts of the network again"
+    if not one_shape:
+        return "images of different shapes are padded one by one"
+    return None
+
+
+class CapturedStep:
+    """A step that is run as it is at first, then captured, and from then on replayed."""
+
+    def __init__(
+        self,
+        step: Callable[[], StepResult],
+        capture: Callable[[Callable[[], StepResult]], Captured],
+    ) -> None:
+        self._step, self._capture, self._ran = step, capture, 0
+        self._captured: Captured | None = None
+
+    def __call__(self) -> StepResult:
+        """The next step; its result is overwritten by the one after it."""
+        if self._ran < EAGER_STEPS:
+            self._ran += 1
+            return self._step()
+        if self._captured is None:
+            self._captured = self._capture(self._step)
+        replay, result = self._captured
+        replay()
+        return result
+
+
+def cuda_graph(step: Callable[[], StepResult]) -> Captured:
+    """The step as a CUDA graph; nothing of it is executed yet. Needs a stream of the run's own."""
+    graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
+    # Other threads of this process may use the GPU meanwhile.
+    with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
+        result = step()
+    return graph.replay, result

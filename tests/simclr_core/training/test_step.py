@@ -1,0 +1,237 @@
+"""The step is a function of its device: nothing in it reads a number, and a graph can replay it."""
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from hostless import second_step
+from interrupted import OPTIMIZERS, pictures
+from made_trials import HERE, NO_CURVE, Listener, equal_states, small_config, textures
+from recorded_step import recorded
+from torch import Tensor
+
+from simclr_core.chance import Chance
+from simclr_core.losses.contrastive import NTXent
+from simclr_core.training.capture import CapturedStep, why_eager
+from simclr_core.training.pretraining import _Training
+from simclr_core.training.step import Step, StepResult, _keep_rate_on_device
+
+masked_apply = importlib.import_module("simclr_core.augment.masked_apply")
+module = importlib.import_module("simclr_core.training.step")
+
+ALL_OPERATIONS = (
+    *("crop", "cutout", "colour", "sobel", "noise", "blur", "rotation"),
+    *("solarise", "equalise", "motion_blur", "auto_augment"),
+)
+
+KINDS: dict[str, dict[str, Any]] = {
+    "adamw": {},
+    "lars": {"optimizer": {"kind": "lars"}},
+    "sgd": {"optimizer": {"kind": "sgd"}},
+    "operations": {"views.operations": [{"kind": kind} for kind in ALL_OPERATIONS]},
+    "official": {
+        "views.operations": [
+            {"kind": "crop", "sampler": "height"},
+            {"kind": "colour", "order": "random", "brightness": "additive"},
+            {"kind": "blur", "sigma_drawn": "per_batch"},
+        ]
+    },
+    "one branch": {"views": {"kind": "one_branch", "branch": [{"kind": "colour"}]}},
+    "no crop": {"views.operations": [{"kind": "colour"}]},
+    "many views": {"views.num_views": 3},
+    "large batch": {"batch_size": 120, "views.num_views": 4},
+    "wrong pairs": {"shuffled_positives": True},
+    "sup_con": {"loss": {"kind": "sup_con"}},
+    "sup_con, wrong labels": {"loss": {"kind": "sup_con"}, "shuffled_positives": True},
+    "semi-hard": {"loss": {"kind": "margin_triplet", "semi_hard": True}},
+    "logistic": {"loss": {"kind": "nt_logistic"}},
+    "classes": {
+        "loss": {"kind": "cross_entropy"},
+        "head": {"kind": "linear", "output": 10, "batch_norm": False},
+    },
+    "vit": {"encoder": {"kind": "vit", "patch": 8, "dim": 16, "depth": 1, "heads": 2}},
+    "gradient cache": {"gradient_cache": 20},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_step_reads_nothing_from_its_device_and_copies_nothing_to_it(kind: str) -> None:
+    config = small_config({**KINDS[kind], **NO_CURVE})
+
+    result, copies = second_step(config, textures())
+
+    assert copies == []
+    assert result.loss.device.type == result.z_MD.device.type == "meta"
+
+
+def test_a_number_read_on_the_way_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = NTXent.__call__
+
+    def reading(self: NTXent, z: Tensor, num_views: int = 2) -> Tensor:
+        return plain(self, z * float(z.abs().max()), num_views)
+
+    monkeypatch.setattr(NTXent, "__call__", reading)
+
+    with pytest.raises(RuntimeError, match="item"):
+        second_step(small_config(NO_CURVE), textures())
+
+
+def test_a_table_copied_on_the_way_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = NTXent.__call__
+
+    def copying(self: NTXent, z: Tensor, num_views: int = 2) -> Tensor:
+        return plain(self, z * z.new_tensor(z.shape[1] * [2.0]), num_views)
+
+    monkeypatch.setattr(NTXent, "__call__", copying)
+
+    assert second_step(small_config(NO_CURVE), textures())[1] != []
+
+
+# -------------------------------------------------------------------------------------- replays
+
+
+@pytest.fixture
+def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Operations change all images and keep the chosen ones, as where reading would be waiting."""
+    monkeypatch.setattr(masked_apply, "_PICKED_ON", ())
+
+
+def training(changes: dict[str, Any], told: Listener) -> _Training:
+    """24 steps in 4 epochs, whose rate is on the device as a GPU's is."""
+    config = small_config({"batch_size": 10, "epochs": 4, **changes, **NO_CURVE})
+    encoder = HERE.place(config.encoder.build(config.seed, 8))
+    made = _Training(config, pictures(), encoder, HERE, told, None)
+    _keep_rate_on_device(made._optimizer, torch.device("cpu"))
+    return made
+
+
+def state_of(made: _Training) -> list[Tensor]:
+    """All that a step changes, and that is there before it."""
+    optimizer = [v for s in made._optimizer.state.values() for v in s.values()]
+    trace, networks = made._trace, made._networks.both.state_dict().values()
+    assert trace._ring_KMD is not None
+    own = [made.step._done, trace._losses, trace._ring_KMD]
+    return [*own, *networks, *(v for v in optimizer if isinstance(v, Tensor))]
+
+
+def replayed(made: _Training) -> _Training:
+    """The same training whose steps are recorded once and replayed."""
+
+    def capture(step: Callable[[], StepResult]) -> Any:
+        return recorded(step, lambda: state_of(made))
+
+    made._advance = CapturedStep(made.step, capture)
+    return made
+
+
+RATES = {"schedule": {"kind": "warmup_cosine", "warmup_epochs": 1}}
+
+
+@pytest.mark.usefixtures("as_on_a_gpu")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"optimizer": optimizer} for optimizer in OPTIMIZERS.values()),
+        {"views.operations": [{"kind": "crop"}, {"kind": "colour"}, {"kind": "noise"}]},
+        {"shuffled_positives": True},
+        {"loss": {"kind": "sup_con"}},
+    ],
+    ids=["lars", "adamw", "sgd", "views", "wrong pairs", "sup_con"],
+)
+def test_a_replayed_training_equals_one_that_runs_each_step(changes: dict[str, Any]) -> None:
+    eager, told = Listener(), Listener()
+    first, second = training({**RATES, **changes}, eager), training({**RATES, **changes}, told)
+
+    assert first.run() == replayed(second).run() == first._steps
+
+    assert told.column("loss") == eager.column("loss")
+    assert told.column("contrastive_accuracy") == eager.column("contrastive_accuracy")
+    states = [made._networks.both.state_dict() for made in (first, second)]
+    assert equal_states(*states)
+    assert first.facts() == second.facts()
+
+
+@pytest.mark.usefixtures("as_on_a_gpu")
+@pytest.mark.parametrize("what", ["rate", "epoch", "order"])
+def test_a_number_of_the_host_in_a_captured_step_is_noticed(
+    what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if what == "rate":
+        monkeypatch.setattr(Step, "_set_rate", rate_by_the_host)
+    elif what == "epoch":
+        monkeypatch.setattr(module, "Chance", ChanceOfTheHost)
+    else:
+        monkeypatch.setattr(Tensor, "index_select", indexed_by_the_host)
+    eager, told = Listener(), Listener()
+
+    training(RATES, eager).run()
+    replayed(training(RATES, told)).run()
+
+    assert told.column("loss") != eager.column("loss")
+
+
+def rate_by_the_host(self: Step) -> None:
+    for group in self._optimizer.param_groups:
+        group["lr"] = float(self._rates[int(self._done)])
+
+
+class ChanceOfTheHost:
+    @staticmethod
+    def of(seed: int, epoch: Tensor, images: Tensor) -> Chance:
+        return Chance.of(seed, int(epoch), images)
+
+
+def indexed_by_the_host(self: Tensor, dim: int, index: Tensor) -> Tensor:
+    return torch.stack([self.select(dim, at) for at in index.tolist()], dim)
+
+
+# ------------------------------------------------------------------------------ what is captured
+
+
+@pytest.mark.parametrize(
+    ("changes", "one_shape", "recompute", "reason"),
+    [
+        ({}, True, False, None),
+        ({"gradient_cache": 20}, True, False, "gradient_cache"),
+        ({}, False, False, "shapes"),
+        ({}, True, True, "recompute"),
+    ],
+)
+def test_what_is_run_kernel_by_kernel_has_a_reason(
+    changes: dict[str, Any], *, one_shape: bool, recompute: bool, reason: str | None
+) -> None:
+    execution = HERE.model_copy(update={"recompute": recompute})
+
+    found = why_eager(small_config(changes), execution, one_shape=one_shape)
+
+    assert (found is None) == (reason is None)
+    assert reason is None or reason in str(found)
+
+
+def test_a_captured_step_runs_three_times_before_it_is_captured() -> None:
+    done: list[str] = []
+    nothing = StepResult(torch.zeros(()), torch.zeros(1, 1))
+
+    def step() -> StepResult:
+        done.append("run")
+        return nothing
+
+    def capture(_: Callable[[], StepResult]) -> tuple[Callable[[], None], StepResult]:
+        done.append("captured")
+        return lambda: done.append("replayed"), nothing
+
+    captured = CapturedStep(step, capture)
+    for _ in range(5):
+        captured()
+
+    assert done == ["run", "run", "run", "captured", "replayed", "replayed"]
+
+
+def test_chance_of_an_epoch_on_the_device_is_that_of_the_host() -> None:
+    images = torch.arange(50)
+
+    for epoch in (0, 1, 7, 2**31):
+        found = Chance.of(3, torch.tensor(epoch), images)
+        assert torch.equal(found.keys, Chance.of(3, epoch, images).keys)
