@@ -3,7 +3,3 @@
 `reports.spec` holds the models of a study's claims, figures and evidence and imports nothing heavy;
 `reports.judging.board` gives the verdicts, `reports.write.write_reports` writes HTML and PDF.
 """
-
-from reports.errors import ReportError
-
-__all__ = ["ReportError"]

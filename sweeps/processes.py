@@ -1,9 +1,9 @@
 """Processes identified by number and start time, since the system reuses numbers."""
 
+import datetime as dt
 import os
 import socket
 import sys
-import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -66,6 +66,4 @@ def python_path() -> str:
 
 def now() -> str:
     """The present, as records write it: ISO 8601 to the millisecond, UTC."""
-    seconds = time.time()
-    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
-    return f"{whole}.{int(seconds * 1000) % 1000:03d}Z"
+    return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -37,11 +37,10 @@ def machine() -> dict[str, Any]:
 
 
 def _commit(code: Path | None) -> dict[str, Any]:
-    if code is None:
-        return {"commit": None, "dirty": None, "why": "no folder was given"}
-    commit = _git(code, "rev-parse", "HEAD")
-    if commit is None:
-        return {"commit": None, "dirty": None, "why": "the code is not under version control here"}
+    commit = None if code is None else _git(code, "rev-parse", "HEAD")
+    if code is None or commit is None:
+        why = "the code is not under version control here" if code else "no folder was given"
+        return {"commit": None, "dirty": None, "why": why}
     changes = _git(code, "status", "--porcelain", "--untracked-files=no")
     return {"commit": commit, "dirty": None if changes is None else bool(changes)}
 

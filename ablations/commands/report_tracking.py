@@ -1,6 +1,5 @@
 """Tracking of a study: the report's numbers for MLflow, in addition to the records."""
 
-import math
 import sys
 import time
 from collections.abc import Iterable
@@ -8,12 +7,12 @@ from pathlib import Path
 from typing import Self
 
 from ablations.compose import ResolvedStudy
-from reports.judging import board, verdicts
+from reports.judging import board, cell_intervals, outcomes, verdicts
 from reports.spec import Evidence
 from sweeps.planning import Plan
 from sweeps.record import TrialRecord
 from sweeps.storage import Store
-from sweeps.tracking import CellSummary, TrackingResult, open_tracking
+from sweeps.tracking import TrackingResult, open_tracking
 
 
 class Track:
@@ -43,7 +42,7 @@ class Track:
         """Finishes the study's run with the report's numbers, before any report is written."""
         rows = board(evidence).rows
         self.tracking.settle(
-            cells=summaries(evidence),
+            cells=cell_intervals(outcomes(evidence)),
             verdicts={row.claim: row.words for row in rows},
             cell_verdicts=cell_verdicts(evidence),
             note=f"{evidence.title}: {self.question}",
@@ -90,19 +89,3 @@ def cell_verdicts(evidence: Evidence) -> dict[str, str]:
         for cell in verdict.cells:
             found.setdefault(cell, []).append(f"{verdict.claim.name}: {verdict.words}")
     return {cell: "; ".join(words) for cell, words in found.items()}
-
-
-def summaries(evidence: Evidence) -> dict[str, CellSummary]:
-    """Cell -> n, mean and 95 % interval as in the report's tables; only cells with a number."""
-    from reports.figures import summary, tidy
-
-    def known(value: float) -> float | None:
-        return None if math.isnan(value) else float(value)
-
-    return {
-        str(row["cell"]): CellSummary(
-            int(row["n"]), float(row["mean"]), known(row["low"]), known(row["high"])
-        )
-        for row in summary(tidy(evidence)).to_dict("records")
-        if row["n"]
-    }

@@ -9,7 +9,7 @@ from reports.document.blocks import AnyBlock, Cell, Facts, Section, Table, Text,
 from reports.document.findings import Findings
 from reports.document.formatting import count, number, table, value_text
 from reports.judging import Outcome, State, board_of, excluded, percent
-from reports.spec import ERROR_RATE, Evidence
+from reports.spec import ERROR_RATE, Evidence, Stamp
 
 MOST_VALUES = 4
 """How many values of one fact of provenance, such as the load, are listed; the records hold all."""
@@ -134,7 +134,8 @@ def method_section(findings: Findings) -> Section:
     )
     texts = [text.format(primary=primary, levels=levels) for text in METHODS]
     blocks: list[AnyBlock] = [Text(text=text) for text in texts]
-    blocks += [Text(text=text) for text in _stamp_texts(evidence)]
+    if text := _stamp_text(evidence.stamp):
+        blocks.append(Text(text=text))
     if changes := evidence.stamp.changes:
         rows = [(change.claim or "all", change.text) for change in changes]
         blocks.append(table("Changed since the first run.", ("claim", "change"), rows))
@@ -143,17 +144,16 @@ def method_section(findings: Findings) -> Section:
     return Section(ident="methods", title="Methods", blocks=tuple(blocks))
 
 
-def _stamp_texts(evidence: Evidence) -> list[str]:
-    """When claims, margins and looks were fixed, or why this is unknown."""
-    stamp = evidence.stamp
+def _stamp_text(stamp: Stamp) -> str:
+    """When claims, margins and looks were fixed, or why this is unknown; may be empty."""
     if stamp.unknown:
-        return [f"{stamp.unknown[0].upper()}{stamp.unknown[1:]}."]
+        return f"{stamp.unknown[0].upper()}{stamp.unknown[1:]}."
     if not stamp.fixed:
-        return []
+        return ""
     changed = "" if stamp.changes else "; nothing has changed since"
     what = "Claims, margins, looks, metric, roles and published numbers"
     when = f"before the first trial, {stamp.fixed} (sha256 {stamp.sha256[:16]})"
-    return [f"{what} were stamped {when}{changed}."]
+    return f"{what} were stamped {when}{changed}."
 
 
 def cost_section(findings: Findings) -> Section:

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import pandas as pd
 
 from reports.figures import tidy
-from reports.judging import Outcome, Verdict, outcomes, table, verdicts
+from reports.judging import Outcome, Verdict, cell_intervals, outcomes, verdicts
 from reports.spec import Evidence
-from sweeps.intervals import Interval, interval
+from sweeps.intervals import Interval
 
 
 class Findings(NamedTuple):
@@ -24,5 +24,5 @@ class Findings(NamedTuple):
 def findings_of(evidence: Evidence) -> Findings:
     """Everything that the sections share."""
     found = outcomes(evidence)
-    cells = {cell: interval(tuple(seeds.values())) for cell, seeds in table(found).items()}
-    return Findings(evidence, found, verdicts(evidence, found), tidy(evidence, found), cells)
+    judged, frame = verdicts(evidence, found), tidy(evidence, found)
+    return Findings(evidence, found, judged, frame, cell_intervals(found))

@@ -10,19 +10,11 @@ from reports.judging import Board, BoardRow, Decision, State, Verdict, board_of
 from reports.spec import Deviation, Evidence
 
 TONES: dict[Decision, Tone] = {
-    Decision.REPRODUCED: "good",
-    Decision.CONTRADICTED: "bad",
-    Decision.SHOWN: "good",
-    Decision.NOT_SHOWN: "bad",
-    Decision.SMALLER: "open",
-    Decision.NO_WORSE: "open",
-    Decision.WITHHELD: "bad",
-    Decision.INCONCLUSIVE: "open",
-    Decision.WAITING: "open",
-    Decision.NOT_JUDGED: "quiet",
-    Decision.EXPLORATORY: "quiet",
+    **dict.fromkeys((Decision.REPRODUCED, Decision.SHOWN), "good"),
+    **dict.fromkeys((Decision.CONTRADICTED, Decision.NOT_SHOWN, Decision.WITHHELD), "bad"),
+    **dict.fromkeys((Decision.NOT_JUDGED, Decision.EXPLORATORY), "quiet"),
 }
-"""How each decision is coloured."""
+"""How decisions are coloured; all others are open."""
 
 
 def verdict_section(findings: Findings) -> Section:
@@ -84,7 +76,7 @@ def _card(row: BoardRow, verdict: Verdict, common: Sequence[Deviation]) -> Verdi
         claim=row.claim,
         statement=row.statement,
         words=row.words,
-        tone=TONES[row.decision],
+        tone=TONES.get(row.decision, "open"),
         facts=tuple((name, value) for name, value in facts if value),
         note=row.note,
         deviations=_deviations(verdict, common),

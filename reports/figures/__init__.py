@@ -1,6 +1,6 @@
 """Figures: first a tidy table of what is drawn, then the drawing, then SVG."""
 
-from reports.figures.frame import summary, tidy
+from reports.figures.frame import tidy
 from reports.figures.svg import render, render_forest
 from reports.figures.theme import BLUE, FAINT, FLOOR, INK, PAPER
 
@@ -12,6 +12,5 @@ __all__ = [
     "PAPER",
     "render",
     "render_forest",
-    "summary",
     "tidy",
 ]

@@ -1,8 +1,7 @@
 """What a figure shows, as a tidy table: the first of its two steps.
 
 One row an arm and planned seed: place (along the bottom; for heat maps row and column), group,
-cell, seed, value, and the cell's own mean, low, high (95 %), n, published and floor (its random
-encoder's mean) in each of its rows.
+and the columns of `reports.figures.frame`.
 """
 
 import math
@@ -11,7 +10,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from reports.figures.frame import AXIS, summary
+from reports.figures.frame import AXIS
 from reports.spec import Bars, Lines
 
 ONE = ""
@@ -21,12 +20,8 @@ NUMBER = re.compile(r"^\s*(\d+(?:\.\d+)?)(?:\s*/\s*(\d+(?:\.\d+)?))?")
 
 
 def arms_on(names: tuple[str, ...], frame: pd.DataFrame) -> pd.DataFrame:
-    """The arms that have a level on each of the axes, with each cell's summary."""
-    cells = summary(frame).drop(columns="values")
-    floors = cells.set_index("cell")["mean"]
-    arms = frame[frame["role"] == "arm"].drop(columns=["role", "key", "state"])
-    arms = arms.merge(cells, on="cell", how="left", validate="many_to_one")
-    arms = arms.assign(floor=arms["floor"].map(floors).astype(float))
+    """The arms that have a level on each of the axes."""
+    arms = frame[frame["role"] == "arm"].drop(columns=["role", "state"]).reset_index(drop=True)
     for name in names:
         if f"{AXIS}{name}" not in arms:
             return arms.iloc[:0]

@@ -1,5 +1,8 @@
 """Figures as reproducible SVG text that can be embedded in one page and names no host.
 
+The kinds of figures are modules of this folder, each named like its `kind`, with a `NAME` for readers
+and four functions: `table` (see `reports.figures.figure_data`), `size`, `draw` and `caption`.
+
 Prolog, metadata, style sheet and namespaces of matplotlib's output are removed (HTML needs none;
 `reports.document.pdf_file` restores the namespace), and every id gets the figure's prefix.
 """
@@ -7,6 +10,8 @@ Prolog, metadata, style sheet and namespaces of matplotlib's output are removed 
 import io
 import re
 from collections.abc import Callable, Sequence
+from importlib import import_module
+from types import ModuleType
 from typing import NamedTuple
 
 import matplotlib as mpl
@@ -17,7 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
 from reports.figures import forest
-from reports.figures.kinds import kind_of, values
+from reports.figures.figure_data import arms_on
 from reports.figures.theme import STYLE
 from reports.judging import Verdict
 from reports.spec import AnyFigure
@@ -76,6 +81,17 @@ def render_forest(verdicts: Sequence[Verdict], ident: str, unit: str) -> Rendere
         f"Paired differences by claim. {text}.",
         svg,
     )
+
+
+def kind_of(figure: AnyFigure) -> ModuleType:
+    """The module that draws a figure."""
+    return import_module(f"reports.figures.{figure.kind}")
+
+
+def values(figure: AnyFigure, frame: pd.DataFrame) -> pd.DataFrame:
+    """The figure's table; empty where no arm has a level on each of its axes."""
+    arms = arms_on(figure.axes(), frame)
+    return arms if arms.empty else kind_of(figure).table(figure, arms)
 
 
 def _svg(ident: str, size: tuple[float, float], draw: Callable[[Axes], None]) -> str:

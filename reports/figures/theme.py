@@ -26,13 +26,10 @@ MAP = "cividis"
 """For heat maps: increases in lightness, and looks the same to red-green colour-blind readers."""
 
 STYLE = {
-    "axes.edgecolor": FAINT,
-    "axes.labelcolor": INK,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-    "savefig.facecolor": "none",
+    **dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), FAINT),
+    **dict.fromkeys(("axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor", "text.color"), INK),
+    **dict.fromkeys(("axes.spines.right", "axes.spines.top"), False),
+    **dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), "none"),
     "font.family": "DejaVu Sans",
     "font.size": 10.0,
     "axes.labelsize": 10.0,
@@ -40,12 +37,7 @@ STYLE = {
     "legend.frameon": False,
     "svg.fonttype": "path",
     "svg.hashsalt": "reports",
-    "text.color": INK,
     "text.parse_math": False,
-    "xtick.color": FAINT,
-    "xtick.labelcolor": INK,
-    "ytick.color": FAINT,
-    "ytick.labelcolor": INK,
 }
 """For matplotlib's rc_context; text is drawn as paths, the same on every machine."""
 

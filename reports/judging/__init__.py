@@ -4,7 +4,7 @@ from reports.judging.control import State
 from reports.judging.decisions import CITES_NOTHING, Decision
 from reports.judging.learned_something import CLASSES
 from reports.judging.test_set_error import sampling_error
-from reports.judging.trial_outcomes import Outcome, excluded, outcomes, table
+from reports.judging.trial_outcomes import Outcome, cell_intervals, excluded, outcomes, table
 from reports.judging.verdict import Verdict, verdicts
 from reports.judging.verdict_board import (
     Board,
@@ -27,6 +27,7 @@ __all__ = [
     "Verdict",
     "board",
     "board_of",
+    "cell_intervals",
     "excluded",
     "interval_of",
     "level_of",

@@ -55,8 +55,7 @@ def _ranked(claim: RanksLike, evidence: Evidence, numbers: Table) -> Subject:
     cells = () if absent else tuple(name for name in names if name in published)
     theirs = tuple(published[cell] for cell in cells)
     places = tuple(evidence.places.get(cell, ((cell,),)) for cell in cells)
-    absent = absent or _no_table(theirs, places) or _undecidable(claim, theirs, places, evidence)
-    if absent:
+    if absent := absent or _unrankable(claim, theirs, places, evidence):
         return Subject(claim, numbers, absent=absent)
     return Subject(claim, numbers, cells, theirs, places, evidence.published_tie)
 
@@ -74,18 +73,15 @@ def _named(claim: AnyClaim, evidence: Evidence) -> tuple[tuple[str, ...], str]:
     return tuple(names), f"this scale has no cell for {', '.join(map(repr, lost))}" if lost else ""
 
 
-def _no_table(theirs: tuple[float, ...], places: tuple[Place, ...]) -> str:
+def _unrankable(
+    claim: RanksLike, theirs: tuple[float, ...], places: tuple[Place, ...], evidence: Evidence
+) -> str:
+    """Why the cells are no table, or no result could ever decide a primary claim; else empty."""
     if len(theirs) < 2:
         cells = f"{len(theirs)} cell{' has' if len(theirs) == 1 else 's have'}"
         return f"{cells} a published number; a rank claim needs at least two"
-    lost = incomplete(places)
-    return f"the cells do not form a complete table: {lost}" if lost else ""
-
-
-def _undecidable(
-    claim: RanksLike, theirs: tuple[float, ...], places: tuple[Place, ...], evidence: Evidence
-) -> str:
-    """Why no result could ever decide a primary rank claim; empty where one could."""
+    if lost := incomplete(places):
+        return f"the cells do not form a complete table: {lost}"
     if not claim.primary:
         return ""
     least = smallest_p(theirs, places, evidence.published_tie)

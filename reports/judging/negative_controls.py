@@ -62,16 +62,15 @@ def withheld(found: Sequence[Control]) -> str:
 
 def _permuted(found: list[Outcome], unit: str) -> Control:
     name = "permuted labels"
-    done = [outcome for outcome in found if outcome.state == "finished" and outcome.record]
+    done = [(o, o.record) for o in found if o.state == "finished" and o.record]
     if not done:
         why = f" ({found[0].reason})" if found else ""
         return Control(name, State.MISSING, f"no trial with permuted labels has finished{why}.")
     details, passed = list[str](), True
-    for outcome in done:
-        assert outcome.record is not None
-        values = outcome.record.values
+    for outcome, record in done:
         mean, error, chance = (
-            _number(values.get(key)) for key in (PERMUTED_MEAN, PERMUTED_ERROR, PERMUTED_CHANCE)
+            _number(record.values.get(key))
+            for key in (PERMUTED_MEAN, PERMUTED_ERROR, PERMUTED_CHANCE)
         )
         bound = chance + MOST_ERRORS * error
         # Written so that NaN fails: a control that cannot be read has not passed.
@@ -93,13 +92,12 @@ def _shuffled(
     """
     if not trials:
         return ()
-    done = [outcome for outcome in trials if outcome.state == "finished" and outcome.record]
+    done = [(o, o.record) for o in trials if o.state == "finished" and o.record]
     floor = numbers.get(trials[0].cell.floor or "", {})
     groups: dict[str, dict[int, float]] = {}
-    for outcome in done:
-        assert outcome.record is not None
+    for outcome, record in done:
         if (seed := outcome.trial.seed) in floor:
-            arm = " / ".join((outcome.record.levels or outcome.cell.levels).values())
+            arm = " / ".join((record.levels or outcome.cell.levels).values())
             groups.setdefault(arm, {})[seed] = outcome.value - floor[seed]
     if not groups:
         why = trials[0].reason or "its random encoder has no number"

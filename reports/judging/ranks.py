@@ -8,7 +8,7 @@ single axis of levels this is a permutation of the cells.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import islice, permutations, product
 from typing import NamedTuple
@@ -110,7 +110,8 @@ def incomplete(places: Sequence[Place]) -> str:
         for item in items[1:]:
             swap = {items[0]: item, item: items[0]}
             for place in places:
-                to = _moved(place, axis, swap)
+                level = tuple(swap.get(one, one) for one in place[axis])
+                to = (*place[:axis], level, *place[axis + 1 :])
                 if to not in there:
                     return f"{_text(place)} is there, {_text(to)} is not"
     return ""
@@ -143,11 +144,6 @@ def _items(places: Sequence[Place]) -> list[list[str]]:
     return [list(dict.fromkeys(item for level in axis for item in level)) for axis in axes]
 
 
-def _moved(place: Place, axis: int, to: Mapping[str, str]) -> Place:
-    level = tuple(to.get(item, item) for item in place[axis])
-    return (*place[:axis], level, *place[axis + 1 :])
-
-
 def _text(place: Place) -> str:
     return ", ".join("+".join(dict.fromkeys(level)) for level in place)
 
@@ -174,12 +170,7 @@ def _drawn(
 ) -> Iterator[NDArray[np.int64]]:
     """`folds` orders, each as likely as any other, `size` at a time."""
     rng = np.random.default_rng(seed)
+    items = [np.arange(len(names)) for names in _items(places)]
     for start in range(0, folds, size):
         count = min(size, folds - start)
-        yield _orders(
-            places,
-            [
-                rng.permuted(np.tile(np.arange(len(items)), (count, 1)), axis=1)
-                for items in _items(places)
-            ],
-        )
+        yield _orders(places, [rng.permuted(np.tile(one, (count, 1)), axis=1) for one in items])

@@ -5,20 +5,18 @@ from typing import NamedTuple
 
 from reports.judging.contrasts import Subject, by_seed, tau_of
 from reports.judging.statistics import HolmTest, holm, t_test
-from reports.spec import ERROR_RATE, Evidence, RanksLike
+from reports.spec import ERROR_RATE, AnyClaim, Evidence, RanksLike
 from sweeps.intervals import Interval, interval
 
 
 class Look(NamedTuple):
     """What a look found of one claim."""
 
+    claim: AnyClaim
     seeds: int
     test: HolmTest
     numbers: Interval
     p: float
-    margin: float
-    least: float
-    """The least distance from the margin of a verdict: the `min_tau` of rank claims, else 0."""
     left: int = 0
     """Claims that share the next look's part of the 5 %: those undecided after the last look."""
 
@@ -30,7 +28,8 @@ class Look(NamedTuple):
     @property
     def weak(self) -> bool:
         """Significant, but nearer to the margin than the claim asks."""
-        return self.test.rejected and abs(self.numbers.mean - self.margin) < self.least - 1e-9
+        distance = abs(self.numbers.mean - self.claim.margin)
+        return self.test.rejected and distance < self.claim.min_tau - 1e-9
 
 
 def judged_looks(subjects: list[Subject], evidence: Evidence) -> dict[str, Look]:
@@ -52,8 +51,7 @@ def judged_looks(subjects: list[Subject], evidence: Evidence) -> dict[str, Look]
                 numbers, p = result
                 if not isinstance(subject.claim, RanksLike):
                     numbers = interval(by_seed(subject, tuple(range(count))), 1 - test.level)
-                claim = subject.claim
-                judged[claim.name] = Look(count, test, numbers, p, claim.margin, claim.min_tau)
+                judged[subject.claim.name] = Look(subject.claim, count, test, numbers, p)
     left = len(_undecided(subjects, judged))
     return {name: look._replace(left=left) for name, look in judged.items()}
 

@@ -5,6 +5,7 @@ All seeds and cells answer the same test images, so an interval over seeds leave
 
 import math
 from collections.abc import Sequence
+from statistics import fmean
 
 from reports.judging.trial_outcomes import Outcome
 from reports.judging.verdict import Verdict
@@ -24,19 +25,16 @@ def sampling_error(verdict: Verdict, evidence: Evidence, found: Sequence[Outcome
     own = [o for o in found if o.cell.name in verdict.cells and o.record is not None and o.values]
     counts = {o.facts.data.test_images for o in own}
     asked = {o.facts.measured_on or "test" for o in own}
-    means = [_mean([o.value for o in own if o.cell.name == cell]) for cell in verdict.cells]
+    each = {cell: [o.value for o in own if o.cell.name == cell] for cell in verdict.cells}
+    means = [fmean(values) if values else math.nan for values in each.values()]
     known = evidence.unit == "%" and len(counts) == 1 and asked == {"test"}
     number = next(iter(counts), None)
     if not known or not weights or number is None or number < 1:
         return math.nan
     if not all(0 <= mean <= 100 for mean in means):
         return math.nan
-    each = [
+    errors = [
         weight * math.sqrt(mean * (100 - mean) / number)
         for weight, mean in zip(weights, means, strict=True)
     ]
-    return math.hypot(sum(e for e in each if e > 0), sum(e for e in each if e < 0))
-
-
-def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values) if values else math.nan
+    return math.hypot(sum(e for e in errors if e > 0), sum(e for e in errors if e < 0))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from reports.spec import CellInfo, CollapseFacts, Evidence, PlannedTrial, TrialFacts, facts_of
+from sweeps.intervals import Interval, interval
 from sweeps.planning import by_key, counting, has_number, numbered
 from sweeps.record import TrialRecord
 
@@ -86,6 +87,11 @@ def table(found: Sequence[Outcome]) -> Table:
         if outcome.values:
             numbers[outcome.cell.name][outcome.trial.seed] = outcome.value
     return dict(numbers)
+
+
+def cell_intervals(found: Sequence[Outcome]) -> dict[str, Interval]:
+    """Cell -> mean and 95 % Student-t interval over its seeds; only cells with a number."""
+    return {cell: interval(tuple(seeds.values())) for cell, seeds in table(found).items()}
 
 
 def first_attempts(found: Sequence[Outcome], metric: str) -> tuple[Outcome, ...]:

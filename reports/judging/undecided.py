@@ -22,7 +22,7 @@ def why_open(subject: Subject, look: Look, evidence: Evidence, later: list[int])
             tau = look.numbers.mean
             return (
                 f"{'agrees' if tau > 0 else 'disagrees'} in rank, but weakly: tau-b {tau:+.2f}, at "
-                f"least {look.least:g} was required"
+                f"least {subject.claim.min_tau:g} was required"
             )
         return "more cells, not more seeds, would decide it"
     values = by_seed(subject, tuple(range(look.seeds)))
@@ -31,7 +31,7 @@ def why_open(subject: Subject, look: Look, evidence: Evidence, later: list[int])
     share = dict(zip(evidence.looks.seeds, evidence.looks.shares, strict=True))
     # Holm's first step: the level of the claim whatever the other results are.
     level = share[later[0] if later else look.seeds] * ERROR_RATE / look.left
-    needed = seeds_needed(values, look.margin, level)
+    needed = seeds_needed(values, subject.claim.margin, level)
     if needed is None:
         return "more than 1,000 seeds would be needed at this mean and spread"
     text = f"about {needed} seeds would be needed at this mean and spread"

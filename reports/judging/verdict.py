@@ -14,7 +14,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from reports.judging.collapses import mixed_collapses, whole_collapses
+from reports.judging.collapses import collapsed_cells
 from reports.judging.contrasts import Subject, by_seed, published_of, subject_of, tau_of
 from reports.judging.decisions import DECIDED, Decision, cites, decision, denied_by, verdict_words
 from reports.judging.negative_controls import controls, withheld
@@ -149,7 +149,7 @@ def _decide(
         # Synthetic data reproduce nothing, even where a claim cites a publication.
         cited = cites(subject.claim, subject.published, evidence.published_source)
         own = not cited or evidence.synthetic_data
-        decided = decision(look.numbers, look.margin, cited=not own)
+        decided = decision(look.numbers, look.claim.margin, cited=not own)
         return _with_collapses(decided, subject, look, found)
     note = why_open(subject, look, evidence, later)
     if later:
@@ -161,8 +161,7 @@ def _with_collapses(
     decided: Decision, subject: Subject, look: Look, found: Sequence[Outcome]
 ) -> tuple[Decision, str]:
     """A rank claim is judged by permutation, which does not assume normal differences."""
-    mixed = mixed_collapses(subject.cells, look.seeds, found)
-    whole = whole_collapses(subject.cells, look.seeds, found)
+    mixed, whole = collapsed_cells(subject.cells, look.seeds, found)
     text = f"collapsed in every seed of the look: {whole}" if whole else ""
     if mixed and isinstance(subject.claim, RanksLike):
         return decided, join(f"collapsed in some seeds: {mixed}", text)

@@ -5,8 +5,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from sweeps.record import State
-
 _SIGNALS = {
     "Segmentation fault": "SIGSEGV",
     "Aborted": "SIGABRT",
@@ -45,8 +43,8 @@ class TrialEnd(NamedTuple):
     """How one trial of a launch ended."""
 
     cell: str
-    state: State
     error: str | None
+    """None: it finished."""
 
 
 def common_failure(ends: Iterable[TrialEnd], slots: int) -> str | None:
@@ -62,7 +60,7 @@ def common_failure(ends: Iterable[TrialEnd], slots: int) -> str | None:
     if len(first) < count or len(cells) < 2:
         return None
     errors = {end.error for end in first}
-    if any(end.state == "finished" for end in first) or len(errors) > 1:
+    if None in errors or len(errors) > 1:
         return None
     named = ", ".join(map(repr, cells[:3])) + (f" and {len(cells) - 3} more" if cells[3:] else "")
     return (

@@ -189,7 +189,7 @@ class Launch:
         elif state != "stopped":
             self.results[key] = TrialResult(key, state, text, attempt)
             ends = [
-                TrialEnd(self.trials[key].cell, "failed" if one.error else "finished", one.error)
+                TrialEnd(self.trials[key].cell, one.error)
                 for key, one in itertools.islice(self.results.items(), self.settings.slots + 1)
             ]
             self.trouble = self.trouble or common_failure(ends, self.settings.slots)

@@ -12,6 +12,8 @@ from sweeps.errors import StoreError
 from sweeps.execution.heartbeat import Heartbeat
 from sweeps.jsonable import number, plain
 from sweeps.planning import Trial
+from sweeps.processes import now
+from sweeps.provenance import load_average
 from sweeps.record import Stage, TrialRecord
 from sweeps.storage import (
     StageCheckpoint,
@@ -58,6 +60,7 @@ class TrialContext:
         self.trial = trial
         self.config, self.seed = trial.config, trial.seed
         self.store = store
+        self.started, self.load_average = now(), load_average()
         self.payload = payload
         """What the caller passed to all trials of the launch, such as the device."""
         self.reused: list[str] = []

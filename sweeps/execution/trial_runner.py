@@ -19,8 +19,7 @@ from sweeps.execution.heartbeat import Heartbeat
 from sweeps.execution.trial_context import Outcome, TrialContext, TrialFunction
 from sweeps.jsonable import number, plain
 from sweeps.planning import Trial
-from sweeps.processes import ProcessMark, now
-from sweeps.provenance import load_average
+from sweeps.processes import ProcessMark
 from sweeps.record import State, TrialRecord
 from sweeps.storage import Store, as_store_error
 
@@ -60,8 +59,8 @@ class Job(Frozen):
     function: str
     settings: RunSettings
     store: str
-    driver: tuple[int, str, str] | None
-    """The `ProcessMark` whose death ends the worker; None in the driver itself."""
+    driver: ProcessMark | None
+    """The process whose death ends the worker; None in the driver itself."""
     trials: tuple[Trial, ...]
 
 
@@ -88,10 +87,8 @@ def run_trial(job: Job, trial: Trial, store: Store, *, echo: bool = False) -> Tr
     with as_store_error(log):
         log.parent.mkdir(parents=True, exist_ok=True)
         log.unlink(missing_ok=True)
-    begun: dict[str, Any] = {"started": now(), "load_average": load_average()}
-    driver = None if job.driver is None else ProcessMark(*job.driver)
     with Heartbeat(
-        store.running, trial, study=job.study, launch=job.launch, driver=driver
+        store.running, trial, study=job.study, launch=job.launch, driver=job.driver
     ) as heartbeat:
         context = TrialContext(
             trial,
@@ -105,7 +102,7 @@ def run_trial(job: Job, trial: Trial, store: Store, *, echo: bool = False) -> Tr
             outcome, error = _call(job.function, context)
         if context.stopped:
             return TrialResult(trial.key, "stopped")
-        record = _record(job, context, outcome, error, **begun)
+        record = _record(job, context, outcome, error)
         record = store.commit(record, log, context.files)
         context.drop_checkpoints()
     return TrialResult(trial.key, record.state, record.error, record.attempt)
@@ -138,15 +135,7 @@ def _call(name: str, context: TrialContext) -> tuple[Outcome, str | None]:
     return outcome, None
 
 
-def _record(
-    job: Job,
-    context: TrialContext,
-    outcome: Outcome,
-    error: str | None,
-    *,
-    started: str,
-    load_average: list[float],
-) -> TrialRecord:
+def _record(job: Job, context: TrialContext, outcome: Outcome, error: str | None) -> TrialRecord:
     trial, settings = context.trial, job.settings
     values = {name: number(value) for name, value in outcome.values.items()}
     facts = plain(dict(outcome.facts))
@@ -169,7 +158,7 @@ def _record(
         state="finished" if error is None else "failed",
         values=values,
         error=error,
-        started=started,
+        started=context.started,
         seconds=round(context.seconds(), 3),
         earlier_seconds=round(context.earlier_seconds, 3),
         attempt=1,
@@ -181,7 +170,7 @@ def _record(
         provenance={
             **settings.provenance,
             "host": platform.node(),
-            "load_average": load_average,
+            "load_average": context.load_average,
             "threads": settings.threads,
             "slots": settings.slots,
         },

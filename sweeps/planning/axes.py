@@ -54,13 +54,14 @@ class Levels(Frozen):
     def _labelled(cls, levels: Any) -> Any:
         if not isinstance(levels, (list, tuple)):
             return levels
-        nested = [value for value in levels if isinstance(value, (list, tuple, dict))]
-        if nested:
+        if nested := [value for value in levels if isinstance(value, (list, tuple, dict))]:
             raise ValueError(f"{nested[0]!r} needs a label of its own: write `label: value`")
         labels = [label_of(value) for value in levels]
-        twice = _first_double(labels)
-        if twice is not None:
-            raise ValueError(f"level {twice!r} is listed twice; list each level once")
+        seen = set[str]()
+        for label in labels:
+            if label in seen:
+                raise ValueError(f"level {label!r} is listed twice; list each level once")
+            seen.add(label)
         return dict(zip(labels, levels, strict=True))
 
     @field_validator("levels")
@@ -98,8 +99,7 @@ class Paired(Frozen):
         _check_labels(self.levels)
         every = {field for values in self.levels.values() for field in values}
         for label, values in self.levels.items():
-            lacking = sorted(every - set(values))
-            if lacking:
+            if lacking := sorted(every - set(values)):
                 raise ValueError(
                     f"level {label!r} leaves out {', '.join(lacking)}, which another level sets;"
                     " every level must set the same fields"
@@ -143,9 +143,8 @@ class OrderedPairs(Frozen):
     def _apart(cls, items: dict[str, Any]) -> dict[str, Any]:
         for label in items:
             if "+" in label:
-                raise ValueError(
-                    f"item {label!r} may not contain '+', which joins the two of a pair"
-                )
+                why = "which joins the two of a pair"
+                raise ValueError(f"item {label!r} may not contain '+', {why}")
         _check_labels(items)
         return items
 
@@ -182,15 +181,6 @@ def label_of(value: Any) -> str:
         short = format(value, "g")
         return short if float(short) == value else repr(value)
     return str(value)
-
-
-def _first_double(labels: list[str]) -> str | None:
-    seen: set[str] = set()
-    for label in labels:
-        if label in seen:
-            return label
-        seen.add(label)
-    return None
 
 
 AnyAxis = Annotated[Levels | Paired | OrderedPairs, Field(discriminator="kind")]

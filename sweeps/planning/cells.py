@@ -57,19 +57,14 @@ def sweep_cells(sweep: Sweep, resolve: Resolve) -> list[tuple[Cell, int]]:
         raise PlanError(*mistakes)
     groups = [group for added in sweep.added for group in _groups(added, arms, sweep, resolve)]
     names += [group.cell.name for group in groups]
-    doubles = sorted(name for name, times in Counter(names).items() if times > 1) if groups else []
+    doubles = sorted(name for name, times in Counter(names).items() if times > 1)
     if doubles:
-        raise PlanError(
-            *(f"two cells are named {name!r}; rename a level or a control" for name in doubles)
-        )
+        rename = "rename a level or a control"
+        raise PlanError(*(f"two cells are named {name!r}; {rename}" for name in doubles))
     known = dict.fromkeys([*names, *(added.name for added in sweep.added)])
     chosen = select(sweep.only, [*known])
-    floors = {
-        arm: group.cell.name
-        for group in groups
-        for arm in group.arms
-        if group.added.role == "floor"
-    }
+    of_floors = [group for group in groups if group.added.role == "floor"]
+    floors = {arm: group.cell.name for group in of_floors for arm in group.arms}
     cells = [
         (arm.model_copy(update={"floor": floors.get(arm.name)}), len(sweep.seeds))
         for arm in arms

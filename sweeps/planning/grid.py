@@ -92,10 +92,13 @@ class Sweep(Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if (spanned := self._num_cells()) > MOST_CELLS:
-            sizes = " x ".join(str(axis.num_points()) for axis in self.axes)
+        sizes = [axis.num_points() for axis in self.axes]
+        factorial = self.design == "factorial"
+        spanned = math.prod(sizes) if factorial else 1 + sum(size - 1 for size in sizes)
+        if spanned > MOST_CELLS:
+            table = " x ".join(map(str, sizes))
             raise ValueError(
-                f"the axes span {spanned:,} cells ({sizes}), and a sweep has at most {MOST_CELLS:,};"
+                f"the axes span {spanned:,} cells ({table}), and a sweep has at most {MOST_CELLS:,};"
                 " take out levels or an axis, or write design: one_at_a_time"
             )
         mistakes = [*_doubles("axis", [axis.name for axis in self.axes])]
@@ -129,8 +132,7 @@ class Sweep(Frozen):
             Cell(name=name, levels=levels, settings=settings)
             for name, levels, settings in self._combinations()
         )
-        doubles = _doubles("cell", [arm.name for arm in arms])
-        if doubles:
+        if doubles := _doubles("cell", [arm.name for arm in arms]):
             raise PlanError(*(f"{double}; rename a level" for double in doubles))
         return arms
 
@@ -147,10 +149,6 @@ class Sweep(Frozen):
             else ((name,),)
             for name, levels, _ in self._combinations()
         }
-
-    def _num_cells(self) -> int:
-        sizes = [axis.num_points() for axis in self.axes]
-        return math.prod(sizes) if self.design == "factorial" else 1 + sum(n - 1 for n in sizes)
 
     def _combinations(self) -> list[tuple[str, dict[str, str], dict[str, Any]]]:
         if not self.axes:
@@ -193,8 +191,7 @@ def select(only: tuple[str, ...] | None, names: list[str]) -> set[str]:
     """The names that `only` keeps; an unknown one is a PlanError with the nearest names."""
     if only is None:
         return set(names)
-    unknown = [name for name in only if name not in names]
-    if unknown:
+    if unknown := [name for name in only if name not in names]:
         raise PlanError(*(f"no cell {name!r}{did_you_mean(name, names)}" for name in unknown))
     return set(only)
 

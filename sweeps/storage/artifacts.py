@@ -36,14 +36,8 @@ def saved_artifact(
         yield filling
         files = sorted(path for path in filling.rglob("*") if path.is_file())
         hashes = {str(file.relative_to(filling)): file_hash(file) for file in files}
-        manifest = {
-            "launch": launch,
-            "lasting": lasting,
-            "moment": now(),
-            "stage": stage,
-            "key": key,
-        }
-        write_json(filling / MADE, sealed({**manifest, _FILES: hashes}))
+        about = {"launch": launch, "lasting": lasting, "moment": now(), "stage": stage, "key": key}
+        write_json(filling / MADE, sealed({**about, _FILES: hashes}))
     if shared:
         _move_into(place, folder, [*hashes, MADE])
 
@@ -116,9 +110,8 @@ def _move_into(place: Path, folder: Path, names: list[str]) -> None:
     drop(folder)
     try:
         if folder.is_symlink() or not folder.is_dir():
-            raise StoreError(
-                f"{folder} is in the place of a {folder.parent.name[:-1]}; move it away"
-            )
+            kind = folder.parent.name[:-1]
+            raise StoreError(f"{folder} is in the place of a {kind}; move it away")
         taken = [name for name in names if os.path.lexists(folder / name)]
         if taken:
             raise StoreError(f"{folder / taken[0]} is in the place of a file to save; move it away")

@@ -61,7 +61,7 @@ class Index:
     def retain(self, here: Iterable[tuple[str, int]]) -> None:
         """Forgets entries whose records are gone; the file is rewritten when many are."""
         there = set(here)
-        gone = [place for place in self.entries if place not in there]
+        gone = self.entries.keys() - there
         for place in gone:
             del self.entries[place]
         if len(gone) > len(there):

@@ -4,6 +4,7 @@ Names are whole patterns, each in its own folder, and links are left alone: a st
 other programs and of its user.
 """
 
+import contextlib
 import re
 import shutil
 from collections.abc import Iterable, Iterator
@@ -40,10 +41,8 @@ def clear(store: Path, stages: Iterable[str]) -> None:
             heartbeat.unlink(missing_ok=True)
     for jobs in _entries(running, _LAUNCH):
         _clear_files(jobs, r"[0-9]{5}\.json")
-        try:
+        with contextlib.suppress(OSError):  # what else is in it is not ours
             jobs.rmdir()
-        except OSError:
-            continue  # what else is in it is not ours
 
 
 def _clear_folders(parent: Path, pattern: str) -> None:

@@ -75,9 +75,8 @@ def make_store(path: Path) -> str | None:
         # Of two processes that make a store at once, the first one's file stays.
         with contextlib.suppress(FileExistsError):
             (write_bytes if lost else write_new)(file, f"{json.dumps(new, indent=1)}\n".encode())
-    return (
-        f"{file} was lost or torn; a new one was written, all records are there" if lost else None
-    )
+    again = f"{file} was lost or torn; a new one was written, all records are there"
+    return again if lost else None
 
 
 def unmake_store(path: Path) -> None:
@@ -113,15 +112,13 @@ def _has_record(path: Path) -> bool:
     """Whether at least one record of ours is there, under its key."""
     try:
         return any(
-            ATTEMPT.fullmatch(attempt.name) and _is_record(attempt, home.name)
+            ATTEMPT.fullmatch(attempt.name)
+            and isinstance(record := read_json(attempt / "record.json", MOST_BYTES), dict)
+            and record.get("key") == home.name
+            and "stages" in record
             for home in (path / "trials").iterdir()
             if KEY.fullmatch(home.name) and home.is_dir()
             for attempt in home.iterdir()
         )
     except OSError:
         return False
-
-
-def _is_record(folder: Path, key: str) -> bool:
-    record = read_json(folder / "record.json", MOST_BYTES)
-    return isinstance(record, dict) and record.get("key") == key and "stages" in record

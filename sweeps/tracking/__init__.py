@@ -1,12 +1,11 @@
 """Tracking: one process logs the records of a study to MLflow and can rebuild the database from them."""
 
 from sweeps.tracking.client import RunLocation, locate_runs
-from sweeps.tracking.contract import CellSummary, Tracker, TrackingResult
+from sweeps.tracking.contract import Tracker, TrackingResult
 from sweeps.tracking.redaction import shown
 from sweeps.tracking.trackers import open_tracking, tracking_uri
 
 __all__ = [
-    "CellSummary",
     "RunLocation",
     "Tracker",
     "TrackingResult",

@@ -62,9 +62,19 @@ class CellRuns:
             tags = {"verdicts": verdicts[cell][:4900]} if cell in verdicts else {}
             if cell in self._known:
                 self._renew(cell, values, tags, status)
-            else:
-                params = level_params(cell, role, levels)
-                new.append((cell, self._new(cell, params, values, tags, status)))
+                continue
+            now = milliseconds_now()
+            run = NewRun(
+                name=f"{cell} (all seeds)",
+                began=now,
+                ended=now,
+                status=status,
+                tags={**self._tags, f"{TAG_PREFIX}cell": cell},
+                mark=tags,
+                params=level_params(cell, role, levels),
+                metrics=tuple(Metric(name, value, now, 0) for name, value in values.items()),
+            )
+            new.append((cell, run))
         for first in range(0, len(new), TOGETHER):
             if self._writer.watch.stop():
                 raise Stopped("stopped at the runs of the cells")
@@ -73,26 +83,6 @@ class CellRuns:
             for (cell, one), number in zip(some, numbers, strict=True):
                 metrics = {metric.key: metric.value for metric in one.metrics}
                 self._known[cell] = _Known(number, one.status, metrics, {**one.tags, **one.mark})
-
-    def _new(
-        self,
-        cell: str,
-        params: dict[str, str],
-        values: dict[str, float],
-        tags: dict[str, str],
-        status: str,
-    ) -> NewRun:
-        now = milliseconds_now()
-        return NewRun(
-            name=f"{cell} (all seeds)",
-            began=now,
-            ended=now,
-            status=status,
-            tags={**self._tags, f"{TAG_PREFIX}cell": cell},
-            mark=tags,
-            params=params,
-            metrics=tuple(Metric(name, value, now, 0) for name, value in values.items()),
-        )
 
     def _renew(
         self, cell: str, values: dict[str, float], tags: dict[str, str], status: str

@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 from sweeps.errors import TrackingError
+from sweeps.intervals import Interval
+from sweeps.jsonable import number
 from sweeps.planning import Plan
 from sweeps.processes import this_process
 from sweeps.record import TrialRecord
 from sweeps.storage import Store, launch_history, load_plan, studies
 from sweeps.tracking.address import OWN, SCHEMES, address_of, artifact_root, own_uri
-from sweeps.tracking.contract import CellSummary, TrackingResult
+from sweeps.tracking.contract import TrackingResult
 from sweeps.tracking.redaction import bare, shown
 from sweeps.tracking.tracker_process import PATIENCE, FinalAnswer, failure, start
 
@@ -72,13 +74,17 @@ class MlflowTracker:
     def settle(
         self,
         *,
-        cells: Mapping[str, CellSummary] | None = None,
+        cells: Mapping[str, Interval] | None = None,
         verdicts: Mapping[str, str] | None = None,
         cell_verdicts: Mapping[str, str] | None = None,
         note: str = "",
     ) -> None:
         self._last = {
-            "cells": None if cells is None else {name: list(cell) for name, cell in cells.items()},
+            "cells": cells
+            and {
+                name: [number(value) for value in (cell.n, cell.mean, cell.low, cell.high)]
+                for name, cell in cells.items()
+            },
             "verdicts": dict(verdicts or {}),
             "cell_verdicts": dict(cell_verdicts or {}),
             "note": note,

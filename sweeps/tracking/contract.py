@@ -4,21 +4,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import ClassVar, NamedTuple, Protocol
 
+from sweeps.intervals import Interval
 from sweeps.planning import Plan
 from sweeps.record import TrialRecord
 from sweeps.storage import Store
 from sweeps.tracking.tracker_process import PATIENCE
-
-
-class CellSummary(NamedTuple):
-    """One cell over its seeds, in the unit of the metric."""
-
-    n: int
-    """Seeds."""
-    mean: float
-    low: float | None
-    """Of the interval; None where there is none, as for one seed."""
-    high: float | None
 
 
 class TrackingResult(NamedTuple):
@@ -46,7 +36,7 @@ class Tracker(Protocol):
         """Starts and returns at once.
 
         `plan` says which trials count for the cells; a plan that runs nothing leaves the study's run
-        closed. `metric` is that of the CellSummary passed in.
+        closed. `metric` is that of the intervals passed in.
         """
 
     def record(self, record: TrialRecord) -> None:
@@ -55,7 +45,7 @@ class Tracker(Protocol):
     def settle(
         self,
         *,
-        cells: Mapping[str, CellSummary] | None = None,
+        cells: Mapping[str, Interval] | None = None,
         verdicts: Mapping[str, str] | None = None,
         cell_verdicts: Mapping[str, str] | None = None,
         note: str = "",

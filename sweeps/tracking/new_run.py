@@ -25,7 +25,7 @@ TOGETHER = 100
 _BATCH = 900
 """Metrics in one request to MLflow, which allows 1,000 entries with parameters and tags."""
 
-_CONTEXT = "training"
+_DATA_CONTEXT, _CONTEXT = "mlflow.data.context", "training"
 _LARGEST = 1.7976931348623157e308
 
 
@@ -115,7 +115,7 @@ def write_run(
         run = created.info.run_id
         step()
     if new.dataset is not None:
-        context = InputTag("mlflow.data.context", _CONTEXT)
+        context = InputTag(_DATA_CONTEXT, _CONTEXT)
         client.log_inputs(run, [DatasetInput(new.dataset, [context])])
         step()
     for name, text in new.texts:
@@ -183,40 +183,27 @@ def _write_files(folder: Path, new: NewRun) -> None:
 def _insert(
     database: sqlite3.Connection, experiment: int, location: str, run: str, new: NewRun
 ) -> None:
-    database.execute(
-        "INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name, user_id, status,"
-        " start_time, end_time, source_version, lifecycle_stage, artifact_uri, experiment_id)"
-        " VALUES (?, ?, 'UNKNOWN', '', '', 'unknown', ?, ?, ?, '', 'active', ?, ?)",
-        (
-            *(run, new.name, new.status, new.began, new.ended),
-            *(f"{location}/{run}/artifacts", experiment),
-        ),
+    _add(
+        database,
+        "runs",
+        "run_uuid name status start_time end_time artifact_uri experiment_id"
+        " source_type source_name entry_point_name user_id source_version lifecycle_stage",
+        [
+            (
+                *(run, new.name, new.status, new.began, new.ended),
+                *(f"{location}/{run}/artifacts", experiment),
+                *("UNKNOWN", "", "", "unknown", "", "active"),
+            )
+        ],
     )
     tags = {**new.tags, **new.mark, "mlflow.runName": new.name}
-    database.executemany(
-        "INSERT INTO tags (key, value, run_uuid) VALUES (?, ?, ?)",
-        [(key, value, run) for key, value in tags.items()],
-    )
-    database.executemany(
-        "INSERT INTO params (key, value, run_uuid) VALUES (?, ?, ?)",
-        [(key, value, run) for key, value in new.params.items()],
-    )
+    _add(database, "tags", "key value run_uuid", [(*tag, run) for tag in tags.items()])
+    _add(database, "params", "key value run_uuid", [(*one, run) for one in new.params.items()])
     rows = dict.fromkeys(_rows(new.metrics))
-    database.executemany(
-        "INSERT INTO metrics (key, value, timestamp, step, is_nan, run_uuid)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
-        [(*row, run) for row in rows],
-    )
-    latest: dict[str, tuple[str, float, int, int, bool]] = {}
-    for row in rows:
-        before = latest.get(row[0])
-        if before is None or (row[3], row[2], row[1]) > (before[3], before[2], before[1]):
-            latest[row[0]] = row
-    database.executemany(
-        "INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
-        [(*row, run) for row in latest.values()],
-    )
+    latest = {row[0]: row for row in sorted(rows, key=lambda row: (row[3], row[2], row[1]))}
+    columns = "key value timestamp step is_nan run_uuid"
+    _add(database, "metrics", columns, [(*row, run) for row in rows])
+    _add(database, "latest_metrics", columns, [(*row, run) for row in latest.values()])
     if new.dataset is not None:
         _insert_data(database, experiment, run, new.dataset)
 
@@ -238,18 +225,20 @@ def _insert_data(database: sqlite3.Connection, experiment: int, run: str, data: 
     ).fetchone()
     number = known[0] if known else uuid.uuid4().hex
     if known is None:
-        database.execute(
-            "INSERT INTO datasets (dataset_uuid, experiment_id, name, digest, dataset_source_type,"
-            " dataset_source) VALUES (?, ?, ?, ?, ?, ?)",
-            (number, experiment, data.name, data.digest, data.source_type, data.source),
-        )
+        columns = "dataset_uuid experiment_id name digest dataset_source_type dataset_source"
+        row = (number, experiment, data.name, data.digest, data.source_type, data.source)
+        _add(database, "datasets", columns, [row])
     edge = uuid.uuid4().hex
-    database.execute(
-        "INSERT INTO inputs (input_uuid, source_type, source_id, destination_type, destination_id)"
-        " VALUES (?, 'DATASET', ?, 'RUN', ?)",
-        (edge, number, run),
-    )
-    database.execute(
-        "INSERT INTO input_tags (input_uuid, name, value) VALUES (?, 'mlflow.data.context', ?)",
-        (edge, _CONTEXT),
-    )
+    columns = "input_uuid source_type source_id destination_type destination_id"
+    _add(database, "inputs", columns, [(edge, "DATASET", number, "RUN", run)])
+    _add(database, "input_tags", "input_uuid name value", [(edge, _DATA_CONTEXT, _CONTEXT)])
+
+
+def _add(
+    database: sqlite3.Connection, table: str, columns: str, rows: Sequence[tuple[object, ...]]
+) -> None:
+    """Inserts rows; `columns` names what each holds, with blanks between the names."""
+    names = columns.split()
+    marks = ", ".join("?" * len(names))
+    statement = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - names from here
+    database.executemany(statement, rows)

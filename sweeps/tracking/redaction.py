@@ -109,9 +109,7 @@ def secrets_of(address: str) -> set[str]:
     """The secret parts of an address, as written in it."""
     parts = _parts(address)
     found = {parts.user, *parts.user.split(":", 1), parts.fragment[1:], _wrong_port(parts.place)}
-    for name, value in _pairs(parts.query):
-        if name.lower() not in _PLAIN:
-            found.add(value)
+    found |= {value for name, value in _pairs(parts.query) if name.lower() not in _PLAIN}
     if parts.user:
         for user in (parts.user, unquote(parts.user)):
             for coding in ("utf-8", "latin-1"):
@@ -137,11 +135,8 @@ def _parts(address: str) -> _Parts:
 
 
 def _bare_place(parts: _Parts) -> str:
-    wrong = _wrong_port(parts.place)
-    if wrong:
-        host = parts.place.partition(":")[0]
-        return f"{host}:{HIDDEN}"
-    return parts.place
+    host = parts.place.partition(":")[0]
+    return f"{host}:{HIDDEN}" if _wrong_port(parts.place) else parts.place
 
 
 def _wrong_port(place: str) -> str:

@@ -108,10 +108,10 @@ def test_what_mlflow_is_told_of_a_cell_is_students_t(
     study, _ = complete(here)
     called(capsys, "run", study)
 
-    n, mean, low, high = tracker.settled[0]["cells"]["crop"]
+    found = tracker.settled[0]["cells"]["crop"]
     expected = stats.t.interval(0.95, 1, loc=50.5, scale=stats.sem([50.0, 51.0]))
-    assert (n, mean) == (2, 50.5)
-    assert (low, high) == pytest.approx(expected)
+    assert (found.n, found.mean) == (2, 50.5)
+    assert (found.low, found.high) == pytest.approx(expected)
 
 
 def test_a_failed_trial_is_named_with_its_reason_and_log_and_the_exit_code_is_1(

@@ -376,8 +376,8 @@ MUTANTS = (
     plant(
         "the least tau of a claim is ignored",
         "judging/sequential_looks.py",
-        "return self.test.rejected and abs(",
-        "return False and abs(",
+        "return self.test.rejected and distance",
+        "return False and distance",
         "reports/judging/test_verdict.py",
     ),
     plant(

@@ -15,7 +15,7 @@ from reports.document.pdf_file import MOST_ROWS, pdf, without_glyph
 from reports.document.sections import document
 from reports.figures import heatmap
 from reports.figures.frame import tidy
-from reports.figures.kinds import kind_of, values
+from reports.figures.svg import kind_of, values
 from reports.spec import Bars, Evidence, Heatmap, Lines
 from reports.write import write_reports
 

@@ -15,11 +15,11 @@ SAME = "DataError: no folder or archive at obst daten"
 
 
 def failed(cell: str, error: str = SAME) -> TrialEnd:
-    return TrialEnd(cell, "failed", error)
+    return TrialEnd(cell, error)
 
 
 def finished(cell: str) -> TrialEnd:
-    return TrialEnd(cell, "finished", None)
+    return TrialEnd(cell, None)
 
 
 @pytest.mark.parametrize(

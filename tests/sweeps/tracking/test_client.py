@@ -60,11 +60,11 @@ import sys, time
 from sweeps.planning import Plan
 from sweeps.storage import Store
 from sweeps.tracking import open_tracking
-from sweeps.tracking.contract import CellSummary
+from sweeps.intervals import Interval
 store = Store(sys.argv[1])
 tracking = open_tracking(store, Plan.model_validate_json(sys.stdin.read()))
 if sys.argv[2] == "settled":
-    cell = CellSummary(3, 41.5, 40.0, 43.0)
+    cell = Interval(41.5, 40.0, 43.0, 1.0, 3, 0.95)
     tracking.settle(cells={"a": cell}, note="a note")
 print("told", flush=True)
 time.sleep(600)
