@@ -2,6 +2,7 @@
 
 import inspect
 import sys
+import traceback
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -101,14 +102,10 @@ def _run(code: Any, names: dict[str, Any], file: Path) -> None:
     try:
         exec(code, names)  # noqa: S102 -- what the command is for, and says
     except (Exception, SystemExit) as error:
-        line = None
-        trace = error.__traceback__
-        while trace is not None:
-            if trace.tb_frame.f_code.co_filename == str(file):
-                line = trace.tb_lineno
-            trace = trace.tb_next
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == str(file)]
         text = (str(error).strip().splitlines() or ["without a text"])[0]
-        place = f"{file}:{line}" if line else str(file)
+        place = f"{file}:{lines[-1]}" if lines else str(file)
         raise UsageError(
             f"{place}: raises {type(error).__name__} while it is executed: {text[:160]}; fix the file"
         ) from error

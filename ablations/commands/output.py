@@ -114,7 +114,9 @@ def plan_table(the_plan: "Plan") -> Any:
     rows: dict[str, Counter[str]] = defaultdict(Counter)
     todo: Counter[str] = Counter()
     for trial in the_plan.trials:
-        rows[trial.cell][_short(trial.reason)] += 1
+        # If data are missing, all cells have the same long reason: it is printed once, below the table.
+        missing = trial.reason.startswith(DATA_MISSING)
+        rows[trial.cell][DATA_MISSING if missing else trial.reason] += 1
         todo[trial.cell] += trial.todo
     roles = {trial.cell: trial.role for trial in the_plan.trials}
     table = plain_table("cell", "role", "trials", "to run", "why", right=("trials", "to run"))
@@ -174,11 +176,6 @@ def compute_line(of: "Compute") -> str:
         f"pre-training: {of.encoders} encoders, {pair} for the views of an image, {whole}; "
         "counted, not measured, without loss and evaluation"
     )
-
-
-def _short(reason: str) -> str:
-    # If data are missing, all cells have the same long reason: it is printed once, below the table.
-    return DATA_MISSING if reason.startswith(DATA_MISSING) else reason
 
 
 def plain_table(*columns: str, right: tuple[str, ...] = ()) -> Any:

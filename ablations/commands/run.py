@@ -65,7 +65,7 @@ def run_study(request: Request, *, keep: Keep, tracking: str | None) -> int:
     try:
         with Track(store, composed, plan, tracking) as track:
             execution = _execute(composed, snapshot, store, plan, keep, track)
-            if execution is not None and execution.interrupted:
+            if execution.interrupted:
                 raise KeyboardInterrupt  # noqa: TRY301 -- the same end as before and after the trials
             gathered = evidence(snapshot, request, store)
             show_board(gathered, out)
@@ -127,9 +127,9 @@ def _execute(
     plan: Plan,
     keep: Keep,
     track: "Track",
-) -> "Execution | None":
+) -> "Execution":
     from ablations.commands.progress_table import Live
-    from sweeps.execution import execute, unused_variables
+    from sweeps.execution import Execution, execute, unused_variables
     from sweeps.storage import save_plan
 
     out = console()
@@ -141,7 +141,7 @@ def _execute(
         with contextlib.suppress(StoreError), store.locked():
             _begin(snapshot, store)
         save_plan(store, plan)
-        return None
+        return Execution()
     out.print(f"{plan.label}: {composed.study.question}")
     for note in foreseen(composed, plan, store.known()):
         out.print(f"note: {note}", soft_wrap=True)
@@ -200,7 +200,7 @@ def _settings(
     )
 
 
-def _failures(execution: "Execution | None", gathered: Evidence, store: Store, again: str) -> int:
+def _failures(execution: "Execution", gathered: Evidence, store: Store, again: str) -> int:
     """Prints each trial that ended without a number; returns the exit code."""
     names = {trial.key: trial for trial in gathered.planned}
     counted = [
@@ -214,18 +214,17 @@ def _failures(execution: "Execution | None", gathered: Evidence, store: Store, a
             f"failed: {record.cell}, seed {record.seed}: {record.error}; log "
             f"{store.path / record.log}; run it again with --failed"
         )
-    died = execution.died if execution is not None else ()
-    for ended in died:
+    for ended in execution.died:
         say(f"{ended.cell}, seed {ended.seed}: {ended.why}; log {ended.log}; run again to resume")
-    if execution is not None and execution.stopped is not None:
+    if execution.stopped is not None:
         say(execution.stopped)
-    left = [names[key] for key in execution.left if key in names] if execution is not None else []
+    left = [names[key] for key in execution.left if key in names]
     if left:
         shown = ", ".join(f"{trial.cell} seed {trial.seed}" for trial in left[:MOST_NAMED])
         more = f" and {len(left) - MOST_NAMED} more" if len(left) > MOST_NAMED else ""
         were = "trials were" if len(left) > 1 else "trial was"
         say(f"{len(left)} {were} not run: {shown}{more}; continue with: {again}")
-    return FAILED if failed or died or left else DONE
+    return FAILED if failed or execution.died or left else DONE
 
 
 def _refuse_missing_data(plan: Plan) -> None:

@@ -187,10 +187,11 @@ def _changes(
         elif not all(there):
             yield Change(claim=name, text=f"this claim existed {when}, was removed, is back now")
     yield from _changed_cells([one["cells"] for _, one in history], claims, when)
-    for way in dict.fromkeys(way for _, one in history for way in _ways(one)):
+    flat = [(day, _flat(one)) for day, one in history]
+    for way in dict.fromkeys(way for _, one in flat for way in one):
         if way[0] == "claims" and (way[1] in fresh or way[1] not in claims):
             continue
-        values = [(day, _at(one, way)) for day, one in history]
+        values = [(day, one.get(way, ABSENT)) for day, one in flat]
         if way[0] == "claims":
             values = [(d, v) for (d, v), (_, one) in zip(values, history, strict=True)
                       if way[1] in one["claims"]]  # fmt: skip
@@ -249,24 +250,20 @@ def _concerned(
     return found or [""]
 
 
-def _ways(terms: dict[str, Any]) -> Iterator[Way]:
+def _flat(terms: dict[str, Any]) -> dict[Way, Any]:
+    found: dict[Way, Any] = {}
     for name, value in terms.items():
         if name == "cells":
             continue  # see `_changed_cells`
         if name == "claims":
-            yield from ((name, claim, field) for claim, fields in value.items() for field in fields)
+            found |= {
+                (name, c, field): v for c, fields in value.items() for field, v in fields.items()
+            }
         elif isinstance(value, dict):
-            yield from ((name, key) for key in value)
+            found |= {(name, key): inner for key, inner in value.items()}
         else:
-            yield (name,)
-
-
-def _at(terms: Any, way: Way) -> Any:
-    for step in way:
-        if step not in terms:
-            return ABSENT
-        terms = terms[step]
-    return terms
+            found[(name,)] = value
+    return found
 
 
 def _text(value: Any) -> str:

@@ -76,7 +76,7 @@ def value_at(settings: Mapping[str, Any], field: str) -> Any:
     _write_out_list(result, [*path, "0"])
     here: Any = result
     for part in path:
-        here = _step(here, int(part) if isinstance(here, list) and part.isdigit() else part)
+        here = _step(here, part)
     return here
 
 
@@ -149,7 +149,7 @@ def _write_out_list(settings: dict[str, Any], path: Sequence[str]) -> None:
             for owner in _owners(path[:depth], settings):
                 if part in owner.model_fields:
                     here[part] = _written_out(owner.model_construct(), part)
-        here = _step(here, int(part) if isinstance(here, list) and part.isdigit() else part)
+        here = _step(here, part)
 
 
 def _written_out(owner: BaseModel, name: str) -> Any:
@@ -163,9 +163,7 @@ def _written_out(owner: BaseModel, name: str) -> Any:
 def _put(here: Any, path: Sequence[str], value: Any) -> None:
     """Sets the value at the path; what leads nowhere is put there for the check to find."""
     first, *rest = path
-    step: Any = first
-    if isinstance(here, list):
-        step = int(first)
+    step: Any = int(first) if isinstance(here, list) else first
     inner = _step(here, step)
     into_list = isinstance(inner, list) and rest and rest[0].isdigit() and int(rest[0]) < len(inner)
     if rest:
@@ -240,8 +238,8 @@ def kind_of(model: type[BaseModel]) -> str | None:
 def _step(here: Any, part: int | str) -> Any:
     if isinstance(here, Mapping):
         return here.get(part)
-    if isinstance(here, Sequence) and isinstance(part, int) and part < len(here):
-        return here[part]
+    if isinstance(here, list | tuple) and str(part).isdigit() and int(part) < len(here):
+        return here[int(part)]
     return None
 
 

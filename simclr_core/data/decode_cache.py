@@ -10,6 +10,7 @@ import io
 import json
 import shutil
 import tempfile
+import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,7 +24,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from simclr_core.data.decoding import DecodedImage, NotAnImage, quiet
+from simclr_core.data.decoding import DecodedImage, NotAnImage
 from simclr_core.data.fingerprints import digest
 from simclr_core.errors import DataError
 
@@ -165,7 +166,8 @@ def _decoded(source: Source, workers: int) -> Iterator[tuple[int, DecodedImage |
 
     items = source.items()
     chunks = iter(lambda: list(islice(items, _CHUNK)), [])
-    with quiet():
+    # Without Pillow's warnings (odd EXIF, very large images): the unreadable is an error.
+    with warnings.catch_warnings(action="ignore"):
         first = work(next(chunks, []))
         yield from first
         sides = sorted(image.short_side for _, image in first if not isinstance(image, str))

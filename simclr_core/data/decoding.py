@@ -6,9 +6,6 @@ Knows Pillow only; says what is wrong with a file in a phrase, the caller says w
 import hashlib
 import io
 import math
-import warnings
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -116,14 +113,6 @@ def content_hash(height: int, width: int, pixels: bytes | bytearray | memoryview
     digest = hashlib.sha256(b"%d %d " % (height, width))
     digest.update(pixels)
     return digest.digest()
-
-
-@contextmanager
-def quiet() -> Generator[None]:
-    """Without Pillow's warnings (odd EXIF, very large images): the unreadable is an error."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 def _upright(image: Image.Image) -> Image.Image:

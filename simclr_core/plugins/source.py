@@ -4,14 +4,15 @@ import ast
 import hashlib
 import symtable
 import warnings
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from types import CodeType
 
 from simclr_core.base import nearest_name
 from simclr_core.file_kinds import not_a_file
+
+# Warnings of compiling are ignored here: they appear where the file is executed.
 
 _MARK = "\ufeff"
 
@@ -81,7 +82,7 @@ def examined(path: str, text: str) -> None:
 @lru_cache(maxsize=256)
 def names_at_the_top(path: str, text: str) -> tuple[str, ...]:
     """What the file binds at its top: functions, classes, values, imports."""
-    with _in_silence():
+    with warnings.catch_warnings(action="ignore"):
         table = symtable.symtable(text.removeprefix(_MARK), path, "exec")
     bound = [s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()]
     return tuple(name for name in bound if not name.startswith("__"))
@@ -96,7 +97,7 @@ def code_of(path: str, text: str) -> CodeType:
 def _problem(path: str, text: str) -> str | None:
     """Why the text is not valid Python."""
     try:
-        with _in_silence():
+        with warnings.catch_warnings(action="ignore"):
             code_of(path, text)
     except SyntaxError as error:
         return f"must name Python, and {path}:{error.lineno or 1} is none: {error.msg}"
@@ -108,7 +109,7 @@ def _problem(path: str, text: str) -> str | None:
 @lru_cache(maxsize=256)
 def _imported(text: str) -> tuple[tuple[str, int], ...]:
     """Each module that is imported anywhere in the text, by its first name, and the line."""
-    with _in_silence():
+    with warnings.catch_warnings(action="ignore"):
         tree = ast.parse(text.encode())
     found: list[tuple[str, int]] = []
     for node in ast.walk(tree):
@@ -119,14 +120,6 @@ def _imported(text: str) -> tuple[tuple[str, int], ...]:
         elif isinstance(node, ast.ImportFrom):  # from . import a
             found += [(name.name, node.lineno) for name in node.names]
     return tuple(found)
-
-
-@contextmanager
-def _in_silence() -> Generator[None]:
-    """Without the warnings of compiling: they appear where the file is executed."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 def _near(place: Path) -> str:

@@ -85,11 +85,13 @@ def test_a_file_that_was_moved_or_edited_or_got_another_name_stands_in_nobodys_w
     what: str,
 ) -> None:
     from ablations.commands import run as running
+    from sweeps.execution import Execution
 
     went_on: list[int] = []
 
-    def execute(*_: Any) -> None:
+    def execute(*_: Any) -> Execution:
         went_on.append(1)
+        return Execution()
 
     monkeypatch.setattr(running, "_execute", execute)
     study = first if what == "edited" else here / "second.yaml"
