@@ -95,7 +95,7 @@ def test_a_complete_study_trains_nothing_and_ends_with_board_and_reports(
     assert f"report: {place / 'report.html'}\n" in said.out
     assert (place / "report.pdf").read_bytes().startswith(b"%PDF-")
     (settled,) = tracker.settled
-    assert settled["cells"]["crop"][:2] == (2, 50.5)
+    assert (settled["cells"]["crop"].n, settled["cells"]["crop"].mean) == (2, 50.5)
     (closed,) = tracker.closed
     assert list(closed["files"]) == [place / "report.html", place / "report.pdf"]
 
@@ -288,7 +288,8 @@ def test_whatever_a_writer_raises_board_and_numbers_are_out_before(
     ((board, settled),) = seen
     assert "colour helps" in board
     assert settled == 1
-    assert tracker.settled[0]["cells"]["crop"][:2] == (2, 50.5)
+    crop = tracker.settled[0]["cells"]["crop"]
+    assert (crop.n, crop.mean) == (2, 50.5)
     assert said.code == 1
     assert f"report.html was not written: {type(error).__name__}" in said.err
     assert "report.pdf\n" in said.out
