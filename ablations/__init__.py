@@ -1,6 +1,6 @@
 """The paper's studies as data, and the command line that composes trainer, engine and reports.
 
-Everything here is used through `ablate`; nothing is meant to be imported from elsewhere.
+Use it through `ablate`; nothing here is meant to be imported by other code.
 """
 
 __all__: list[str] = []

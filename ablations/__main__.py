@@ -57,7 +57,7 @@ def _sentences(error: Exception) -> Sequence[str] | None:
     shown = getattr(error, "format_message", None)
     if shown is not None:  # what typer raises about the command line
         message = " ".join(str(shown()).split()).rstrip(".")
-        return [f"{message[:1].lower()}{message[1:]}; `ablate --help` names what there is"]
+        return [f"{message[:1].lower()}{message[1:]}; `ablate --help` lists the commands"]
     for module, name in _REPAIRABLE.items():
         # Only a module that is loaded can have raised: nothing heavy is imported to find out.
         kind = getattr(sys.modules.get(module), name, None)

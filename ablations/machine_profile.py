@@ -1,7 +1,8 @@
-"""How fast this machine trains, asked of itself: a few steps at the first run on a store.
+"""The training speed of this machine, measured with a few steps at the first run in a store.
 
-The answer decides threads a trial, trials at a time and the memory format. None of them changes what
-a trial is, so they stay out of its key; they stand in the record's provenance.
+The result determines the threads of each trial, the number of trials at a time and the memory format.
+None of these changes the identity of a trial, so they are not in its key; they are in the record's
+provenance.
 """
 
 import time
@@ -20,17 +21,17 @@ MemoryFormat = Literal["contiguous", "channels_last"]
 Device = Literal["cpu", "cuda", "mps"]
 
 BATCH = 64
-"""Images a timed step: enough to fill the caches, few enough for a wait of seconds."""
+"""Images in a timed step: enough to fill the caches, few enough to take only seconds."""
 
 STEPS = 3
-"""Timed steps a setting, after one that is not counted; the median counts."""
+"""Timed steps for each setting, after one that is not counted; the median is used."""
 
 MEMORY_A_TRIAL = 2 * 1024**3
-"""What a worker may take: torch, the decoded data and the activations of the laptop network."""
+"""Memory of a worker: torch, the decoded data and the activations of the laptop network."""
 
 
 class Rate(Frozen):
-    """One setting and what it did."""
+    """One setting and its speed."""
 
     threads: int
     memory_format: MemoryFormat
@@ -41,7 +42,7 @@ class Rate(Frozen):
 
 
 class Machine(Frozen):
-    """What was measured, on what, and what follows from it."""
+    """The measurements, the machine, and the settings chosen from them."""
 
     cpu: str
     cores: int = Field(ge=1)
@@ -80,7 +81,7 @@ def machine(file: Path, device: Device) -> Machine:
 
 
 def known(file: Path) -> Machine | None:
-    """What a store knows of a machine; None where nothing was timed or the file is torn."""
+    """The stored profile of a machine; None if nothing was timed or the file is incomplete."""
     about = read_json(file)
     try:
         return None if about is None else Machine.model_validate(about)
@@ -89,7 +90,7 @@ def known(file: Path) -> Machine | None:
 
 
 def slots_at(file: Path) -> int:
-    """Trials at a time on the machine that a store knows; 1 before it was timed."""
+    """Trials at a time on the machine of a store; 1 before it was timed."""
     about = known(file)
     return 1 if about is None else about.slots
 
@@ -128,10 +129,11 @@ def measure(device: Device) -> Machine:
 def choose(
     rates: list[Rate], cores: int, num_bytes: int, device: Device
 ) -> tuple[int, int, MemoryFormat]:
-    """Threads a trial, trials at a time and memory format that together train most images a second.
+    """The threads of each trial, trials at a time and memory format with the highest total speed.
 
-    Trials of one thread each are taken not to slow each other down, trials of all threads run one
-    after the other. On an accelerator one trial at a time: it has no walls between trials' memory.
+    Trials with one thread each are assumed not to slow each other down; trials with all threads run one
+    after the other. An accelerator runs one trial at a time, because it does not separate the memory of
+    trials.
     """
     room = max(1, num_bytes // MEMORY_A_TRIAL)
 

@@ -37,7 +37,7 @@ def write_report(document: Document, name: ReportName, folder: Path) -> Path:
     """Writes one of the two.
 
     Raises:
-        ReportError: It cannot be made, or the folder cannot be written.
+        ReportError: The report cannot be made, or the folder cannot be written.
     """
     from reports.document import html, pdf
 

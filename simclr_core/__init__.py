@@ -1,4 +1,4 @@
-"""SimCLR as the paper writes it: views t and t', encoder f, head g, NT-Xent; a probe on h.
+"""SimCLR as the paper describes it: views t and t', encoder f, head g, NT-Xent; a probe on h.
 
 `run(config)` is a whole trial; `pretrain` and `evaluate` are its two stages.
 """

@@ -1,4 +1,4 @@
-"""The base of every configuration value, and what its members say of the paper."""
+"""The base of every configuration value, and its deviations from the paper."""
 
 import difflib
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 
 class Frozen(BaseModel):
-    """An immutable value that refuses unknown fields; the text under a field is its description."""
+    """An immutable value that refuses unknown fields; the docstring under a field is its description."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 

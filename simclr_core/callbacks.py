@@ -1,40 +1,40 @@
-"""What a trial reports while it runs, and how it is stopped."""
+"""Reports of a running trial, and how it is stopped."""
 
 from collections.abc import Mapping
 from typing import Protocol
 
 
 class Observer(Protocol):
-    """Anything with these three methods, each called from the training loop and hence quick."""
+    """Any object with these three methods, which are called from the training loop and must be fast."""
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
-        """Metrics after `step` optimiser steps; about 200 times in a pre-training."""
+        """Receives metrics after `step` optimiser steps; about 200 times in a pre-training run."""
         ...
 
     def progress(self, done: int, total: int) -> None:
-        """Optimiser steps done, after each."""
+        """Receives the number of optimiser steps done, after each step."""
         ...
 
     def should_stop(self) -> bool:
-        """Asked after each step; pre-training ends there, unfinished, when it is true."""
+        """Called after each step; if true, pre-training ends there, unfinished."""
         ...
 
 
 class Curve:
-    """The observer that only remembers: columns of one length, None where a step lacks a metric."""
+    """The observer that only records: columns of equal length, with None where a step lacks a metric."""
 
     def __init__(self) -> None:
         self._rows: dict[int, dict[str, float]] = {}
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
-        """Adds to what is known of the step."""
+        """Adds metrics to the step."""
         self._rows.setdefault(step, {}).update(values)
 
     def progress(self, done: int, total: int) -> None:
-        """Is not remembered."""
+        """Is not recorded."""
 
     def should_stop(self) -> bool:
-        """Never."""
+        """Always False."""
         return False
 
     def columns(self) -> dict[str, list[float | None]]:
@@ -54,15 +54,15 @@ class Both:
         self._pair = (first, second)
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
-        """To both."""
+        """Passes the call to both."""
         for observer in self._pair:
             observer.metrics(step, values)
 
     def progress(self, done: int, total: int) -> None:
-        """To both."""
+        """Passes the call to both."""
         for observer in self._pair:
             observer.progress(done, total)
 
     def should_stop(self) -> bool:
-        """Whether either says so."""
+        """Whether either observer stops the run."""
         return any(observer.should_stop() for observer in self._pair)

@@ -1,8 +1,8 @@
-"""Chance without state: every number is a function of what it is for.
+"""Stateless randomness: every number is a function of its purpose.
 
 A number is keyed by (seed, epoch, image, view, operation, how-manieth such operation, index). It is
-therefore the same in whatever batch, chunk or order its image is met, a resumed run gets
-the numbers of an uninterrupted one, and two arms that share an operation draw the same ones.
+therefore the same in any batch, chunk or order, a resumed run gets the numbers of an uninterrupted one,
+and two arms that share an operation draw the same numbers.
 
 Letters: N images, K numbers an image.
 """
@@ -30,9 +30,9 @@ _UNIFORM, _INTEGERS, _NORMAL = 0, 1, 2
 class Draws:
     """The numbers of one operation on one view: an endless numbered list for each of N images.
 
-    Asked again, it gives the same numbers again; ``uniform``, ``integers`` and ``normal`` read
-    three separate lists. Uniforms and integers are the same bits on every device; normals pass
-    through a logarithm and a cosine, which devices round differently in the last place.
+    Repeated calls return the same numbers; ``uniform``, ``integers`` and ``normal`` read three separate
+    lists. Uniforms and integers are the same bits on every device; normals pass through a logarithm and
+    a cosine, which devices round differently in the last place.
     """
 
     keys: Int64[Tensor, " N"]
@@ -66,14 +66,14 @@ class Draws:
 
 @dataclass(frozen=True)
 class Chance:
-    """The chance of N images in one epoch, before view and operation are chosen."""
+    """The random numbers of N images in one epoch, before view and operation are chosen."""
 
     keys: Int64[Tensor, " N"]
-    """(seed, epoch, image) as one 64-bit word an image."""
+    """(seed, epoch, image) as one 64-bit word for each image."""
 
     @classmethod
     def of(cls, seed: int, epoch: int | Int64[Tensor, ""], images: Int64[Tensor, " N"]) -> "Chance":
-        """The chance of the images with these ids; seed, epoch: any integers, modulo 2^64.
+        """The random numbers of the images with these ids; seed, epoch: any integers, modulo 2^64.
 
         An epoch that is counted on the images' device gives the same bits and is not read.
         """
@@ -91,7 +91,7 @@ class Chance:
         return Draws(mixed(self.keys + _signed(WEYL * (word + 1))))
 
     def to(self, device: torch.device | str) -> "Chance":
-        """The same chance on another device."""
+        """The same random numbers on another device."""
         return Chance(self.keys.to(device))
 
 

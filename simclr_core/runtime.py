@@ -1,4 +1,4 @@
-"""How a trial is carried out: what may change its seconds, and is no part of what it is."""
+"""How a trial is executed: settings that may change its speed but are not part of its identity."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ Device = Literal["cpu", "cuda", "mps"]
 
 
 class Execution(Frozen):
-    """Device, threads and layout. They enter no key; numbers agree between them up to rounding.
+    """Device, threads and layout. They are not part of any key; results agree between them up to rounding.
 
     On a CPU with the same threads and layout two runs of one configuration are equal bit for bit.
     """
@@ -25,21 +25,21 @@ class Execution(Frozen):
     """auto: the first of cuda, mps and cpu that this machine has."""
 
     threads: int | None = Field(default=None, ge=1)
-    """Of torch on the CPU; None leaves torch's own choice."""
+    """Threads of torch on the CPU; None leaves torch's default."""
 
     memory_format: Literal["channels_last", "contiguous"] = "channels_last"
     """Order of an image batch in memory."""
 
     recompute: bool = False
-    """Keeps the input of each of the encoder's blocks and recomputes the rest in the backward pass:
-    less memory, about a third more time, equal numbers."""
+    """Stores only the input of each encoder block and recomputes the rest in the backward pass:
+    less memory, about a third more time, identical results."""
 
     cache: Path | None = None
-    """Where decoded data sets are cached; None caches none."""
+    """The folder in which decoded data sets are cached; None: no cache."""
 
     checkpoint_seconds: float = Field(default=60.0, ge=0, allow_inf_nan=False)
-    """Between two checkpoints of a pre-training that has a place for them; 0 is after every step.
-    More where saving is slow: it takes at most a fiftieth of the time."""
+    """Seconds between two checkpoints of a pre-training run, if it saves any; 0 saves after every
+    step. The interval grows if saving is slow, so that it takes at most a fiftieth of the time."""
 
     @property
     def resolved_device(self) -> Device:
@@ -114,6 +114,6 @@ def resolve_device(device: Literal["auto", "cpu", "cuda", "mps"]) -> Device:
         return next(name for name, at_hand in here.items() if at_hand)
     if not here[device]:
         raise ConfigurationError(
-            f"device: must be one that this machine has, got {device}; use auto or cpu"
+            f"device: must be available on this machine, got {device}; use auto or cpu"
         )
     return device

@@ -1,4 +1,4 @@
-"""The three seeds of a trial, and the streams of chance that grow from them."""
+"""The three seeds of a trial, and the random streams derived from them."""
 
 import hashlib
 import random
@@ -13,17 +13,17 @@ from pydantic import Field
 from simclr_core.base import Frozen
 
 Source = Literal["initialisation", "order", "views"]
-"""A source of chance in pre-training."""
+"""A source of randomness in pre-training."""
 
 
 class Seeds(Frozen):
-    """One seed for each source of chance in pre-training; None takes the trial's own seed.
+    """One seed for each source of randomness in pre-training; None uses the trial's seed.
 
-    With one of them fixed over the trials, the others alone make the spread.
+    If one of them is fixed over the trials, only the others contribute to the spread.
     """
 
     initialisation: int | None = Field(default=None, ge=0, lt=2**63)
-    """Draws the first weights of encoder and head, each from a stream of its own."""
+    """Draws the initial weights of encoder and head, each from its own stream."""
 
     order: int | None = Field(default=None, ge=0, lt=2**63)
     """Shuffles the images in each epoch."""
@@ -38,7 +38,7 @@ class Seeds(Frozen):
         ]
 
     def filled(self, seed: int) -> "Seeds":
-        """The same seeds with `seed` in the place of each None."""
+        """The same seeds, with `seed` instead of each None."""
         missing = {source: seed for source in get_args(Source) if self.of(source) is None}
         return self.model_copy(update=missing)
 

@@ -12,10 +12,10 @@ from simclr_core.training import pretrain
 
 
 class Result(NamedTuple):
-    """What a trial came to."""
+    """The result of a trial."""
 
     config: Config
-    """Resolved: with precision and seeds as they were used."""
+    """The resolved configuration, with the precision and seeds that were used."""
 
     values: dict[str, float]
     """Final values in per cent: top1, top5, knn_top1, ..."""
@@ -32,12 +32,12 @@ def run(
     *,
     dataset: Dataset | None = None,
 ) -> Result:
-    """Loads the data, pre-trains the encoder, evaluates it.
+    """Loads the data, pre-trains the encoder and evaluates it.
 
-    A `dataset` takes the place of what `config.data` names; the result's configuration names it.
+    A `dataset` replaces the data that `config.data` names; the result's configuration names it.
 
     Raises:
-        SimclrError: what a user can fix.
+        SimclrError: an error that a user can fix.
     """
     execution = execution or Execution()
     config = config.resolved(execution.resolved_device)
@@ -64,7 +64,7 @@ def _on(config: Config, dataset: Dataset) -> Config:
     """The configuration with the data that were handed over, where it names no others."""
     if config.data not in (Config.model_fields["data"].default, dataset.settings):
         raise ConfigurationError(
-            f"data: must be left out where a dataset is handed over, got"
-            f" {config.data.shown_name()} with {dataset.name}"
+            f"data: must be left out if a dataset is passed, got {config.data.shown_name()} with "
+            f"{dataset.name}"
         )
     return config.model_copy(update={"data": dataset.settings})

@@ -1,4 +1,4 @@
-"""A generic engine for sweeps: plan, execute what is missing, record, track. Knows no trainer.
+"""A generic engine for sweeps, independent of any trainer: plan, execute missing trials, record, track.
 
 Its public names are those of its sub-packages.
 """

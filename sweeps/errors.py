@@ -2,7 +2,7 @@
 
 
 class SweepError(Exception):
-    """The base of the engine's errors that a user can fix; several mistakes have a line each."""
+    """The base of the engine's errors that a user can fix; several mistakes are on separate lines."""
 
     def __init__(self, *sentences: str) -> None:
         super().__init__("\n".join(sentences))
@@ -21,7 +21,10 @@ class StoreError(SweepError):
 
 
 class LaunchError(SweepError):
-    """Every trial would fail alike: a trial function that raises it ends the launch and fails nothing."""
+    """Every trial would fail in the same way.
+
+    A trial function that raises it ends the launch; no trial is recorded as failed.
+    """
 
 
 class TrackingError(SweepError):

@@ -1,4 +1,4 @@
-"""What is at a path, before it is opened: reading a FIFO waits, reading /dev/zero never ends."""
+"""The kind of a file, determined before opening it: reading a FIFO waits, reading /dev/zero never ends."""
 
 import stat
 from pathlib import Path
@@ -13,14 +13,14 @@ _KINDS = (
 
 
 def not_a_file(path: Path) -> str | None:
-    """What a path is instead of a regular file, such as "a FIFO"; None where it is one.
+    """The kind of a path that is not a regular file, such as "a FIFO"; None if it is a regular file.
 
     Links are followed.
 
     Raises:
-        OSError: nothing is there.
+        OSError: the path does not exist.
     """
     mode = path.stat().st_mode
     if stat.S_ISREG(mode):
         return None
-    return next((kind for test, kind in _KINDS if test(mode)), "no regular file")
+    return next((kind for test, kind in _KINDS if test(mode)), "not a regular file")

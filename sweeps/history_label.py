@@ -1,4 +1,4 @@
-"""The label of a history: the name that folders, plans, records and runs of one study share."""
+"""The label of a study at a scale: the name that its folder, plans, records and runs share."""
 
 
 def label_of(study: str, scale: str | None, variation: str = "") -> str:

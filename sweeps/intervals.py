@@ -1,4 +1,4 @@
-"""The interval of a mean over seeds: the one rule, for MLflow, tables and verdicts alike."""
+"""The interval of a mean over seeds: one rule for MLflow, tables and verdicts."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from scipy import special
 
 
 class Interval(NamedTuple):
-    """A mean with its two-sided Student-t interval; bounds are NaN where the spread is unknown."""
+    """A mean with its two-sided Student-t interval; the bounds are NaN if the spread is unknown."""
 
     mean: float
     low: float
@@ -21,15 +21,14 @@ class Interval(NamedTuple):
 
 
 def no_spread(values: Sequence[float]) -> bool:
-    """Whether all values are one number, up to rounding (1e-9 relative)."""
+    """Whether all values are equal, up to rounding (1e-9 relative)."""
     return max(values) - min(values) <= 1e-9 * max(1.0, *(abs(value) for value in values))
 
 
 def interval(values: Sequence[float], level: float = 0.95) -> Interval:
     """Mean -+ t(1 - (1 - level)/2; n - 1) s / sqrt(n); NaN bounds for one value or no spread.
 
-    Seeds that all gave one number say nothing about spread: their interval is unknown, not of zero
-    width.
+    If all seeds gave the same number, the spread is unknown: the interval is NaN, not of zero width.
     """
     n = len(values)
     mean = math.fsum(values) / n if n else math.nan

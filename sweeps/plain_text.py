@@ -1,4 +1,4 @@
-"""Text from files, paths and errors, made safe to print: no character moves a cursor or hides another."""
+"""Text from files, paths and errors, made safe to print: no character moves the cursor or hides others."""
 
 _CONTROLS = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"}
 _REORDERING = [0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]

@@ -16,7 +16,7 @@ class ProcessMark(NamedTuple):
     host: str
 
     def alive(self) -> bool:
-        """Whether it still runs; a process of another machine is assumed to."""
+        """Whether it still runs; a process on another machine is assumed to run."""
         return self.host != socket.gethostname() or began(self.pid) == self.began
 
 
@@ -65,5 +65,5 @@ def python_path() -> str:
 
 
 def now() -> str:
-    """The present, as records write it: ISO 8601 to the millisecond, UTC."""
+    """The current time in the form of records: ISO 8601 to the millisecond, UTC."""
     return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

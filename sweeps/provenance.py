@@ -1,4 +1,4 @@
-"""Facts about where a number comes from: code, packages, machine, load; their one definition."""
+"""Facts about the origin of a number: code, packages, machine and load."""
 
 import importlib.metadata
 import os
@@ -60,7 +60,7 @@ def _git(folder: Path, *words: str) -> str | None:
 
 
 def version_of(package: str) -> str | None:
-    """A package's version; None where it runs without being installed, as from a checkout."""
+    """A package's version; None if it is not installed, for example when run from a checkout."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""The record of a trial, written once: the only thing that reports read."""
+"""The record of a trial, written once; reports read nothing else."""
 
 from typing import Any, Literal
 
@@ -53,7 +53,7 @@ class Summary(Frozen):
     """ISO 8601, UTC."""
 
     seconds: float
-    """Wall time from its start to its end, plus `earlier_seconds`."""
+    """Wall time in seconds from its start to its end, plus `earlier_seconds`."""
 
     attempt: int = Field(ge=1)
     """1 for the first record under this key; later ones are next to it."""
@@ -65,7 +65,7 @@ class Summary(Frozen):
     """The stages whose artifacts it reused from the store."""
 
     variation: str = ""
-    """Of the study that ran it. Its key decides for which studies it counts."""
+    """The variation of the study that ran it. Its key decides for which studies it counts."""
 
     @property
     def label(self) -> str:
@@ -74,7 +74,7 @@ class Summary(Frozen):
 
 
 class TrialRecord(Summary):
-    """All that a trial left: `record.json` in its folder, next to `log.txt`."""
+    """The complete record of a trial: `record.json` in its folder, next to `log.txt`."""
 
     format: Literal[3] = FORMAT
 
@@ -82,10 +82,10 @@ class TrialRecord(Summary):
     """Of `seconds`: those of interrupted launches, up to the checkpoints from which it resumed."""
 
     facts: dict[str, Any]
-    """What the trial function reports beyond numbers (choices, hashes, counts); JSON."""
+    """Facts that the trial function reports beyond numbers (choices, hashes, counts), as JSON."""
 
     curve: dict[str, list[float | None]]
-    """Metrics by step as columns of one length, `step` among them; None where a row lacks one."""
+    """Metrics by step as columns of equal length, including `step`; None for missing values."""
 
     log: str
     """The log, relative to the store."""

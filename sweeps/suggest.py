@@ -7,7 +7,7 @@ from collections.abc import Iterable
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown name: `; did you mean a, b?`, or the known names.
 
-    Case does not matter. Empty when no name is known.
+    Case is ignored. Empty if no name is known.
     """
     names = list(dict.fromkeys(known))
     by_lower = {known_name.lower(): known_name for known_name in reversed(names)}

@@ -74,7 +74,7 @@ def show(
     """Print a study's file to start your own from, or the configuration of each of its cells."""
     if not resolved:
         if as_json or only is not None:
-            raise UsageError("show: --only and --json need --resolved; add it")
+            raise UsageError("show: --only and --json need --resolved; add that option")
         from ablations.commands.output import show_file
 
         show_file(study)
@@ -101,7 +101,7 @@ def plan(
     keep: options.Keep = "last",
     as_json: options.Json = False,
 ) -> None:
-    """Show what would run, why and at what cost; runs nothing."""
+    """Show what would run, why and at what cost, without running anything."""
     request = _request(study, scale, only, set, seeds, data, store, device, again, failed)
     from ablations.commands.output import show_plan
 
@@ -125,7 +125,7 @@ def run(
     keep: options.Keep = "last",
     recompute: options.Recompute = False,
 ) -> None:
-    """Run what is missing, judge the claims, write the reports."""
+    """Run the missing trials, judge the claims and write the reports."""
     request = _request(study, scale, only, set, seeds, data, store, device, again, failed)
     from ablations.commands.run import run_study
 
@@ -161,7 +161,7 @@ def report(
     store: options.StorePath = Path("runs"),
     device: options.Device = "auto",
 ) -> None:
-    """Judge again and rewrite the reports, from the records alone."""
+    """Judge the claims again and rewrite the reports, using only the records."""
     request = _request(study, scale, only, set, seeds, data, store, device)
     from ablations.commands.report import report_study
 
@@ -171,7 +171,7 @@ def report(
 @app.command()
 def trial(
     study: options.StudyName,
-    key: Annotated[str, typer.Argument(metavar="KEY", help="A trial's key, or its beginning.")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="A trial's key or a prefix of it.")],
     *,
     scale: options.Scale = "laptop",
     only: options.Only = None,
@@ -192,7 +192,7 @@ def trial(
 
 @app.command()
 def export(
-    trial: Annotated[str, typer.Argument(metavar="TRIAL", help="A trial's key, or its beginning.")],
+    trial: Annotated[str, typer.Argument(metavar="TRIAL", help="A trial's key or a prefix of it.")],
     *,
     to: Annotated[
         Path | None, typer.Option("--to", metavar="FILE", help="Default: encoder-KEY.pt.")
@@ -210,7 +210,8 @@ def conform(
     file: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE", help="Python that defines loss, views or both; it is executed."
+            metavar="FILE",
+            help="Python file that defines loss, views or both; the command executes it.",
         ),
     ],
     *,

@@ -14,21 +14,21 @@ from ablations.errors import UsageError
 from simclr_core.conformance import Finding, examine_loss, examine_views
 
 ARGUMENTS = {"loss": ("z1", "z2", "temperature"), "views": ("images", "seed")}
-"""What a file may define, and what each is called with."""
+"""The functions that a file may define, with the arguments of each."""
 
 _CONTRACT = (
-    "a file defines loss(z1, z2, temperature), views(images, seed) or both; ablations/README.md says"
-    " what they get and return"
+    "the file must define loss(z1, z2, temperature), views(images, seed) or both; "
+    "ablations/README.md describes their arguments and results"
 )
 
 
 def conform(file: Path, *, as_json: bool) -> int:
-    """Executes the file, examines what it defines, prints a row a law; 1 where a law is broken.
+    """Executes the file, examines its functions and prints one row per law; returns 1 if a law is broken.
 
     Raises:
         UsageError: no such file, invalid Python, an error while it is executed, nothing to examine.
     """
-    say(f"{file} is Python and is executed by this command")
+    say(f"this command executes {file}")
     with _executed(file) as names:
         found = _examined(file, names)
     broken = sum(one.verdict == "fails" for findings in found.values() for one in findings)
@@ -112,14 +112,14 @@ def _run(code: Any, names: dict[str, Any], file: Path) -> None:
 
 
 _ENDS = {
-    "loss": "embeddings from fixed seeds, 2 to 13 images; two examinations say the same",
-    "views": "seeds 0 to 7; laws about a share have a false-alarm rate of 1e-6",
+    "loss": "embeddings from fixed seeds, 2 to 13 images; the result is the same each time",
+    "views": "seeds 0 to 7; laws about proportions have a false-alarm rate of 1e-6",
 }
 
 
 def _show(name: str, findings: Sequence[Finding]) -> None:
     out = console()
-    table = plain_table(f"law of the {name}", "result", "counter-example, or what was seen")
+    table = plain_table(f"law of the {name}", "result", "counter-example or observation")
     for one in findings:
         result = one.verdict.upper() if one.verdict == "fails" else one.verdict
         table.add_row(one.law, result, one.text)
@@ -132,7 +132,7 @@ def _show(name: str, findings: Sequence[Finding]) -> None:
 _WORDS = {
     "holds": "hold",
     "fails": "broken",
-    "differs": "in another published form",
+    "differs": "holds in another published form",
     "noted": "either way",
     "not measured": "not measured",
 }

@@ -1,15 +1,15 @@
-"""What `doctor` says: what this machine is, what its timing said, what is missing."""
+"""The output of `doctor`: a description of this machine, its timing, and what is missing."""
 
 import shutil
 import sys
 from pathlib import Path
 
 from ablations import machine_profile
-from ablations.commands.output import print_json, size
+from ablations.commands.output import print_json, size, threads
 from ablations.commands.terminal import console
 
 LEAST_FREE = 2_000_000_000
-"""Bytes of disk below which a study may not end well."""
+"""Bytes of free disk space below which a study may fail."""
 
 
 def examine(path: Path, data: Path | None, *, as_json: bool) -> None:
@@ -45,12 +45,12 @@ def examine(path: Path, data: Path | None, *, as_json: bool) -> None:
     source = (
         f"saved in {path / 'machine.json'}" if timed is saved else "measured just now, not saved"
     )
-    out.print(f"timing of {timed.timed} ({source}), images a second in one process:")
+    out.print(f"timing of {timed.timed} ({source}), images per second in one process:")
     for rate in timed.rates:
         form = rate.memory_format.replace("_", " ")
-        out.print(f"  {rate.threads} threads, {form}: {rate.images_per_second:,.0f}")
+        out.print(f"  {threads(rate.threads)}, {form}: {rate.images_per_second:,.0f}")
     out.print(
-        f"so: {timed.slots} trials at a time, {timed.threads} threads each, "
+        f"result: {timed.slots} trials at a time with {threads(timed.threads)} each, "
         f"{timed.memory_format.replace('_', ' ')}"
     )
     out.print(f"bf16: {gain_text(gain, device)}")
@@ -68,17 +68,17 @@ def bf16_gain(timed: machine_profile.Machine) -> float:
 
 
 def gain_text(gain: float, device: machine_profile.Device) -> str:
-    """What the gain means for a user."""
+    """The gain of bf16 and the recommended precision, in words."""
     much = f"{gain:.2f} times the speed of fp32 here"
     if device == "cuda":
-        return f"{much}; it is the default on cuda"
+        return f"{much}; bf16 is the default on cuda"
     if gain > 1.1:
-        return f"{much}; --set precision=bf16 uses it, as other trials with keys of their own"
+        return f"{much}; --set precision=bf16 selects it; such trials have different keys"
     return f"{much}; fp32 is the better choice"
 
 
 def problems(path: Path, data: Path | None, device: machine_profile.Device) -> list[str]:
-    """A sentence for each thing that is missing or will run out."""
+    """One message for each thing that is missing or will run out."""
     from simclr_core.data import data_at
     from simclr_core.errors import DataError
 
@@ -86,12 +86,17 @@ def problems(path: Path, data: Path | None, device: machine_profile.Device) -> l
     home = next(one for one in (path.absolute(), *path.absolute().parents) if one.exists())
     free = shutil.disk_usage(home).free
     if free < LEAST_FREE:
-        sentences.append(f"disk: {size(free)} free at {home}, make room or name another --store")
+        sentences.append(
+            f"disk: {size(free)} free at {home}; free some space or name another --store"
+        )
     if device == "cpu":
-        sentences.append("GPU: none here, so the gpu and paper scales would take days or more")
+        sentences.append(
+            "GPU: none on this machine, so the gpu and paper scales would take days or longer"
+        )
     if data is None:
         sentences.append(
-            "data: no images were named with --data; textures are made here, gpu and paper need them"
+            "data: no images were given with --data; textures need none, the gpu and paper scales "
+            "need images"
         )
     else:
         try:

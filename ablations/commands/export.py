@@ -21,23 +21,24 @@ from sweeps.record import TrialRecord
 from sweeps.storage import Store, load_plan, studies, write_new
 from sweeps.suggest import did_you_mean
 
-_STATED = "of one trial with one seed: no interval, no claim"
-_IMAGES = "RGB in [0, 1], not normalised by any mean or deviation"
+_STATED = "from a single trial with one seed: no interval, no claim"
+_IMAGES = "RGB in [0, 1], not normalised by a mean or standard deviation"
 
 
 def export_encoder(path: Path, prefix: str, to: Path | None) -> None:
     """Writes the encoder of a finished trial and prints the lines that load it.
 
-    Existing files are never replaced, and nothing half written remains.
+    Existing files are never replaced, and no partly written file remains.
 
     Raises:
-        UsageError: no such trial or several, no finished one, weights that were not saved or are not
-            those that were measured, a destination that exists or cannot be written.
+        UsageError: no trial or several trials match, the trial has not finished, the weights were not
+            saved or are not those that were measured, or the destination exists or cannot be written.
     """
     store = Store(path)
     if not store.exists:
         raise UsageError(
-            f"--store: there is no store at {path}; `ablate run` makes one, --store names another"
+            f"--store: there is no store at {path}; create one with `ablate run`, or name another "
+            "with --store"
         )
     record, weights = _measured(store, _key(store, prefix))
     target = Path(f"encoder-{record.key[:12]}.pt") if to is None else to
@@ -45,7 +46,8 @@ def export_encoder(path: Path, prefix: str, to: Path | None) -> None:
     config = Config.model_validate(in_present_names(record.config))
     if not config.encoder.trains:
         raise UsageError(
-            f"trial {record.key} evaluates raw pixels, which have no weights to write; choose another"
+            f"trial {record.key} evaluates raw pixels, so it has no weights to export; choose "
+            "another trial"
         )
     lines = loading_lines(config.encoder, str(target), config.data.size)
     description = _about(record, config, weights, lines)
@@ -65,7 +67,7 @@ def export_encoder(path: Path, prefix: str, to: Path | None) -> None:
 
 
 def _evaluated(config: Config) -> str:
-    """What the accuracy is of, where not of classes from h."""
+    """The target and layer of the accuracy; empty for classes from h."""
     target, layer = config.evaluation.target.kind, config.evaluation.layer
     return "" if (target, layer) == ("classes", "h") else f"of {target} from {layer} "
 
@@ -74,13 +76,13 @@ _NONE = "builds no such network (only ResNets of width 1)"
 
 
 def loading_lines(encoder: Encoder, file: str, size: int) -> tuple[str, ...]:
-    """Python that builds the network and loads the file."""
+    """Python code that builds the network and loads the file."""
     load = f"model.load_state_dict(torch.load({file!r}, weights_only=True))"
     return ("import torch", *encoder.building_lines(size), load, "model.eval()")
 
 
 def _key(store: Store, prefix: str) -> str:
-    """The one key that begins so, among the trials that ran or were planned on a store."""
+    """The only key with this prefix among the trials that ran or were planned in a store."""
     plans = [plan for label in studies(store) if (plan := load_plan(store, label)) is not None]
     cells = {trial.key: (trial.cell, trial.seed) for plan in plans for trial in plan.trials}
     summaries = store.summaries()
@@ -89,8 +91,8 @@ def _key(store: Store, prefix: str) -> str:
     if not found:
         near = did_you_mean(prefix, [key[:12] for key in cells])
         raise UsageError(
-            f"the store {store.path} has no trial {prefix!r}{near}; "
-            "`ablate plan` with --json lists the keys of a study"
+            f"the store {store.path} has no trial {prefix!r}{near}; `ablate plan STUDY --json` "
+            "lists the keys of a study"
         )
     if len(found) > 1:
         raise UsageError(
@@ -102,8 +104,8 @@ def _key(store: Store, prefix: str) -> str:
     cell, seed = cells[key]
     if not attempts:
         raise UsageError(
-            f"trial {key} ({cell}, seed {seed}) has not finished; `ablate status` says whether it"
-            " is running; run its study with `ablate run` to complete it"
+            f"trial {key} ({cell}, seed {seed}) has not finished; `ablate status` shows whether it "
+            "is running; run its study with `ablate run` to complete it"
         )
     if all(one.state == "failed" for one in attempts):
         raise UsageError(
@@ -129,8 +131,8 @@ def _measured(store: Store, key: str) -> tuple[TrialRecord, bytes]:
             network.load_state_dict(state, assign=True)
     except FileNotFoundError as error:
         raise UsageError(
-            f"the store holds no weights of trial {key}: it ran with --keep none, or they were"
-            f" removed; {again}"
+            f"the store has no weights of trial {key}: it ran with --keep none, or they were "
+            f"removed; {again}"
         ) from error
     except UNREADABLE as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
@@ -173,7 +175,7 @@ def _about(
 
 
 def _write_new(files: Mapping[Path, bytes]) -> None:
-    """All files under names that were free, or none of them."""
+    """Writes all files under unused names, or none of them."""
     for path in files:
         if path.exists() or path.is_symlink():
             raise UsageError(f"--to: {path} exists; remove it or name another file with --to")
@@ -190,8 +192,8 @@ def _write_new(files: Mapping[Path, bytes]) -> None:
 
 def _why(error: OSError, path: Path) -> str:
     if error.errno in {errno.ENOENT, errno.ENOTDIR}:
-        return f"there is no folder {path.parent}; make it, or name another file"
+        return f"there is no folder {path.parent}; create it, or name another file"
     if error.errno == errno.EEXIST:
-        return f"{path} exists by now; name another file"
+        return f"{path} was created in the meantime; name another file"
     reason = error.strerror or type(error).__name__
-    return f"{path} cannot be written ({reason}); fix that or name another file"
+    return f"{path} cannot be written ({reason}); fix this or name another file"

@@ -15,7 +15,9 @@ StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="A shipped study
 Scale = Annotated[
     str, typer.Option("--scale", metavar="SCALE", help="smoke, laptop, gpu or paper.")
 ]
-Only = Annotated[str | None, typer.Option("--only", metavar="CELL,...", help="Only these cells.")]
+Only = Annotated[
+    str | None, typer.Option("--only", metavar="CELL,...", help="Run only these cells.")
+]
 Again = Annotated[
     bool, typer.Option("--again", help="Repeat finished trials; earlier records stay.")
 ]
@@ -39,18 +41,24 @@ Settings = Annotated[
 ]
 Seeds = Annotated[
     str | None,
-    typer.Option("--seeds", metavar="SEEDS", help="5: seeds 0 to 4; 7,8: these; 7,: the one."),
+    typer.Option(
+        "--seeds",
+        metavar="SEEDS",
+        help="5 means seeds 0 to 4; 7,8 means these two; 7, means only seed 7.",
+    ),
 ]
 Data = Annotated[
     Path | None,
-    typer.Option("--data", metavar="DIR|TAR", help="Images instead of the study's own."),
+    typer.Option("--data", metavar="DIR|TAR", help="Images to use instead of the study's."),
 ]
-StorePath = Annotated[Path, typer.Option("--store", metavar="DIR", help="Folder of the records.")]
+StorePath = Annotated[
+    Path, typer.Option("--store", metavar="DIR", help="Folder that holds the records.")
+]
 Device = Annotated[str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda or mps.")]
 Tracking = Annotated[
     str | None,
     typer.Option(
-        "--tracking", metavar="URI", help="An MLflow server; default: the store's own database."
+        "--tracking", metavar="URI", help="An MLflow server; default: the database in the store."
     ),
 ]
 Keep = Annotated[
@@ -60,7 +68,10 @@ Keep = Annotated[
     ),
 ]
 Recompute = Annotated[
-    bool, typer.Option("--recompute", help="Less memory, a third more time, equal numbers.")
+    bool,
+    typer.Option(
+        "--recompute", help="Use less memory for a third more time; the results are identical."
+    ),
 ]
 Resolved = Annotated[
     bool,
@@ -69,7 +80,7 @@ Resolved = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value.")]
 
 DEFAULTS = ("scale", "seeds", "set", "data", "store", "device", "tracking", "keep")
-"""What ablate.toml may hold; each is the option of that name."""
+"""The settings that ablate.toml may contain; each is the option of that name."""
 
 
 def defaults(folder: Path) -> dict[str, Any]:
@@ -107,11 +118,11 @@ def defaults(folder: Path) -> dict[str, Any]:
             else:
                 sentences.append(
                     f"{DEFAULTS_FILE}: set: must be a table of fields, got {value!r}; write "
-                    f'[set] and below it "encoder.width" = 0.5'
+                    f'[set] and, below it, "encoder.width" = 0.5'
                 )
         elif isinstance(value, bool) or not isinstance(value, str | int):
             sentences.append(
-                f"{DEFAULTS_FILE}: {name}: must be a text, got {value!r}; put it in quotes"
+                f"{DEFAULTS_FILE}: {name}: must be a string, got {value!r}; put it in quotes"
             )
         else:
             result[name] = str(value)

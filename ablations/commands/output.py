@@ -1,4 +1,4 @@
-"""What `list`, `show` and `plan` print."""
+"""The output of `list`, `show` and `plan`."""
 
 import json
 import sys
@@ -33,7 +33,7 @@ def print_json(value: Any) -> None:
 
 
 def list_shipped(*, as_json: bool) -> None:
-    """One row a study."""
+    """Prints one row for each study."""
     studies = [read_study(name).study for name in shipped()]
     if as_json:
         print_json({"studies": [_listed(study) for study in studies]})
@@ -44,18 +44,18 @@ def list_shipped(*, as_json: bool) -> None:
         cells = "/".join(str(runs[scale]) for scale in SCALES)
         table.add_row(study.name, study.question, cells)
     console().print(table)
-    console().print(f"cells at {'/'.join(SCALES)}; `ablate plan STUDY` says what would run")
+    console().print(f"cells at {'/'.join(SCALES)}; `ablate plan STUDY` shows what would run")
 
 
 def show_file(name: str) -> None:
-    """The file verbatim: the output is again a study."""
+    """Prints the file verbatim, so that the output is itself a study file."""
     text = read_yaml(path_of(name)).text
     read_study(name)
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
 
 
 def show_plan(request: Request, *, keep: Literal["none", "last"], as_json: bool) -> None:
-    """The plan, for people by cell and for programs by trial."""
+    """Prints the plan: by cell for people, by trial as JSON."""
     from ablations.compose import (
         compose,
         cost,
@@ -93,7 +93,7 @@ def show_plan(request: Request, *, keep: Literal["none", "last"], as_json: bool)
 
 
 def _without_glyph(study: Study, request: Request) -> list[str]:
-    """What the PDF of this study cannot show; its HTML page can."""
+    """The characters that the PDF of this study cannot show; the HTML page shows them."""
     words = [study.title, study.question, study.source, str(request.store), request.study]
     words += [text for claim in study.claims for text in (claim.name, claim.statement)]
     words += cell_names(study, request.scale)
@@ -105,12 +105,12 @@ def _without_glyph(study: Study, request: Request) -> list[str]:
     if not lacking:
         return []
     shown = " ".join(lacking[:10]) + (" ..." if len(lacking) > 10 else "")
-    fonts = f"the fonts of report.pdf and of the figures lack {shown} and show □ there"
-    return [f"{fonts}; report.html shows them in its text"]
+    fonts = f"the fonts of report.pdf and of the figures lack {shown} and show □ instead"
+    return [f"{fonts}; the text of report.html shows them"]
 
 
 def plan_table(the_plan: "Plan") -> Any:
-    """One row a cell and reason."""
+    """One row for each cell and reason."""
     rows: dict[str, Counter[str]] = defaultdict(Counter)
     todo: Counter[str] = Counter()
     for trial in the_plan.trials:
@@ -133,21 +133,21 @@ def plan_table(the_plan: "Plan") -> Any:
 def plan_lines(
     the_plan: "Plan", price: "Cost", request: Request, *, keep: str, slots: int
 ) -> list[str]:
-    """What the plan amounts to, and the command that does it."""
+    """A summary of the plan, and the command that runs it."""
     todo = len(the_plan.todo)
     lines = [f"{todo} of {len(the_plan.trials)} trials to run, {price.encoders} encoders to train"]
     if todo:
         if price.seconds is None:
-            lines[0] += "; how long is not known before the first trial here has finished"
+            lines[0] += "; the duration is unknown until a first trial has finished on this machine"
         else:
             spread = f" in {slots} slots" if slots > 1 else ""
             lines[0] += (
-                f"; about {duration(price.seconds / slots)}{spread}, as {price.measured} finished "
-                f"trials here took"
+                f"; about {duration(price.seconds / slots)}{spread}, based on {price.measured} "
+                "finished trials on this machine"
             )
         if price.disk is not None:
             lines.append(
-                f"disk: {size(price.disk)} for the encoders' weights, --keep none spares it"
+                f"disk: {size(price.disk)} for the encoders' weights; --keep none saves this space"
             )
     if (operations := price.compute) is not None:
         lines.append(compute_line(operations))
@@ -158,28 +158,24 @@ def plan_lines(
     missing = [t.reason for t in the_plan.trials if t.reason.startswith(DATA_MISSING)]
     lines += [sentence.removeprefix(DATA_MISSING + ": ") for sentence in dict.fromkeys(missing)]
     if any(trial.reason.startswith("failed") for trial in the_plan.trials) and not request.failed:
-        lines.append("failed trials run again with --failed")
+        lines.append("to run failed trials again, add --failed")
     return lines
 
 
 def compute_line(of: "Compute") -> str:
-    """What pre-training computes on any machine."""
+    """The floating-point operations of pre-training, on any machine."""
     from ablations.compose import shown
 
     pair = " to ".join(dict.fromkeys(shown(operations) for operations in of.pair))
-    whole = (
-        "how many images there are was not counted"
-        if of.total is None
-        else f"{shown(of.total)} in all"
-    )
+    whole = "the images were not counted" if of.total is None else f"{shown(of.total)} in all"
     return (
         f"pre-training: {of.encoders} encoders, {pair} for the views of an image, {whole}; "
-        "counted, not measured, without loss and evaluation"
+        "estimated, not measured, excluding loss and evaluation"
     )
 
 
 def plain_table(*columns: str, right: tuple[str, ...] = ()) -> Any:
-    """A table that reads well on a terminal and in a file."""
+    """A table that is readable on a terminal and in a file."""
     from rich import box
     from rich.table import Table
 
@@ -190,7 +186,7 @@ def plain_table(*columns: str, right: tuple[str, ...] = ()) -> Any:
 
 
 def duration(seconds: float) -> str:
-    """About how long, in the unit that a person would use."""
+    """An approximate duration in a suitable unit."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:
@@ -200,8 +196,13 @@ def duration(seconds: float) -> str:
     return f"{seconds / 86400:.1f} days"
 
 
+def threads(num: int) -> str:
+    """1 thread, 2 threads."""
+    return f"{num} thread{'' if num == 1 else 's'}"
+
+
 def size(num_bytes: float) -> str:
-    """About how much, in decimal units."""
+    """An approximate size in decimal units."""
     for unit in ("B", "kB", "MB", "GB"):
         if num_bytes < 1000:
             return f"{num_bytes:.0f} {unit}"

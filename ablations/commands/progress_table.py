@@ -35,7 +35,7 @@ def table(state: Progress, metric: str, title: str) -> Any:
 
 
 def line(state: Progress) -> str:
-    """All of it in one line."""
+    """The whole state in one line."""
     parts = [f"{state.finished} of {state.total} trials"]
     if state.failed:
         parts.append(f"{state.failed} failed")
@@ -45,7 +45,7 @@ def line(state: Progress) -> str:
     elif state.finished + state.failed < state.total:
         parts.append("none running")
     if state.eta_seconds is None:
-        parts.append("time left not known yet")
+        parts.append("time left unknown so far")
     elif state.eta_seconds > 0:
         parts.append(f"about {duration(state.eta_seconds)} left")
     return ", ".join(parts)

@@ -16,7 +16,7 @@ from sweeps.tracking import TrackingResult, open_tracking
 
 
 class Track:
-    """The tracker of one launch. A failure of it is one message and stops nothing.
+    """The tracker of one launch. If it fails, it prints one message and stops nothing.
 
     Leaving the block before `settle` closes the study's run as interrupted.
     """
@@ -73,7 +73,7 @@ class Progress:
             sys.stderr.write("\r\x1b[K")
 
     def show(self, done: int, of: int) -> None:
-        """Shows it, if it is time."""
+        """Shows the progress, if enough time has passed."""
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + (0.5 if self._terminal else self.EVERY)
@@ -83,7 +83,7 @@ class Progress:
 
 
 def cell_verdicts(evidence: Evidence) -> dict[str, str]:
-    """Cell -> the verdicts of the claims about it, in one line."""
+    """Cell -> the verdicts of the claims that refer to it, in one line."""
     found: dict[str, list[str]] = {}
     for verdict in verdicts(evidence):
         for cell in verdict.cells:

@@ -1,4 +1,4 @@
-"""What `show --resolved` prints: each cell's complete configuration, and where its values come from."""
+"""The output of `show --resolved`: each cell's complete configuration, with the source of each value."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ablations.study import Request
 
 MOST_SHOWN = 60
-"""Characters of a value on the terminal; JSON has all of it."""
+"""Characters of a value that the terminal shows; the JSON output is complete."""
 
 
 def show_resolved(request: "Request", *, as_json: bool) -> None:

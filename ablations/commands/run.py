@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ablations.commands.output import DATA_MISSING
+from ablations.commands.output import DATA_MISSING, threads
 from ablations.commands.terminal import console, say
 from ablations.commands.verdict_table import show_board
 from ablations.commands.write_reports import show_written, write_all
@@ -134,7 +134,9 @@ def _execute(
 
     out = console()
     if not plan.todo:
-        out.print(f"{plan.label}: nothing to run: {len(plan.trials)} trials are on record")
+        out.print(
+            f"{plan.label}: nothing to run: all {len(plan.trials)} trials have finished or failed"
+        )
         for note in left_out(composed):
             out.print(f"note: {note}", soft_wrap=True)
         # If another launch holds the store, the next run adds to the history.
@@ -148,7 +150,7 @@ def _execute(
     settings = _settings(composed, store, plan.todo, keep)
     out.print(
         f"{len(plan.todo)} of {len(plan.trials)} trials to run, {settings.slots} at a time with "
-        f"{settings.threads} threads each"
+        f"{threads(settings.threads)} each"
     )
     unused = unused_variables()
     if unused is not None:
@@ -201,7 +203,7 @@ def _settings(
 
 
 def _failures(execution: "Execution", gathered: Evidence, store: Store, again: str) -> int:
-    """Prints each trial that ended without a number; returns the exit code."""
+    """Prints each trial that ended without a result; returns the exit code."""
     names = {trial.key: trial for trial in gathered.planned}
     counted = [
         counting(of, gathered.metric)
@@ -215,7 +217,9 @@ def _failures(execution: "Execution", gathered: Evidence, store: Store, again: s
             f"{store.path / record.log}; run it again with --failed"
         )
     for ended in execution.died:
-        say(f"{ended.cell}, seed {ended.seed}: {ended.why}; log {ended.log}; run again to resume")
+        say(
+            f"{ended.cell}, seed {ended.seed}: {ended.why}; log {ended.log}; run the study again to resume"
+        )
     if execution.stopped is not None:
         say(execution.stopped)
     left = [names[key] for key in execution.left if key in names]
@@ -237,8 +241,8 @@ def _refuse_recompute(trials: Iterable[Trial], request: Request) -> None:
     own = {t.cell for t in trials if t.config["epochs"] and t.config["encoder"]["kind"] == "file"}
     if request.recompute and own:
         raise UsageError(
-            f"--recompute: cell {min(own)!r} trains a custom encoder, which has no blocks to "
-            "recompute; leave the option out, or set gradient_cache"
+            f"--recompute: cell {min(own)!r} trains a custom encoder, which has no blocks to recompute; "
+            f"leave the option out, or set gradient_cache"
         )
 
 
@@ -257,8 +261,8 @@ def _chosen(label: str, known: Iterable[Trial], key: str) -> Trial:
         return trials[found[0]]
     if not found:
         raise UsageError(
-            f"{label} has no trial {key!r}{did_you_mean(key, trials)}; `ablate plan` with the "
-            f"same options and --json lists them"
+            f"{label} has no trial {key!r}{did_you_mean(key, trials)}; list them with `ablate plan "
+            f"--json` and the same options"
         )
     shown = ", ".join(found[:5])
     raise UsageError(f"{key!r} matches {len(found)} keys ({shown}, ...); give more characters")

@@ -1,4 +1,4 @@
-"""Standard streams that may refuse what is printed: a full disk or a closed stream ends no command."""
+"""Standard streams that may refuse output: a full disk or a closed stream does not end a command."""
 
 import contextlib
 import io
@@ -21,7 +21,7 @@ class Output:
         sys.stderr = _text(_Stream(2, tell=False, closed=not there[2]), sys.stderr)
 
     def refused(self) -> bool:
-        """Whether standard output refused anything; what waits is written first."""
+        """Whether standard output refused anything; flushes it first."""
         # None where a reader has seen enough.
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(BrokenPipeError, AttributeError):
@@ -30,7 +30,7 @@ class Output:
 
 
 class _Stream(io.FileIO):
-    """Raises nothing but BrokenPipeError, a reader's way to say that it has seen enough."""
+    """Raises only BrokenPipeError, which means that the reader has stopped reading."""
 
     def __init__(self, descriptor: int, *, tell: bool, closed: bool) -> None:
         super().__init__(descriptor, "w", closefd=False)
@@ -56,8 +56,8 @@ class _Stream(io.FileIO):
             from ablations.commands.terminal import say
 
             say(
-                f"standard output {why}: what is printed is lost, trials and reports are not; send "
-                "it to another place to see it"
+                f"standard output {why}: printed text is lost, but trials and reports are saved; "
+                "redirect the output elsewhere to see it"
             )
 
 

@@ -1,4 +1,4 @@
-"""What `status` prints: the studies of a store, from the store alone."""
+"""The output of `status`: the studies of a store, read only from the store."""
 
 import time
 from pathlib import Path
@@ -29,7 +29,8 @@ def show_status(
     store = Store(path)
     if not store.exists:
         raise UsageError(
-            f"--store: there is no store at {path}; `ablate run` makes one, --store names another"
+            f"--store: there is no store at {path}; create one with `ablate run`, or name another "
+            "with --store"
         )
     labels = _labels(store, study, scale)
     if not watch:
@@ -92,12 +93,12 @@ def _shown(store: Store, labels: list[str]) -> Any:
     from rich.console import Group
 
     if not labels:
-        return f"the store {store.path} holds no run yet; `ablate run quickstart` is the first"
+        return f"the store {store.path} has no runs yet; start one with `ablate run quickstart`"
     parts: list[Any] = []
     for label in labels:
         plan = load_plan(store, label)
         if plan is None:
-            parts += [f"{label}: its last plan cannot be read; the next run replaces it", ""]
+            parts += [f"{label}: the last plan cannot be read; the next run will replace it", ""]
             continue
         state = progress(store, plan, slots=slots_at(store.machine))
         parts += [f"{label}: {line(state)}", table(state, METRIC, f"{METRIC} %")]
@@ -106,7 +107,7 @@ def _shown(store: Store, labels: list[str]) -> Any:
         # The last run, such as one with --only, may have planned fewer.
         if earlier := len(recorded - planned):
             trials = "1 trial" if earlier == 1 else f"{earlier} trials"
-            parts.append(f"and {trials} on record that only earlier runs named (cells or seeds)")
+            parts.append(f"plus {trials} on record from earlier runs with other cells or seeds")
         for cell in state.cells:
             parts += [
                 f"failed: {one.cell}, seed {one.seed}: {one.error} (see "

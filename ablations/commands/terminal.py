@@ -1,4 +1,4 @@
-"""What reaches the terminal: results on standard output, messages on standard error."""
+"""Output on the terminal: results on standard output, messages on standard error."""
 
 import os
 import sys
@@ -18,7 +18,7 @@ def console() -> "Console":
 
     class Quiet(Console):
         def on_broken_pipe(self) -> None:
-            """The reader (such as `head`) has seen enough: work goes on, and nothing more is shown."""
+            """The reader (such as `head`) has stopped: work continues, but nothing more is printed."""
             self.quiet = True
             sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 -- to the end
 

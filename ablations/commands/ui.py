@@ -29,7 +29,7 @@ PATIENCE = 90.0
 
 
 def serve(path: Path, key: str | None, *, port: int, tracking: str | None) -> int:
-    """Serves until it is interrupted; where a server serves already, only prints the addresses."""
+    """Serves until interrupted; if a server is already running, only prints the addresses."""
     from sweeps.tracking import locate_runs
 
     store = Store(path)
@@ -49,17 +49,17 @@ def serve(path: Path, key: str | None, *, port: int, tracking: str | None) -> in
                 wait(server, base)
                 for address in addresses(base, found.experiment, found.run):
                     out.print(address, soft_wrap=True)
-                out.print("Ctrl-C ends it")
+                out.print("stop it with Ctrl-C")
                 server.wait()
             finally:
                 stop(server)
     except _Ended as ended:
         return ended.code
-    raise UsageError(f"the MLflow server ended by itself with code {server.returncode}")
+    raise UsageError(f"the MLflow server exited unexpectedly with code {server.returncode}")
 
 
 def addresses(base: str, experiment: str, run: str | None) -> list[str]:
-    """One trial's page; or the cells with the best on top, the same as charts, and every run.
+    """The addresses: one trial's page; or the cells as a table and as charts, and every run.
 
     The columns are stored with the experiment, see `sweeps.tracking.experiment_view`.
     """
@@ -93,17 +93,17 @@ def start(found: "RunLocation", store: Path, port: int) -> subprocess.Popen[byte
 
 
 def wait(server: subprocess.Popen[bytes], base: str) -> None:
-    """Until the server answers.
+    """Waits until the server answers.
 
     Raises:
-        UsageError: it ended or did not answer in time.
+        UsageError: the server exited or did not answer in time.
     """
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         if server.poll() is not None:
             raise UsageError(
-                f"the MLflow server ended with code {server.returncode}; is {base} taken? "
-                f"--port names another"
+                f"the MLflow server exited with code {server.returncode}; is {base} in use? choose "
+                "another port with --port"
             )
         try:
             with urllib.request.urlopen(f"{base}/health", timeout=2):  # noqa: S310 -- this machine
@@ -126,9 +126,9 @@ def stop(server: subprocess.Popen[bytes]) -> None:
 
 @contextlib.contextmanager
 def _ended_by_signals() -> Generator[None]:
-    """Turns the signals that ask for an end into `_Ended`, so that the server is ended first.
+    """Turns the signals that request an end into `_Ended`, so that the server is ended first.
 
-    The first signal is the last that is heard: a second one does not stop the ending.
+    Only the first signal is handled: a second one does not interrupt the shutdown.
     """
     from sweeps.execution import end_signals
 

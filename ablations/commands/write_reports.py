@@ -1,4 +1,4 @@
-"""Reports written one by one, so that a failure of one costs nothing else."""
+"""Reports are written one by one, so that one failure does not affect the others."""
 
 import traceback
 from dataclasses import replace
@@ -37,10 +37,10 @@ def show_written(out: "Console", written: Reports) -> int:
 
 
 def write_all(evidence: Evidence, store: Store, request: Request) -> Reports:
-    """Writes both reports into the study's folder of the store, or the one that it can.
+    """Writes both reports into the study's folder of the store, or only one if the other fails.
 
-    Raises only interruptions: the trials are over by then, and no missing font or full disk may hide
-    their results.
+    Raises only interruptions: the trials have finished by then, and a missing font or a full disk must
+    not hide their results.
     """
     from reports.document import document
     from reports.write import REPORTS, write_report
@@ -53,8 +53,8 @@ def write_all(evidence: Evidence, store: Store, request: Request) -> Reports:
     def note(name: str, error: BaseException) -> None:
         old = "; the existing file is from an earlier run" if (folder / name).is_file() else ""
         missing.append(
-            f"{name} was not written: {_reason(error)}{old}; no trial is lost; write it again with: "
-            f"{again}"
+            f"{name} was not written: {_reason(error)}{old}; the trials are saved; write it again "
+            f"with: {again}"
         )
 
     # A panic in the PDF compiler is not an Exception, hence BaseException.

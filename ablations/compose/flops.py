@@ -1,8 +1,9 @@
-"""What pre-training computes, counted without a machine: floating-point operations of f and g.
+"""The floating-point operations of f and g in pre-training, counted without running them.
 
 torch's own counter follows one step, forward and backward, on tensors that have shapes and no
-numbers; weights are neither drawn nor stored. Counted are convolutions and matrix products; batch norm
-and the like, the loss (at most 1 % of ResNet-50's at the paper's batch) and evaluation are not.
+numbers; weights are neither drawn nor stored. Convolutions and matrix products are counted; batch norm
+and similar layers, the loss (at most 1 % of ResNet-50's operations at the paper's batch size) and
+evaluation are not.
 """
 
 import json
@@ -19,16 +20,16 @@ class Compute(NamedTuple):
 
     encoders: int
     pair: tuple[int, int]
-    """Operations for the views of one image: of the smallest network, and of the largest."""
+    """Operations for the views of one image, for the smallest and for the largest network."""
 
     total: int | None
-    """All of them; None where it is not known how many images there are."""
+    """The total; None if the number of images is unknown."""
 
 
 def compute(configs: Iterable[Mapping[str, Any]]) -> Compute | None:
-    """Of resolved configurations, each trained once.
+    """Counts the operations of resolved configurations, each trained once.
 
-    None where none trains anything, or where a network is a custom component, which planning does
+    None if no configuration trains anything, or if a network is a custom component, which planning does
     not execute.
     """
     pairs: list[int] = []
@@ -87,7 +88,7 @@ def num_images(data: Mapping[str, Any]) -> int | None:
 def operations(encoder: str, head: str, size: int, num_views: int, *, twice: bool) -> int | None:
     """Forward and backward of an image's views through f and g, from their settings in JSON.
 
-    `twice`: gradient caching takes the way forward twice. None where a network has no outline.
+    `twice`: gradient caching runs the forward pass twice. None if a network has no outline.
     """
     import torch
     from torch.utils.flop_counter import FlopCounterMode
@@ -126,7 +127,7 @@ def _outline(encoder: str, head: str, size: int) -> "Sequential | None":
 
 
 def shown(operations: float) -> str:
-    """About how many, in the unit that leaves few digits."""
+    """An approximate number, in the unit that leaves few digits."""
     for unit in ("FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP"):
         if operations < 999.5:
             return f"{operations:.3g} {unit}"

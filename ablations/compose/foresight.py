@@ -1,4 +1,4 @@
-"""What a plan cannot decide, reported before anything runs."""
+"""Claims that a plan cannot decide, reported before anything runs."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ MOST_NAMED = 12
 
 
 def foreseen(composed: ResolvedStudy, plan: Plan, known: Known) -> list[str]:
-    """Why these seeds decide no claim, with the option that does; empty where a look is reached.
+    """Why these seeds decide no claim, with the option to use instead; empty if a look is reached.
 
     A look at n judges seeds 0 to n - 1 and no others; seeds on record count with those that were
     requested.
@@ -30,12 +30,12 @@ def foreseen(composed: ResolvedStudy, plan: Plan, known: Known) -> list[str]:
         why = f"{number}: no claim is judged before {first}"
     else:
         why = (
-            f"seeds {_some(sorted(seeds))}: no claim is judged, the first look takes seeds 0 to "
-            f"{first - 1} and {_some(missing)} would be missing"
+            f"seeds {_some(sorted(seeds))}: no claim is judged, because the first look needs seeds "
+            f"0 to {first - 1} and {_some(missing)} would be missing"
         )
     if composed.scale == "smoke":
         return [
-            f"{why}; this scale only shows that the machine runs, --scale laptop is for verdicts"
+            f"{why}; this scale only checks that everything runs; use --scale laptop for verdicts"
         ]
     return [f"{why}; --seeds {first}"]
 

@@ -16,7 +16,7 @@ Chain = tuple[tuple[str, dict[str, Any]], ...]
 def chain(config: Config, data: str) -> Chain:
     """The two stages of a resolved configuration; `data` is the fingerprint of its images.
 
-    The trainer's versions enter: they are raised by hand when its numbers change.
+    They include the trainer's versions, which are raised by hand when its numbers change.
     """
     encoder = config.encoder_identity() | {"data": data, "trainer": TRAINER_VERSION}
     evaluation = config.evaluation_identity() | {"version": EVALUATION_VERSION}

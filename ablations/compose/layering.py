@@ -29,14 +29,14 @@ DEFAULT = "default"
 """The place of a value that no file and no option sets."""
 
 ANY_IMAGES = Path()
-"""Stands in for the folder of `--data` where a protocol is checked without images."""
+"""A placeholder for the folder of `--data` when a protocol is checked without images."""
 
 OperationDefaults = dict[str, list[Setting]]
 """Kind of an operation -> settings of its fields, named relative to the operation."""
 
 
 class Layers(NamedTuple):
-    """What all cells of a scale have in common."""
+    """The settings that all cells of a scale share."""
 
     settings: list[Setting]
     """In order: later ones win."""
@@ -112,7 +112,7 @@ def of_scale(study: LoadedStudy, scale: ScaleName, data: Path | None = None) -> 
 def completed(
     settings: Sequence[Setting], defaults: OperationDefaults, before: Sequence[Setting] = ()
 ) -> list[Setting]:
-    """Settings as they follow others: inherited operations written out, their defaults added."""
+    """Settings that follow others, with inherited operations written out and defaults added."""
     found = list(before)
     for setting in settings:
         whole = _with_inherited(setting, tuple(found))
@@ -131,7 +131,7 @@ def _preset(
 
 
 def _images(data: Path, before: list[Setting]) -> Setting:
-    """The images of `--data`; what the study says of data of the same kind, such as size, holds."""
+    """The images of `--data`, with the study's settings for data of the same kind, such as the size."""
     if data == ANY_IMAGES:
         return Setting("data", {"kind": "folder", "path": "."}, "--data")
     try:

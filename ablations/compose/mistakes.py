@@ -25,7 +25,7 @@ from sweeps.planning import overlap
 def mistakes_of_files(
     study: LoadedStudy, requested: ScaleName, files: Iterable[tuple[ScaleName, Layers]]
 ) -> list[str]:
-    """What the trainer finds wrong at any scale; levels that scales share are tried at one."""
+    """Mistakes that the trainer finds at any scale; levels that scales share are tested at one of them."""
     found: list[str] = []
     for scale, layers in files:
         own_axes = len(study.study.layers(scale)) > 1
@@ -34,7 +34,7 @@ def mistakes_of_files(
 
 
 def mistakes_of_request(study: LoadedStudy, scale: ScaleName, layers: Layers) -> list[str]:
-    """What a request with `--set` or `--data` adds: fields that axes vary, and values that misfit."""
+    """Mistakes of `--set` and `--data`: fields that axes vary, and values that do not fit."""
     varied = {field: a.name for a in study.study.axes_at(scale) for field in fields_of(a)}
     refused = [
         f"--set: {one.field}: axis {name!r} varies this field; choose cells with --only"
@@ -46,7 +46,7 @@ def mistakes_of_request(study: LoadedStudy, scale: ScaleName, layers: Layers) ->
 
 
 def mistakes_in(layers: Layers, texts: dict[str, str]) -> list[str]:
-    """What the trainer finds wrong in the settings of layers, each at its place."""
+    """Mistakes that the trainer finds in the settings of layers, each with its place."""
     config = layers.merged()
     with contextlib.suppress(ValueError):
         checked(config, texts)
@@ -61,7 +61,7 @@ def mistakes_in(layers: Layers, texts: dict[str, str]) -> list[str]:
 
 
 def mistakes_of_broken_file(path: Path) -> list[str]:
-    """What the trainer finds wrong in a file that is no valid study: its settings by themselves."""
+    """Mistakes that the trainer finds in the settings of a file that is not a valid study."""
     try:
         file = read_yaml(path)
     except StudyError:
@@ -85,7 +85,7 @@ def mistakes_of_broken_file(path: Path) -> list[str]:
 def _mistakes_at(
     study: LoadedStudy, scale: ScaleName, layers: Layers, *, levels: bool
 ) -> list[str]:
-    """In the settings that all cells share, and in each level by itself."""
+    """Mistakes in the settings that all cells share, and in each single level."""
     found = [*_unknown_operations(layers), *mistakes_in(layers, study.texts)]
     for tried in tried_levels(study, scale, layers) if levels else ():
         found += mistakes_in(tried, study.texts)

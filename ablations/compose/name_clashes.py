@@ -1,4 +1,4 @@
-"""Study files with the same `name:` on one store: they would share a folder, reports and a stamp."""
+"""Study files with the same `name:` in one store would share a folder, reports and a stamp."""
 
 import shlex
 
@@ -12,11 +12,11 @@ from sweeps.storage import Store, load_plan
 def refuse_another_design(composed: ResolvedStudy, store: Store, label: str) -> None:
     """Refuses a study that would replace that of another file.
 
-    A file that was edited, moved or copied is none of these: only one whose name another file still
-    says, whose trials are on record and have none in common with this one's.
+    A file that was edited, moved or copied is not refused. A study is refused only if another file
+    still has the same name, and has trials on record, none of which this study shares.
 
     Raises:
-        UsageError: with both files.
+        UsageError: names both files.
     """
     before = load_plan(store, label)
     if before is None or (other := _other_file(before, composed)) is None:
@@ -29,9 +29,10 @@ def refuse_another_design(composed: ResolvedStudy, store: Store, label: str) -> 
     mine = plan(composed.sweep(everything=True, seeds=seeds), composed.resolve, known)
     if theirs.isdisjoint(trial.key for trial in mine.trials):
         raise UsageError(
-            f"{composed.request.study} and {other} both have name: {composed.study.name}, but "
-            f"different designs: {label} on the store {store.path} is of {other}, and its reports would be "
-            f"replaced; give one of them another name:, or name another store with --store"
+            f"{composed.request.study} and {other} both have name: {composed.study.name} but "
+            f"different designs; {label} in the store {store.path} belongs to {other}, and its "
+            "reports would be overwritten; give one of them another name:, or name another store "
+            "with --store"
         )
 
 

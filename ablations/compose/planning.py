@@ -1,4 +1,4 @@
-"""From a request to its plan: what runs, why, what it costs and what disk it takes."""
+"""From a request to its plan: what runs, why, and its cost in time and disk space."""
 
 import json
 from collections import defaultdict
@@ -20,16 +20,16 @@ from sweeps.storage import Store
 
 
 class Cost(NamedTuple):
-    """What a plan costs; None where no measurement allows an estimate."""
+    """The cost of a plan; None where there is no measurement to estimate it from."""
 
     seconds: float | None
-    """Of all trials to run, one after the other."""
+    """Seconds for all trials to run, one after the other."""
     measured: int
     """Finished trials that the estimate is based on."""
     encoders: int
     """New encoders to be trained."""
     disk: int | None
-    """Bytes that their weights will take in the store."""
+    """Bytes that their weights will need in the store."""
     compute: Compute | None
     """Of those encoders and of those whose images are not available; None if none is trained."""
 
@@ -39,8 +39,8 @@ def _refuse_store_inside_data(request: Request) -> None:
         return
     if request.store.resolve().is_relative_to(request.data.resolve()):
         raise UsageError(
-            f"--store: {request.store} lies inside the images of --data {request.data}, and would be "
-            "read as one of them; name a folder elsewhere"
+            f"--store: {request.store} is inside the image folder --data {request.data} and would "
+            "be read as images; name a folder elsewhere"
         )
 
 
@@ -86,7 +86,7 @@ def planned(composed: ResolvedStudy, known: Known) -> Plan:
 
 
 def cost(the_plan: Plan, known: Known, *, keep: Literal["none", "last"] = "last") -> Cost:
-    """What the plan's trials will take, from what such trials took before on this store."""
+    """The expected cost of the plan's trials, from earlier trials of the same kind in this store."""
     seconds, measured = _seconds(the_plan, known.summaries)
     here = known.artifacts.get(ENCODER, frozenset())
     new = {

@@ -22,8 +22,8 @@ class Executed(NamedTuple):
 def executed(plan: Plan, artifacts: Mapping[str, frozenset[str]]) -> list[Executed]:
     """The files that running this plan would execute, each once, in the order of the trials.
 
-    If an encoder is stored, or nothing is trained, only the encoder's own file and those of the
-    evaluation are, and the head's if one of its layers is evaluated.
+    If an encoder is stored, or nothing is trained, these are only the encoder's file, the files of the
+    evaluation, and the head's file if one of its layers is evaluated.
     """
     here = artifacts.get(ENCODER, frozenset())
     found: dict[Executed, None] = {}
@@ -41,8 +41,8 @@ def executed(plan: Plan, artifacts: Mapping[str, frozenset[str]]) -> list[Execut
 def own_texts(trials: Iterable[Trial]) -> dict[str, str]:
     """Hash -> text of all files that the trials' configurations name: the workers' own copy.
 
-    They were read when the plan was made, and travel with the trials: what a worker executes is what
-    was hashed, whatever happens to the file meanwhile and whether or not the worker can see it.
+    They were read when the plan was made, and are sent with the trials. A worker therefore executes
+    exactly the hashed bytes, even if the file has changed or the worker cannot read it.
     """
     hashes = {part.settings["sha256"] for trial in trials for part in files_of(trial.config)}
     texts = {sha256: known_text(sha256) for sha256 in sorted(hashes)}
@@ -50,7 +50,7 @@ def own_texts(trials: Iterable[Trial]) -> dict[str, str]:
 
 
 def part_text(part: Mapping[str, Any]) -> str:
-    """A component as a reader knows it: `margin of losses.py (0123456789ab)`, wherever it lies.
+    """A component in words: `margin of losses.py (0123456789ab)`, without its folder.
 
     Settings that were not resolved have no hash.
     """

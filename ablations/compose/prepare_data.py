@@ -1,4 +1,4 @@
-"""The images of what is to run, decoded before anything trains: what is wrong with them stops it all."""
+"""Decodes the images of a plan before anything trains, so that a mistake in them stops the run early."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -15,11 +15,11 @@ from sweeps.storage import Store
 def decode(trials: Iterable[Trial], store: Store) -> None:
     """Decodes each data set once into the store's cache, where the workers find it.
 
-    A store that was not there before is not there after a failure either.
+    If the store did not exist before, it does not exist after a failure either.
 
     Raises:
         DataError: files that cannot be read, with their places.
-        UsageError: a batch that is larger than the data set, one sentence a cell.
+        UsageError: a batch is larger than the data set; one message for each cell.
         StoreError: the folder cannot be a store.
     """
     new = not store.path.exists()
@@ -33,7 +33,7 @@ def decode(trials: Iterable[Trial], store: Store) -> None:
 
 
 def skipped(data_sets: Iterable[AnyData], cache: Path | None) -> list[str]:
-    """The files that these data sets skip since they are no images, one line for each data set."""
+    """The files that these data sets skip because they are not images, one line for each data set."""
     found: list[str] = []
     for data in data_sets:
         with suppress(DataMissing):
@@ -55,8 +55,8 @@ def _decode(configs: list[tuple[str, Config]], store: Store) -> None:
         images = counts[name] - unseen
         if config.epochs and config.batch_size > images:
             sentences.append(
-                f"batch_size: must be at most the number of training images, got "
-                f"{config.batch_size} of {images} (cell {cell!r}); lower it or take more images"
+                "batch_size: must be at most the number of training images, got "
+                f"{config.batch_size} of {images} (cell {cell!r}); lower it or use more images"
             )
         probe = config.evaluation.probe
         if probe is not None and probe.images_per_step > counts[name]:

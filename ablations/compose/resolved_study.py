@@ -37,7 +37,7 @@ from simclr_core.runtime import resolve_device
 from sweeps.planning import Cell, Resolved, Sweep
 
 NO_ACCURACIES = ("alignment", "uniformity", "effective_rank")
-"""Recorded values that no study can be judged by."""
+"""Recorded values that cannot be a study's metric."""
 
 LABELS = "labels: train"
 """Part of the name of each cell whose encoder has seen labels of training images."""
@@ -100,7 +100,7 @@ class ResolvedStudy:
         return variation_of(files, self.layers.requested, data)
 
     def _images(self) -> str:
-        """What identifies the images of `--data`: their content, or else their path."""
+        """The identity of the images of `--data`: a hash of their content, else their path."""
         try:
             data = TypeAdapter[AnyData](AnyData).validate_python(self.base["data"])
             return self._fingerprint_of(data)
@@ -114,7 +114,7 @@ class ResolvedStudy:
 
     @property
     def metric_name(self) -> str:
-        """The study's metric in words: its own, or by what the arms' evaluations are."""
+        """The study's metric in words: as the study states it, or derived from the arms' evaluations."""
         if self.study.metric_name is not None:
             return self.study.metric_name
         arms = [self.settings(arm) for arm in self.sweep(everything=True).arms()]
@@ -123,7 +123,7 @@ class ResolvedStudy:
         return "linear probe, top-1" if linear else "accuracy of the probe"
 
     def sweep(self, *, everything: bool = False, seeds: tuple[int, ...] = ()) -> Sweep:
-        """The requested sweep, or that over all cells; with other seeds if any are given."""
+        """The sweep over the requested cells or over all cells, with other seeds if any are given."""
         only = self.request.only or chosen_cells(self.study, self.scale)
         only = None if everything else only
         sweep = Sweep(
@@ -142,7 +142,7 @@ class ResolvedStudy:
         return merged(self.base, self.settings_of(cell))
 
     def settings_of(self, cell: Cell) -> list[Setting]:
-        """What a cell sets over what all cells have in common, each with its place."""
+        """The settings of a cell beyond those that all cells share, each with its place."""
         found: list[Setting] = []
         for field, value in cell.settings.items():
             axis = self._of_axes.get(field)
@@ -175,8 +175,8 @@ class ResolvedStudy:
         if cell.role == "arm" and config.loss.sees_labels and LABELS not in cell.name:
             place = self.loaded.file.place(self.study.axes_way(self.scale))
             raise StudyError(
-                f"{place}: the name of a cell whose loss sees labels must say so: add "
-                f"{LABELS!r} to the label of cell {cell.name!r} (loss {config.loss.kind})"
+                f"{place}: if a loss sees labels, the name of its cell must say so: add {LABELS!r} "
+                f"to the label of cell {cell.name!r} (loss {config.loss.kind})"
             )
         self._refuse_unmeasured_metric(cell, config)
         first = config.at(0).resolved(self.device)

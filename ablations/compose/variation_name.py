@@ -1,4 +1,4 @@
-"""The name of a variation: what `--set` and `--data` change for all cells, in one readable word."""
+"""The name of a variation: the changes of `--set` and `--data` to all cells, as one readable word."""
 
 import hashlib
 import json
@@ -21,11 +21,11 @@ _WORDS = ("true", "false", "null")
 def variation_of(
     before: dict[str, Any], requested: Iterable[Setting], data: tuple[Path, str] | None
 ) -> str:
-    """Such as `loss.temperature=0.2`; empty where nothing differs from the study as it is written.
+    """For example `loss.temperature=0.2`; empty if nothing differs from the study file.
 
-    `before` is the base of all cells without the settings `requested`; `data` are the images brought by
-    `--data`: their path, and what identifies their content. The order of settings has no effect
-    unless one overrides another, and a setting that changes nothing is not named.
+    `before` is the base of all cells without the settings `requested`; `data` are the images of
+    `--data`: their path and the identity of their content. The order of settings has no effect unless
+    one overrides another, and a setting that changes nothing is not named.
     """
     effective = _that_count(before, _by_field(requested))
     parts: list[str] = []
@@ -87,7 +87,7 @@ def _number(value: Any) -> Any:
 
 
 def _plain(text: str) -> str:
-    """Letters that every file system, shell and address takes."""
+    """Replaces characters that some file system, shell or address does not accept."""
     ascii_only = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9._]+", "-", ascii_only).strip("-.")[:LONGEST] or "x"
 

@@ -159,7 +159,7 @@ def _shuffled_key(snapshot: Snapshot, arm: Cell, seed: int) -> str:
 _DATA = {
     "name": "data set",
     "test_images_in_train": "test images that are also training images",
-    "deviations": "deviations in the images",
+    "deviations": "differences in the images",
 }
 """Facts of the images whose names in the report are not those of their fields."""
 

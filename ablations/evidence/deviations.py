@@ -14,11 +14,11 @@ from simclr_core.plugins import files_of
 from sweeps.planning import Cell, flatten
 
 NOT_A_DEVIATION = ("seed", "seeds", "data.path")
-"""What differs between trials of one protocol; where images lie changes none of them."""
+"""Fields that differ between trials of one protocol, or that only say where images are stored."""
 
 
 class Paper:
-    """The same cells at paper scale, for what differs."""
+    """The same cells at paper scale, to find what differs."""
 
     def __init__(self, composed: ResolvedStudy) -> None:
         request = Request(study=composed.request.study, scale="paper", device=composed.device)
@@ -38,7 +38,7 @@ class Paper:
             there, twin = self.paper.settings(twin_cell), None
         found = list(_differences(here, there))
         if twin is None and cell.role == "arm":
-            found.insert(0, Deviation(field="cell", here=cell.name, paper="not among the paper's"))
+            found.insert(0, Deviation(field="cell", here=cell.name, paper="not used in the paper"))
         resolved = Config.model_validate(here)
         if cell.role == "arm":
             found += _standing(resolved, here, there)
@@ -55,15 +55,15 @@ class Paper:
 
 
 def _own_parts(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation]:
-    """Custom components that are used at paper scale as well: they are not the paper's."""
+    """Custom components that are also used at paper scale; they are not part of the paper."""
     papers = {field for field, _ in files_of(there)}
     for field, part in files_of(here):
         if field in papers:
-            yield Deviation(field=field, here=part_text(part), paper="no part of the paper's")
+            yield Deviation(field=field, here=part_text(part), paper="not used in the paper")
 
 
 def _standing(config: Config, here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviation]:
-    """What differs from the paper at each scale, also at the one that is named after it."""
+    """Differences from the paper at every scale, including the `paper` scale."""
     for one in config.departures():
         yield Deviation(field=one.field, here=one.here, paper=one.paper)
     probe = config.evaluation.probe
@@ -72,7 +72,7 @@ def _standing(config: Config, here: dict[str, Any], there: dict[str, Any]) -> It
     yield from _own_parts(here, there)
     ours, papers = here["data"], there["data"]
     if ours.get("path") and ours.get("name") == papers.get("name"):
-        paper = f"{papers['name']}; whether these images are the same was not checked"
+        paper = f"{papers['name']}; it was not checked whether these are the same images"
         yield Deviation(field="data.path", here=ours["path"], paper=paper)
 
 
@@ -110,7 +110,7 @@ def _differences(here: dict[str, Any], there: dict[str, Any]) -> Iterable[Deviat
 def _in_the_open(
     ours: dict[str, Any], paper: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Members that lists of kinds have in common, such as a cell's operations, become their fields.
+    """Members that two lists of components share, such as a cell's operations, are compared field by field.
 
     Where the kinds differ, the lists themselves stay as well, shown by their kinds.
     """
@@ -156,7 +156,7 @@ def _members(items: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def _of_another_kind(field: str, ours: dict[str, Any], paper: dict[str, Any]) -> bool:
-    """Whether a kind above this field differs: that one deviation says what fields come with it."""
+    """Whether a kind above this field differs: then that single deviation covers the fields below it."""
     parts = field.split(".")
     kinds = (".".join([*parts[:depth], "kind"]) for depth in range(1, len(parts)))
     return any(
@@ -169,13 +169,13 @@ _ABSENT = object()
 
 
 def _kind_text(config: dict[str, Any], field: str, value: Any) -> str:
-    """A value, and of a kind that is the user's own what it is and from which file."""
+    """A value; for a custom component, its name and file."""
     own = {f"{one}.kind": part_text(part) for one, part in files_of(config)}
     return own.get(field) or value_text(value)
 
 
 def value_text(value: Any) -> str:
-    """A value of a configuration as a reader wants it."""
+    """A value of a configuration in a readable form."""
     if value is _ABSENT:
         return "no such field"
     if value is None:

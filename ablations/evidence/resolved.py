@@ -173,8 +173,8 @@ def _methods(config: dict[str, Any], varied: list[tuple[str, AnyAxis]]) -> Itera
 def _steps_text(config: dict[str, Any]) -> str:
     """The numbers of steps and of warm-up steps, and those of the official code.
 
-    The paper gives epochs alone, so this is a method and no deviation. Empty where the official code
-    has no such schedule, or the number of images is not known.
+    The paper gives only epochs, so this is listed as a method, not as a deviation. Empty if the
+    official code has no such schedule, or if the number of images is unknown.
     """
     from ablations.compose import num_images
     from simclr_core.data import num_held_out
@@ -187,9 +187,9 @@ def _steps_text(config: dict[str, Any]) -> str:
     # model_util.get_train_steps and learning_rate_schedule of the official code.
     theirs = images * epochs // batch + 1, round(warmup * images // batch)
     return (
-        f"{epochs * an_epoch:,}, of which {round(warmup * an_epoch):,} are warm-up: each epoch drops "
-        "its last, incomplete batch. The official code counts over all epochs together: "
-        f"{theirs[0]:,} and {theirs[1]:,}"
+        f"{epochs * an_epoch:,}, of which {round(warmup * an_epoch):,} are warm-up; each epoch "
+        "drops its last, incomplete batch. The official code counts steps over all epochs "
+        f"together: {theirs[0]:,} and {theirs[1]:,}"
     )
 
 

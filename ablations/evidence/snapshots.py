@@ -25,7 +25,7 @@ class Current(NamedTuple):
 
     snapshot: Snapshot
     note: str
-    """For a stored one: which, and why the study was not resolved again; else empty."""
+    """For a stored snapshot: which one, and why the study was not resolved again; else empty."""
 
 
 def save(snapshot: Snapshot, store: Store) -> None:
@@ -59,7 +59,7 @@ def sweep_of(
 
 
 def current(request: Request, store: Store) -> Current:
-    """The study as it is now where it can be resolved here, else as it was last stored.
+    """The study as it is now if it can be resolved here, else as it was last stored.
 
     A report without torch, or after the images were deleted, takes the cells from the store; the
     claims, margins and looks are those that the study file states now.
@@ -102,8 +102,8 @@ def _without_trainer(request: Request, store: Store, why: str) -> Current:
     before = stored(request, store)
     if before is None:
         raise UsageError(
-            f"{why}; without the trainer a report needs the snapshot of a launch, but the store "
-            f"{store.path} has none for {request.words()}; write the report where torch is installed"
+            f"{why}; a report can then only use the snapshot of an earlier launch, but the store "
+            f"{store.path} has none for {request.words()}; write the report on a machine with torch"
         )
     return _as_of_now(before, request, why)
 
@@ -114,12 +114,12 @@ def _as_of_now(before: Snapshot, request: Request, why: str) -> Current:
     try:
         written = read_study(request.study)
     except UsageError:  # the file is not on this machine
-        return Current(before, f"{note}, with the claims of that day")
+        return Current(before, f"{note}, with the claims of that date")
     name = written.study.metric_name or before.statement.metric_name
     statement = statement_of(written, request.scale, name)
     if design_of(written) != before.design:
         statement = statement.model_copy(update={"only": before.statement.only})
-        note += "; the study file has changed since then in parts that only the trainer can resolve"
+        note += "; the study file has since changed in parts that only the trainer can resolve"
     return Current(before.model_copy(update={"statement": statement}), note)
 
 

@@ -42,7 +42,7 @@ class Entry(NamedTuple):
 
     @property
     def sha256(self) -> str:
-        """Of the canonical JSON of the other fields."""
+        """The hash of the canonical JSON of the other fields."""
         text = json.dumps(self._asdict(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -77,8 +77,8 @@ def stamp_of(snapshot: Snapshot, store: Store, *, first: str | None) -> Stamp:
     own = [entry for entry in entries or () if encoders & _encoders(entry.terms)]
     if not own:
         which = "is damaged" if entries is None else "is missing"
-        which = "is of other encoders" if entries else which
-        unknown = f"the stamp of the first run {which}: claims, margins and looks are"
+        which = "belongs to other encoders" if entries else which
+        unknown = f"the stamp of the first run {which}, so the claims, margins and looks are"
         return Stamp(unknown=f"{unknown} not known to be fixed before the run" if first else "")
     before = [
         at
@@ -90,10 +90,10 @@ def stamp_of(snapshot: Snapshot, store: Store, *, first: str | None) -> Stamp:
         unknown, when = "", f"at the first run ({_day(base[0])})"
     else:
         count = base[0].trials
-        why = f"when {count} trials were on record" if count else "and trials on record are older"
+        why = f"when {count} trials were on record" if count else "but trials on record are older"
         unknown = (
-            f"the stamp is of {_day(base[0])}, {why}: claims, margins and looks are not known to be "
-            "fixed before the run"
+            f"the stamp dates from {_day(base[0])}, {why}; it is unknown whether claims, margins "
+            "and looks were fixed before the run"
         )
         when = f"when they were first stamped ({_day(base[0])})"
     changes = tuple(_changes(base, terms, snapshot.statement, when)) if first else ()
@@ -138,7 +138,7 @@ def _encoders(terms: dict[str, Any]) -> set[str]:
 
 
 def _read(file: Path) -> list[Entry] | None:
-    """The entries, oldest first; none where there is no file, None where it is damaged."""
+    """The entries, oldest first; empty if there is no file, None if it is damaged."""
     if not file.exists():
         return []
     try:
@@ -183,9 +183,11 @@ def _changes(
             yield Change(claim=name, text=f"this claim did not exist {when}; it was added later")
         elif not there[-1]:
             was = f"existed {when}" if there[0] else "was added later"
-            yield Change(text=f"claim {name!r} {was}, is removed now")
+            yield Change(text=f"claim {name!r} {was} and has been removed")
         elif not all(there):
-            yield Change(claim=name, text=f"this claim existed {when}, was removed, is back now")
+            yield Change(
+                claim=name, text=f"this claim existed {when}, was removed and has been restored"
+            )
     yield from _changed_cells([one["cells"] for _, one in history], claims, when)
     flat = [(day, _flat(one)) for day, one in history]
     for way in dict.fromkeys(way for _, one in flat for way in one):

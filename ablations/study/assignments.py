@@ -74,7 +74,7 @@ def parse_assignment(text: str) -> Setting:
     """`field=value` from the command line; the value is read as YAML, as in a study file.
 
     Raises:
-        UsageError: the text assigns no plain value.
+        UsageError: the text does not assign a plain value.
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
@@ -97,7 +97,7 @@ def parse_assignment(text: str) -> Setting:
         )
     if field == "seed" or (field == "seeds" and not isinstance(value, dict)):
         raise UsageError(
-            f"--set: {field}: each trial has its own; choose seeds with --seeds, or fix one source "
-            "of randomness with seeds.initialisation, seeds.order or seeds.views"
+            f"--set: {field}: each trial sets this field; choose seeds with --seeds, or fix one "
+            "source of randomness with seeds.initialisation, seeds.order or seeds.views"
         )
     return Setting(field, value, "--set")

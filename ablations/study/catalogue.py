@@ -21,7 +21,7 @@ PUBLISHED = Path(__file__).parents[1] / "published"
 
 
 class LoadedStudy(NamedTuple):
-    """A study as its file and the files that it names say it."""
+    """A study, read from its file and the files that it names."""
 
     study: Study
     file: YamlFile
@@ -43,7 +43,7 @@ def path_of(name: str) -> Path:
     """The file of a shipped study, or the path itself.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: the name is neither.
     """
     path = Path(name)
     if path.suffix in (".yaml", ".yml") or "/" in name:
@@ -54,7 +54,7 @@ def path_of(name: str) -> Path:
     if name in shipped():
         return STUDIES / f"{name}.yaml"
     near = did_you_mean(name, shipped()).removesuffix("?")
-    raise UsageError(f"no study {name!r}{near}, or is it a file? name it with its .yaml")
+    raise UsageError(f"no study {name!r}{near}; if it is a file, include its .yaml suffix")
 
 
 def read_study(name: str) -> LoadedStudy:
@@ -90,7 +90,7 @@ def read_study(name: str) -> LoadedStudy:
 
 
 def chosen_cells(study: Study, scale: ScaleName) -> tuple[str, ...] | None:
-    """The cells that a scale runs: those it names; at smoke a few of many; None for all.
+    """The cells that a scale runs: those that it names; at `smoke`, a few of many; None for all.
 
     The few are the cell of the controls and others at even distances, the first and last included.
     """
@@ -107,7 +107,7 @@ def chosen_cells(study: Study, scale: ScaleName) -> tuple[str, ...] | None:
 
 
 class LeftOut(NamedTuple):
-    """What a scale does not run of the study, and which line says so."""
+    """The cells of a study that a scale does not run, and the line that excludes them."""
 
     names: tuple[str, ...]
     message: str
@@ -122,16 +122,19 @@ def cells_left_out(loaded: LoadedStudy, scale: ScaleName) -> list[LeftOut]:
     if chosen is not None and (hidden := tuple(name for name in cells if name not in chosen)):
         who = f"{file.place(('scales', scale, 'only'))}: only leaves"
         if study.scale(scale).only is None:
-            who = f"{file.path}: without only the smoke scale runs {len(chosen)} cells and leaves"
+            who = (
+                f"{file.path}: unless only: names cells, the smoke scale runs {len(chosen)} cells "
+                "and leaves"
+            )
         number = "1 cell" if len(hidden) == 1 else f"{len(hidden)} cells"
         named = ", ".join(hidden[:12]) + (f" and {len(hidden) - 12} more" if hidden[12:] else "")
-        text = f"{who} out {number} at this scale: {named}; --only runs them, or name them there"
+        text = (
+            f"{who} out {number} at this scale: {named}; run them with --only, or name them there"
+        )
         found.append(LeftOut(hidden, text))
     for way, axis, levels in dropped(study.layers(scale)):
         named = ", ".join(map(repr, levels))
-        text = (
-            f"{file.place(way)}: axis {axis!r} has levels of its own at this scale, without {named}"
-        )
+        text = f"{file.place(way)}: axis {axis!r} has other levels at this scale, without {named}"
         found.append(LeftOut(levels, text))
     return found
 

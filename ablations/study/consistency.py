@@ -90,7 +90,7 @@ def _claims(study: Study, every: list[str]) -> Iterator[Broken]:
     names: set[str] = set()
     for index, claim in enumerate(study.claims):
         if claim.name in names:
-            text = f"each claim needs its own name, got {claim.name!r} twice; rename one"
+            text = f"claim names must be unique, got {claim.name!r} twice; rename one"
             yield Broken(("claims", index, "name"), text)
         names.add(claim.name)
         for role in claim.roles():
@@ -119,7 +119,7 @@ def _differences(study: Study) -> Iterator[Broken]:
             filled = [(scale, study.roles_at(scale)[role]) for scale in SCALES]
             many = [(s, len(c)) for s, c in filled if not isinstance(c, str) and len(c) > 1]
             if many:
-                text = f"compares single cells, role {role!r} names {many[0][1]}"
+                text = f"compares single cells, but role {role!r} names {many[0][1]}"
                 text += f" at {many[0][0]} scale; name one of them"
                 yield Broken(("claims", index, field), text)
 

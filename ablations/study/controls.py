@@ -17,7 +17,7 @@ from sweeps.planning import AddedCell, Cell, Sweep
 
 
 def predicts(settings: Mapping[str, Any]) -> str:
-    """What the evaluation of a configuration predicts: classes, or the kind of a transformation."""
+    """The target of a configuration's evaluation: classes, or the kind of a transformation."""
     target = settings["evaluation"].get("target", {})
     return str(target.get("kind", "classes"))
 
@@ -39,7 +39,7 @@ def with_controls(
 def _controls_and_baselines(
     scale: ScaleName, arm: str | None, arms: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[AddedCell]:
-    """What accompanies the arms that run, given the settings of each by name.
+    """The controls and baselines of the arms that run, given the settings of each by name.
 
     The controls use `arm` if it runs, or the first arm. Each kind of probe has a control with
     permuted labels. The control with shuffled positives predicts classes: what can be learned about

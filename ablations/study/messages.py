@@ -11,17 +11,17 @@ from ablations.study.yaml_file import Location, YamlFile
 from sweeps.suggest import did_you_mean
 
 MOST_FINDINGS = 100
-"""Mistakes that are listed; of more, the number."""
+"""Mistakes that are listed; of any others, only the number."""
 
 
 def shown(value: object) -> str:
-    """A value as a message quotes it: short, on one line."""
+    """A value as quoted in a message: short, on one line."""
     text = " ".join(repr(value).split())
     return text if len(text) <= 60 else text[:57] + "..."
 
 
 def in_order(messages: Iterable[str]) -> list[str]:
-    """Each message once, by the line that it is about; those without a line come last."""
+    """Each message once, ordered by line; messages without a line come last."""
 
     def line(message: str) -> int:
         found = re.match(r"[^\n]*?:(\d+): ", message)

@@ -1,7 +1,7 @@
 """A path in a study's file is relative to that file: images, and files of custom components.
 
-This module alone says so. A path to images becomes absolute, since each worker has a current folder
-of its own; files of custom components travel to the workers by their bytes and keep a short name.
+This rule is implemented only here. A path to images becomes absolute, because each worker has its own
+current folder; the files of custom components are sent to the workers as bytes and keep a short name.
 """
 
 from collections.abc import Iterable
@@ -58,5 +58,5 @@ def _joined(folder: Path, path: Any) -> Any:
 
 
 def _home(path: str) -> Path:
-    """As a shell reads it; a file may be called `~x`."""
+    """Expands `~` as a shell does; a file may be called `~x`."""
     return Path(path).expanduser() if path == "~" or path.startswith("~/") else Path(path)

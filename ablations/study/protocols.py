@@ -29,10 +29,10 @@ class Preset(Frozen):
 
 
 class Protocol(Preset):
-    """A preset, and what changes with the user's own images. A study's own values override it."""
+    """A preset, and its changes for the user's own images. A study's values override it."""
 
     with_data: Preset = Preset()
-    """Where `--data` supplies the images; `data.` fields refine these images."""
+    """Applies if `--data` supplies the images; `data.` fields refine these images."""
 
 
 class LoadedProtocol(NamedTuple):
@@ -53,8 +53,8 @@ def read_protocol(name: str, at: Location, study: YamlFile) -> LoadedProtocol:
     if not path.is_file():
         known = sorted(one.stem for one in PROTOCOLS.glob("*.yaml"))
         raise StudyError(
-            f"{study.place(at)}: {'.'.join(map(str, at))}: no protocol {name!r}"
-            f"{did_you_mean(name, known)} A file of your own is named with its .yaml"
+            f"{study.place(at)}: {'.'.join(map(str, at))}: no protocol "
+            f"{name!r}{did_you_mean(name, known)} Include the .yaml suffix to use your own file"
         )
     file = read_yaml(path)
     if not own:

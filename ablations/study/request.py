@@ -21,7 +21,7 @@ class Request:
 
     scale: ScaleName = "laptop"
     only: tuple[str, ...] | None = None
-    """Cells; None: those that the scale names."""
+    """Cells; None: those that the scale runs."""
 
     seeds: tuple[int, ...] | None = None
     """None: those of the study."""
@@ -37,16 +37,16 @@ class Request:
     again: bool = False
     failed: bool = False
     recompute: bool = False
-    """Recompute activations in the backward pass: in no key, since it changes no number."""
+    """Recompute activations in the backward pass; not part of any key, since the results are identical."""
 
     def words(self) -> str:
-        """The study and the options that name the same trials, as a shell reads them."""
+        """The study and options that select the same trials, quoted for a shell."""
         return shlex.join([self.study, *self._options(self.only, self.seeds)])
 
     def trial_words(
         self, key: str, *, only: tuple[str, ...] | None, seeds: tuple[int, ...] | None
     ) -> str:
-        """The same for one trial, of which the plan with these cells and seeds consists."""
+        """The same for one trial, whose plan has only these cells and seeds."""
         return shlex.join([self.study, key, *self._options(only, seeds)])
 
     def _options(
@@ -71,36 +71,39 @@ class Request:
 
 
 def seeds_text(seeds: tuple[int, ...]) -> str:
-    """Seeds as `--seeds` takes them: a count, or names with commas."""
+    """Parses the value of `--seeds`: a count, or a list with commas."""
     if seeds == tuple(range(len(seeds))):
         return str(len(seeds))
     return ",".join(map(str, seeds)) + ("," if len(seeds) == 1 else "")
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
-    """`5` is seeds 0 to 4; `7,8` these two; `7,` the one.
+    """`5` means seeds 0 to 4; `7,8` these two; `7,` only seed 7.
 
     Raises:
-        UsageError: it is none of these.
+        UsageError: the text is none of these.
     """
     parts = [part.strip() for part in text.split(",")]
     named = len(parts) > 1
     if named and not parts[-1]:
         parts = parts[:-1]
     if not parts or not all(part.isascii() and part.isdecimal() for part in parts):
-        raise UsageError(f"--seeds: takes 5 (seeds 0 to 4), 7,8 or 7, (the one), got {text!r}")
+        raise UsageError(
+            "--seeds: must be a count such as 5 (seeds 0 to 4), or a list such as 7,8 or 7, (only "
+            f"seed 7), got {text!r}"
+        )
     if longest := max((part for part in parts if len(part) > 10), key=len, default=None):
-        raise UsageError(f"--seeds: a seed is below 2147483648, got {longest[:20]}...")
+        raise UsageError(f"--seeds: a seed must be below 2147483648, got {longest[:20]}...")
     numbers = tuple(int(part) for part in parts)
     if not named:
         if not 1 <= numbers[0] <= 10_000:
             raise UsageError(
-                f"--seeds: a count is 1 to 10000, got {text!r}; the one seed {text} is "
-                f"written {text},"
+                f"--seeds: a count must be 1 to 10000, got {text!r}; to run only seed {text}, "
+                f"write {text},"
             )
         return tuple(range(numbers[0]))
     if max(numbers) >= 2**31:
-        raise UsageError(f"--seeds: a seed is below 2147483648, got {max(numbers)}")
+        raise UsageError(f"--seeds: a seed must be below 2147483648, got {max(numbers)}")
     if len(set(numbers)) < len(numbers):
-        raise UsageError(f"--seeds: each seed may be given once, got {text!r}")
+        raise UsageError(f"--seeds: each seed may be given only once, got {text!r}")
     return numbers

@@ -1,8 +1,8 @@
-"""What a scale varies: the study's axes, with the levels that the scale gives other values.
+"""The axes of a scale: the study's axes, with the levels to which the scale gives other values.
 
 An axis of a scale that names levels of the study's axis of the same name changes these and keeps
-the others, so that a level added to the study exists at every scale. One with a level of its own
-replaces the axis, and a list with an axis of its own replaces all.
+the others, so that a level added to the study exists at every scale. An axis with a new level replaces
+the study's axis, and a list with a new axis replaces all axes.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""A study: a question to the paper as one file of data, without code."""
+"""A study: a question about the paper as one data file, without code."""
 
 from collections import Counter
 from typing import Annotated, Any, Literal, Self
@@ -18,7 +18,7 @@ from sweeps.base import Frozen
 from sweeps.planning import AnyAxis
 
 ScaleName = Literal["smoke", "laptop", "gpu", "paper"]
-"""What a study may cost and what it can show."""
+"""The scales of a study, by cost."""
 
 SCALES: tuple[ScaleName, ...] = ("smoke", "laptop", "gpu", "paper")
 
@@ -26,7 +26,7 @@ FLOOR = "random encoder"
 """The baseline of every study: an encoder that is evaluated but not trained."""
 
 PIXELS = "raw pixels"
-"""The baseline without any network: the same probe on the images themselves."""
+"""The baseline without any network: the same probe on the raw pixels."""
 
 PIXEL_SIDES: dict[ScaleName, int] = {"laptop": 16, "gpu": 32, "paper": 32}
 """Scale -> the side in pixels that larger images are averaged down to; smoke has no such cell."""
@@ -51,7 +51,7 @@ def _as_seeds(value: object) -> object:
     """A count means the first seeds: 5 is 0 to 4."""
     if isinstance(value, int) and not isinstance(value, bool):
         if not 1 <= value <= 10_000:
-            raise ValueError(f"a number of seeds is 1 to 10000, got {value}")
+            raise ValueError(f"a number of seeds must be 1 to 10000, got {value}")
         return tuple(range(value))
     return value
 
@@ -59,7 +59,7 @@ def _as_seeds(value: object) -> object:
 def _each_once(seeds: tuple[int, ...]) -> tuple[int, ...]:
     if twice := sorted(seed for seed, times in Counter(seeds).items() if times > 1):
         raise ValueError(
-            f"each seed may be given once, got {', '.join(map(str, twice))} more than once"
+            f"each seed may be given only once, got {', '.join(map(str, twice))} more than once"
         )
     return seeds
 
@@ -70,14 +70,14 @@ Seeds = Annotated[
     AfterValidator(_each_once),
     Field(min_length=1),
 ]
-"""Seeds by name, or a count n for 0 to n - 1."""
+"""A list of seeds, or a count n for seeds 0 to n - 1."""
 
 Roles = dict[str, str | tuple[str, ...]]
 """A name for a cell, or for several in order."""
 
 
 class Published(Frozen):
-    """The paper's numbers for a study's cells: by the name of a table, or written here."""
+    """The paper's numbers for a study's cells, by the name of a table or written in the study."""
 
     from_: str | None = Field(default=None, alias="from")
     """A table of `ablations/published`, or a YAML file of that form next to the study."""
@@ -92,23 +92,25 @@ class Published(Frozen):
     """Where the numbers are published; required with `values`."""
 
     precision: str = ""
-    """How exact they are."""
+    """The precision of the numbers."""
 
     tie: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    """With `values`: numbers closer than this are in no order; a table has its own."""
+    """With `values`: numbers that are closer than this count as tied; a table has its own threshold."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if (self.from_ is None) == (self.values is None):
-            raise ValueError(
-                "the paper's numbers are given by from: or by values:, exactly one of them"
-            )
+            raise ValueError("give the paper's numbers by exactly one of from: and values:")
         if self.values is not None and not self.source:
-            raise ValueError("values: need source:, the place in the paper where they are printed")
+            raise ValueError(
+                "values: needs source:, the place in the paper where the values are printed"
+            )
         if self.from_ is not None and self.tie:
-            raise ValueError("tie: belongs to values:; a table of from: has its own")
+            raise ValueError(
+                "tie: can only be used with values:; a table named by from: has its own"
+            )
         if self.values is not None and self.cells is not None:
-            raise ValueError("cells: belongs to from:; values: names the cells itself")
+            raise ValueError("cells: can only be used with from:; values: names the cells itself")
         return self
 
 
@@ -120,38 +122,38 @@ class DeclaredDeviation(Deviation):
 
     @property
     def deviation(self) -> Deviation:
-        """As the report lists it."""
+        """The deviation in the form that the report lists."""
         return Deviation(field=self.field, here=self.here, paper=self.paper)
 
 
 class Scale(Preset):
-    """What a study changes to run at one cost. An empty scale is its base over the paper's protocol."""
+    """The changes of a study at one scale. An empty scale is the study's base over the paper's protocol."""
 
     protocol: str | None = None
-    """A shipped protocol, or a YAML file relative to the study's; the study's base is set over it."""
+    """A shipped protocol, or a YAML file relative to the study's file; the study's base overrides it."""
 
     axes: tuple[AnyAxis, ...] | None = Field(default=None, min_length=1)
-    """Other values for levels of the study's axes, by name and label; the rest stays. An axis with a
-    label of its own replaces the study's, and an axis of its own replaces all."""
+    """Different values for levels of the study's axes, by name and label; the other levels stay. An
+    axis with a new label replaces the study's axis, and a new axis replaces all axes."""
 
     only: tuple[str, ...] | None = None
-    """The cells that are run at this scale; left out: all, and at smoke at most four of them."""
+    """The cells to run at this scale; by default all, and at `smoke` at most four."""
 
     seeds: Seeds | None = None
-    """Seeds instead of the study's own."""
+    """Seeds that replace the study's."""
 
     roles: Roles = Field(default_factory=dict)
-    """Roles of other cells at this scale."""
+    """Roles that name other cells at this scale."""
 
     deviations: tuple[DeclaredDeviation, ...] = ()
-    """What differs from the paper beyond the configuration; listed with each verdict."""
+    """Differences from the paper that the configuration does not show; listed with each verdict."""
 
 
 class Scales(Frozen):
-    """The four costs of a study; left-out ones are the study's base."""
+    """The four scales of a study; a scale that is left out is the study's base."""
 
     smoke: Scale = Scale()
-    """A few cells and seconds in all: shows that the machine runs."""
+    """A few cells and seconds in total; checks that everything runs."""
 
     laptop: Scale = Scale()
     """Two cores and minutes to hours."""
@@ -164,7 +166,7 @@ class Scales(Frozen):
 
 
 class Study(Frozen):
-    """One question, what is run to answer it, and what is claimed before it is run."""
+    """A question, the cells that answer it, and the claims, which are fixed before the first trial."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
     """Lower-case letters, digits and hyphens; the command line and the store use it."""
@@ -176,16 +178,16 @@ class Study(Frozen):
     """The question, as one sentence."""
 
     source: str = Field(min_length=1)
-    """Where in the paper the answer is."""
+    """The place in the paper where the answer is."""
 
     base: dict[str, Any] = Field(default_factory=dict)
-    """Field of the configuration -> value; what is left out is the paper's own protocol."""
+    """Field of the configuration -> value; fields that are left out follow the paper's protocol."""
 
     axes: tuple[AnyAxis, ...] = Field(min_length=1)
-    """What is varied."""
+    """The factors that are varied."""
 
     design: Literal["factorial", "one_at_a_time"] = "factorial"
-    """All combinations of the axes' levels, or each axis by itself from the first levels."""
+    """All combinations of the axes' levels, or each axis on its own, starting from the first levels."""
 
     seeds: Seeds = tuple(range(NUM_SEEDS))
     """A count, or a list."""
@@ -196,11 +198,11 @@ class Study(Frozen):
     scales: Scales = Scales()
 
     control_arm: str | None = None
-    """The cell whose encoder the controls use, best one that learns; None is the first that runs,
-    which is also used where this one was not requested."""
+    """The cell whose encoder the controls use, preferably one that learns well. None: the first
+    cell that runs, which is also used if this cell was not requested."""
 
     metric: str = "top1"
-    """The recorded value that claims and figures are about."""
+    """The recorded value that claims and figures compare."""
 
     metric_name: str | None = None
     """The metric in words; left out: derived from the arms' evaluations."""
@@ -210,7 +212,7 @@ class Study(Frozen):
     published: Published | None = None
 
     roles: Roles = Field(default_factory=dict)
-    """Names for cells, used by claims where the cell depends on the scale."""
+    """Names for cells, used by claims if the cell depends on the scale."""
 
     claims: tuple[AnyClaim, ...] = ()
 
@@ -249,14 +251,15 @@ class PublishedTable(Frozen):
     """Paper, version, figure or table."""
 
     what: str
-    """What was measured, on what."""
+    """The measured quantity and its setting."""
 
     precision: str
-    """How exact the numbers are, and how they were read."""
+    """The precision of the numbers, and how they were read."""
 
     unit: str
 
     tie: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    """Numbers closer than this, in the unit, are in no order: seeds alone can set them apart."""
+    """Numbers that are closer than this, in the unit, count as tied: the seeds alone can explain
+    the difference."""
 
     values: dict[str, float] = Field(min_length=1)

@@ -23,10 +23,10 @@ from ablations.errors import StudyError
 from sweeps.file_kinds import not_a_file
 
 Location = tuple[str | int, ...]
-"""The way to a value: the keys and indices that lead to it."""
+"""The path to a value: the keys and indices that lead to it."""
 
 LARGEST = 1_000_000
-"""In bytes; a study file of this size is no study file."""
+"""In bytes; no study file is that large."""
 
 MOST_VALUES = 40_000
 """Keys, items and values of a file, aliases expanded."""
@@ -38,10 +38,10 @@ FLAT = (bool, int, float, str, type(None))
 
 
 class YamlFile(NamedTuple):
-    """What a file says, and where it says it."""
+    """The content of a file, with the line of each value."""
 
     path: Path
-    """As the user named it."""
+    """The path as the user gave it."""
     text: str
     """The whole file."""
     content: dict[str, Any]
@@ -50,7 +50,7 @@ class YamlFile(NamedTuple):
     """The line (from 1) of each key and item."""
 
     def line(self, location: Location) -> int:
-        """The line of a value, or of the nearest thing around it that was written down."""
+        """The line of a value, or of the closest enclosing value in the file."""
         while location not in self.lines and location:
             location = location[:-1]
         return self.lines.get(location, 1)
@@ -85,16 +85,16 @@ def read_yaml(path: Path) -> YamlFile:
         problem = " ".join((error.problem or error.context or "cannot be read").split())
         problem = problem.replace("'<stream end>'", "the end of the file")
         raise StudyError(
-            f"{path}:{line}: the file is not complete YAML: {problem}; fix or restore this line"
+            f"{path}:{line}: the YAML is incomplete or invalid: {problem}; fix this line"
         ) from error
     except (YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise StudyError(f"{path}:1: the file is not YAML: {reason}; replace it") from error
+        raise StudyError(f"{path}:1: the file is not YAML ({reason}); replace it") from error
     if not isinstance(top.value, dict):
         kind = "a list" if isinstance(top.value, list) else "a single value"
         raise StudyError(
-            f"{path}:1: a study file is a mapping that begins with name:, got {kind}; "
-            f"`ablate show quickstart` prints one to start from"
+            f"{path}:1: a study file must be a mapping that begins with name:, got {kind}; `ablate "
+            "show quickstart` prints an example"
         )
     lines: dict[Location, int] = {}
     content = _plain(top, (), lines)
@@ -105,11 +105,13 @@ def _text(path: Path) -> str:
     try:
         kind = not_a_file(path)
         if kind == "a folder":
-            raise StudyError(f"{path}: a study is a YAML file, got a folder; name the file in it")
+            raise StudyError(
+                f"{path}: a study must be a YAML file, got a folder; name the file in it"
+            )
         if kind is not None:
             raise StudyError(
-                f"{path}: a study is a YAML file, got {kind}, which is never opened; copy what it "
-                "would give into a file"
+                f"{path}: a study must be a YAML file, got {kind}; copy its content into a regular "
+                "file"
             )
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
@@ -118,7 +120,7 @@ def _text(path: Path) -> str:
         raise StudyError(f"{path}: the study file cannot be read: {reason}") from error
     if len(data) > LARGEST:
         raise StudyError(
-            f"{path}: a study file has at most {LARGEST} bytes, got "
+            f"{path}: a study file may have at most {LARGEST} bytes, got "
             f"{max(path.stat().st_size, len(data))}; is this the right file?"
         )
     try:
@@ -126,23 +128,23 @@ def _text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise StudyError(
-            f"{path}:{line}: a study file is text in UTF-8, got the byte "
+            f"{path}:{line}: a study file must be UTF-8 text, got the byte "
             f"0x{data[error.start]:02x}; is this the right file?"
         ) from error
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
         raise StudyError(
-            f"{path}:{line}: a study file must be text, got a zero byte; is it binary?"
+            f"{path}:{line}: a study file must be text, got a zero byte; is it a binary file?"
         )
     if not any(line.strip() and not line.strip().startswith("#") for line in text.splitlines()):
         raise StudyError(
-            f"{path}:1: the study file is empty; `ablate show quickstart` prints one to start from"
+            f"{path}:1: the study file is empty; `ablate show quickstart` prints an example"
         )
     return text
 
 
 class _Node(NamedTuple):
-    """A value as it was written; an alias is the node of its anchor once more."""
+    """A value as written; an alias is the node of its anchor again."""
 
     value: "dict[str, tuple[int, _Node]] | list[tuple[int, _Node]] | str | float | bool | None"
     """Of a mapping and a list each member with the line on which it begins."""
@@ -154,7 +156,7 @@ class _Node(NamedTuple):
 
 
 class _Reader:
-    """Builds the nodes of one document from its events, and refuses what a study may not hold."""
+    """Builds the nodes of one document from its events, and refuses what a study must not contain."""
 
     def __init__(self, path: Path, text: str) -> None:
         yaml = YAML(typ="safe", pure=True)
@@ -171,8 +173,8 @@ class _Reader:
             if isinstance(event, DocumentStartEvent):
                 if top is not None:
                     raise StudyError(
-                        f"{self._path}:{_line(event)}: a study file holds one document, and another "
-                        "begins here; keep one in a file"
+                        f"{self._path}:{_line(event)}: a study file must contain a single YAML "
+                        "document, but another begins here; use one file for each"
                     )
                 if event.version not in (None, (1, 2)) or event.tags:
                     raise StudyError(
@@ -201,7 +203,7 @@ class _Reader:
     def _alias(self, event: AliasEvent, depth: int) -> _Node:
         line, name = _line(event), event.anchor
         if name not in self._anchors:
-            self._refuse(line, f"alias *{name} has no anchor &{name} above it; write the value out")
+            self._refuse(line, f"alias *{name} has no anchor &{name} above it; write out the value")
         node = self._anchors[name]
         if node is None:
             self._refuse(line, f"alias *{name} is inside the value of its own anchor; remove it")
@@ -226,7 +228,9 @@ class _Reader:
                 also = members[key][0]
                 on = f"line {also} and line {at}" if also != at else f"line {at} twice"
                 self._refuse(
-                    at, f"{key}: a key may occur once in its mapping, got it on {on}; keep one"
+                    at,
+                    f"{key}: a key may occur only once in a mapping, but this one is on {on}; keep "
+                    "one of them",
                 )
             members[key] = (at, self._node(next(self._events), depth + 1))
         return _node_of(members, line, [member for _, member in members.values()])
@@ -234,11 +238,11 @@ class _Reader:
     def _key(self, event: Event, depth: int) -> str:
         line = _line(event)
         if isinstance(event, ScalarEvent) and event.value == "<<":
-            self._refuse(line, "merging with << is not allowed; write the fields out")
+            self._refuse(line, "merging with << is not allowed; write out the fields")
         key = self._node(event, depth).value
         if isinstance(key, dict | list) or key is None:
             kind = "null" if key is None else "a mapping" if isinstance(key, dict) else "a list"
-            self._refuse(line, f"a key is a text or a number, got {kind}")
+            self._refuse(line, f"a key must be a string or a number, got {kind}")
         # Levels are named in a mapping: 256 and 0.5 are good names for them.
         return str(key).lower() if isinstance(key, bool) else str(key)
 
@@ -249,12 +253,12 @@ class _Reader:
             value: Any = self._constructor.construct_object(ScalarNode(tag, text), deep=True)
         except (ValueError, OverflowError, YAMLError):
             self._refuse(
-                line, f"{_quoted(text)} is not a number that can be read; put it in quotes"
+                line, f"{_quoted(text)} is not a valid number; put it in quotes if it is text"
             )
         if not isinstance(value, FLAT):
             self._refuse(
                 line,
-                "a value is a text, a number, true, false, null, a list or a mapping, got "
+                "a value must be a string, a number, true, false, null, a list or a mapping, got "
                 f"{_quoted(text)} ({type(value).__name__}); put it in quotes",
             )
         return _Node(value, line, 1, 0)
@@ -264,13 +268,15 @@ class _Reader:
         if self._size > MOST_VALUES:
             self._refuse(
                 line,
-                f"a study holds at most {MOST_VALUES} keys and values, aliases written out, and "
-                "has more from here on; write fewer",
+                f"a study may have at most {MOST_VALUES} keys and values after expanding aliases, "
+                "and this line exceeds the limit; write fewer",
             )
 
     def _dive(self, line: int, depth: int) -> None:
         if depth > DEEPEST:
-            self._refuse(line, f"values are nested at most {DEEPEST} deep; make it flatter")
+            self._refuse(
+                line, f"values may be nested at most {DEEPEST} deep; make the file flatter"
+            )
 
     def _refuse(self, line: int, message: str) -> NoReturn:
         raise StudyError(f"{self._path}:{line}: {message}")
@@ -307,7 +313,7 @@ def _plain(node: _Node, here: Location, lines: dict[Location, int]) -> Any:
 
 
 def name_in(study: str) -> str:
-    """The `name:` of a study file; of a missing or broken file its stem, of any other name itself."""
+    """The `name:` of a study file; for a missing or broken file its stem; any other name unchanged."""
     path = Path(study)
     if path.suffix in (".yaml", ".yml") and path.is_file():
         with suppress(StudyError):

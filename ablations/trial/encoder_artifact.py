@@ -1,8 +1,8 @@
 """An encoder in the store: its weights, its head's, and the facts of its training run.
 
-The facts belong to the encoder: every trial that uses it records them, whichever trial trained it. The
-engine checks the files' hashes; encoders of earlier versions have none, and are confirmed by the
-records that were measured on them.
+The facts belong to the encoder: every trial that uses the encoder records them, no matter which trial
+trained it. The engine checks the files' hashes; encoders of earlier versions have none, and are
+confirmed by the records that were measured on them.
 """
 
 import io
@@ -24,16 +24,16 @@ from sweeps.record import TrialRecord
 from sweeps.storage import read_json
 
 WEIGHTS = "encoder.pt"
-"""In an encoder's folder: the state of f, and nothing of the head."""
+"""In an encoder's folder: the state of f, without the head."""
 
 HEAD = "head.pt"
-"""Next to it: the state of g, where there was a training run; earlier versions saved none."""
+"""Next to it: the state of g, if there was a training run; earlier versions did not save it."""
 
 TRAINING = "training.json"
 """Next to it: facts and curve of the training run."""
 
 UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, KeyError, UnpicklingError)
-"""What torch raises for a damaged file of weights."""
+"""The errors that torch raises for a damaged file of weights."""
 
 _FACTS = (
     *("optimiser_steps", "pretraining_seconds", "num_parameters", "device", "precision"),
@@ -76,10 +76,10 @@ def save_encoder(context: TrialContext, config: Config, trained: Pretrained) -> 
 
 
 def stored_encoder(context: TrialContext, config: Config) -> StoredEncoder | None:
-    """The stored encoder, its head if that is evaluated, and the facts of its training run.
+    """The stored encoder, its head if the head is evaluated, and the facts of its training run.
 
-    The training's curve joins the trial's. An encoder that is torn, lacks its head or cannot be
-    confirmed is set aside and is no reason to fail.
+    The curve of the training run is added to the trial's. An encoder that is damaged, lacks its head or
+    cannot be confirmed is set aside; the trial does not fail.
     """
     folder = context.artifact(ENCODER)
     if folder is None:
@@ -114,7 +114,7 @@ def stored_encoder(context: TrialContext, config: Config) -> StoredEncoder | Non
 
 
 def _join(context: TrialContext, config: Config, about: dict[str, Any]) -> dict[str, Any]:
-    """Adds the curve of the training to the trial's; gives the facts."""
+    """Adds the curve of the training run to the trial's; returns the facts."""
     curve: dict[str, list[float | None]] = about.get("curve", {})
     # Trials that share an encoder may monitor another k-NN; its curve is not this trial's.
     same = about.get("neighbours") == _neighbours(config)
@@ -144,7 +144,7 @@ def _save(trained: Pretrained, about: dict[str, Any], folder: Path) -> None:
 
 
 def _measured(context: TrialContext, state: State, head: State | None) -> Iterator[TrialRecord]:
-    """Finished trials that were measured on just these weights."""
+    """Finished trials that were measured on exactly these weights."""
     expected = {"encoder_hash_before": state_hash(state)}
     if head is not None:
         expected["head_hash_before"] = state_hash(head)
@@ -154,7 +154,7 @@ def _measured(context: TrialContext, state: State, head: State | None) -> Iterat
 
 
 def _recorded(folder: Path, records: list[TrialRecord]) -> dict[str, Any]:
-    """Facts and curve as recorded by the trial that trained it; else only the saved marks."""
+    """Facts and curve as recorded by the trial that trained the encoder; else only the saved marks."""
     for record in records:
         if ENCODER not in record.reused:
             return {

@@ -1,4 +1,4 @@
-"""One trial, from its configuration to its values: the only meeting of trainer and engine."""
+"""One trial, from its configuration to its values: the only place where trainer and engine meet."""
 
 from pathlib import Path
 from typing import Any
@@ -59,17 +59,17 @@ def _put_files_beside_the_record(context: TrialContext) -> None:
 
 
 def _planned_data(context: TrialContext, config: Config, cache: Path) -> Dataset:
-    """The images that were planned with. Others, or none, are the same trouble for every trial.
+    """The images that the plan was made with; if they changed, every trial fails in the same way.
 
     Raises:
-        LaunchError: they changed or went since the launch was planned.
+        LaunchError: the images changed or were removed after the launch was planned.
     """
     try:
         dataset = _dataset(config, cache)
         _same_data(context, config, dataset)
     except DataError as error:
         raise LaunchError(
-            f"the launch stopped, since the images changed while it ran: {error}"
+            f"the launch stopped because the images changed while it ran: {error}"
         ) from error
     return dataset
 
@@ -91,8 +91,8 @@ def _same_data(context: TrialContext, config: Config, dataset: Dataset) -> None:
     if found != planned:
         now = fingerprint(config.data, None)
         raise DataError(
-            f"the images of {dataset.name} are not those that were planned with (now {now[:12]}); "
-            f"run the study again to plan it with these"
+            f"the images of {dataset.name} changed since the study was planned (hash now "
+            f"{now[:12]}); run the study again to plan it with the new images"
         )
 
 

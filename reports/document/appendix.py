@@ -12,7 +12,7 @@ from reports.judging import Outcome, State, board_of, excluded, percent
 from reports.spec import ERROR_RATE, Evidence, Stamp
 
 MOST_VALUES = 4
-"""How many values of one fact of provenance, such as the load, are listed; the records hold all."""
+"""How many values of one fact of provenance, such as the load, are listed; the records contain all."""
 
 METHODS = (
     (
@@ -37,24 +37,26 @@ METHODS = (
         "ordered cells, with one slope per seed; a ranking, by Kendall's tau-b with the published table "
         "over all its cells. The ranking's p-value comes from permuting whole levels of the axes (for "
         "ordered pairs the operations, rows and columns together): all permutations if there are at most "
-        "40,320, otherwise 100,000 random ones. Published numbers that differ by less than the table's tie "
-        "threshold count as tied, and a verdict needs the tau-b that the claim states. Significantly "
-        "above the margin, a claim that cites a publication is reproduced, and any other is shown. "
-        "Significantly below it, the claim is contradicted or not shown if the interval at the "
-        "same level is below 0 as well, and smaller "
-        "than claimed otherwise. If the margin is negative and the estimate is significantly above it, but "
+        "40,320, otherwise 100,000 random ones. Published numbers that differ by less than the table's "
+        "tie threshold count as tied, and a verdict needs the tau-b that the claim states. If the "
+        "estimate is significantly above the margin, a claim that cites a publication is reproduced, "
+        "and any other claim is shown. If it is significantly below the margin, and the interval at the "
+        "same level is below 0 as well, the claim is contradicted (or not shown, if it cites none); if "
+        "the interval is not below 0, the claim is smaller than claimed. If the margin is negative and "
+        "the estimate is significantly above it, but "
         "the interval does not lie above 0, the claim is no worse than its margin. In all other cases "
-        "it is inconclusive, including when all seeds gave the same number and there is no spread to "
+        "it is inconclusive, for example when all seeds gave the same number and there is no spread to "
         "judge by."
     ),
     (
-        "Seeds still needed: the smallest N with (t(1 - a/2; N-1) + t(0.8; N-1)) s / sqrt(N) at "
+        "The number of seeds still needed is the smallest N with (t(1 - a/2; N-1) + t(0.8; N-1)) s / "
+        "sqrt(N) at "
         "most |mean - margin|, where a is the next look's share of the 5 % divided by the number of "
         "undecided claims (Holm's first step) and s the observed standard deviation. This gives 80 % "
         "power if mean and spread stay the same."
     ),
 )
-"""What a reader must know to assess the verdicts; the numbers of the study are filled in."""
+"""Texts that a reader needs to assess the verdicts; the numbers of the study are filled in."""
 
 
 def control_section(findings: Findings) -> Section:
@@ -70,7 +72,7 @@ def control_section(findings: Findings) -> Section:
     blocks: list[AnyBlock] = [table(caption, ("control", "state", "numbers"), rows)]
     overlaps = [o.facts.data.test_images_in_train for o in findings.found]
     if known := [overlap for overlap in overlaps if overlap is not None]:
-        both = "Images that are in both the training and the test split, by content"
+        both = "Images with the same content in the training and the test split"
         blocks.append(Text(text=f"{both}: {max(known)}."))
     return Section(ident="controls", title="Controls", blocks=tuple(blocks))
 
@@ -138,7 +140,7 @@ def method_section(findings: Findings) -> Section:
         blocks.append(Text(text=text))
     if changes := evidence.stamp.changes:
         rows = [(change.claim or "all", change.text) for change in changes]
-        blocks.append(table("Changed since the first run.", ("claim", "change"), rows))
+        blocks.append(table("Changes since the first run.", ("claim", "change"), rows))
     if facts := (*evidence.methods, *evidence.data_facts):
         blocks.append(Facts(facts=tuple((fact.name, fact.text) for fact in facts)))
     return Section(ident="methods", title="Methods", blocks=tuple(blocks))
@@ -152,8 +154,8 @@ def _stamp_text(stamp: Stamp) -> str:
         return ""
     changed = "" if stamp.changes else "; nothing has changed since"
     what = "Claims, margins, looks, metric, roles and published numbers"
-    when = f"before the first trial, {stamp.fixed} (sha256 {stamp.sha256[:16]})"
-    return f"{what} were stamped {when}{changed}."
+    when = f"before the first trial, on {stamp.fixed} (sha256 {stamp.sha256[:16]})"
+    return f"{what} were recorded {when}{changed}."
 
 
 def cost_section(findings: Findings) -> Section:
@@ -166,8 +168,8 @@ def cost_section(findings: Findings) -> Section:
         return Section(ident="cost", title="Cost", blocks=())
     total = math.fsum(s for each in seconds.values() for s in each)
     text = (
-        f"{total:,.0f} seconds of trials in total ({total / 3600:.2f} hours), over all attempts; the "
-        "times of trials that ran in parallel are added."
+        f"{total:,.0f} seconds of trials in total ({total / 3600:.2f} hours), over all attempts; "
+        f"including each trial that ran in parallel."
     )
     rows = [
         (cell, count(len(each)), number(math.fsum(each) / len(each)), number(math.fsum(each)))
@@ -189,8 +191,8 @@ def provenance_section(findings: Findings) -> Section:
     rows = [(name, _tallied(values)) for name, values in sorted(facts.items())]
     if unsealed := sum(record.seal is None for record in counting.values()):
         text = (
-            f"{unsealed} of {len(counting)}, written by an earlier version: whether they changed since "
-            "then cannot be checked"
+            f"{unsealed} of {len(counting)}, written by an earlier version; it cannot be checked "
+            f"whether they have changed since"
         )
         rows.insert(0, ("records without a seal", text))
     if started:
@@ -210,7 +212,7 @@ def _tallied(values: Counter[str]) -> str:
         for value, times in values.most_common(MOST_VALUES)
     ]
     more = len(values) - len(parts)
-    return "; ".join([*parts, f"{more} more in the records"] if more else parts)
+    return "; ".join([*parts, f"{more} more values in the records"] if more else parts)
 
 
 def _flat(values: dict[str, Any], before: str = "") -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""A report as a tree without a format: sections of blocks, with all text final.
+"""A report as a tree of sections and blocks, independent of the format and with its final text.
 
 `html_page` and `pdf_file` walk the same tree, so they cannot differ in a number or a word.
 """
@@ -12,10 +12,10 @@ from sweeps.base import Frozen
 from sweeps.plain_text import printable
 
 Shown = Annotated[str, AfterValidator(printable)]
-"""Text for readers: names come from users' files and may hold control characters."""
+"""Text for readers; names from users' files may contain control characters, which are made printable."""
 
 Tone = Literal["plain", "good", "bad", "open", "quiet"]
-"""The colour of a word, which repeats its meaning."""
+"""The colour of a text; it only repeats what the words say."""
 
 
 def _known(order: float | None) -> float | None:
@@ -40,14 +40,14 @@ class Cell(Frozen):
 
 
 class Column(Frozen):
-    """One column's head."""
+    """The heading of one column."""
 
     name: Shown
     form: Literal["words", "number", "code"] = "words"
 
 
 class Table(Frozen):
-    """Rows under heads; HTML lets a reader sort it."""
+    """A table with column headings; the HTML page lets a reader sort it."""
 
     kind: Literal["table"] = "table"
     caption: Shown
@@ -61,7 +61,7 @@ class Table(Frozen):
 
 
 class Drawing(Frozen):
-    """One figure with its words."""
+    """One figure with its title, caption and alternative text."""
 
     kind: Literal["drawing"] = "drawing"
     ident: str
@@ -93,7 +93,7 @@ class BoardBlock(Frozen):
 
 
 class Facts(Frozen):
-    """Names with their values."""
+    """Names and their values."""
 
     kind: Literal["facts"] = "facts"
     facts: tuple[tuple[Shown, Shown], ...]
@@ -103,7 +103,7 @@ AnyBlock = Annotated[Text | Table | Drawing | BoardBlock | Facts, Field(discrimi
 
 
 class Section(Frozen):
-    """One heading with its blocks."""
+    """One section: a heading and its blocks."""
 
     ident: str
     title: Shown

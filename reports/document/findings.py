@@ -1,4 +1,4 @@
-"""What the sections of a report are written from: all that follows from the evidence, once."""
+"""Everything that the sections of a report share, derived once from the evidence."""
 
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ class Findings(NamedTuple):
 
 
 def findings_of(evidence: Evidence) -> Findings:
-    """Everything that the sections share."""
+    """Derives the outcomes, verdicts, frame and summary from the evidence."""
     found = outcomes(evidence)
     judged, frame = verdicts(evidence, found), tidy(evidence, found)
     return Findings(evidence, found, judged, frame, cell_intervals(found))

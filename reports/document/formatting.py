@@ -1,4 +1,4 @@
-"""Numbers into words and cells of tables: one form for one thing, in every section."""
+"""Formats numbers as text and table cells, in the same way in every section."""
 
 import math
 from collections.abc import Container, Iterable, Sequence
@@ -13,7 +13,7 @@ FORMS: dict[str, Literal["number", "code"]] = {
     **dict.fromkeys(("seed", "attempt", "attempts", "n"), "number"),
     **dict.fromkeys(("key", "command", "field"), "code"),
 }
-"""Columns whose form follows from their name; all others are words."""
+"""Columns whose form depends on their name; all others are words."""
 
 
 def table(

@@ -1,7 +1,7 @@
 """A document as a tagged PDF: PDF/UA-1, enforced by typst, which rejects figures without alt text.
 
-Fonts are the compiler's own and there is no date, so the bytes do not depend on the machine. A
-character without a glyph becomes a white square, and the last line says so.
+The fonts are built into the compiler and there is no date, so the bytes do not depend on the machine. A
+character without a glyph becomes a white square, and the last line of the PDF says so.
 """
 
 import json
@@ -15,20 +15,21 @@ from reports.errors import ReportError
 TEMPLATE = Path(__file__).parents[1] / "templates" / "page.typ"
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" '
-"""The namespace that `reports.figures.svg` left out for the sake of HTML."""
+"""The namespace that `reports.figures.svg` removes because HTML does not need it."""
 
 FULL_WIDTH = 640.0
-"""Points of a figure that fill the width of a page; smaller ones keep their proportion."""
+"""Width in points of a figure that fills the page; narrower figures are scaled in proportion."""
 
 SHORT = 16
 """Characters up to which a column of words is not wrapped."""
 
 MOST_ROWS = 400
-"""Of one table: a tagged table of 10,000 rows took typst 64 s and 2.9 GB. The HTML page has all rows."""
+"""Rows of one table in the PDF: a tagged table of 10,000 rows took typst 64 s and 2.9 GB. The HTML
+page has all rows."""
 
 NO_GLYPH = re.compile(r"the text `\"(.+?)\"` could not be displayed")
 ESCAPE = re.compile(r"\\u\{([0-9a-f]+)\}")
-"""How typst names what its fonts lack, one cluster of characters at a time."""
+"""The warning of typst about characters that its fonts lack, one cluster at a time."""
 
 SQUARE = "\u25a1"
 
@@ -37,7 +38,7 @@ def pdf(document: Document) -> bytes:
     """The PDF's bytes, the same for the same document.
 
     Raises:
-        ReportError: typst refuses it.
+        ReportError: typst cannot compile the document.
     """
     return _compile(document)[0]
 
@@ -73,7 +74,7 @@ def _compile(document: Document) -> tuple[bytes, set[str]]:
 
 
 def _named(diagnostic: str) -> set[str]:
-    """The characters that typst says its fonts cannot show; escapes are as in its own strings."""
+    """The characters that typst reports as missing from its fonts; escapes follow typst's strings."""
     clusters = NO_GLYPH.findall(diagnostic)
     plain = [ESCAPE.sub(lambda found: chr(int(found[1], 16)), one) for one in clusters]
     return {character for one in plain for character in one if not character.isascii()}
@@ -99,7 +100,7 @@ def _value(document: Document) -> dict[str, Any]:
 
 
 def _shortened(block: AnyBlock) -> AnyBlock:
-    """A table of at most MOST_ROWS rows, those with a toned word first, with a caption that says so."""
+    """A table of at most MOST_ROWS rows, coloured rows first, with a caption that says so."""
     if not isinstance(block, Table) or len(block.rows) <= MOST_ROWS:
         return block
     toned = [at for at, row in enumerate(block.rows) if any(cell.tone != "plain" for cell in row)]
@@ -116,7 +117,7 @@ def _shortened(block: AnyBlock) -> AnyBlock:
 
 
 def _widths(table: Table) -> list[int]:
-    """Shares of the page for columns of long words; others take what they need (0)."""
+    """Shares of the page width for columns of long texts; 0: the column is as wide as its content."""
     shares: list[int] = []
     for at, column in enumerate(table.columns):
         longest = max([len(column.name), *(len(row[at].text) for row in table.rows)])

@@ -1,4 +1,4 @@
-"""The sections of numbers: by cell, by claim, by seed, by trial, and how the cells deviate."""
+"""The sections of results by cell, claim, seed and trial, and the deviations of the cells."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ from reports.spec import CellInfo, Deviation, Evidence, RanksLike, facts_of
 from sweeps.intervals import interval
 
 RUN_ONCE = "run once"
-"""In place of an interval: a reference has one number and therefore no spread."""
+"""Instead of an interval: a reference has one number and therefore no spread."""
 
 
 def number_section(findings: Findings) -> Section:
@@ -77,11 +77,11 @@ def _paper(evidence: Evidence) -> str:
         return "the paper's number, the difference from it, "
     why = "synthetic images" if evidence.synthetic_data else "this scale"
     about = evidence.published_about.partition(";")[0] or "the paper's own images and network"
-    return f"the paper's number ({about}: for reference only, not to be compared with {why}), "
+    return f"the paper's number ({about}; for reference only, not comparable with {why}), "
 
 
 def _baselines(findings: Findings) -> Iterator[str]:
-    """The majority-class baselines, where cells predict different targets."""
+    """The majority-class baselines, if cells predict different targets."""
     evidence = findings.evidence
     asked = {info.name: info.predicts for info in evidence.cells}
     cells = {trial.key: trial.cell for trial in evidence.planned}
@@ -106,9 +106,9 @@ def _references(findings: Findings) -> Iterator[str]:
         if info.role == "reference" and arms:
             above = sum(mean > value for mean in arms)
             yield (
-                f"{info.name}: {value:.1f} {unit} by the same probe on the images themselves, without a "
-                f"network; {above} of {len(arms)} arms with the same target have a higher mean. It was "
-                "run once, so it has no interval."
+                f"{info.name}: {value:.1f} {unit} from the same probe on the raw images, without a "
+                f"network; {above} of {len(arms)} arms with the same target have a higher mean. It "
+                "was run once, so it has no interval."
             )
 
 
@@ -119,11 +119,11 @@ def claim_section(findings: Findings) -> Section:
     )
     caption = (
         "Every claim with its interval, computed at the level and on the seeds of the look that "
-        "judged it; before a look it is a descriptive 95 % interval over all paired seeds. "
-        "Intervals are over seeds, which share one training subset, one validation split and one set "
-        "of test images. The test-set standard error bounds the effect of other test images: it "
-        "is binomial, an upper "
-        "bound since all cells are tested on the same images."
+        "judged it; before the first look it is a descriptive 95 % interval over all paired seeds. "
+        "Intervals are over seeds, which share one training subset, one validation split and one "
+        "set of test images. The test-set standard error bounds the effect of other test images: "
+        "it is a binomial standard error, and an upper bound because all cells are tested on the "
+        "same images."
     )
     rows = [_claim(verdict, findings) for verdict in findings.judged]
     shown = table(caption, names, rows, numeric=("margin", "estimate", "interval"))
@@ -170,7 +170,9 @@ def deviation_section(findings: Findings) -> Section:
     common = common_to([info.deviations for info in arms])
     blocks: list[AnyBlock] = []
     if common:
-        blocks.append(_deviation_table("Shared by all arms.", [("all arms", d) for d in common]))
+        blocks.append(
+            _deviation_table("Deviations shared by all arms.", [("all arms", d) for d in common])
+        )
     own: dict[Deviation, list[str]] = {}
     for info in arms:
         for deviation in info.deviations:
@@ -178,7 +180,7 @@ def deviation_section(findings: Findings) -> Section:
                 own.setdefault(deviation, []).append(info.name)
     if own:
         rows = [(", ".join(names), deviation) for deviation, names in own.items()]
-        blocks.append(_deviation_table("In some arms only.", rows))
+        blocks.append(_deviation_table("Deviations of some arms only.", rows))
     text = (
         "Every field of the resolved configuration that differs from the same cell at paper scale, "
         "found by comparing the two configurations."

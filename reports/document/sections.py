@@ -1,4 +1,4 @@
-"""Evidence into a document: which sections there are, and in which order."""
+"""From evidence to a document: the sections and their order."""
 
 from reports.document.appendix import (
     control_section,
@@ -21,7 +21,7 @@ from reports.spec import Evidence
 
 
 def document(evidence: Evidence) -> Document:
-    """The whole report, the same for the same evidence."""
+    """The whole report; the same evidence gives the same document."""
     findings = findings_of(evidence)
     where = "synthetic data, " if evidence.synthetic_data else ""
     other = f"variation {evidence.variation}, " if evidence.variation else ""

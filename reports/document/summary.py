@@ -31,20 +31,20 @@ def verdict_section(findings: Findings) -> Section:
                 Text(text=f"Deviations from the paper, shared by all claims: {listed(common)}.")
             )
     else:
-        blocks.append(Text(text="This study makes no claim; its numbers are below."))
+        blocks.append(Text(text="This study makes no claims; its results are below."))
     blocks.append(Text(text=f"{board.summary}.", tone="quiet"))
     return Section(ident="verdicts", title=board.title, blocks=tuple(blocks))
 
 
 def _remarks(board: Board, evidence: Evidence) -> Iterator[Text]:
-    """What a reader must know before the first verdict."""
+    """Remarks that a reader needs before the first verdict."""
     if board.remark:
         yield Text(text=_sentence(board.remark), tone="open")
     elif evidence.synthetic_data:
         yield Text(
             text=f"The data set {evidence.data_name} is synthetic and made to show the mechanism. "
-            "The verdicts say whether it shows there; they never count as a reproduction of the "
-            "paper.",
+            "The verdicts say whether the mechanism appears in these data; they never count as a "
+            "reproduction of the paper.",
             tone="open",
         )
     for one in board.controls:
@@ -91,7 +91,7 @@ def figure_section(findings: Findings) -> Section:
         if drawn := render(figure, findings.frame, f"figure{nth}", metric):
             blocks.append(Drawing(**drawn._asdict()))
         else:
-            text = f"{figure.title}: no arm of this scale has a level on its axes."
+            text = f"{figure.title}: no arm at this scale has a level on the axes of this figure."
             blocks.append(Text(text=text, tone="quiet"))
     if drawn := render_forest(findings.judged, "differences", evidence.unit):
         blocks.append(Drawing(**drawn._asdict()))
@@ -112,7 +112,7 @@ def _deviations(verdict: Verdict, common: Sequence[Deviation]) -> str:
     shared = number - len(own)
     head = f"{number} deviation{'' if number == 1 else 's'} from the paper"
     if not own:
-        return f"{head}, shared by all claims: listed below the verdicts."
+        return f"{head}, shared by all claims and listed below the verdicts."
     tail = f"; {shared} more are shared by all claims" if shared else ""
     return f"{head}: {listed(own)}{tail}."
 

@@ -1,7 +1,7 @@
-"""Bar charts: one bar a cell, in groups where two axes are named.
+"""Bar charts: one bar for each cell, in groups if two axes are named.
 
 A bar is our mean with its 95 % interval; every seed is a dot, the paper's number a hollow diamond, the
-random encoder a line. A cell without a number is hatched.
+random encoder a line. A cell without a result is hatched.
 """
 
 import math
@@ -28,10 +28,10 @@ NAME = "Bar chart"
 table = series
 
 GAP = 0.7
-"""Between the bars of one place and those of the next, in widths of a bar."""
+"""The gap between the bars of one place and the next, in bar widths."""
 
 WIDTH = 0.9
-"""Of a bar, as a share of its place."""
+"""The width of a bar, as a share of its place."""
 
 
 def size(_: Bars, table: pd.DataFrame) -> tuple[float, float]:
@@ -41,7 +41,7 @@ def size(_: Bars, table: pd.DataFrame) -> tuple[float, float]:
 
 
 def caption(_: Bars, table: pd.DataFrame) -> str:
-    """How to read the figure."""
+    """Explains how to read the figure."""
     return f"Our mean is in bold{paper_small(table, 'next to')}; every dot is one seed."
 
 
@@ -94,7 +94,7 @@ def _bar(axes: Axes, x: float, rows: pd.DataFrame, colour: str, reach: float) ->
 def _body(
     axes: Axes, x: float, cell: pd.Series, seeds: list[float], colour: str, reach: float
 ) -> float:
-    """The bar with seeds and whisker, hatched without a number; returns its highest point."""
+    """Draws the bar with seeds and whisker, hatched if there is no result; returns its highest point."""
     if not seeds:
         axes.bar(x, 0.4 * reach, WIDTH, linewidth=0, **HATCHED)
         return 0.4 * reach
@@ -110,7 +110,7 @@ def _body(
 
 
 def _free_above(low: float, height: float, taken: Sequence[tuple[float, float]]) -> float:
-    """The lowest place at or above `low` where a label of that height overlaps nothing taken."""
+    """The lowest position at or above `low` where a label of that height overlaps nothing."""
     for bottom, top in sorted(span for span in taken if not math.isnan(span[0])):
         if bottom < low + height and top > low:
             low = top

@@ -1,6 +1,6 @@
-"""What a figure shows, as a tidy table: the first of its two steps.
+"""The data of a figure as a tidy table: the first of its two steps.
 
-One row an arm and planned seed: place (along the bottom; for heat maps row and column), group,
+One row for each arm and planned seed: place (along the bottom; for heat maps row and column), group,
 and the columns of `reports.figures.frame`.
 """
 
@@ -38,7 +38,7 @@ def series(figure: Bars | Lines, arms: pd.DataFrame) -> pd.DataFrame:
 
 
 def squares(rows: Sequence[str], columns: Sequence[str], arms: pd.DataFrame) -> pd.DataFrame:
-    """The table of a heat map; where several cells share one square, the study's first is in it."""
+    """The table of a heat map; if several cells share a square, it shows the first one in the study."""
     arms = arms.assign(row=rows, column=columns, group=ONE)
     first = arms.groupby(["row", "column"], sort=False)["cell"].transform("first")
     return arms[arms["cell"] == first].reset_index(drop=True)
@@ -47,7 +47,7 @@ def squares(rows: Sequence[str], columns: Sequence[str], arms: pd.DataFrame) -> 
 def split(label: str, singles: list[str]) -> tuple[str, str]:
     """The two operations of a composition's label; the same twice for a single one.
 
-    A "+" inside a name is distinguished from the one between two names by the single names.
+    The single names distinguish a "+" inside a name from the one between two names.
     """
     if label in singles or "+" not in label:
         return label, label
@@ -66,7 +66,7 @@ def number(label: str) -> float:
 
 
 def _told_apart(arms: pd.DataFrame, named: tuple[str | None, ...]) -> pd.DataFrame:
-    """Adds to the group what else distinguishes cells that share a place and a group."""
+    """Adds to the group the other levels that distinguish cells with the same place and group."""
     spots = arms.drop_duplicates(["place", "group", "cell"])
     if not spots.duplicated(["place", "group"]).any():
         return arms.reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""Paired differences: one line a claim that has one number a seed, one dot a seed."""
+"""Paired differences: one line for each claim with one number per seed, and one dot for each seed."""
 
 import math
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ COLUMNS = (
 
 
 def values(verdicts: Sequence[Verdict]) -> pd.DataFrame:
-    """One row a claim and paired seed; the interval is the claim's one, at its level."""
+    """One row for each claim and paired seed; the interval is the claim's, at its level."""
     rows = [
         (
             verdict.claim.name,
@@ -40,7 +40,7 @@ def values(verdicts: Sequence[Verdict]) -> pd.DataFrame:
 
 
 def size(table: pd.DataFrame) -> tuple[float, float]:
-    """Width and height in inches that the table asks for."""
+    """Width and height in inches for the table."""
     return 8.6, 1.5 + 0.75 * table["claim"].nunique()
 
 
@@ -65,7 +65,8 @@ def draw(table: pd.DataFrame, axes: Axes, unit: str) -> None:
     axes.set_xlabel(f"paired difference, {points}{step}")
     handles = [
         Line2D([], [], color=PALETTE[0], marker="o", linestyle="", markersize=4, label="one seed"),
-        Line2D([], [], color=INK, marker="s", linewidth=1.8, label="mean, interval at the level named"),
+        Line2D([], [], color=INK, marker="s", linewidth=1.8, label="mean and interval at the level "
+                                                                   "shown"),
         Line2D([], [], color=FAINT, marker="|", linestyle="", markersize=10, label="margin"),
     ]  # fmt: skip
     if bool(table["published"].notna().any()):
@@ -74,7 +75,7 @@ def draw(table: pd.DataFrame, axes: Axes, unit: str) -> None:
 
 
 def _line(axes: Axes, place: int, rows: pd.DataFrame) -> None:
-    """One claim: its seeds, and under them mean, interval and margin."""
+    """Draws one claim: its seeds, and below them the mean, interval and margin."""
     first = rows.iloc[0]
     axes.plot(rows["value"], [place + 0.2] * len(rows), "o", color=PALETTE[0], markersize=4,
               alpha=0.7, markeredgewidth=0)  # fmt: skip

@@ -1,4 +1,4 @@
-"""Evidence as a tidy frame: one row a planned trial, one column a thing.
+"""Evidence as a tidy frame: one row for each planned trial, one column for each variable.
 
 Declared columns: cell, role, published (NaN where it is not to be compared), seed, state, value (NaN
 without a number), the cell's mean, low and high (95 %, Student-t), floor (the mean of its random
@@ -14,7 +14,7 @@ from reports.spec import Evidence
 from sweeps.intervals import interval
 
 AXIS = "axis:"
-"""Goes before an axis's name, so that no axis can take a declared column's place."""
+"""The prefix of an axis's column, so that no axis can replace a declared column."""
 
 COLUMNS = (
     *("cell", "role", "published", "seed", "state", "value"),

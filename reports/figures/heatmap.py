@@ -1,8 +1,8 @@
-"""Heat maps: one square a cell, in the layout of the paper's figure 5.
+"""Heat maps: one square for each cell, in the layout of the paper's figure 5.
 
 Our mean is large, the paper's number small under it, the seeds are dots along the bottom of the square.
-A map of ordered pairs ends in a column of averages over its rows, as in the paper; an incomplete row
-has none, since the mean of its easy half would mislead.
+A map of ordered pairs ends in a column of row averages, as in the paper; an incomplete row has none,
+since the mean of only some cells would mislead.
 """
 
 import math
@@ -28,14 +28,14 @@ NOISE_SPAN = 10.0
 """Standard deviations over seeds that the colour bar spans at least."""
 
 UNKNOWN_NOISE = 1.0
-"""In the metric's unit, where no cell has two seeds."""
+"""The assumed standard deviation, in the metric's unit, if no cell has two seeds."""
 
 AVERAGE_AFTER = 0.2
-"""Between the last column and that of averages, in widths of a square."""
+"""The gap between the last column and the averages, in widths of a square."""
 
 
 def table(figure: Heatmap, arms: pd.DataFrame) -> pd.DataFrame:
-    """One row a cell and seed, with the row and column of its square."""
+    """One row for each cell and seed, with the row and column of its square."""
     if figure.axis is None:
         return squares(arms[f"{AXIS}{figure.rows}"], arms[f"{AXIS}{figure.columns}"], arms)
     labels = arms[f"{AXIS}{figure.axis}"].astype(str)
@@ -45,7 +45,7 @@ def table(figure: Heatmap, arms: pd.DataFrame) -> pd.DataFrame:
 
 
 def caption(figure: Heatmap, table: pd.DataFrame) -> str:
-    """How to read the figure."""
+    """Explains how to read the figure."""
     texts = [
         (
             f"Each square shows our mean in large type{paper_small(table, 'below')}. The dots along "
@@ -55,26 +55,27 @@ def caption(figure: Heatmap, table: pd.DataFrame) -> str:
     ]
     if has_averages(figure, table):
         texts.append(
-            "The last column averages each row; ours is shown only where every square has a result."
+            "The last column is the mean of each row; ours is shown only if every square has a result."
         )
     low, high = limits(table)
     if high - low > float(table["mean"].max()) - float(table["mean"].min()):
         spread = noise(table)
         deviation = "unknown" if math.isnan(spread) else f"{spread:.1f}"
         texts.append(
-            f"The colour bar spans {NOISE_SPAN:.0f} standard deviations over seeds ({deviation}), more "
-            "than the means do: the colours differ little because the cells do."
+            f"The colour bar spans {NOISE_SPAN:.0f} standard deviations over seeds ({deviation}), "
+            "which is more than the means span: the colours differ little because the cells differ "
+            "little."
         )
     floor, drawn = floor_of(table)
     if drawn:
         texts.append(f"The line across the colour bar is the random encoder, {floor:.1f}.")
     elif not math.isnan(floor):
-        texts.append(f"The random encoder, {floor:.1f}, lies beyond the colour bar.")
+        texts.append(f"The random encoder, {floor:.1f}, is outside the colour bar.")
     return " ".join(texts)
 
 
 def size(figure: Heatmap, table: pd.DataFrame) -> tuple[float, float]:
-    """Width and height in inches that the table asks for."""
+    """Width and height in inches for the table."""
     columns = table["column"].nunique() + (1 + AVERAGE_AFTER) * has_averages(figure, table)
     return max(4.5, 0.85 * columns + 2.6), max(2.6, 0.8 * table["row"].nunique() + 1.2)
 
@@ -85,7 +86,7 @@ def has_averages(figure: Heatmap, table: pd.DataFrame) -> bool:
 
 
 def averages(table: pd.DataFrame) -> pd.DataFrame:
-    """Row label -> mean and published, averaged over all columns drawn; NaN if one lacks."""
+    """Row label -> mean and published number, averaged over all columns drawn; NaN if one is missing."""
     cells = table.drop_duplicates(["row", "column"])
     whole = cells.groupby("row", sort=False)[["mean", "published"]].mean()
     known = cells.groupby("row", sort=False)[["mean", "published"]].count()
@@ -166,7 +167,7 @@ def _square(
     *,
     filled: bool = False,
 ) -> None:
-    """The numbers on a square, which is hatched where ours is unknown; `filled` colours it too."""
+    """Draws the numbers of a square, hatched if our mean is unknown; `filled` also colours it."""
     (x, y), (low, high) = corner, limits
     place = (cell["mean"] - low) / (high - low)
     known = not math.isnan(place)
@@ -193,7 +194,7 @@ def _dots(
     mean: float,
     limits: tuple[float, float],
 ) -> None:
-    """One dot a seed along the bottom of a square, on the colour bar's scale."""
+    """Draws one dot for each seed along the bottom of a square, on the colour bar's scale."""
     if math.isnan(mean):
         return
     (x, y), (low, high) = corner, limits
@@ -222,7 +223,8 @@ def noise(table: pd.DataFrame) -> float:
 def limits(table: pd.DataFrame) -> tuple[float, float]:
     """The range of the colour bar: the means, and at least NOISE_SPAN times the noise.
 
-    Otherwise colours would separate cells that seeds do not. Unknown noise is UNKNOWN_NOISE.
+    Otherwise the colours would suggest differences that are within the noise. Unknown noise is
+    UNKNOWN_NOISE.
     """
     known = table["mean"].dropna()
     low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)

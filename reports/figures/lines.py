@@ -1,4 +1,4 @@
-"""Line charts: the metric along an ordered axis, one line a level of a second axis.
+"""Line charts: the metric along an ordered axis, one line for each level of a second axis.
 
 A line joins our means; every seed is a dot, a whisker is the 95 % interval, the paper's numbers are
 hollow diamonds, the random encoder is a line.
@@ -27,7 +27,7 @@ NAME = "Line chart"
 table = series
 
 LABEL_HEIGHT = 0.055
-"""Of a label of one line, as a share of the axis."""
+"""The height of a one-line label, as a share of the axis."""
 
 
 def size(_: Lines, table: pd.DataFrame) -> tuple[float, float]:
@@ -36,10 +36,10 @@ def size(_: Lines, table: pd.DataFrame) -> tuple[float, float]:
 
 
 def caption(_: Lines, table: pd.DataFrame) -> str:
-    """How to read the figure."""
+    """Explains how to read the figure."""
     if len(set(table["group"])) > 1:
         return (
-            "The number at the end of a line is our mean there; the table lists all of them. "
+            "The number at the end of a line is our mean at that point; the table lists all means. "
             "Every dot is one seed."
         )
     return f"Our mean is in bold{paper_small(table, 'next to')}; every dot is one seed."
@@ -70,7 +70,7 @@ def draw(figure: Lines, table: pd.DataFrame, axes: Axes, metric: str) -> None:
 
 
 def _line(axes: Axes, rows: pd.DataFrame, colour: str, *, labelled: bool) -> None:
-    """One group: means, seeds, intervals, the paper's numbers and the random encoder."""
+    """Draws one group: means, seeds, intervals, the paper's numbers and the random encoder."""
     cells = rows.drop_duplicates("cell").sort_values("x")
     done, known = cells.dropna(subset=["mean"]), cells.dropna(subset=["published"])
     axes.plot(done["x"], done["mean"], "-", color=colour, linewidth=2)
@@ -89,9 +89,9 @@ def _line(axes: Axes, rows: pd.DataFrame, colour: str, *, labelled: bool) -> Non
 
 
 def _label_ends(axes: Axes, table: pd.DataFrame, groups: list[str]) -> None:
-    """The mean at the last point of each line, in the line's colour, without overlap.
+    """Writes the mean at the last point of each line, in the line's colour, without overlap.
 
-    Numbers at every point would cover each other; the report's table has them all.
+    Numbers at every point would overlap; the report's table contains all of them.
     """
     low, high = axes.get_ylim()
     cells = table.dropna(subset=["mean"]).drop_duplicates("cell").sort_values("x")

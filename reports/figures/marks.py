@@ -12,7 +12,7 @@ from reports.figures.figure_data import ONE
 from reports.figures.theme import FAINT, FLOOR, INK, PALETTE, PAPER
 
 WHOLE = 100.0
-"""Per cent."""
+"""The upper end of a percentage axis."""
 
 HOLLOW: dict[str, Any] = {"color": PAPER, "marker": "D", "markerfacecolor": "none"}
 """The diamond of the paper's numbers."""
@@ -24,7 +24,7 @@ HATCHED: dict[str, Any] = {"fill": False, "hatch": "////", "edgecolor": FAINT, "
 def label(
     axes: Axes, text: str, at: tuple[float, float], rise: float, size: float, **more: Any
 ) -> None:
-    """Text centred `rise` points above a place in the data, or below where that is negative."""
+    """Writes text centred `rise` points above a position in the data, or below if `rise` is negative."""
     how = {"color": INK, "fontweight": "bold", "va": "bottom" if rise > 0 else "top", **more}
     axes.annotate(
         text, at, (0, rise), textcoords="offset points", ha="center", fontsize=size, **how
@@ -32,7 +32,7 @@ def label(
 
 
 def diamond(axes: Axes, at: tuple[float, float], size: float) -> None:
-    """One number of the paper."""
+    """Draws one number of the paper."""
     axes.plot([at[0]], [at[1]], "D", markerfacecolor="none", markeredgecolor=PAPER,
               markeredgewidth=1.6, markersize=size)  # fmt: skip
 
@@ -48,7 +48,7 @@ def unique(labels: Iterable[str]) -> list[str]:
 
 
 def end_at_a_hundred(axes: Axes, metric: str) -> None:
-    """Keeps the room above 100 % for labels: neither the axis nor its ticks extend there."""
+    """Reserves the space above 100 % for labels: neither the axis nor its ticks extend there."""
     low, high = axes.get_ylim()
     if metric.endswith("(%)") and high > WHOLE:
         axes.set_yticks([tick for tick in axes.get_yticks() if low <= tick <= WHOLE])

@@ -1,4 +1,4 @@
-"""Figures as reproducible SVG text that can be embedded in one page and names no host.
+"""Figures as reproducible SVG text that can be embedded in a page and refers to no host.
 
 The kinds of figures are modules of this folder, each named like its `kind`, with a `NAME` for readers
 and four functions: `table` (see `reports.figures.figure_data`), `size`, `draw` and `caption`.
@@ -47,11 +47,11 @@ class Rendered(NamedTuple):
     alt: str
     """Describes the figure in words."""
     svg: str
-    """Without namespaces; ids begin with `ident`."""
+    """The SVG text without namespaces; ids begin with `ident`."""
 
 
 def render(figure: AnyFigure, frame: pd.DataFrame, ident: str, metric: str) -> Rendered | None:
-    """Renders the figure; None where no arm has a level on its axes."""
+    """Renders the figure; None if no arm has a level on its axes."""
     table = values(figure, frame)
     if table.empty:
         return None
@@ -120,7 +120,7 @@ def _caption(figure: AnyFigure, table: pd.DataFrame) -> str:
     if not hatched:
         return own
     number, are = ("1 cell", "is") if hatched == 1 else (f"{hatched} cells", "are")
-    return f"{own} {number} without a number yet {are} hatched."
+    return f"{own} {number} without a result yet {are} hatched."
 
 
 def _alt(figure: AnyFigure, table: pd.DataFrame, metric: str) -> str:
@@ -128,7 +128,7 @@ def _alt(figure: AnyFigure, table: pd.DataFrame, metric: str) -> str:
     kind = kind_of(figure).NAME
     known = cells.dropna(subset=["mean"]).sort_values("mean", ascending=False, kind="stable")
     if known.empty:
-        return f"{kind} of {metric}: {len(cells)} cells, none with a number yet."
+        return f"{kind} of {metric}: {len(cells)} cells, none with a result yet."
     named = known if len(known) <= 8 else pd.concat([known.head(3), known.tail(3)])
     numbers = "; ".join(
         f"{row['cell']} {row['mean']:.1f}"

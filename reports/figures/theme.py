@@ -2,7 +2,7 @@
 
 Text and axes are drawn in INK and FAINT, the paper's numbers in PAPER, the random encoder in FLOOR,
 our first colour is BLUE. The HTML page replaces these five, so that figures are legible in dark mode;
-nothing else may use them.
+no other part of a figure may use them.
 """
 
 from textwrap import wrap
@@ -23,7 +23,7 @@ PALETTE = (BLUE, "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c564b
 """Okabe and Ito's colours, in an order whose neighbours differ in lightness too."""
 
 MAP = "cividis"
-"""For heat maps: increases in lightness, and looks the same to red-green colour-blind readers."""
+"""For heat maps: increases in lightness, and looks the same to readers with red-green colour blindness."""
 
 STYLE = {
     **dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), FAINT),

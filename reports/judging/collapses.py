@@ -1,7 +1,7 @@
-"""Collapsed trials behind a claim, and what they mean for its verdict.
+"""Collapsed trials behind a claim, and their effect on its verdict.
 
 Student's t assumes roughly normal differences. A cell that collapses in only some seeds of a look mixes
-two kinds of runs, so the level of the test does not hold. A cell that collapsed in all of them is a
+two kinds of runs, so the level of the test does not hold. A cell that collapsed in all seeds is a
 finding, and is reported as one.
 """
 

@@ -10,18 +10,18 @@ from sweeps.intervals import Interval, interval
 
 
 class Subject(NamedTuple):
-    """A claim with its cells and all numbers it may use."""
+    """A claim with its cells and all numbers that it may use."""
 
     claim: AnyClaim
     numbers: Table
     cells: tuple[str, ...] = ()
     published: tuple[float | None, ...] = ()
     places: tuple[Place, ...] = ()
-    """For rank claims: where each cell is in its table."""
+    """For rank claims: the position of each cell in its table."""
     tie: float = 0.0
-    """For rank claims: published numbers closer than this have no order."""
+    """For rank claims: published numbers that are closer than this count as tied."""
     absent: str = ""
-    """Why it cannot be judged at this scale; empty when it can."""
+    """Why the claim cannot be judged at this scale; empty if it can."""
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -31,7 +31,7 @@ class Subject(NamedTuple):
 
 
 def subject_of(claim: AnyClaim, evidence: Evidence, numbers: Table) -> Subject:
-    """The claim's cells at this scale, requested or not, with what is known of them."""
+    """The claim's cells at this scale, requested or not, with their known results."""
     if isinstance(claim, RanksLike):
         return _ranked(claim, evidence, numbers)
     names, absent = _named(claim, evidence)
@@ -42,7 +42,7 @@ def subject_of(claim: AnyClaim, evidence: Evidence, numbers: Table) -> Subject:
 
 
 def _ranked(claim: RanksLike, evidence: Evidence, numbers: Table) -> Subject:
-    """Over all cells of the scale with a published number, whatever was run or is shown."""
+    """A rank claim over all cells of the scale with a published number, whether or not they have run."""
     published = {
         cell.name: cell.published
         for cell in evidence.cells
@@ -79,7 +79,7 @@ def _unrankable(
     """Why the cells are no table, or no result could ever decide a primary claim; else empty."""
     if len(theirs) < 2:
         cells = f"{len(theirs)} cell{' has' if len(theirs) == 1 else 's have'}"
-        return f"{cells} a published number; a rank claim needs at least two"
+        return f"{cells} a published number, but a rank claim needs at least two"
     if lost := incomplete(places):
         return f"the cells do not form a complete table: {lost}"
     if not claim.primary:
@@ -88,7 +88,7 @@ def _unrankable(
     most = max(evidence.looks.shares) * ERROR_RATE
     if math.isnan(least):
         tie = evidence.published_tie
-        return f"published numbers that differ by less than {tie:g} have no order"
+        return f"published numbers that differ by less than {tie:g} count as tied"
     if least > most:
         return (
             f"{len(theirs)} cells have {num_orders(places)} orders of their levels, so even full "
@@ -98,8 +98,8 @@ def _unrankable(
 
 
 def by_seed(subject: Subject, seeds: tuple[int, ...]) -> tuple[float, ...]:
-    """One number a seed, from all cells of the claim at that seed."""
-    assert not isinstance(subject.claim, RanksLike), "rank claims have no number a seed"
+    """One number for each seed, from all cells of the claim at that seed."""
+    assert not isinstance(subject.claim, RanksLike), "rank claims have no value per seed"
     rows = [[subject.numbers[cell][seed] for cell in subject.cells] for seed in seeds]
     return tuple(subject.claim.contrast(row) for row in rows)
 

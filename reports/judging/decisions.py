@@ -1,4 +1,4 @@
-"""What a claim can come to, and in which words: they depend on what the claim cites.
+"""The possible decisions for a claim, and their wording, which depends on what the claim cites.
 
 Only a claim that cites a publication can be reproduced or contradicted. It cites one when it names
 the place of its statement, or when a published table has a number for each of its cells and these
@@ -38,16 +38,16 @@ DECIDED = frozenset(
         Decision.NO_WORSE,
     }
 )
-"""What a look can decide; the first such decision is final."""
+"""The decisions that a look can make; the first one is final."""
 
-CITES_NOTHING = "nothing published: the study's own claim"
+CITES_NOTHING = "no publication (this study's own claim)"
 
 
 def cites(claim: AnyClaim, published: Sequence[float | None], source: str) -> str:
     """The place in a publication that states the claim or has its numbers.
 
     `published` are the numbers of the claim's cells, in its order, `source` names their table.
-    Empty where the claim cites nothing: numbers that do not support it are no citation.
+    Empty if the claim cites nothing; numbers that do not support it do not count as a citation.
     """
     if claim.source:
         return claim.source
@@ -59,19 +59,20 @@ def cites(claim: AnyClaim, published: Sequence[float | None], source: str) -> st
 
 
 def denied_by(claim: AnyClaim, published: float) -> str:
-    """How the published numbers contradict a claim that names a source; empty where they agree."""
+    """How the published numbers contradict a claim that names a source; empty if they agree."""
     if published > claim.margin:
         return ""
     numbers = f"{published:+.1f}, margin {claim.margin:g}"
-    return f"the published numbers of its cells do not support it: {numbers}"
+    return f"the published numbers of its cells do not support the claim: {numbers}"
 
 
 def decision(numbers: Interval, margin: float, *, cited: bool) -> Decision:
-    """Of a claim whose test against the margin has rejected, by the interval that agrees with it.
+    """The decision on a claim whose test against the margin is significant, from its interval.
 
-    Below the margin is not yet the opposite: that takes an interval below 0 as well. Where the true
-    value is 0 or more, the interval lies below 0 in at most half of the test's error rate. Nor is
-    above a margin below 0 yet the claim's direction: that takes an interval above 0.
+    A value below the margin does not show the opposite of the claim; for that, the interval must be
+    below 0 as well. If the true value is 0 or more, the interval is below 0 in at most half of the
+    test's error rate. Likewise, a value above a negative margin does not show the claim's direction;
+    for that, the interval must be above 0.
     """
     if margin < 0 and margin < numbers.mean and not numbers.low > 0:
         return Decision.NO_WORSE

@@ -15,7 +15,7 @@ from reports.judging.trial_outcomes import Table
 from reports.spec import ERROR_RATE, CellInfo, Evidence
 
 CLASSES = "classes"
-"""The target that this control is about: an encoder is meant to forget transformations."""
+"""The target of this control; an encoder is meant to forget transformations, so those are left out."""
 
 
 class _Compared(NamedTuple):
@@ -24,10 +24,10 @@ class _Compared(NamedTuple):
     name: str
     encoder: dict[int, float]
     pixels: dict[int, float] | None
-    """None: raw pixels have no number."""
+    """None: raw pixels have no result."""
 
     def p(self, seeds: Sequence[int]) -> float:
-        """The p-value of exceeding both; NaN where one of them lacks a seed or has no spread."""
+        """The p-value of exceeding both; NaN if one of them lacks a seed or has no spread."""
         sides = (self.encoder, self.pixels)
         found = [_p([side[s] for s in seeds]) for side in sides if side and set(seeds) <= set(side)]
         return (
@@ -54,12 +54,12 @@ def _tested(
     ]
     compared = [_compared(cell, numbers, references) for cell in asked]
     if not any(one.encoder for one in compared):
-        return State.MISSING, "no arm and its random encoder have a common seed."
+        return State.MISSING, "no arm shares a seed with its random encoder."
     unit = "points" if evidence.unit == "%" else evidence.unit
     if not references:
         nearest, seeds = _nearest(compared, None)
         text = _described(nearest, seeds, unit)
-        return State.MISSING, f"raw pixels have no number to compare with; {text}."
+        return State.MISSING, f"raw pixels have no result to compare with; {text}."
     family = len(asked) + len(set(evidence.scale_arms) - {cell.name for cell in arms})
     of = f"{family} arm{'s' * (family > 1)}"
     reached: tuple[int, ...] = ()
@@ -86,7 +86,7 @@ def _tested(
     if reached:
         none = "no arm is significantly above both its random encoder and raw pixels"
         return State.FAILED, f"{none}; the closest of {of}: {text}."
-    why = f"it needs seeds 0 to {first - 1} of an arm, its random encoder and raw pixels"
+    why = f"this needs seeds 0 to {first - 1} of an arm, its random encoder and raw pixels"
     if set(range(first)) <= nearest.encoder.keys():
         why = "all its seeds gave the same number, so there is no spread to judge by"
     return State.OPEN, f"{why}; so far {text}."
@@ -111,7 +111,7 @@ def _compared(
 
 
 def _p(differences: Sequence[float]) -> float:
-    """One-sided, that the mean is above 0; NaN for fewer than two, or above 0 without spread."""
+    """The one-sided p-value of a mean above 0; NaN for fewer than two values, or above 0 without spread."""
     if len(differences) > 1 and no_spread(differences) and math.fsum(differences) <= 0:
         return 1.0
     both = t_test(differences, 0.0)
@@ -127,7 +127,7 @@ def _means(one: _Compared, seeds: Sequence[int]) -> list[float]:
 def _nearest(
     compared: Sequence[_Compared], seeds: tuple[int, ...] | None
 ) -> tuple[_Compared, tuple[int, ...]]:
-    """The arm whose smaller mean difference is largest, and the seeds that this is over."""
+    """The arm whose smaller mean difference is largest, and the seeds of that difference."""
     some = [one for one in compared if one.encoder]
     over = {one.name: seeds or tuple(one.encoder) for one in some}
     whole = [one for one in some if set(over[one.name]) <= one.encoder.keys()]

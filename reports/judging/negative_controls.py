@@ -1,7 +1,7 @@
-"""Negative controls: what must show no effect before any verdict is given.
+"""Negative controls: cells that must show no effect before any verdict is given.
 
-Each control is passed, failed, not run yet or not decided yet, with its numbers. One that has not
-passed withholds every verdict: a number that could be an artefact is no evidence.
+Each control is passed, failed, not run yet or not decided yet, with its numbers. A control that has not
+passed withholds every verdict, because a number that could be an artefact is not evidence.
 """
 
 import math
@@ -27,7 +27,7 @@ MOST_ERRORS = 4.0
 """Standard errors by which permuted labels may exceed the majority-class baseline."""
 
 MOST_POINTS = 5.0
-"""By which the true accuracy with shuffled positives may exceed that of the random encoders."""
+"""Points by which the true accuracy with shuffled positives may exceed that of the random encoders."""
 
 ERROR_RATE = 0.001
 """The probability that a true excess of exactly that much fails the control."""
@@ -50,7 +50,7 @@ def controls(found: Sequence[Outcome], numbers: Table, evidence: Evidence) -> tu
 
 
 def withheld(found: Sequence[Control]) -> str:
-    """Why no verdict may be given; empty when one may."""
+    """Why no verdict may be given; empty if verdicts may be given."""
     if failed := [control for control in found if control.state is State.FAILED]:
         return "; ".join(f"{control.name} failed: {control.detail}" for control in failed)
     waiting: list[str] = []
@@ -86,7 +86,7 @@ def _permuted(found: list[Outcome], unit: str) -> Control:
 def _shuffled(
     trials: list[Outcome], found: Sequence[Outcome], numbers: Table, unit: str
 ) -> tuple[Control, ...]:
-    """Whether encoders trained without true pairs exceed their random encoders; none if unplanned.
+    """Tests whether encoders trained without true pairs exceed their random encoders; none if not planned.
 
     Each arm with this control is judged by itself; the worst one determines the state.
     """
@@ -100,14 +100,18 @@ def _shuffled(
             arm = " / ".join((record.levels or outcome.cell.levels).values())
             groups.setdefault(arm, {})[seed] = outcome.value - floor[seed]
     if not groups:
-        why = trials[0].reason or "its random encoder has no number"
-        return (Control(SHUFFLED, State.MISSING, f"no pair with a random encoder yet: {why}."),)
+        why = trials[0].reason or "its random encoder has no result"
+        return (
+            Control(
+                SHUFFLED, State.MISSING, f"no seed yet in common with a random encoder: {why}."
+            ),
+        )
     above = _above_floors(found, numbers)
     judged = [_of_an_arm(arm, pairs, above, unit) for arm, pairs in groups.items()]
     states = {state for state, _ in judged}
     lacking = [outcome for outcome in trials if outcome.state != "finished"]
     details = [text for _, text in judged]
-    details += [f"seed {o.trial.seed} has no number yet ({o.reason})" for o in lacking]
+    details += [f"seed {o.trial.seed} has no result yet ({o.reason})" for o in lacking]
     if State.FAILED in states:
         state = State.FAILED
     else:
@@ -129,28 +133,31 @@ def _of_an_arm(
     points = "points" if unit == "%" else unit
     seeds = f"seed{'s' * (len(pairs) > 1)} {', '.join(map(str, sorted(pairs)))}"
     measured = (
-        f"{arm}, each image paired with a view of another one, {seeds}: mean {mean:+.1f} {points} "
-        "against the random encoder"
+        f"{arm}, each image paired with a view of another image, {seeds}: mean {mean:+.1f} "
+        f"{points} against the random encoder"
     )
     half = max((math.fsum(gains) / len(gains) for gains in above if gains), default=math.inf) / 2
     if mean <= MOST_POINTS:
-        return State.PASSED, f"{measured}; at most {MOST_POINTS:+.1f} passes without a test"
+        return (
+            State.PASSED,
+            f"{measured}; a difference of at most {MOST_POINTS:+.1f} passes without a test",
+        )
     if math.isnan(allowed.bound) and not math.isnan(mean):
-        return State.MISSING, f"{measured}; one seed has no spread to judge it by; run more seeds"
+        return State.MISSING, f"{measured}; a single seed has no spread to judge by; run more seeds"
     # Written so that NaN fails: a control that cannot be read has not passed.
     if not mean <= allowed.bound:
         return State.FAILED, f"{measured}; {_bound_text(allowed, points)}"
     if mean > half:
-        why = f"half of the best arm's gain is {half:+.1f}; too few seeds to decide, run more"
+        why = f"half of the best arm's gain is {half:+.1f}; too few seeds to decide; run more"
         return State.MISSING, f"{measured}; {_bound_text(allowed, points)}, but {why}"
     return State.PASSED, f"{measured}; {_bound_text(allowed, points)}"
 
 
 def _bound_text(allowed: Allowance, points: str) -> str:
     return (
-        f"allowed at most {allowed.bound:+.1f}: {MOST_POINTS:.0f} {points} and what chance adds at "
-        f"{100 * ERROR_RATE:g} % with a standard deviation of {allowed.deviation:.1f} over seeds, "
-        f"{allowed.degrees} degrees of freedom"
+        f"allowed at most {allowed.bound:+.1f}: {MOST_POINTS:.0f} {points} plus the allowance for "
+        f"chance at {100 * ERROR_RATE:g} % with a standard deviation of {allowed.deviation:.1f} "
+        f"over seeds, {allowed.degrees} degrees of freedom"
     )
 
 
@@ -175,7 +182,7 @@ def _disjoint(scored: list[Outcome]) -> Control:
     shared = max(counts)
     if shared > 0:
         images = f"1 {split} image was" if shared == 1 else f"{shared} {split} images were"
-        used = f"{images}, by content, also used for fitting or selection"
+        used = f"{images} also used for fitting or selection, compared by content"
         return Control(name, State.FAILED, f"{used}, in the worst of {len(scored)} trials.")
     none = f"no {split} image, compared by content, was used for fitting or selection"
     return Control(name, State.PASSED, f"{none} in any of {len(scored)} trials.")
@@ -199,7 +206,7 @@ def _frozen(scored: list[Outcome]) -> Control:
 
 
 def _changed(facts: TrialFacts) -> bool:
-    """Whether the hash of encoder or head differs; an encoder without both hashes is not known to."""
+    """Whether the hash of the encoder or head changed; unknown hashes count as unchanged."""
     encoder = {facts.encoder_hash_before, facts.encoder_hash_after}
     return (len(encoder) > 1 and None not in encoder) or (
         facts.head_hash_before != facts.head_hash_after

@@ -1,10 +1,10 @@
 """Agreement of two rankings of cells, judged by permuting whole levels of the study's axes.
 
 Cells that share a level are not exchangeable: crop+colour is like colour+crop, and all cells of a
-row share their first operation. What is exchangeable where the names of the levels mean nothing are
-the levels themselves. So an order is one permutation of each axis's levels, applied to all places
-of the table at once: of an axis of ordered pairs the operations, rows and columns together; of a
-single axis of levels this is a permutation of the cells.
+row share their first operation. If the names of the levels have no meaning, the levels themselves are
+exchangeable. An order is therefore one permutation of each axis's levels, applied to all places of the
+table at once: of an axis of ordered pairs the operations, rows and columns together; of a single axis
+of levels this is a permutation of the cells.
 """
 
 import math
@@ -17,16 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 FOLDS = 100_000
-"""Orders drawn where all of them would be more than `EXACT_UP_TO`."""
+"""Random orders, used if there are more than `EXACT_UP_TO` orders."""
 
 EXACT_UP_TO = math.factorial(8)
-"""Orders that are all gone through: those of 8 levels of one axis."""
+"""Up to this number, all orders are used: 8 levels of one axis have as many."""
 
 _BLOCK = 4_000_000
-"""Signs looked at in one go: a block of orders stays below 20 MB."""
+"""Signs processed at once: a block of orders needs less than 20 MB."""
 
 Place = tuple[tuple[str, ...], ...]
-"""Where a cell is in its table: for each axis the items of its level, two for an ordered pair."""
+"""The position of a cell in its table: for each axis the items of its level, two for an ordered pair."""
 
 
 class RankAgreement(NamedTuple):
@@ -58,7 +58,7 @@ def rank_agreement(
     of them, (k + 1) / (folds + 1). Without `places` each cell is a level of one axis.
 
     Raises:
-        ValueError: the cells are no complete table, so that an order would lead out of it.
+        ValueError: the cells do not form a complete table, so some orders would lead out of it.
     """
     x = np.asarray(ours, float)
     first, second = np.triu_indices(len(x), 1)
@@ -91,7 +91,7 @@ def rank_agreement(
 
 @lru_cache(maxsize=64)
 def smallest_p(theirs: tuple[float, ...], places: tuple[Place, ...], tie: float) -> float:
-    """The p-value of full agreement: no table of ours can have a smaller one."""
+    """The p-value of full agreement, the smallest possible one."""
     return rank_agreement(theirs, theirs, places, tie=tie).p
 
 
@@ -101,7 +101,7 @@ def num_orders(places: Sequence[Place]) -> int:
 
 
 def incomplete(places: Sequence[Place]) -> str:
-    """Why the places are no complete table, in words with a cell that it lacks; empty if they are.
+    """Why the places do not form a complete table, naming a missing cell; empty if they do.
 
     Complete means that exchanging any two items of an axis leads from each place to another one.
     """
@@ -113,7 +113,7 @@ def incomplete(places: Sequence[Place]) -> str:
                 level = tuple(swap.get(one, one) for one in place[axis])
                 to = (*place[:axis], level, *place[axis + 1 :])
                 if to not in there:
-                    return f"{_text(place)} is there, {_text(to)} is not"
+                    return f"{_text(place)} is present, but {_text(to)} is not"
     return ""
 
 
@@ -127,7 +127,7 @@ def _signs(theirs: Sequence[float], tie: float) -> NDArray[np.int8]:
 def _all_signs(
     theirs: tuple[float, ...], places: tuple[Place, ...], tie: float
 ) -> NDArray[np.int8]:
-    """One row an order: the signs of their pairs in the places to which it leads."""
+    """One row for each order: the signs of the pairs at the permuted places."""
     signs = _signs(theirs, tie)
     first, second = np.triu_indices(len(places), 1)
     every = product(*(permutations(range(len(items))) for items in _items(places)))
@@ -149,7 +149,7 @@ def _text(place: Place) -> str:
 
 
 def _orders(places: Sequence[Place], permuted: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
-    """One row an order: the cells in the places to which its permutations of the items lead."""
+    """One row for each order: the cells at the places to which its permutations of the items lead."""
     items = _items(places)
     number = [{item: n for n, item in enumerate(names)} for names in items]
     flat = [axis for axis, level in enumerate(places[0]) for _ in level]

@@ -1,4 +1,4 @@
-"""The procedure of looks and Holm: which claims are decided, at which look, at which level."""
+"""Looks with Holm's procedure: which claims are decided, at which look and at which level."""
 
 import math
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from sweeps.intervals import Interval, interval
 
 
 class Look(NamedTuple):
-    """What a look found of one claim."""
+    """The result of one claim at a look."""
 
     claim: AnyClaim
     seeds: int
@@ -18,7 +18,8 @@ class Look(NamedTuple):
     numbers: Interval
     p: float
     left: int = 0
-    """Claims that share the next look's part of the 5 %: those undecided after the last look."""
+    """The number of claims that share the next look's part of the 5 %: those undecided after the
+    last look."""
 
     @property
     def decided(self) -> bool:
@@ -27,7 +28,7 @@ class Look(NamedTuple):
 
     @property
     def weak(self) -> bool:
-        """Significant, but nearer to the margin than the claim asks."""
+        """Significant, but closer to the margin than the claim requires."""
         distance = abs(self.numbers.mean - self.claim.margin)
         return self.test.rejected and distance < self.claim.min_tau - 1e-9
 

@@ -12,8 +12,8 @@ NAME = "one encoder, one hash"
 def one_hash(found: Sequence[Outcome]) -> tuple[Control, ...]:
     """Whether all records of one encoder's key have one hash; empty where nothing is known.
 
-    Arms, floors and controls that share an encoder can be compared only if it is the same one: after
-    training on another machine, or from a changed file, it is not.
+    Arms, floors and controls that share an encoder can be compared only if its weights are the same.
+    They differ after training on another machine or from a changed file.
     """
     hashes: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for outcome in found:
@@ -27,7 +27,7 @@ def one_hash(found: Sequence[Outcome]) -> tuple[Control, ...]:
         return ()
     several = {key: seen for key, seen in hashes.items() if len(seen) > 1}
     if not several:
-        detail = f"each of {len(hashes)} encoders had one hash in all its trials."
+        detail = f"each of {len(hashes)} encoders had the same hash in all its trials."
         return (Control(NAME, State.PASSED, detail),)
     texts = [
         f"encoder {key}: "
@@ -35,7 +35,8 @@ def one_hash(found: Sequence[Outcome]) -> tuple[Control, ...]:
         for key, of in sorted(several.items())
     ]
     detail = (
-        f"{len(several)} of {len(hashes)} encoders are on record with different weights: "
-        f"{'; '.join(texts)}; run these trials with --again, so that all have one encoder."
+        f"{len(several)} of {len(hashes)} encoders have records with different weights: "
+        f"{'; '.join(texts)}; run these trials again with --again, so that all use the same "
+        "encoder."
     )
     return (Control(NAME, State.FAILED, detail),)

@@ -1,4 +1,4 @@
-"""Statistics of few seeds: numbers in, numbers out.
+"""Statistics for a small number of seeds, as functions of numbers.
 
 The seed is the unit of replication. Unknown is NaN, never 0: one seed says nothing about spread,
 and neither do seeds that all gave the same number. Intervals are not resampled: at 5 seeds a "95 %"
@@ -18,7 +18,7 @@ POWER = 0.8
 """The probability of a decision that `seeds_needed` plans for."""
 
 MOST_SEEDS = 1000
-"""Beyond this `seeds_needed` is None."""
+"""Above this number, `seeds_needed` is None."""
 
 
 class HolmTest(NamedTuple):
@@ -26,23 +26,24 @@ class HolmTest(NamedTuple):
 
     rejected: bool
     level: float
-    """The error rate at which it was tested: 1 - level is the interval's that agrees with it."""
+    """The error rate of its test; the interval that agrees with the test has the level 1 minus this
+    rate."""
 
 
 class Allowance(NamedTuple):
-    """How far a mean may exceed a margin by chance; `bound` is NaN without any spread."""
+    """The amount by which a mean may exceed a margin by chance; `bound` is NaN if there is no spread."""
 
     bound: float
     deviation: float
     """Pooled sample standard deviation."""
     degrees: int
-    """Of freedom, as counted."""
+    """Degrees of freedom, as counted."""
 
 
 def t_test(values: Sequence[float], margin: float) -> float:
     """The two-sided p-value of one-sample Student-t against the margin.
 
-    Of paired differences this is the paired t-test. NaN for fewer than two values or no spread.
+    For paired differences this is the paired t-test. NaN for fewer than two values or no spread.
     """
     n = len(values)
     if n < 2 or no_spread(values):
@@ -55,7 +56,7 @@ def t_test(values: Sequence[float], margin: float) -> float:
 def allowance(
     values: Sequence[float], others: Sequence[Sequence[float]], margin: float, error_rate: float
 ) -> Allowance:
-    """The bound of a one-sided test that the mean of few `values` is above the margin.
+    """The bound of a one-sided test that the mean of `values` is above the margin.
 
     margin + t(1 - error_rate; f) s / sqrt(n), n the number of values. s^2 pools the sample variances
     of `values` and of the groups `others`, whose spread is of the same kind: sum of squares over
@@ -90,10 +91,10 @@ def holm(p_values: Sequence[float], error_rate: float) -> list[HolmTest]:
 
 
 def seeds_needed(values: Sequence[float], margin: float, error_rate: float) -> int | None:
-    """How many seeds would decide, if mean and spread stay as observed, in 80 % of repetitions.
+    """The number of seeds that decide in 80 % of repetitions, if mean and spread stay as observed.
 
     The smallest N with (t(1 - error_rate/2; N - 1) + t(0.8; N - 1)) s / sqrt(N) <= |mean - margin|.
-    None where the spread is unknown, the mean equals the margin, or N would exceed 1,000.
+    None if the spread is unknown, the mean equals the margin, or N would exceed 1,000.
     """
     if len(values) < 2 or no_spread(values):
         return None

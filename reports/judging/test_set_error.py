@@ -1,6 +1,6 @@
-"""What other test images would change: the part of a claim's error that seeds do not show.
+"""The error from the choice of test images: the part of a claim's error that seeds do not show.
 
-All seeds and cells answer the same test images, so an interval over seeds leaves this error out.
+All seeds and cells use the same test images, so an interval over seeds does not include this error.
 """
 
 import math
@@ -13,12 +13,12 @@ from reports.spec import Evidence, RanksLike
 
 
 def sampling_error(verdict: Verdict, evidence: Evidence, found: Sequence[Outcome]) -> float:
-    """An upper bound of the standard error over test images, in points; NaN where none is known.
+    """An upper bound of the standard error over test images, in points; NaN if unknown.
 
     An accuracy a on n images has the binomial's sqrt(a (100 - a) / n), which its mean over seeds
     does not pass. A contrast with weights w adds the cells of one sign as if they were right on the
     same images, and those of the other sign as if on independent ones; in truth these agree too,
-    which makes the error of a paired difference smaller. For accuracies in per cent alone.
+    which makes the error of a paired difference smaller. Only for accuracies in per cent.
     """
     claim, cells = verdict.claim, len(verdict.cells)
     weights = [] if isinstance(claim, RanksLike) else claim.weights(cells)

@@ -1,4 +1,4 @@
-"""Which record counts for each planned trial, and why another one does not.
+"""The record that counts for each planned trial, and why others do not.
 
 The number of a trial is that of the attempt that counts (`sweeps.planning.attempts`): the newest with a
 finite number of the study's metric. Earlier ones are listed. A record whose key is not
@@ -22,24 +22,24 @@ class Outcome(NamedTuple):
     trial: PlannedTrial
     cell: CellInfo
     state: Literal["finished", "no number", "failed", "missing"]
-    """No number: it finished, but its metric is missing or not finite (controls need none)."""
+    """No number: the trial finished, but its metric is missing or not finite (controls need none)."""
     record: TrialRecord | None
-    """The one that counts (`sweeps.planning.attempts`)."""
+    """The record that counts (`sweeps.planning.attempts`)."""
     facts: TrialFacts
-    """Those of the record that counts; all unknown without one."""
+    """The facts of the record that counts; all unknown if there is none."""
     attempts: tuple[TrialRecord, ...]
-    """All of them, oldest first."""
+    """All records of the trial, oldest first."""
     values: tuple[float, ...]
     """The metric of every attempt that gave a finite number, oldest first; the last one counts."""
 
     @property
     def value(self) -> float:
-        """The number that counts, NaN without one."""
+        """The number that counts; NaN if there is none."""
         return self.values[-1] if self.values else math.nan
 
     @property
     def mark(self) -> str:
-        """Why the training run behind the number is suspect; empty where nothing says so.
+        """Why the training run behind the number is suspect; empty if it is not.
 
         A mark changes no number and no control.
         """
@@ -54,7 +54,7 @@ class Outcome(NamedTuple):
 
     @property
     def reason(self) -> str:
-        """Why there is no number, in words; empty where there is one."""
+        """Why there is no number, in words; empty if there is one."""
         match self.state:
             case "finished":
                 return ""
@@ -71,7 +71,7 @@ Table = dict[str, dict[int, float]]
 
 
 def outcomes(evidence: Evidence) -> tuple[Outcome, ...]:
-    """One outcome a planned trial, in the plan's order."""
+    """One outcome for each planned trial, in the plan's order."""
     cells = {cell.name: cell for cell in evidence.cells}
     attempts = by_key(sorted(evidence.records, key=lambda record: record.attempt))
     return tuple(
@@ -95,7 +95,7 @@ def cell_intervals(found: Sequence[Outcome]) -> dict[str, Interval]:
 
 
 def first_attempts(found: Sequence[Outcome], metric: str) -> tuple[Outcome, ...]:
-    """The same trials without attempts that followed one that could count."""
+    """The same trials with only their first attempts that could count."""
     once: list[Outcome] = []
     for outcome in found:
         could = [

@@ -17,7 +17,7 @@ NAMED = 6
 def why_open(subject: Subject, look: Look, evidence: Evidence, later: list[int]) -> str:
     if isinstance(subject.claim, RanksLike):
         if math.isnan(look.numbers.mean):
-            return "no spread at all: one of the two tables is constant"
+            return "no spread: one of the two tables is constant"
         if look.weak:
             tau = look.numbers.mean
             return (
@@ -27,7 +27,7 @@ def why_open(subject: Subject, look: Look, evidence: Evidence, later: list[int])
         return "more cells, not more seeds, would decide it"
     values = by_seed(subject, tuple(range(look.seeds)))
     if no_spread(values):
-        return f"no spread at all: {len(values)} seeds gave the same number, {values[0]:+.2f}"
+        return f"no spread: {len(values)} seeds gave the same number, {values[0]:+.2f}"
     share = dict(zip(evidence.looks.seeds, evidence.looks.shares, strict=True))
     # Holm's first step: the level of the claim whatever the other results are.
     level = share[later[0] if later else look.seeds] * ERROR_RATE / look.left
@@ -35,7 +35,7 @@ def why_open(subject: Subject, look: Look, evidence: Evidence, later: list[int])
     if needed is None:
         return "more than 1,000 seeds would be needed at this mean and spread"
     text = f"about {needed} seeds would be needed at this mean and spread"
-    none = "no look is left: this needs a new study, with its looks fixed in advance"
+    none = "no look is left, so this needs a new study whose looks are fixed in advance"
     return text if later else f"{text}; {none}"
 
 
@@ -46,14 +46,14 @@ def next_look(subject: Subject, count: int) -> str:
 
 
 def lacking(subject: Subject, count: int, found: Sequence[Outcome]) -> str:
-    """What the next look lacks, apart from seeds that have not been run yet."""
+    """What the next look lacks, apart from seeds that have not run yet."""
     have, usable = len(subject.seeds), sum(seed < count for seed in subject.seeds)
     texts: list[str] = []
     planned = {outcome.cell.name for outcome in found}
     if away := [cell for cell in subject.cells if cell not in planned]:
-        texts.append(f"not run, but the claim needs all its cells: {_some(away)}")
+        texts.append(f"the claim needs all its cells, but these have not run: {_some(away)}")
     if usable < have:
-        texts.append(f"the look uses seeds 0 to {count - 1} only and has {usable} of them")
+        texts.append(f"the look uses only seeds 0 to {count - 1}, of which {usable} are available")
     for words, states in (("failed", {"failed", "no number"}), ("missing", {"missing"})):
         lost = [
             f"{outcome.cell.name} seed {outcome.trial.seed}"

@@ -1,13 +1,13 @@
 """Verdicts: a pure function of the study and its records.
 
 Primary claims are judged at the study's looks. A look at n uses seeds 0 to n-1 and no others, and
-needs all of them in every cell of a claim; its share of the 5 % goes through Holm over the claims
-that are still undecided (one whose seeds are incomplete counts with p = 1); the first decision is
-final. The probability of any decision where nothing is true is at most 5 %: within a look by Holm,
-over the looks because the shares sum to at most one. Two conditions: paired differences are roughly
-normal (a rare collapse violates this), and the training subset, validation split and test images are
-taken as given, since all seeds share them. A later record can complete a claim, but never reverses a
-decision.
+needs all of them in every cell of a claim; its share of the 5 % is distributed by Holm's procedure over
+the claims that are still undecided (a claim whose seeds are incomplete counts with p = 1); the first
+decision is final. If no effect exists, the probability of any decision is at most 5 %: within a look by
+Holm, over the looks because the shares sum to at most one. Two conditions: paired differences are
+roughly normal (a rare collapse violates this), and the training subset, validation split and test
+images are taken as given, since all seeds share them. A later record can complete a claim, but never
+reverses a decision.
 """
 
 import math
@@ -31,15 +31,15 @@ class Verdict(NamedTuple):
     claim: AnyClaim
     decision: Decision
     words: str
-    """The verdict as it is shown; it carries the scale."""
+    """The verdict in words, with its scale."""
     note: str
-    """The reason or what comes next, in words; may be empty."""
+    """The reason or the next step, in words; may be empty."""
     look: int | None
-    """The seed count of the look that judged, else None."""
+    """The seed count of the look that judged the claim, else None."""
     estimate: Interval | None
-    """As judged, with the level that judged. Rank claims: tau without bounds. Else None."""
+    """The estimate of the look, at its level. For rank claims: tau without bounds. None before a look."""
     p: float
-    """Two-sided, before Holm; NaN where there is none."""
+    """The two-sided p-value before Holm's procedure; NaN if there is none."""
     so_far: Interval
     """All paired seeds, 95 %; descriptive, not a test."""
     seeds: tuple[int, ...]
@@ -47,21 +47,21 @@ class Verdict(NamedTuple):
     per_seed: tuple[float, ...]
     """Paired difference or slope by seed, in the order of `seeds`; empty for rank claims."""
     published: float | None
-    """The same number from the paper's table; None where it has none."""
+    """The same number from the paper's table; None if the table has none."""
     cites: str
-    """The place in a publication that the claim is from; empty for the study's own claims."""
+    """The place in a publication that makes the claim; empty for the study's own claims."""
     cells: tuple[str, ...]
     deviations: tuple[Deviation, ...]
-    """Of the claim's cells, each once."""
+    """The deviations of the claim's cells, each once."""
 
     @property
     def shown(self) -> Interval:
-        """The one interval of the claim, wherever it appears: as judged, before a look `so_far`."""
+        """The interval of the claim, wherever it is shown: that of the look, or `so_far` before a look."""
         return self.estimate or self.so_far
 
 
 def verdicts(evidence: Evidence, found: Sequence[Outcome] | None = None) -> tuple[Verdict, ...]:
-    """One verdict a claim, in the study's order."""
+    """One verdict for each claim, in the study's order."""
     found = outcomes(evidence) if found is None else found
     numbers = table(found)
     reason = withheld(controls(found, numbers, evidence))
@@ -167,7 +167,7 @@ def _with_collapses(
         return decided, join(f"collapsed in some seeds: {mixed}", text)
     if mixed:
         why = f"collapsed in some seeds and not in others: {mixed}"
-        note = "the differences are then not roughly normal, which the test assumes"
+        note = "then the differences are not roughly normal, which the test assumes"
         return Decision.WITHHELD, join(why, note, text)
     return decided, text
 

@@ -26,7 +26,7 @@ class BoardRow(Frozen):
     margin: str
     """The value that the estimate was tested against; empty for rank claims."""
     changes: tuple[str, ...]
-    """Terms of this claim that changed since the first trial, with both values."""
+    """Terms of this claim that changed since the first trial, with the old and new values."""
     estimate: str
     interval: str
     """The claim's interval: at the level of its test; before a look, 95 %."""
@@ -36,7 +36,7 @@ class BoardRow(Frozen):
     """Seeds behind the estimate."""
     published: str
     cites: str
-    """Where a publication states the claim, or that none does."""
+    """The place in a publication that states the claim, or a note that there is none."""
     p: float | None
     seeds: int
     """Paired seeds so far."""
@@ -50,9 +50,9 @@ class Board(Frozen):
     """Primary claims first."""
     controls: tuple[Control, ...]
     warnings: tuple[str, ...]
-    """What concerns all claims: changes since the first run, and what is unknown about it."""
+    """Warnings about all claims: changes since the first run, and what is unknown about it."""
     remark: str
-    """For all claims: that this scale judges nothing; else empty."""
+    """A remark about all claims, if this scale does not judge any; else empty."""
     summary: str
     """Trials finished, failed, missing and marked, in one line."""
 
@@ -64,7 +64,7 @@ def board(evidence: Evidence) -> Board:
 
 
 def board_of(evidence: Evidence, found: Sequence[Outcome], judged: Sequence[Verdict]) -> Board:
-    """The board of given verdicts."""
+    """The board for the given verdicts."""
     rows = [_row(verdict, evidence) for verdict in judged]
     primary = [verdict.claim.primary for verdict in judged]
     ordered = sorted(zip(primary, rows, strict=True), key=lambda pair: not pair[0])
@@ -84,7 +84,7 @@ def board_of(evidence: Evidence, found: Sequence[Outcome], judged: Sequence[Verd
 
 
 def tally(found: Sequence[Outcome]) -> str:
-    """How many trials are finished, failed, missing or marked; each trial counts once."""
+    """The numbers of finished, failed, missing and marked trials, in words; each trial counts once."""
     states = {outcome.trial.key: outcome.state for outcome in found}
     counts = Counter(states.values())
     parts = [f"{counts['finished']} of {len(states)} trials finished"]
@@ -97,7 +97,7 @@ def tally(found: Sequence[Outcome]) -> str:
 
 
 def _left_out(evidence: Evidence) -> str:
-    """Which arms of the scale have no trial in this report; empty for none."""
+    """The arms of the scale without a trial in this report, in words; empty if none."""
     absent = [a for a in evidence.scale_arms if a not in {cell.name for cell in evidence.cells}]
     if not absent:
         return ""
@@ -134,7 +134,7 @@ def level_of(verdict: Verdict) -> str:
 def unit_of(claim: AnyClaim, evidence: Evidence) -> str:
     """The unit of a claim's estimate and margin."""
     unit = "points" if evidence.unit == "%" else evidence.unit
-    return f"{unit} a step" if claim.per_step else unit
+    return f"{unit} per step" if claim.per_step else unit
 
 
 def _row(verdict: Verdict, evidence: Evidence) -> BoardRow:

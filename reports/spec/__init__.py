@@ -1,4 +1,4 @@
-"""What a study and its records say: claims, figures, looks, and the evidence as one value."""
+"""The content of a study and its records: claims, figures, looks, and the evidence as one value."""
 
 from reports.spec.claims import AnyClaim, Beats, Increases, RanksLike
 from reports.spec.evidence import (

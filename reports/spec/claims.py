@@ -1,4 +1,4 @@
-"""Claims as data: what a study says of its cells, named by role, before anything was measured.
+"""Claims as data: statements of a study about its cells, which it names by role, before any measurement.
 
 A role is a name in the study file for one cell, or for several in order. Claims are judged by
 `reports.judging`; this module only defines them, so that a study file can be read without the
@@ -28,31 +28,31 @@ class _Claim(Frozen):
     """The claim in words."""
 
     source: Annotated[str, StringConstraints(strip_whitespace=True)] = ""
-    """Where a publication makes the statement, such as "section 4.2, figure 8". Left out: the
-    claim is the study's own, shown or not shown, unless a published table has a number for each of
-    its cells that says the same."""
+    """The place where a publication makes the statement, such as "section 4.2, figure 8". If left
+    out, the claim is the study's own, and is shown or not shown, unless a published table has a
+    number for each of its cells and these numbers support it."""
 
     @model_validator(mode="after")
     def _states_what_it_cites(self) -> Self:
         if self.source and not self.statement.strip():
             raise ValueError(
-                f"source: {self.source!r} needs statement:, its text there; "
-                "write it, or leave source: out"
+                f"source: {self.source!r} needs statement:, the wording of the claim there; add "
+                "it, or leave source: out"
             )
         return self
 
 
 class _Contrast(_Claim):
-    """A claim about one number a seed: a weighted sum of its cells, tested against a margin.
+    """A claim about one number for each seed: a weighted sum of its cells, tested against a margin.
 
     A new kind of claim is a subclass, named in `AnyClaim`; nothing else knows the kinds.
     """
 
     margin: float = Field(default=0.0, allow_inf_nan=False)
-    """In the metric's unit; 0: larger at all."""
+    """In the metric's unit; with 0, any larger value counts."""
 
     per_step: ClassVar[bool] = False
-    """Whether the number is in the metric's unit per step, and not in the metric's unit."""
+    """Whether the number is in the metric's unit per step instead of the metric's unit."""
 
     min_tau: ClassVar[float] = 0.0
     """Any distance from the margin is enough for a verdict."""
@@ -66,7 +66,7 @@ class _Contrast(_Claim):
         return math.fsum(w * value for w, value in zip(self.weights(len(row)), row, strict=True))
 
     def fault(self, num_cells: int) -> str:
-        """Why so many cells cannot be judged; empty where they can."""
+        """Why this number of cells cannot be judged; empty if it can."""
         del num_cells
         return ""
 
@@ -74,8 +74,8 @@ class _Contrast(_Claim):
 class Beats(_Contrast):
     """One cell is better than another, by more than a margin.
 
-    Judged on one number a seed: d = better - worse, both of the same seed. Two-sided Student-t of
-    the differences against the margin: above it reproduced or shown; below it smaller than claimed,
+    Judged on one number for each seed: d = better - worse, both of the same seed. Two-sided Student-t
+    of the differences against the margin: above it reproduced or shown; below it smaller than claimed,
     and contradicted or not shown where the interval is below 0 as well; else inconclusive. Above a
     margin below 0, with an interval that is not above 0, it is no worse than its margin.
     """
@@ -89,7 +89,7 @@ class Beats(_Contrast):
     """The role of the cell that should lose."""
 
     def roles(self) -> tuple[str, ...]:
-        """The roles that the claim speaks of, in its own order."""
+        """The roles that the claim names, in its order."""
         return (self.better, self.worse)
 
     def weights(self, num_cells: int) -> list[float]:
@@ -97,14 +97,18 @@ class Beats(_Contrast):
         return [1.0, -1.0][:num_cells]
 
     def fault(self, num_cells: int) -> str:
-        """A difference is of two cells."""
-        return "" if num_cells == 2 else f"it compares two cells, but its roles name {num_cells}"
+        """A difference needs exactly two cells."""
+        return (
+            ""
+            if num_cells == 2
+            else (f"the claim compares two cells, but its roles name {num_cells}")
+        )
 
 
 class Increases(_Contrast):
     """The metric rises along cells in a stated order.
 
-    Judged on one number a seed: the least-squares slope over the positions 0, 1, 2, ... of the
+    Judged on one number for each seed: the least-squares slope over the positions 0, 1, 2, ... of the
     cells, in the metric's unit per step. Two-sided Student-t of the slopes against the margin, as
     for `beats`. A role may name several cells; they follow in the order of the study file.
     """
@@ -117,7 +121,7 @@ class Increases(_Contrast):
     per_step: ClassVar[bool] = True
 
     def roles(self) -> tuple[str, ...]:
-        """The roles that the claim speaks of, in its own order."""
+        """The roles that the claim names, in its order."""
         return self.along
 
     def weights(self, num_cells: int) -> list[float]:
@@ -135,7 +139,7 @@ class Increases(_Contrast):
 
     def fault(self, num_cells: int) -> str:
         """A slope needs two cells."""
-        return "one cell has no slope" if num_cells < 2 else ""
+        return "a single cell has no slope" if num_cells < 2 else ""
 
 
 class RanksLike(_Claim):
@@ -145,8 +149,8 @@ class RanksLike(_Claim):
     have a published number and only once all are complete at the look. Judged by permuting whole
     levels (`reports.judging`): a table of ordered pairs by its operations, rows and columns together.
     Agreement of at least `min_tau` is reproduced, reversal of at least as much contradicted, else
-    inconclusive. Seeds enter by the means only: here the level is the unit, hence more levels and
-    not more seeds decide it.
+    inconclusive. Seeds affect only the means. The unit of the test is the level, so more levels, not
+    more seeds, decide the claim.
     """
 
     kind: Literal["ranks_like"] = "ranks_like"
@@ -163,7 +167,7 @@ class RanksLike(_Claim):
     per_step: ClassVar[bool] = False
 
     def roles(self) -> tuple[str, ...]:
-        """The roles that the claim speaks of; none when it ranks every published arm."""
+        """The roles that the claim names; none if it ranks every published arm."""
         return self.among or ()
 
 

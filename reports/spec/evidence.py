@@ -1,6 +1,6 @@
-"""All that a report is made from: the study's statement, its cells, its plan and its records.
+"""Everything that a report is made from: the study's statement, its cells, its plan and its records.
 
-Reports are a pure function of it: the same evidence gives the same bytes.
+Reports are a pure function of the evidence: the same evidence gives the same bytes.
 """
 
 from collections import Counter
@@ -16,9 +16,9 @@ from sweeps.history_label import label_of
 from sweeps.record import TrialRecord
 
 SMOKE = "smoke"
-"""The scale that judges nothing: two epochs of a small network show no effect that a test detects."""
+"""The scale without verdicts: two epochs of a small network show no effect that a test detects."""
 
-SMOKE_JUDGES_NOTHING = "the smoke scale only checks that everything runs; it judges nothing"
+SMOKE_JUDGES_NOTHING = "the smoke scale only checks that everything runs; no claim is judged"
 
 
 class Deviation(Frozen):
@@ -38,14 +38,14 @@ class CellInfo(Frozen):
     """One cell of the study at this scale."""
 
     name: str
-    """As in the plan; unique."""
+    """The name as in the plan; unique."""
 
     role: Literal["arm", "floor", "reference", "control"] = "arm"
     """Arms answer the question; floors are random encoders; references, such as raw pixels, are
     evaluated once, and an arm that learned something is above them; controls must show nothing."""
 
     control: Literal["permuted labels", "shuffled positives"] | None = None
-    """For a control: which one; None is permuted labels."""
+    """For a control, its kind; None is permuted labels."""
 
     levels: dict[str, str] = Field(default_factory=dict)
     """Axis name -> level label, as in the plan."""
@@ -54,10 +54,10 @@ class CellInfo(Frozen):
     """For an arm, or a control with shuffled positives: the cell that holds its random encoder."""
 
     predicts: str = "classes"
-    """What the probe predicts: classes, or the kind of a transformation."""
+    """The target of the probe: classes, or the kind of a transformation."""
 
     published: float | None = None
-    """The paper's number for this cell, in the metric's unit; None where it has none."""
+    """The paper's number for this cell, in the metric's unit; None if there is none."""
 
     deviations: tuple[Deviation, ...] = ()
     """Derived, never written by hand."""
@@ -67,7 +67,7 @@ class PlannedTrial(Frozen):
     """One trial of the report; cells that share one (a random encoder) each list it."""
 
     key: str
-    """Content hash; a record counts when its key is planned."""
+    """Content hash; a record counts if its key is planned."""
 
     cell: str
     """The name of a cell of the evidence."""
@@ -75,10 +75,10 @@ class PlannedTrial(Frozen):
     seed: int
 
     reason: str
-    """As `plan` says it: finished, missing, failed: ..., data missing: ..., ..."""
+    """As in `plan`: finished, missing, failed: ..., data missing: ..., ..."""
 
     command: str
-    """What a user types to run exactly this trial again."""
+    """The command that runs exactly this trial again."""
 
 
 class Fact(Frozen):
@@ -95,30 +95,30 @@ class Change(Frozen):
     """The claim that it concerns; empty: all of them, or a removed one."""
 
     text: str
-    """With both values: "margin was -2 at the first run (2026-11-27), is -20 now"."""
+    """With the old and new values: "margin was -2 at the first run (2026-11-27), is -20 now"."""
 
 
 class Stamp(Frozen):
-    """What is known about claims, margins and looks before the first trial."""
+    """What is known about the claims, margins and looks before the first trial."""
 
     fixed: str = ""
-    """When they were stamped; empty where no stamp can be read."""
+    """The time when they were recorded; empty if no stamp can be read."""
 
     sha256: str = ""
     unknown: str = ""
-    """Why it is unknown whether they were fixed before the run; empty where it is known."""
+    """Why it is unknown whether they were fixed before the run; empty if it is known."""
 
     changes: tuple[Change, ...] = ()
 
 
 class Stated(Frozen):
-    """What a study file states, without resolving a configuration."""
+    """The statement of a study file, without resolving a configuration."""
 
     title: str
     question: str
 
     source: str
-    """Where in the paper, such as "section 3.1, figure 5"."""
+    """The place in the paper, such as "section 3.1, figure 5"."""
 
     metric: str = "top1"
     """The key in a record's values that is judged and drawn."""
@@ -135,21 +135,21 @@ class Stated(Frozen):
     """Role -> its cell or its cells, in order; cells that this scale lacks may be named."""
 
     published_source: str = ""
-    """The table of the paper's numbers, by name; without one they are no citation."""
+    """The name of the table of the paper's numbers; without a name they do not count as a citation."""
 
     published_about: str = ""
-    """What the paper measured there, on what, and how exact the numbers are."""
+    """What the paper measured there, in which setting, and the precision of the numbers."""
 
     published_tie: float = 0.0
-    """Published numbers closer than this have no order."""
+    """Published numbers that are closer than this count as tied."""
 
 
 class Evidence(Stated):
     """A study, its plan and its records; building it decides nothing about verdicts.
 
-    `planned` must hold every trial of this study, scale and data that has a record or was
-    requested, not only those of one launch: a record whose key is not planned is listed as excluded and
-    counts nowhere.
+    `planned` must contain every trial of this study, scale and data that has a record or was requested,
+    not only those of one launch: a record whose key is not planned is listed as excluded and counts
+    nowhere.
     """
 
     study: str
@@ -159,10 +159,10 @@ class Evidence(Stated):
     """smoke, laptop, gpu, paper or the study's own name for one."""
 
     variation: str = ""
-    """What differs from the study file in all cells, in one word; empty for the study itself."""
+    """The difference of all cells from the study file, in one word; empty for the study itself."""
 
     synthetic_data: bool
-    """Whether the images are synthetic: then nothing reproduces the paper."""
+    """Whether the images are synthetic; if so, no claim counts as reproduced."""
 
     data_name: str
 
@@ -189,17 +189,17 @@ class Evidence(Stated):
     """All attempts, finished or failed."""
 
     stamp: Stamp = Stamp()
-    """Whether claims, margins and looks are those of before the first trial."""
+    """The claims, margins and looks before the first trial, compared with those of today."""
 
     methods: tuple[Fact, ...] = ()
     """The protocol in words: network, optimiser, evaluation, ..."""
 
     command: str = ""
-    """What a user types to complete the study and write this report again."""
+    """The command that completes the study and writes this report again."""
 
     @property
     def label(self) -> str:
-        """As the folder of its reports is called."""
+        """The name of the folder of its reports."""
         return label_of(self.study, self.scale, self.variation)
 
     @property
@@ -222,7 +222,7 @@ class Evidence(Stated):
         for what, named in (("cell", self.cells), ("claim", self.claims)):
             times = Counter(one.name for one in named)
             if doubled := [name for name in times if times[name] > 1]:
-                raise ValueError(f"{what} names must be unique, got twice: {', '.join(doubled)}")
+                raise ValueError(f"{what} names must be unique; duplicates: {', '.join(doubled)}")
         if lost := {trial.cell for trial in self.planned} - {cell.name for cell in self.cells}:
             raise ValueError(f"planned trials refer to unknown cells: {', '.join(sorted(lost))}")
         primary = [claim.name for claim in self.claims if claim.primary]

@@ -1,4 +1,4 @@
-"""Figures as data: which cells are drawn, in which layout of the paper's."""
+"""Figures as data: the cells that are drawn, and their layout, which follows the paper's figures."""
 
 from typing import Annotated, Literal, Self
 
@@ -8,7 +8,7 @@ from sweeps.base import Frozen
 
 
 class Heatmap(Frozen):
-    """One square a cell, rows by columns (figure 5): our value large, the paper's small under it.
+    """One square for each cell, rows by columns (figure 5): our value large, the paper's small below it.
 
     Either `axis` names an axis of ordered pairs (rows 1st, columns 2nd, singles on the diagonal),
     or `rows` and `columns` name two axes.
@@ -35,7 +35,7 @@ class Heatmap(Frozen):
 
 
 class Bars(Frozen):
-    """One bar a cell (figure 8), in groups when two axes are named; the paper's number a mark."""
+    """One bar for each cell (figure 8), in groups if two axes are named; the paper's number is a mark."""
 
     kind: Literal["bars"] = "bars"
 
@@ -52,7 +52,7 @@ class Bars(Frozen):
 
 
 class Lines(Frozen):
-    """The metric along an ordered axis (figures 7 and 9), one line a level of a second axis."""
+    """The metric along an ordered axis (figures 7 and 9), one line for each level of a second axis."""
 
     kind: Literal["lines"] = "lines"
 
@@ -61,10 +61,10 @@ class Lines(Frozen):
     """The axis along the bottom; labels that begin with a number are placed by it."""
 
     group: str | None = None
-    """A second axis, one line a level."""
+    """A second axis, one line for each level."""
 
     scale: Literal["log", "linear"] = "log"
-    """Of the bottom axis, where its labels are numbers."""
+    """The scale of the bottom axis, if its labels are numbers."""
 
     def axes(self) -> tuple[str, ...]:
         """The axes that the figure names."""

@@ -1,7 +1,7 @@
-"""What a launch stores for its reports: the study's statement and its resolved cells.
+"""The data that a launch stores for its reports: the study's statement and its resolved cells.
 
-With a snapshot, a report needs neither the trainer nor the images: it is made from the snapshot and
-from the records that the store holds when the report is written.
+With a snapshot, a report needs neither the trainer nor the images. It is made from the snapshot and the
+records in the store at that time.
 """
 
 from collections.abc import Callable, Iterable
@@ -20,7 +20,7 @@ Route = tuple[str | int, ...]
 
 
 class Statement(Stated):
-    """The statement of a study file at one scale, with what a plan takes from it."""
+    """The statement of a study file at one scale, with the fields that a plan uses."""
 
     control_arm: str | None
     seeds: tuple[int, ...]
@@ -34,7 +34,7 @@ class Statement(Stated):
 
 
 class ResolvedCell(Frozen):
-    """One complete configuration, with the values that are the trial's seed left open."""
+    """One complete configuration, with placeholders for the trial's seed."""
 
     config: dict[str, Any]
     """At seed 0."""
@@ -43,7 +43,7 @@ class ResolvedCell(Frozen):
     """(stage, identity) at seed 0."""
 
     missing: str | None
-    """Why it cannot run; None where it can."""
+    """Why it cannot run; None if it can."""
 
     seeded: tuple[Route, ...]
     """Where the trial's seed appears in `[config, chain]`."""
@@ -63,7 +63,7 @@ class ResolvedCell(Frozen):
 
 
 class Snapshot(Frozen):
-    """A study at one scale, resolved: all that its report needs besides the records."""
+    """A study at one scale, resolved: everything that its report needs besides the records."""
 
     format: Literal[1] = 1
     """Raised when a field changes its meaning; a snapshot of another format is not used."""
@@ -81,7 +81,7 @@ class Snapshot(Frozen):
     """The request's `--set` and `--data`, as a shell reads them; they give the variation."""
 
     design: str
-    """SHA-256 of all that the study file says beyond the statement."""
+    """SHA-256 of the parts of the study file that are not in the statement."""
 
     statement: Statement
     sweep: Sweep
@@ -99,14 +99,14 @@ class Snapshot(Frozen):
         """The stored configuration of a cell.
 
         Raises:
-            ReportError: The snapshot has none.
+            ReportError: The snapshot has no configuration of the cell.
         """
         found = self.cells.get(key_of(cell.settings))
         if found is None:
             raise ReportError(
-                f"each cell needs a resolved configuration, the snapshot of {self.label} "
-                f"({self.taken[:10]}) has none of {cell.name!r}; write the report where torch is "
-                "installed and the images are available"
+                f"each cell needs a resolved configuration, but the snapshot of {self.label} "
+                f"({self.taken[:10]}) has none for {cell.name!r}; write the report on a machine "
+                "with torch and the images"
             )
         return found
 

@@ -1,7 +1,7 @@
-"""What a trial reports besides its values: hashes, counts and choices, as one versioned model.
+"""The facts of a trial besides its values: hashes, counts and choices, as one versioned model.
 
 The trial validates its facts when it ends; reports read every record through `facts_of`. A field is
-None where the trial did not say.
+None if the trial did not report it.
 """
 
 import json
@@ -18,7 +18,7 @@ from sweeps.record import TrialRecord
 VERSION = 2
 """Raised when a field changes its name or meaning; older facts are migrated when they are read.
 
-1: flat, without a version; the data's counts have blanks in their names.
+1: flat, without a version; the names of the data's counts contain blanks.
 """
 
 
@@ -36,7 +36,7 @@ class DataFacts(Frozen):
     """Test images, by content, that are training images as well."""
 
     deviations: tuple[str, ...] = ()
-    """How the images differ from those of the publication; a sentence each."""
+    """How the images differ from those of the publication; one sentence for each difference."""
 
 
 class CollapseFacts(Frozen):
@@ -46,7 +46,7 @@ class CollapseFacts(Frozen):
     """Optimiser steps done."""
 
     effective_rank: float | None = None
-    """Of the last embeddings, in dimensions."""
+    """The effective rank of the last embeddings, in dimensions."""
 
     loss: float | None = None
     """In nats."""
@@ -89,7 +89,7 @@ class TrialFacts(Frozen):
     """How often pre-training read the test images; 0 unless something leaked."""
 
     collapsed: bool | None = None
-    """None where it could not be judged."""
+    """None if it could not be judged."""
 
     collapse: CollapseFacts | None = None
     resumed_at_step: tuple[int, ...] = ()
@@ -134,10 +134,10 @@ class TrialFacts(Frozen):
     """Fraction, such as `10%` -> the probe of that few labels."""
 
     unknown: dict[str, str] = Field(default_factory=dict)
-    """Value that has no finite number -> why."""
+    """Name of a value without a finite number -> the reason."""
 
     custom: dict[str, Any] = Field(default_factory=dict)
-    """The one place for facts that this version does not know, of custom components or other versions."""
+    """Facts that this version does not know, from custom components or other versions."""
 
     @classmethod
     def of_trial(cls, facts: Mapping[str, Any]) -> Self:
@@ -152,7 +152,7 @@ class TrialFacts(Frozen):
         return cls.model_validate_json(json.dumps(plain(_by_fraction(facts))), strict=True)
 
     def recorded(self) -> dict[str, Any]:
-        """As a record holds them: what is known, and the version."""
+        """The form in a record: the known facts and the version."""
         return {
             "version": self.version,
             **self.model_dump(mode="json", exclude_defaults=True),
@@ -166,7 +166,7 @@ def facts_of(record: TrialRecord) -> TrialFacts:
     """The facts of a record, of this version or an older one.
 
     Raises:
-        ReportError: They are of this version and do not fit it.
+        ReportError: They have this version but do not match it.
     """
     facts = record.facts
     if facts.get("version") == VERSION:
@@ -174,14 +174,15 @@ def facts_of(record: TrialRecord) -> TrialFacts:
             return TrialFacts.model_validate(facts)
         except ValidationError as error:
             raise ReportError(
-                f"the facts of trial {record.key}, attempt {record.attempt}, must be those of version "
-                f"{VERSION}, got {error.errors()[0]['loc']}; run the trial again with --again"
+                f"the facts of trial {record.key}, attempt {record.attempt}, must follow version "
+                f"{VERSION}, but this one does not: {error.errors()[0]['loc']}; run the trial "
+                "again with --again"
             ) from error
     return _from_1(facts)
 
 
 def _from_1(facts: Mapping[str, Any]) -> TrialFacts:
-    """Facts without a version. What does not fit becomes unknown, and is found in `custom`."""
+    """Facts without a version. Facts that do not fit become unknown and are stored in `custom`."""
     fields = _by_fraction({name: fact for name, fact in facts.items() if fact is not None})
     data = {str(name).replace(" ", "_"): fact for name, fact in fields.get("data", {}).items()}
     overlap = data.pop("test_images_that_also_stand_in_train", None)
@@ -200,7 +201,7 @@ def _from_1(facts: Mapping[str, Any]) -> TrialFacts:
 
 
 def _by_fraction(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Puts the facts of few labels, which the trainer names `l2@10%`, under their fraction."""
+    """Moves the facts of few labels, which the trainer names `l2@10%`, under their fraction."""
     found: dict[str, Any] = {}
     for name, fact in facts.items():
         what, marked, fraction = name.partition("@")

@@ -1,9 +1,9 @@
-"""AutoAugment with its ImageNet policy, which table 1 sets against the colour distortion.
+"""AutoAugment with its ImageNet policy, which table 1 compares with the colour distortion.
 
-Cubuk et al. 2019 found 25 pairs of operations under labels; each image gets one pair. They are
-defined on images of 256 levels, so images are rounded to these, and each operation gives levels
-again, with the arithmetic of torchvision's on uint8 tensors. Letters: B images of S x S pixels,
-C their 3 colours, M the images that an operation chose, P the pixels of one.
+Cubuk et al. 2019 found 25 pairs of operations with the help of labels; each image gets one pair. The
+operations are defined on images of 256 levels, so images are rounded to these, and each operation
+returns such levels, with the arithmetic of torchvision's on uint8 tensors. Letters: B images of S x S
+pixels, C their 3 colours, M the images that an operation chose, P the pixels of one.
 """
 
 import math
@@ -27,7 +27,7 @@ _GREY = (0.2989, 0.587, 0.114)  # ITU-R 601, in torchvision's digits
 
 
 class AutoAugmentParams(NamedTuple):
-    """Which pair each of B images gets, which of the pair's two are carried out, and their signs."""
+    """The pair for each of B images, which of its two operations are applied, and their signs."""
 
     policy: Int64[Tensor, " B"]
     applied: Bool[Tensor, "B 2"]
@@ -35,17 +35,17 @@ class AutoAugmentParams(NamedTuple):
 
 
 class AutoAugment(Operation):
-    """One of the 25 pairs of operations of AutoAugment's ImageNet policy, each as likely.
+    """One of the 25 pairs of operations of AutoAugment's ImageNet policy, all equally likely.
 
-    Each of the pair's two has its own probability; those that turn, shear or weigh colours go
-    either way half the time. Magnitudes are torchvision's, and so are its defaults: the nearest
-    pixel, and black where a turned or sheared image has none.
+    Each of the two operations has its own probability; rotations, shears and colour changes go in
+    either direction with probability one half. The magnitudes and defaults are torchvision's:
+    nearest-pixel interpolation, and black where a rotated or sheared image has no pixel.
     """
 
     kind: Literal["auto_augment"] = "auto_augment"
 
     probability: float = Field(default=1.0, ge=0, le=1)
-    """How many of the views get a pair at all."""
+    """The probability that a view gets a pair."""
 
     def departures(self) -> Iterable[Departure]:
         """The paper names the policy, not its magnitudes."""
@@ -56,7 +56,7 @@ class AutoAugment(Operation):
         )
 
     def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> AutoAugmentParams:
-        """Three numbers and three integers an image, whichever pair it gets."""
+        """Draws three numbers and three integers for each image, whichever pair it gets."""
         uniform = draws.uniform(3)
         high = constant((len(POLICY), 2, 2), torch.int64, shapes.device).expand(len(shapes), 3)
         policy, *signs = draws.integers(high).unbind(1)
@@ -72,7 +72,7 @@ class AutoAugment(Operation):
     def apply(
         self, images: Float[Tensor, "B 3 S S"], params: AutoAugmentParams
     ) -> Float[Tensor, "B 3 S S"]:
-        """Carry out the pairs; where neither of the two is, an image comes out bit for bit."""
+        """Applies the pairs; an image to which neither operation applies is unchanged bit for bit."""
         some = params.applied.any(1)
         planes = changed_where(images.transpose(0, 1), some, _augmented, *params)
         return planes.transpose(0, 1)

@@ -19,7 +19,7 @@ from simclr_core.chance import Draws
 
 
 class BlurParams(NamedTuple):
-    """Which of B images are blurred, and how widely (in pixels)."""
+    """Which of B images are blurred, and with which sigma (in pixels)."""
 
     blurred: Bool[Tensor, " B"]
     sigma: Float[Tensor, " B"]
@@ -29,21 +29,21 @@ class Blur(Operation):
     """Gaussian blur of half the images, sigma uniform in 0.1 to 2 pixels (appendix A).
 
     The kernel is 10 % of the image's side, made odd as the official code does it: see
-    ``kernel_size``. Each image has its own sigma. The official code draws one for all images of a
-    batch and view that it blurs; ``per_batch`` does so, and takes that of the first image drawn for.
-    It alone depends on the batch that an image is in: such views are not the same in another order.
+    ``kernel_size``. Each image has its own sigma. The official code draws one sigma for all images of a
+    batch and view; ``per_batch`` does the same and uses the sigma of the first image. Only this setting
+    makes a view depend on the batch that an image is in, and on the order of the images.
     """
 
     kind: Literal["blur"] = "blur"
 
     probability: float = Field(default=0.5, ge=0, le=1)
-    """How many of the views are blurred."""
+    """The probability that a view is blurred."""
 
     sigma: tuple[float, float] = (0.1, 2.0)
     """The least and the largest standard deviation, in pixels of the resized image."""
 
     sigma_drawn: Literal["per_image", "per_batch"] = "per_image"
-    """Whether each image has a sigma of its own, or a batch one for each view (official code)."""
+    """Whether each image has its own sigma, or a batch has one sigma for each view (official code)."""
 
     @field_validator("sigma")
     @classmethod
@@ -53,7 +53,7 @@ class Blur(Operation):
         return sigma
 
     def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> BlurParams:
-        """Two numbers an image; per batch, the first image's second number serves all."""
+        """Draws two numbers for each image; per batch, the first image's second number is used for all."""
         del shapes
         chosen, width = draws.uniform(2).unbind(1)
         if self.sigma_drawn == "per_batch":
@@ -64,7 +64,7 @@ class Blur(Operation):
     def apply(
         self, images: Float[Tensor, "B 3 S S"], params: BlurParams
     ) -> Float[Tensor, "B 3 S S"]:
-        """Blur the chosen images; the others come out bit for bit."""
+        """Blurs the chosen images; the others are unchanged bit for bit."""
         planes = changed_where(images.transpose(0, 1), params.blurred, _blur, params.sigma)
         return planes.transpose(0, 1)
 
@@ -97,17 +97,17 @@ class Sobel(Operation):
     published: ClassVar[bool] = False
 
     probability: float = Field(default=1.0, ge=0, le=1)
-    """How many of the views are filtered."""
+    """The probability that a view is filtered."""
 
     def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> SobelParams:
-        """A number an image."""
+        """Draws one number for each image."""
         del shapes
         return SobelParams(draws.uniform(1).squeeze(1) < self.probability)
 
     def apply(
         self, images: Float[Tensor, "B 3 S S"], params: SobelParams
     ) -> Float[Tensor, "B 3 S S"]:
-        """The gradient's length on the chosen images; the others come out bit for bit."""
+        """The gradient's length for the chosen images; the others are unchanged bit for bit."""
         planes = changed_where(images.transpose(0, 1), params.filtered, _gradient)
         return planes.transpose(0, 1)
 
@@ -125,7 +125,10 @@ def _blur(planes_CMSS: Tensor, sigma_M: Tensor) -> Tensor:
     size = planes_CMSS.shape[-1]
     radius = kernel_size(size) // 2
     if size <= radius:
-        raise ValueError(f"a blur mirrors {radius} px at the border: images need more, got {size}")
+        raise ValueError(
+            f"a blur mirrors {radius} px at the border, so images must be larger than that, got "
+            f"{size} px"
+        )
     offset_K = torch.arange(-radius, radius + 1, device=sigma_M.device)
     weights_MK = (-0.5 * (offset_K / sigma_M[:, None]).square()).exp_()
     weights_MK = weights_MK / weights_MK.sum(1, keepdim=True)

@@ -20,11 +20,11 @@ _GREY = (0.2989, 0.587, 0.114)  # ITU-R 601, in torchvision's digits
 
 
 class ColourParams(NamedTuple):
-    """What one application of ``Colour`` does to each of B images."""
+    """The parameters of one application of ``Colour`` to each of B images."""
 
     jittered: Bool[Tensor, " B"]
     brightness: Float[Tensor, " B"]
-    """A factor, or what is added."""
+    """A factor, or a summand."""
     contrast: Float[Tensor, " B"]
     saturation: Float[Tensor, " B"]
     hue: Float[Tensor, " B"]
@@ -54,16 +54,17 @@ class Colour(Operation):
     (its TensorFlow listing, and the official code until June 2020)."""
 
     order: Literal["fixed", "random"] = "fixed"
-    """Of the four: as listed, or each of the 24 orders as likely for each image (official code)."""
+    """The order of the four: as listed, or for each image one of the 24 orders, equally likely
+    (official code)."""
 
     jitter_probability: float = Field(default=0.8, ge=0, le=1)
-    """How many of the views are jittered."""
+    """The probability that a view is jittered."""
 
     drop_probability: float = Field(default=0.2, ge=0, le=1)
-    """How many of the views become grey."""
+    """The probability that a view becomes grey."""
 
     def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> ColourParams:
-        """Ten numbers an image, drawn whether or not the image is jittered."""
+        """Draws ten numbers for each image, whether or not the image is jittered."""
         uniform = draws.uniform(10)
         low, high = max(0.0, 1 - 0.8 * self.strength), 1 + 0.8 * self.strength
         factors = low + (high - low) * uniform[:, 1:4]
@@ -83,7 +84,7 @@ class Colour(Operation):
     def apply(
         self, images: Float[Tensor, "B 3 S S"], params: ColourParams
     ) -> Float[Tensor, "B 3 S S"]:
-        """Jitter and drop; an image that is neither jittered nor dropped comes out bit for bit."""
+        """Applies jitter and drop to grey; an image that gets neither is unchanged bit for bit."""
         jittered, *jitter, dropped, order = params
         planes = images.transpose(0, 1)
         if self.order == "fixed" and self.brightness == "multiplicative":

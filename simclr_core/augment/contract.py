@@ -1,4 +1,4 @@
-"""The contract of an operation: all that views and reports ask of one.
+"""The contract of an operation: everything that views and reports need from it.
 
 Letters: B images of S x S pixels.
 """
@@ -24,19 +24,19 @@ class Operation(Frozen):
 
     @property
     def stream(self) -> str:
-        """Operations of one stream draw the same numbers in the same place."""
+        """Operations with the same stream draw the same numbers at the same position."""
         return type(self).model_fields["kind"].default
 
     @abstractmethod
     def draw(self, draws: Draws, shapes: Tensor) -> Any:
-        """What will happen to each image: a NamedTuple of tensors with a row an image.
+        """The parameters for each image: a NamedTuple of tensors with one row for each image.
 
         `shapes` are the images' own heights and widths, int64 [B, 2].
         """
 
     @abstractmethod
     def apply(self, images: Tensor, params: Any) -> Tensor:
-        """The images, float32 [B, 3, S, S] in [0, 1] before and after, changed by what was drawn."""
+        """The images changed by the drawn parameters: float32 [B, 3, S, S] in [0, 1] before and after."""
 
     def departures(self) -> Iterable[Departure]:
         """How it differs from the paper."""

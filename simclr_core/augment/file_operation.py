@@ -14,10 +14,10 @@ from simclr_core.chance import Draws
 from simclr_core.plugins import FromFile, shape_text
 
 _TRIED = 32
-"""Images that an operation is tried on one by one."""
+"""The number of images on which an operation is tested one by one."""
 
 _EQUAL = 1e-4
-"""Far above the rounding of another batch size, far below what an image shows."""
+"""Far above the rounding differences between batch sizes, far below a visible change."""
 
 
 class FileParams(NamedTuple):
@@ -30,19 +30,19 @@ class FileOperation(FromFile, Operation):
     """A custom operation: ``apply(images, uniform, **options) -> images``.
 
     images: [B, 3, S, S], float32 in [0, 1], before and after; uniform: [B, K], each image's own
-    numbers. The result for an image may depend on it and its numbers alone: the first images of a
-    run are checked one by one, shape and range always. Custom operations of one name draw the same
-    numbers, whatever their files and the other operations.
+    numbers. The result for an image may depend only on this image and its numbers. This is checked on
+    the first images of a run; shape and range are checked always. Custom operations of one name draw
+    the same numbers, whatever their files and the other operations.
     """
 
     drawn_on_device: ClassVar[bool] = False
 
     numbers: int = Field(default=1, ge=0, le=1 << 20)
-    """K, how many numbers an image is given."""
+    """K, the number of random numbers for each image."""
 
     @property
     def stream(self) -> str:
-        """Custom operations of one name draw the same numbers, from whatever file."""
+        """Custom operations with the same name draw the same numbers, whatever their files."""
         return f"{self.kind} {self.name}"
 
     def draw(self, draws: Draws, shapes: Tensor) -> FileParams:
@@ -51,10 +51,10 @@ class FileOperation(FromFile, Operation):
         return FileParams(draws.uniform(self.numbers))
 
     def apply(self, images: Tensor, params: FileParams) -> Tensor:
-        """What the file makes of the images.
+        """The images after the custom operation.
 
         Raises:
-            PartError: it raises, or breaks a rule.
+            PartError: the operation raises, or breaks a rule.
         """
         together = self._checked(images, params.uniform)
         if not self._tried:
@@ -62,8 +62,8 @@ class FileOperation(FromFile, Operation):
                 alone = self._checked(images[i : i + 1], params.uniform[i : i + 1])
                 if float((alone - together[i]).abs().max()) > _EQUAL:
                     raise self.refused(
-                        "must map each image by its own numbers, whatever else is in the batch; take "
-                        "random numbers from uniform, and no means over the batch"
+                        "must process each image independently of the rest of the batch; take "
+                        "random numbers from uniform only, and do not average over the batch"
                     )
             self._tried.append(True)
         return together
@@ -77,14 +77,16 @@ class FileOperation(FromFile, Operation):
         with self.blamed():
             made: Any = self.function(images, uniform)
         if before != (images._version, uniform._version):  # noqa: SLF001
-            raise self.refused("must leave what it is given as it is; begin with images.clone()")
+            raise self.refused("must not change its input; begin with images.clone()")
         if not isinstance(made, Tensor):
-            raise self.refused(f"must give images as a tensor, got {type(made).__name__}")
+            raise self.refused(f"must return a tensor of images, got {type(made).__name__}")
         if made.shape != images.shape or made.dtype != images.dtype:
-            raise self.refused(f"must give {shape_text(images)}, got {shape_text(made)}")
+            raise self.refused(f"must return {shape_text(images)}, got {shape_text(made)}")
         if made.device != images.device:
-            raise self.refused(f"must stay on {images.device}, got images on {made.device}")
+            raise self.refused(f"must return images on {images.device}, got them on {made.device}")
         low, high = (float(end) for end in made.aminmax()) if made.numel() else (0.0, 1.0)
         if not (low >= 0 and high <= 1):
-            raise self.refused(f"must stay in [0, 1], got {low:.4g} to {high:.4g}; clamp it")
+            raise self.refused(
+                f"must return values in [0, 1], got {low:.4g} to {high:.4g}; clamp them"
+            )
         return made

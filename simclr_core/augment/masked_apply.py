@@ -21,9 +21,9 @@ def changed_where(
 ) -> Float[Tensor, "3 B S S"]:
     """The images with the chosen ones changed and the others bit for bit as they were.
 
-    ``change(planes, *params)`` gets planes of its own, [3, M, S, S] and contiguous, which it may
-    overwrite. On the CPU it gets the chosen images only; elsewhere all of them, since picking would
-    make the host wait for the device.
+    ``change(planes, *params)`` gets a copy of the planes, [3, M, S, S] and contiguous, which it may
+    overwrite. On the CPU it gets only the chosen images; elsewhere it gets all of them, since selecting
+    would make the host wait for the device.
     """
     if planes.device.type not in _PICKED_ON:
         changed = change(planes.clone(memory_format=torch.contiguous_format), *params)

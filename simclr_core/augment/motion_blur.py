@@ -28,7 +28,7 @@ class MotionBlurParams(NamedTuple):
 
 
 class MotionBlur(Operation):
-    """Each pixel becomes the mean of those on a straight line through it, at an angle of chance.
+    """Each pixel becomes the mean of the pixels on a straight line through it, at a random angle.
 
     The line has T points one pixel apart, itself in the middle; a point between pixels counts by
     bilinear interpolation. At 0 that is the box mean of T pixels of a row, at pi / 2 of a column.
@@ -40,13 +40,14 @@ class MotionBlur(Operation):
     published: ClassVar[bool] = False
 
     probability: float = Field(default=0.5, ge=0, le=1)
-    """How many of the views are blurred; half, as the Gaussian blur."""
+    """The probability that a view is blurred; one half, as for the Gaussian blur."""
 
     length: float = Field(default=0.1, gt=0, le=1)
-    """The line as a part of the image's side; a tenth, as the Gaussian blur's kernel."""
+    """The length of the line as a fraction of the image's side; a tenth, as for the Gaussian blur's
+    kernel."""
 
     def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> MotionBlurParams:
-        """Two numbers an image."""
+        """Draws two numbers for each image."""
         del shapes
         chosen, turn = draws.uniform(2).unbind(1)
         return MotionBlurParams(chosen < self.probability, math.pi * turn)
@@ -54,7 +55,7 @@ class MotionBlur(Operation):
     def apply(
         self, images: Float[Tensor, "B 3 S S"], params: MotionBlurParams
     ) -> Float[Tensor, "B 3 S S"]:
-        """Blur the chosen images; the others come out bit for bit."""
+        """Blurs the chosen images; the others are unchanged bit for bit."""
         points = self.points(images.shape[-1])
 
         def blur(planes_CMSS: Tensor, angle_M: Tensor) -> Tensor:
@@ -87,7 +88,8 @@ def _blurred(planes_CMSS: Tensor, kernel_MKK: Tensor) -> Tensor:
     radius = taps // 2
     if size <= radius:
         raise ValueError(
-            f"a motion blur mirrors {radius} px at the border: images need more, got {size}"
+            f"a motion blur mirrors {radius} px at the border, so images must be larger than that, "
+            f"got {size} px"
         )
     padded = F.pad(planes_CMSS, (radius,) * 4, mode="reflect")
     blurred = torch.zeros_like(planes_CMSS)

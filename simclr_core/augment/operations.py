@@ -31,14 +31,14 @@ _COVERED = 0.1
 
 
 class CropParams(NamedTuple):
-    """Where B images are cut, (top, left, height, width) in pixels, and which are mirrored."""
+    """The boxes of B images, (top, left, height, width) in pixels, and which images are mirrored."""
 
     boxes: Int64[Tensor, "B 4"]
     flipped: Bool[Tensor, " B"]
 
 
 class Crop(Operation):
-    """A random box, resized to the wanted square and mirrored half the time (appendix A).
+    """A random box, resized to the square of a view and mirrored with probability one half (appendix A).
 
     Area uniform in 8 to 100 % of the image, aspect (width over height) log-uniform in 3/4 to 4/3,
     rounded to whole pixels; of ten tries the first box that fits the image's own shape, else the
@@ -53,10 +53,10 @@ class Crop(Operation):
     kind: Literal["crop"] = "crop"
 
     area: tuple[float, float] = (0.08, 1.0)
-    """The least and the largest part of the image's area."""
+    """The smallest and largest fraction of the image's area."""
 
     aspect: tuple[float, float] = (3 / 4, 4 / 3)
-    """The least and the largest width over height."""
+    """The smallest and largest ratio of width to height."""
 
     flip: float = Field(default=0.5, ge=0, le=1)
     """The probability of a mirrored image."""
@@ -65,10 +65,10 @@ class Crop(Operation):
     """The filter: Keys' cubic with a = -1/2, or a triangle."""
 
     antialias: bool = True
-    """Whether the filter widens where it shrinks; without, a shrunk crop skips pixels."""
+    """Whether the filter widens when it shrinks an image; otherwise a shrunk crop skips pixels."""
 
     sampler: Literal["area", "height"] = "area"
-    """What is drawn in addition to the aspect: the paper's text, or the official code's sampler."""
+    """The rule for sampling boxes: that of the paper's text, or the official code's sampler."""
 
     @field_validator("area")
     @classmethod
@@ -85,7 +85,7 @@ class Crop(Operation):
         return aspect
 
     def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> CropParams:
-        """Twenty-one numbers and two integers an image, however many tries it takes.
+        """Draws twenty-one numbers and two integers for each image, regardless of the number of tries.
 
         In float64: a float32 exponential rounds differently on different devices, and would now and
         then move a border by a pixel.
@@ -116,7 +116,7 @@ class Crop(Operation):
         params: CropParams,
         size: int | None = None,
     ) -> Float[Tensor, "B 3 size size"]:
-        """Cut, resize, mirror: to ``size``, or to the side that (square) images already have.
+        """Cuts, resizes and mirrors, to ``size`` or to the side that (square) images already have.
 
         The first operation of a view gets the uint8 images, zero-padded at the bottom right to
         one size; boxes lie inside each image's own shape, so the padding is never seen.
@@ -176,8 +176,9 @@ class CutoutParams(NamedTuple):
 class Cutout(Operation):
     """A grey square over each image (DeVries and Taylor 2017).
 
-    Its centre is uniform over the image, what sticks out is cut off: at the default side, between a
-    sixteenth and a quarter of the image is covered. The paper does not publish its parameters.
+    Its centre is uniform over the image, and the part outside is cut off: with the default side,
+    between a sixteenth and a quarter of the image is covered. The paper does not publish its
+    parameters.
     """
 
     kind: Literal["cutout"] = "cutout"
@@ -185,16 +186,16 @@ class Cutout(Operation):
     published: ClassVar[bool] = False
 
     side: float = Field(default=0.5, gt=0, le=1)
-    """The square's side as a part of the image's; half, as its authors have it on CIFAR-10."""
+    """The square's side as a fraction of the image's; one half, as its authors use on CIFAR-10."""
 
     fill: float = Field(default=0.5, ge=0, le=1)
-    """The value of all three colours there; 0.5 is grey."""
+    """The value of all three colours in the square; 0.5 is grey."""
 
     probability: float = Field(default=1.0, ge=0, le=1)
-    """How many of the views are covered."""
+    """The probability that a view is covered."""
 
     def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> CutoutParams:
-        """A number an image, and two integers: the pixel in the centre."""
+        """Draws one number for each image, and two integers: the pixel in the centre."""
         chosen = draws.uniform(1) < self.probability
         sides = (shapes * self.side).round().to(torch.int64).clamp(min=1)
         start = draws.integers(shapes) - sides // 2
@@ -205,7 +206,7 @@ class Cutout(Operation):
     def apply(
         self, images: Float[Tensor, "B 3 S S"], params: CutoutParams
     ) -> Float[Tensor, "B 3 S S"]:
-        """Cover each image's box."""
+        """Covers each image's box."""
         top, left, height, width = params.boxes[:, :, None].unbind(1)
         index_S = torch.arange(images.shape[-1], device=images.device)
         rows_BS = (index_S >= top) & (index_S < top + height)
@@ -238,10 +239,10 @@ class Noise(Operation):
     """The noise's standard deviation; 0.1 is 25 grey levels of 255."""
 
     probability: float = Field(default=1.0, ge=0, le=1)
-    """How many of the views get noise."""
+    """The probability that a view gets noise."""
 
     def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> NoiseParams:
-        """A number and a key an image, instead of 3 S S floats."""
+        """Draws one number and one key for each image, instead of 3 S S floats."""
         del shapes
         return NoiseParams(draws.uniform(1).squeeze(1) < self.probability, draws.keys)
 
@@ -265,11 +266,10 @@ class RotationParams(NamedTuple):
 
 
 class Rotation(Operation):
-    """A turn by 90, 180 or 270 degrees, each as likely (figure 4).
+    """A rotation by 90, 180 or 270 degrees, each equally likely (figure 4).
 
-    The paper names these three angles and no probability. Three views in four are turned here,
-    which makes the four orientations equally likely and keeps the upright one, which probes see,
-    among them.
+    The paper gives these three angles but no probability. Here three views in four are rotated, which
+    makes the four orientations equally likely, including the upright one that probes see.
     """
 
     kind: Literal["rotation"] = "rotation"
@@ -277,10 +277,10 @@ class Rotation(Operation):
     published: ClassVar[bool] = False
 
     probability: float = Field(default=0.75, ge=0, le=1)
-    """How many of the views are turned."""
+    """The probability that a view is rotated."""
 
     def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> RotationParams:
-        """A number and an integer an image."""
+        """Draws one number and one integer for each image."""
         turned = draws.uniform(1).squeeze(1) < self.probability
         turns = 1 + draws.integers(torch.full_like(shapes[:, :1], 3)).squeeze(1)
         return RotationParams(turns * turned)
@@ -288,7 +288,7 @@ class Rotation(Operation):
     def apply(
         self, images: Float[Tensor, "B 3 S S"], params: RotationParams
     ) -> Float[Tensor, "B 3 S S"]:
-        """Move pixels only: no value changes."""
+        """Moves pixels; no value changes."""
         size = images.shape[-1]
         pixel = torch.arange(size * size, device=images.device).view(size, size)
         source = torch.stack([pixel.rot90(turns).flatten() for turns in range(4)])[params.turns]

@@ -1,4 +1,4 @@
-"""Cutting boxes out of images and resizing them, as two matrices an image.
+"""Cuts boxes out of images and resizes them, with two matrices for each image.
 
 Resizing is linear and separable: out = rows @ image @ columns^T for each colour. The matrices
 hold the antialiased weights that torchvision (antialias=True) and Pillow use; a box is a range of

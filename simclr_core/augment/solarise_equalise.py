@@ -38,20 +38,20 @@ class Solarise(Operation):
     published: ClassVar[bool] = False
 
     probability: float = Field(default=0.5, ge=0, le=1)
-    """How many of the views are solarised; half, as torchvision's RandomSolarize has it."""
+    """The probability that a view is solarised; one half, as in torchvision's RandomSolarize."""
 
     threshold: float = Field(default=0.5, ge=0, le=1)
-    """The least value that is inverted; 0.5 parts 256 levels as Pillow's default, 128, does."""
+    """The smallest value that is inverted; 0.5 divides 256 levels as Pillow's default, 128, does."""
 
     def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> SolariseParams:
-        """A number an image."""
+        """Draws one number for each image."""
         del shapes
         return SolariseParams(draws.uniform(1).squeeze(1) < self.probability)
 
     def apply(
         self, images: Float[Tensor, "B 3 S S"], params: SolariseParams
     ) -> Float[Tensor, "B 3 S S"]:
-        """Solarise the chosen images; the others come out bit for bit."""
+        """Solarises the chosen images; the others are unchanged bit for bit."""
 
         def solarise(planes_CMSS: Tensor) -> Tensor:
             return torch.where(planes_CMSS >= self.threshold, 1 - planes_CMSS, planes_CMSS)
@@ -67,7 +67,7 @@ class EqualiseParams(NamedTuple):
 
 
 class Equalise(Operation):
-    """Each colour's levels are spread so that its histogram becomes as even as it can.
+    """Each colour's levels are spread so that its histogram becomes as even as possible.
 
     The image is rounded to 256 levels and mapped by Pillow's equalize; 256 levels come out.
     """
@@ -77,17 +77,17 @@ class Equalise(Operation):
     published: ClassVar[bool] = False
 
     probability: float = Field(default=0.5, ge=0, le=1)
-    """How many of the views are equalised; half, as torchvision's RandomEqualize has it."""
+    """The probability that a view is equalised; one half, as in torchvision's RandomEqualize."""
 
     def draw(self, draws: Draws, shapes: Int64[Tensor, "B 2"]) -> EqualiseParams:
-        """A number an image."""
+        """Draws one number for each image."""
         del shapes
         return EqualiseParams(draws.uniform(1).squeeze(1) < self.probability)
 
     def apply(
         self, images: Float[Tensor, "B 3 S S"], params: EqualiseParams
     ) -> Float[Tensor, "B 3 S S"]:
-        """Equalise the chosen images; the others come out bit for bit."""
+        """Equalises the chosen images; the others are unchanged bit for bit."""
         planes = changed_where(images.transpose(0, 1), params.equalised, _equalise)
         return planes.transpose(0, 1)
 

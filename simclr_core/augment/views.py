@@ -26,11 +26,11 @@ _NAMES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "ei
 
 
 class Views(Frozen):
-    """The contract of views: how many of each image (`num_views`), and what happens to each."""
+    """The contract of views: the number for each image (`num_views`), and the operations on each."""
 
     @abstractmethod
     def drawn(self, shapes: Tensor, chance: Chance, size: int) -> "tuple[list[_Step], ...]":
-        """What happens to all views, then what to the first alone, what to the second, and so on."""
+        """The operations on all views, then those on the first alone, on the second, and so on."""
 
     @property
     @abstractmethod
@@ -48,7 +48,8 @@ class Symmetric(Views):
     kind: Literal["symmetric"] = "symmetric"
 
     operations: tuple[AnyOperation, ...] = Field(default=(Crop(), Colour(), Blur()), min_length=1)
-    """What happens to a view, in this order; without a crop in front, to the centre square."""
+    """The operations on a view, in this order; if the first is not a crop, they apply to the centre
+    square."""
 
     num_views: int = Field(default=2, ge=2, le=len(_NAMES))
     """Views of each image; the paper has two. More leave the first two as they are."""
@@ -70,11 +71,11 @@ class Symmetric(Views):
 
 
 class OneBranch(Views):
-    """The asymmetric form of figure 5: one view is a random crop, the other that crop and more.
+    """The asymmetric form of figure 5: one view is a random crop, the other adds operations to it.
 
-    One base crop is drawn for each image and shared by both branches. The first view is the base
-    image, the second is what the cell's operations make of it. The flip belongs to none of the
-    figure's seven operations and is left out of the base; a crop in a cell has it.
+    One base crop is drawn for each image and shared by both branches. The first view is the base image,
+    the second is the result of the cell's operations on it. The flip is not one of the figure's seven
+    operations and is left out of the base; a crop in a cell includes it.
     """
 
     kind: Literal["one_branch"] = "one_branch"
@@ -85,7 +86,7 @@ class OneBranch(Views):
     """The crop that both branches share."""
 
     branch: tuple[AnyOperation, ...] = ()
-    """What happens to the second branch, in this order; nothing: both views are equal."""
+    """The operations on the second branch, in this order; if there are none, both views are equal."""
 
     def drawn(self, shapes: Tensor, chance: Chance, size: int) -> "tuple[list[_Step], ...]":
         square = torch.full_like(shapes, size)

@@ -52,7 +52,7 @@ def message_of(
         text = text.replace(theirs, ours)
     match kind:
         case "missing":
-            return "is required, got none; add it"
+            return "is required but missing; add it"
         case "extra_forbidden":
             return f"no such field{hint}"
         case "union_tag_invalid":
@@ -60,7 +60,7 @@ def message_of(
             return f"must be one of {', '.join(tags)}, got {tag!r}{nearest(tag, tags)}"
         case "union_tag_not_found":
             one_of = f" one of {', '.join(kinds)}" if kinds else " its name"
-            return f"a kind is required, got {short(value)}; write kind: and{one_of}"
+            return f"a kind is required, got {short(value)}; write kind: followed by{one_of}"
         case "literal_error":
             close = nearest(value, _quoted(context["expected"])) if isinstance(value, str) else ""
             return f"{text}, got {short(value)}{close}"

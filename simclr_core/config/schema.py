@@ -1,8 +1,8 @@
-"""Config: one frozen value that says all of a trial. Its defaults are the paper's protocol.
+"""Config: one frozen value that describes a trial completely. Its defaults are the paper's protocol.
 
-Except for the evaluation: the paper's linear probe on ImageNet is SGD on augmented images (B.6), the
-default L-BFGS on the features of centre squares, as the paper has it for transfer (B.8.1).
-`evaluation.probe` of kind sgd is B.6's.
+The only exception is the evaluation: the paper's linear probe on ImageNet is SGD on augmented images
+(B.6), but the default is L-BFGS on the features of centre squares, which the paper uses for transfer
+(B.8.1). `evaluation.probe` of kind sgd is B.6's.
 """
 
 from collections.abc import Iterable
@@ -21,10 +21,10 @@ from simclr_core.probes import Evaluation
 from simclr_core.seeds import Seeds, Source
 
 TRAINER_VERSION = 1
-"""Raised by hand when equal configurations give other encoders; enters every encoder's key."""
+"""Raised by hand when equal configurations give different encoders; part of every encoder's key."""
 
 EVALUATION_VERSION = 1
-"""Raised by hand when equal encoders give other evaluation results; enters every trial's key."""
+"""Raised by hand when equal encoders give different evaluation results; part of every trial's key."""
 
 _PRETRAINING = {"views", "encoder", "head", "loss", "optimizer", "schedule"}
 
@@ -39,13 +39,13 @@ class Config(Frozen):
     """The images, split into train and test."""
 
     views: AnyViews = Symmetric()
-    """How the views of an image come about; two, where the loss takes no more."""
+    """How the views of an image are made; two, unless the loss accepts more."""
 
     shuffled_positives: bool = False
     """The negative control: pairs the first view of each image with another image's second one."""
 
     encoder: AnyEncoder = ResNet()
-    """f, whose output h is evaluated unless `evaluation.layer` says otherwise."""
+    """f, whose output h is evaluated unless `evaluation.layer` names another layer."""
 
     head: AnyHead = MlpHead()
     """g, whose output z is what the loss sees."""
@@ -54,33 +54,34 @@ class Config(Frozen):
     """Pulls the views of one image together."""
 
     optimizer: AnyOptimizer = Lars()
-    """Moves the weights of encoder and head."""
+    """Updates the weights of encoder and head."""
 
     schedule: AnySchedule = WarmupCosine()
-    """Moves the learning rate."""
+    """Changes the learning rate over the steps."""
 
     batch_size: int = Field(default=4096, ge=2, le=1_000_000)
-    """N images: 2N views, 2(N - 1) negatives for each. An epoch's rest below N is left out."""
+    """N images: 2N views, 2(N - 1) negatives for each. The last, incomplete batch of an epoch is
+    dropped."""
 
     gradient_cache: int | None = Field(default=None, ge=2)
-    """Images that pass through the network at a time, of a batch whose loss is whole; batch norm
-    then sees this many images in place of the batch. None: all at once, as in the paper."""
+    """Images that pass through the network at a time, while the loss is that of the whole batch;
+    batch norm then sees this many images instead of the batch. None: all at once, as in the paper."""
 
     epochs: int = Field(default=100, ge=0, le=100_000)
     """Passes over the training images; 0 is the random encoder, or raw pixels."""
 
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """Of encoder and head in pre-training; auto is bf16 on cuda and fp32 elsewhere. The loss is
+    """Precision of encoder and head in pre-training; auto is bf16 on cuda, fp32 elsewhere. The loss is
     always computed in fp32, and the evaluation uses fp32 features."""
 
     evaluation: Evaluation = Evaluation()
-    """What is measured on the finished encoder."""
+    """The measurements on the finished encoder."""
 
     seed: int = Field(default=0, ge=0, lt=2**63)
-    """The trial's own seed; stands for each of `seeds` that is not set."""
+    """The trial's seed; used for each of `seeds` that is not set."""
 
     seeds: Seeds = Seeds()
-    """Of initialisation, order and views, for those who vary them one by one."""
+    """Separate seeds of initialisation, order and views, to vary them one by one."""
 
     @model_validator(mode="after")
     def _batch_and_views_fit_together(self) -> "Config":
@@ -102,7 +103,7 @@ class Config(Frozen):
             )
         if views > 2 and not self.loss.takes_many_views:
             raise disagreement(
-                "views.num_views must be 2, since loss {loss} takes two views, got {views}",
+                "views.num_views must be 2 because loss {loss} takes two views, got {views}",
                 *("views", "loss"),
                 loss=self.loss.kind,
                 views=views,
@@ -115,8 +116,8 @@ class Config(Frozen):
         self.encoder.check_size(self.data.size)
         if self.epochs and not self.encoder.trains:
             raise disagreement(
-                "epochs must be 0 where the encoder is raw pixels, which have no weights to train, "
-                "got {epochs}",
+                "epochs must be 0 if the encoder is raw pixels, since there are no weights to "
+                "train, got {epochs}",
                 *("encoder", "epochs"),
                 epochs=self.epochs,
             )
@@ -129,15 +130,15 @@ class Config(Frozen):
         fields = ("evaluation", "loss", "epochs")
         if self.evaluation.split == "validation":
             raise disagreement(
-                "evaluation.split must be test under loss {loss}: the encoder has seen the labels "
-                "that the probe's l2 would be chosen by, got validation",
+                "evaluation.split must be test under loss {loss}, got validation: the encoder has "
+                "seen the labels that would choose the probe's l2",
                 *fields,
                 loss=self.loss.kind,
             )
         if self.evaluation.label_fractions:
             raise disagreement(
-                "evaluation.label_fractions must be empty under loss {loss}, whose encoder has "
-                "seen more labels, got {fractions}",
+                "evaluation.label_fractions must be empty under loss {loss}, got {fractions}: the "
+                "encoder has already seen all labels",
                 *fields,
                 loss=self.loss.kind,
                 fractions=list(self.evaluation.label_fractions),
@@ -163,14 +164,14 @@ class Config(Frozen):
         return self.model_copy(update={"seed": seed})
 
     def seed_of(self, source: Source) -> int:
-        """The seed of one source of chance: its own, else the trial's."""
+        """The seed of one source of randomness: its own, else the trial's."""
         own = self.seeds.of(source)
         return self.seed if own is None else own
 
     def resolved(self, device: Literal["cpu", "cuda", "mps"]) -> "Config":
         """The same trial with every choice made: precision by device, each seed and hash filled in.
 
-        Custom components in it are new: what an earlier run left in them is gone.
+        Custom components in it are new, without any state from an earlier run.
 
         Raises:
             ConfigurationError: the file of a custom component cannot be read or used.
@@ -183,7 +184,7 @@ class Config(Frozen):
         )
 
     def encoder_identity(self) -> dict[str, Any]:
-        """All that a finished encoder depends on, data fingerprint and TRAINER_VERSION apart.
+        """Everything that a finished encoder depends on, except the data fingerprint and TRAINER_VERSION.
 
         Of a resolved configuration. The random encoder depends on no view, head, loss or batch:
         all cells that share an encoder and a seed share it. Raw pixels depend on no seed and no
@@ -211,7 +212,7 @@ class Config(Frozen):
         }
 
     def evaluation_identity(self) -> dict[str, Any]:
-        """All that the evaluation adds to the encoder's identity, EVALUATION_VERSION apart.
+        """Everything that the evaluation adds to the encoder's identity, except EVALUATION_VERSION.
 
         Of the seeds only permutations and the batches of an SGD probe need one, the trial's own. A
         random encoder's head enters where it is evaluated: the encoder's identity has none.

@@ -1,4 +1,4 @@
-"""Whether a loss or a pair of views that somebody else wrote does what the paper's do."""
+"""Checks whether another implementation of the loss or the views matches the paper's."""
 
 from simclr_core.conformance.api import examine_loss, examine_views
 from simclr_core.conformance.checks import Finding

@@ -1,4 +1,4 @@
-"""Laws that a function of somebody else is held to, and what was found."""
+"""Laws that a user's function is checked against, and the findings."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ Verdict = Literal["holds", "fails", "differs", "noted", "not measured"]
 
 
 class Seen(NamedTuple):
-    """What looking at a function came to."""
+    """The result of checking a function."""
 
     verdict: Verdict
     text: str = ""
@@ -27,7 +27,7 @@ def fails(text: str) -> Seen:
 
 
 class Law(NamedTuple, Generic[T]):
-    """A sentence that a right function makes true, and a look at whether it does."""
+    """A statement that is true for a correct function, and the check of it."""
 
     name: str
     look: Callable[[T], Seen]
@@ -44,7 +44,7 @@ class Finding(NamedTuple):
 
 
 class TheirError(Exception):
-    """The examined function raised, or gave what its contract does not know; the text says which."""
+    """The examined function raised, or returned a value outside its contract; the text says which."""
 
 
 def called(function: Callable[..., T], *given: Any, where: str) -> T:
@@ -66,7 +66,9 @@ def examined(laws: Sequence[Law[T]], subject: T) -> tuple[Finding, ...]:
     ended: str | None = None
     for law in laws:
         if ended is not None:
-            found.append(Finding(law.name, "not measured", f"while this fails: {ended}"))
+            found.append(
+                Finding(law.name, "not measured", f"because an earlier law fails: {ended}")
+            )
             continue
         try:
             seen = law.look(subject)

@@ -38,10 +38,10 @@ class Subject:
         where = f"at N = {len(z1)}, temperature {t:g}, {str(z1.dtype).removeprefix('torch.')}"
         value: Any = called(self._loss, z1, z2, t, where=where)
         if not isinstance(value, Tensor):
-            raise TheirError(f"returns {type(value).__name__} in place of a scalar tensor {where}")
+            raise TheirError(f"returns {type(value).__name__} instead of a scalar tensor {where}")
         if value.shape != () or not value.dtype.is_floating_point:
             raise TheirError(
-                f"returns {value.dtype} {list(value.shape)} in place of one number {where}"
+                f"returns {value.dtype} {list(value.shape)} instead of a single number {where}"
             )
         return value
 
@@ -54,7 +54,7 @@ class Subject:
         leaves = [z.detach().clone().requires_grad_() for z in (z1, z2)]
         value = self.tensor(leaves[0] * 1, leaves[1] * 1, t)
         if not value.requires_grad:
-            raise TheirError("the value has no gradient: nothing can be trained by it")
+            raise TheirError("the value has no gradient, so nothing can be trained with it")
         called(value.backward, where="in the backward pass")
         first, second = (torch.zeros_like(z) if z.grad is None else z.grad for z in leaves)
         return first, second
@@ -90,7 +90,7 @@ def drawn(num: int, length: int, seed: int) -> Case:
     """Rows of normal numbers brought to length 1."""
     rng = torch.Generator().manual_seed(seed)
     z1, z2 = torch.randn(2, num, length, generator=rng, dtype=torch.float64)
-    says = f"N = {num}, rows of {length} normal numbers from seed {seed}, brought to length 1"
+    says = f"N = {num}, rows of {length} normal numbers from seed {seed}, scaled to length 1"
     return Case(says, F.normalize(z1, dim=1), F.normalize(z2, dim=1))
 
 

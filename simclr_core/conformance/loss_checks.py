@@ -51,7 +51,7 @@ def _sizes(loss: Subject) -> Seen:
     if not wrong:
         return HOLDS
     works = sorted(num for num in values if num not in wrong)
-    only = f"; of N = 2 to 512 only {', '.join(map(str, works))} work" if works else ""
+    only = f"; of N = 2 to 512, only {', '.join(map(str, works))} work" if works else ""
     return fails(f"{wrong[min(wrong)]}{only}")
 
 
@@ -66,7 +66,7 @@ _MULTIPLES: tuple[tuple[Callable[[int], float], Seen], ...] = (
     (lambda _: 2, Seen("differs", "twice algorithm 1's value: the official code's form")),
     (lambda n: 2 * n, fails("2N times algorithm 1's value: the sum over the views")),
     (lambda n: n, fails("N times algorithm 1's value: half the sum over the views")),
-    (lambda _: 0.5, fails("half of algorithm 1's value: divided by 2 once too often")),
+    (lambda _: 0.5, fails("half of algorithm 1's value: divided by 2 once too many")),
 )
 
 
@@ -80,7 +80,7 @@ def _mean(loss: Subject) -> Seen:
                     return seen
                 values = f"{found[2]:.4g} at N = 2 and {found[3]:.4g} at N = 3 for one point"
                 return fails(f"{seen.text} ({values})")
-    return Seen("not measured", "the value for one point is none that a mean or a sum has")
+    return Seen("not measured", "the value for one point matches neither a mean nor a sum")
 
 
 def _collapsed(loss: Subject) -> Seen:
@@ -91,10 +91,10 @@ def _collapsed(loss: Subject) -> Seen:
         ):
             if not says:
                 return HOLDS
-            return fails(f"N = 2: {found[2]:.4g} in place of ln 3 = {math.log(3):.4g}, {says}")
+            return fails(f"N = 2: {found[2]:.4g} instead of ln 3 = {math.log(3):.4g}, {says}")
     num = min(found)
     return fails(
-        f"N = {num}: {found[num]:.6g} in place of ln {2 * num - 1} = {math.log(2 * num - 1):.6g}"
+        f"N = {num}: {found[num]:.6g} instead of ln {2 * num - 1} = {math.log(2 * num - 1):.6g}"
     )
 
 
@@ -125,8 +125,8 @@ def _attraction(loss: Subject) -> Seen:
             together = loss(z1, z2, 0.5)
             if not together < apart - 1e-4:
                 return fails(
-                    f"N = {num}, all views at right angles, temperature 0.5: when the two views of"
-                    f" image {image} come together, the loss goes from {apart:.4g} to {together:.4g}"
+                    f"N = {num}, all views at right angles, temperature 0.5: when the two views of "
+                    f"image {image} move together, the loss goes from {apart:.4g} to {together:.4g}"
                 )
     return HOLDS
 
@@ -151,8 +151,8 @@ def _repulsion(loss: Subject) -> Seen:
         if not far < near - 1e-4:
             how = "stays at" if close(near, far, 1e-4) else f"goes from {near:.4g} to"
             return fails(
-                f"N = 2, other views at right angles, temperature 0.5: when {says} part from 10 to"
-                f" 80 degrees, the loss {how} {far:.4g}"
+                f"N = 2, other views at right angles, temperature 0.5: when {says} move apart from "
+                f"10 to 80 degrees, the loss {how} {far:.4g}"
             )
     return HOLDS
 
@@ -161,12 +161,12 @@ def _negative_similarities(loss: Subject) -> Seen:
     near, far = (loss(*circle((0, a), (0, a))[1:], 0.5) for a in (100, 170))
     if far < near - 1e-4:
         return HOLDS
-    how = f"stays at {far:.4g}: below 0 similarities are cut off"
+    how = f"stays at {far:.4g}: similarities below 0 are cut off"
     if not close(near, far, 1e-4):
         how = f"goes from {near:.4g} to {far:.4g}"
     return fails(
-        "N = 2, both views of an image in one point, temperature 0.5: when the two points part from"
-        f" 100 to 170 degrees, the loss {how}"
+        "N = 2, both views of an image at one point, temperature 0.5: when the two points move "
+        f"apart from 100 to 170 degrees, the loss {how}"
     )
 
 
@@ -225,14 +225,17 @@ def _directions(loss: Subject) -> Seen:
         return first * case.z1, second * case.z2
 
     seen = _same(loss, longer, "with rows of lengths from 0.5 to 3")
-    hint = "; it takes the rows as they are: normalise in it, or hand it rows of length 1"
+    hint = (
+        "; it uses the rows unnormalised: normalise them in the loss, or pass it rows of length 1"
+    )
     return seen if seen.verdict == "holds" else fails(seen.text + hint)
 
 
 def _finite_differences(loss: Subject) -> Seen:
     if loss.tolerance() > 1e-6:
         return Seen(
-            "not measured", "the loss works in less than float64, where differences are noise"
+            "not measured",
+            "the loss computes in lower precision than float64, so finite differences are noise",
         )
     step = 1e-5
     for case in (circle((0, 90), (30, 210)), drawn(3, 3, 3)):
@@ -258,7 +261,7 @@ def _both_learn(loss: Subject) -> Seen:
     case = circle((0, 90), (30, 210))
     for name, gradient in zip(("z1", "z2"), loss.gradients(case.z1, case.z2, 0.5), strict=True):
         if not bool(gradient.any()):
-            return fails(f"{at(0.5, case)}: no gradient arrives at {name}; is it detached?")
+            return fails(f"{at(0.5, case)}: no gradient reaches {name}; is it detached?")
     return HOLDS
 
 
@@ -289,8 +292,8 @@ def _narrow(loss: Subject, dtype: torch.dtype, t: float, tolerance: float) -> Se
             text += ", and the gradient is not finite"
         if not finite or not math.isfinite(found):
             text += (
-                f"; exp(1 / {t:g}) = {math.exp(1 / t):.1e} leaves its range unless the largest is"
-                " subtracted first"
+                f"; exp(1 / {t:g}) = {math.exp(1 / t):.1e} exceeds its range unless the largest "
+                "similarity is subtracted first"
             )
         return fails(text)
     return HOLDS
@@ -314,22 +317,22 @@ def _half(loss: Subject) -> Seen:
 
 
 LOSS_LAWS: tuple[Law[Subject], ...] = (
-    Law("every batch size works, also after another", _sizes, first=True),
-    Law("it is the mean over the 2N views", _mean),
-    Law("one point for all images costs ln(2N - 1)", _collapsed),
-    Law("equation 1, number by number", _equation_1),
+    Law("every batch size works, and after any other one", _sizes, first=True),
+    Law("the loss is the mean over the 2N views", _mean),
+    Law("if all images map to one point, the loss is ln(2N - 1)", _collapsed),
+    Law("the values are those of equation 1", _equation_1),
     Law("the partner is the other view of the image", _attraction),
     Law("negatives come from both views of the others", _repulsion),
-    Law("negative similarities count as they are", _negative_similarities),
-    Law("the temperature divides", _temperature),
+    Law("negative similarities count in full", _negative_similarities),
+    Law("similarities are divided by the temperature", _temperature),
     Law("nothing is added to the denominator", _nothing_added),
     Law("the order of the images has no effect", _permuted),
-    Law("the two views may change places", _swapped),
-    Law("only directions count", _directions),
+    Law("the two views may be swapped", _swapped),
+    Law("only directions matter", _directions),
     Law("the gradient is that of finite differences", _finite_differences),
     Law("the gradient reaches both views", _both_learn),
-    Law("duplicates and opposite rows are no exception", _alike),
+    Law("duplicate and opposite rows are handled correctly", _alike),
     Law("small temperatures stay finite in float32", _small_temperatures),
-    Law("float16 embeddings neither overflow nor vanish", _half),
+    Law("float16 embeddings neither overflow nor underflow", _half),
 )
 """In order, each by its sentence."""

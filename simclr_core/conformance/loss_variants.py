@@ -71,7 +71,8 @@ def _minus_log_of_mean(costs: list[float]) -> float:
 
 OTHERS = (
     Form(
-        "the positives are those of views that take turns (0 with 1, 2 with 3)", lambda i, _: i ^ 1
+        "the positives are paired as if views were interleaved (0 with 1, 2 with 3)",
+        lambda i, _: i ^ 1,
     ),
     Form("the positives are one row off", lambda i, n: (i + n - 1) % (2 * n)),
     Form("the positives are one row off", lambda i, n: (i + n + 1) % (2 * n)),
@@ -83,7 +84,7 @@ OTHERS = (
         counts=lambda i, k, p, n: k not in (i, p) or n < 2,
     ),
     Form(
-        "the positive stands in the denominator twice",
+        "the positive is in the denominator twice",
         counts=lambda i, k, p, n: (k != i) + (k == p),  # noqa: ARG005
     ),
     Form("the temperature multiplies", logit=lambda s, t: s * t),

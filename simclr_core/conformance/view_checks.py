@@ -158,7 +158,7 @@ def _form(views: Subject) -> Seen:
     for num in (1, 2, 5):
         first, second = views(colourful(num, views.size), 0)
         if not bool(first.isfinite().all() and second.isfinite().all()):
-            return fails(f"N = {num}, seed 0: some pixels are no finite numbers")
+            return fails(f"N = {num}, seed 0: some pixels are not finite numbers")
     return HOLDS
 
 
@@ -168,7 +168,7 @@ def _left_alone(views: Subject) -> Seen:
     views.on(images, 0)
     if torch.equal(images, before):
         return HOLDS
-    return fails("N = 2, seed 0: the images that were handed over are changed in place")
+    return fails("N = 2, seed 0: the input images are changed in place")
 
 
 _NORMALISED_BLACK = (
@@ -190,8 +190,8 @@ def _range(views: Subject) -> Seen:
             for data, expected in _NORMALISED_BLACK if name == "black" else ():
                 if bool((colour - torch.tensor(expected).double()).abs().max() < 0.02):
                     return fails(
-                        f"{where}: {data}'s mean and deviation are still in; take the"
-                        " normalisation out"
+                        f"{where}: {data}'s mean and standard deviation are still applied; remove "
+                        "the normalisation"
                     )
             return fails(where + ("; divide by 255" if high > 16 else ""))
     return HOLDS
@@ -226,8 +226,8 @@ def _same_seed(views: Subject) -> Seen:
             if not torch.allclose(once, again, rtol=0, atol=1e-6):
                 worst = float((once - again).abs().max())
                 return fails(
-                    f"N = {num}, seed {seed} twice: pixels differ by up to {worst:.3g}; something is"
-                    " drawn from a global generator that the seed does not set"
+                    f"N = {num}, seed {seed} twice: pixels differ by up to {worst:.3g}; something "
+                    "uses a global generator that the seed does not set"
                 )
     return HOLDS
 
@@ -261,13 +261,17 @@ def _own_crops(views: Subject) -> Seen:
                 f" {name} views of a batch show {_times(within)}, those of {len(SEEDS)} batches"
                 f" {between}: one crop is drawn for the whole batch"
             )
-    return HOLDS if measured else Seen("not measured", "no crop is seen: all views show the whole")
+    return (
+        HOLDS
+        if measured
+        else Seen("not measured", "no crop was found: all views show the whole image")
+    )
 
 
 def _crops_of_both(views: Subject) -> Seen:
     seen = views.of_copies("pattern")
     if _distinct_patterns(torch.cat([first for first, _ in seen])) < 3:
-        return Seen("not measured", "no crop is seen: all views show the whole")
+        return Seen("not measured", "no crop was found: all views show the whole image")
     alike = [_likeness(first, second).diagonal() >= _ALIKE for first, second in seen]
     if not bool(torch.cat(alike).all()):
         return HOLDS
@@ -293,7 +297,7 @@ def _own_colours(views: Subject) -> Seen:
                 f" {name} views of a batch have at most {within} tints, those of {len(SEEDS)}"
                 f" batches {between}: one jitter is drawn for the whole batch"
             )
-    return HOLDS if measured else Seen("not measured", "no colour operation is seen")
+    return HOLDS if measured else Seen("not measured", "no colour operation was found")
 
 
 def _numbers_of_tints(seen: list[Tensor]) -> tuple[int, int]:
@@ -328,7 +332,7 @@ def _grey_share(views: Subject) -> Seen:
     if not grey:
         return Seen("noted", f"none of {total} views is grey")
     if len(set(decided)) > 1 and set(decided) <= {0.0, 1.0}:
-        return fails(f"in each batch of {_COPIES} all views are grey or none is")
+        return fails(f"in each batch of {_COPIES}, either all views are grey or none is")
     return _share(grey, total, 0.2, "views are grey")
 
 
@@ -345,7 +349,7 @@ def _jitter_share(views: Subject) -> Seen:
     # Jittered colours spread; what stands out is the one that no jitter has touched.
     unchanged = max(tints.values())
     if unchanged == total:
-        return Seen("noted", f"all {total} coloured views have one tint: no jitter is seen")
+        return Seen("noted", f"all {total} coloured views have one tint: no jitter was found")
     return _share(total - unchanged, total, 0.8, "coloured views are jittered")
 
 
@@ -356,7 +360,9 @@ def _share(count: int, total: int, paper: float, says: str) -> Seen:
     text = f"{count} of {total} {says}, {found:.2f}; the paper has {paper:g} (appendix A)"
     if total * kl <= math.log(2 / FALSE_ALARM):
         return HOLDS
-    return fails(f"{text}; by chance once in {1 / FALSE_ALARM:,.0f} at most")
+    return fails(
+        f"{text}; a correct pipeline fails this at most once in {1 / FALSE_ALARM:,.0f} times"
+    )
 
 
 def _alone(views: Subject) -> Seen:
@@ -367,23 +373,27 @@ def _alone(views: Subject) -> Seen:
             not torch.allclose(one[:1], other, rtol=0, atol=1e-5)
             for one, other in zip(batch, alone, strict=True)
         ):
-            return Seen("noted", f"image 0 has other views alone than in a batch of {num}, seed 0")
-    return Seen("noted", "they do not: image 0 has the same views alone and in batches of 2 and 4")
+            return Seen(
+                "noted", f"image 0 has different views on its own and in a batch of {num}, seed 0"
+            )
+    return Seen(
+        "noted", "they do not: image 0 has the same views on its own and in batches of 2 and 4"
+    )
 
 
 VIEW_LAWS: tuple[Law[Subject], ...] = (
-    Law("two float batches [N, 3, s, s] come out", _form, first=True),
-    Law("the images themselves are left alone", _left_alone),
+    Law("the result is two float batches [N, 3, s, s]", _form, first=True),
+    Law("the input images are not changed", _left_alone),
     Law("pixels stay in [0, 1]", _range),
     Law("row i shows image i", _in_place),
     Law("the same seed gives the same views", _same_seed),
-    Law("another seed gives other views", _other_seed),
+    Law("a different seed gives different views", _other_seed),
     Law("the two views differ", _two_views),
-    Law("each image has a crop of its own", _own_crops),
-    Law("each view has a crop of its own", _crops_of_both),
-    Law("each image has colours of its own", _own_colours),
-    Law("a fifth of the views is grey", _grey_share),
-    Law("four fifths are jittered", _jitter_share),
+    Law("each image has its own crop", _own_crops),
+    Law("each view has its own crop", _crops_of_both),
+    Law("each image has its own colours", _own_colours),
+    Law("a fifth of the views are grey", _grey_share),
+    Law("four fifths of the views are jittered", _jitter_share),
     Law("whether views depend on the batch", _alone),
 )
 """In order, each by its sentence."""

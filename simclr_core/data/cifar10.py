@@ -51,7 +51,7 @@ class Cifar10(Data):
     kind: Literal["cifar10"] = "cifar10"
 
     path: str | None = None
-    """The archive or the folder; None: not available."""
+    """The archive or folder; None: not available."""
 
     size: int = Field(default=32, ge=8, le=1024)
     """Side of the views in px."""
@@ -60,12 +60,15 @@ class Cifar10(Data):
     """A subset of the training images, drawn without looking at labels; None: all 50,000."""
 
     subset_seed: int = Field(default=0, ge=0)
-    """Draws the subset."""
+    """The seed of the subset."""
 
     @model_validator(mode="after")
     def _no_idle_seed(self) -> Self:
         if self.num_images is None and self.subset_seed:
-            raise ValueError("subset_seed draws the subset of num_images, which is not set")
+            raise ValueError(
+                "subset_seed has no effect without num_images; set num_images, or leave "
+                "subset_seed out"
+            )
         return self
 
     def shown_name(self) -> str:
@@ -104,12 +107,12 @@ class Cifar10(Data):
 
     def _at_hand(self) -> Path:
         if self.path is None:
-            raise DataMissing("CIFAR-10 is not available; give its archive or folder with --data")
+            raise DataMissing("CIFAR-10 is not available; name its archive or folder with --data")
         return existing(Path(self.path))
 
 
 def looks_like_cifar10(names: set[str]) -> bool:
-    """Whether files of these names are a published CIFAR-10, whole or in part."""
+    """Whether files with these names are a published CIFAR-10, complete or not."""
     bare = {name.removesuffix(".bin") for name in names}
     return (bool(bare & set(_TRAIN)) and "test_batch" in bare) or set(_TRAIN) <= bare
 
@@ -127,10 +130,10 @@ def _read(path: Path) -> _Arrays:
     for file in walk(path).files:
         name = file.name[-1].removesuffix(".bin")
         if name in _BATCHES and files.setdefault(name, file).name[:-1] != file.name[:-1]:
-            raise DataError(f"{path} holds {name} twice; give the folder of one form")
+            raise DataError(f"{path} contains {name} twice; name the folder of one of the two")
     if missing := [name for name in _BATCHES if name not in files]:
         raise DataError(
-            f"{path} lacks {', '.join(missing)} of CIFAR-10's published batches; fetch it again"
+            f"{path} lacks {', '.join(missing)} of CIFAR-10's published batches; download it again"
         )
     wanted = [files[name] for name in _BATCHES]
     batches: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]] = [(_NONE, _NONE)] * len(wanted)
@@ -144,8 +147,8 @@ def _read(path: Path) -> _Arrays:
             wrong.append(f"{'/'.join(wanted[i].name)} ({' '.join(str(error).split())[:100]})")
     if wrong:
         raise DataError(
-            f"{path}: {len(wrong)} of {len(wanted)} batches are not as published:"
-            f" {'; '.join(wrong)}; fetch the archive again"
+            f"{path}: {len(wrong)} of {len(wanted)} batches differ from the published ones: "
+            f"{'; '.join(wrong)}; download the archive again"
         )
     return _Arrays(
         np.concatenate([pixels for pixels, _ in batches]).reshape(-1, 3, 32, 32),
@@ -159,7 +162,7 @@ _NONE = np.zeros(0, np.uint8)
 
 def _binary(content: bytes) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     if not content or len(content) % _ROW:
-        raise ValueError(f"{len(content):,} bytes are no whole number of rows of {_ROW:,}")
+        raise ValueError(f"{len(content):,} bytes are not a whole number of rows of {_ROW:,}")
     rows = np.frombuffer(content, np.uint8).reshape(-1, _ROW)
     return _checked(rows[:, 1:], rows[:, 0])
 
@@ -190,7 +193,9 @@ class _Unpickler(pickle.Unpickler):
             return np.dtype
         if (module, global_name) == ("_codecs", "encode"):  # bytes in protocols below 3
             return _latin_bytes
-        raise pickle.UnpicklingError(f"{module_name}.{global_name} has no place in such a batch")
+        raise pickle.UnpicklingError(
+            f"{module_name}.{global_name} is not allowed in a batch of CIFAR-10"
+        )
 
 
 def _latin_bytes(text: str, _encoding: str) -> bytes:

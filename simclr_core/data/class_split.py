@@ -1,4 +1,4 @@
-"""Which of the files found in a folder or a tar are images of which class and part."""
+"""Finds which files in a folder or a tar are images, and their class and split."""
 
 import hashlib
 import unicodedata
@@ -14,7 +14,7 @@ Part = Literal["train", "test"]
 
 _STAND_INS_FOR_TEST = ("val", "valid", "validation")
 _PICTURES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
-_FORM = "one folder a class, each holding its images, or train/ and test/ with such folders"
+_FORM = "one folder of images for each class, or train/ and test/ with such folders"
 
 
 class Member(NamedTuple):
@@ -96,9 +96,9 @@ def skipped(strays: Sequence[str]) -> str | None:
     if not strays:
         return None
     verb = (
-        "file is no image by the end of its name and is"
+        "file does not have the suffix of an image and is"
         if len(strays) == 1
-        else ("files are no images by the ends of their names and are")
+        else ("files do not have the suffix of an image and are")
     )
     return f"{len(strays):,} {verb} skipped: {_some(strays)}"
 
@@ -144,11 +144,11 @@ def _check(
     own: bool,
 ) -> None:
     if not members:
-        what = "holds no folders with images" if found.files or found.folders else "is empty"
+        what = "contains no folders of images" if found.files or found.folders else "is empty"
         if strays:
             what += f" (none of its {len(strays):,} files, such as {shown(strays[0])}, ends in"
             what += f" {', '.join(sorted(_PICTURES))})"
-        raise DataError(f"{where} {what}; it should hold {_FORM}")
+        raise DataError(f"{where} {what}; it should contain {_FORM}")
     mistakes: list[str] = []
     if empty:
         mistakes.append(f"no images in {_some(empty)}")
@@ -157,18 +157,22 @@ def _check(
     sizes = Counter((member.part, member.class_name) for member in members)
     train, test = ({name for p, name in sizes if p == part} for part in ("train", "test"))
     if own and (train - test):
-        mistakes.append(f"classes in train that test lacks: {_some(sorted(train - test))}")
+        mistakes.append(
+            f"classes in train that are missing from test: {_some(sorted(train - test))}"
+        )
     if own and (test - train):
-        mistakes.append(f"classes in test that train lacks: {_some(sorted(test - train))}")
+        mistakes.append(
+            f"classes in test that are missing from train: {_some(sorted(test - train))}"
+        )
     if len(train | test) == 1:
-        mistakes.append(f"only one class, {next(iter(train | test))}, and a probe needs two")
+        mistakes.append(f"only one class, {next(iter(train | test))}, but a probe needs two")
     if not own and (small := sorted(name for (_, name), n in sizes.items() if n < 2)):
         mistakes.append(
-            "without train/ and test/ a class needs two images, one for either part; too few in "
-            + _some(small)
+            "if there is no train/ and test/, each class needs at least two images, one for each "
+            "split; too few in " + _some(small)
         )
     if mistakes:
-        raise DataError(f"{where}: {'; '.join(mistakes)}; it should hold {_FORM}")
+        raise DataError(f"{where}: {'; '.join(mistakes)}; it should contain {_FORM}")
 
 
 def _some(names: Sequence[str]) -> str:

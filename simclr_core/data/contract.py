@@ -1,4 +1,4 @@
-"""The contract of a data set's settings: all that loading, planning and reports ask of them."""
+"""The contract of a data set's settings: everything that loading, planning and reports need from them."""
 
 from abc import abstractmethod
 from pathlib import Path
@@ -12,11 +12,11 @@ class Data(Frozen):
     """Settings that name a data set. A member overrides what differs from these defaults."""
 
     cached: ClassVar[bool] = True
-    """Whether decoded images are cached on disk; not where making them again is faster."""
+    """Whether decoded images are cached on disk; false if creating them again is faster."""
 
     @abstractmethod
     def shown_name(self) -> str:
-        """What reports call the data."""
+        """The name of the data in reports."""
 
     @abstractmethod
     def fingerprint(self, cache: Path | None) -> str:
@@ -36,10 +36,10 @@ class Data(Frozen):
 
     @property
     def expected_images(self) -> int | None:
-        """The number of training images, where it is known without reading any."""
+        """The number of training images, if it is known without reading any."""
         return None
 
     def skipped(self, cache: Path | None) -> str | None:
-        """Which files are skipped since they are no images, in a sentence; None for none."""
+        """One sentence on the files that are skipped because they are not images; None if none are."""
         del cache
         return None

@@ -1,6 +1,6 @@
-"""What a study learns from: settings that name a data set, and the data set itself.
+"""The data of a study: settings that name a data set, and the data set itself.
 
-Pre-training gets images. Labels leave through one door, `Dataset.labelled`, which counts.
+Pre-training gets images. Labels leave only through `Dataset.labelled`, which counts its calls.
 """
 
 import hashlib
@@ -76,9 +76,9 @@ class Dataset:
         self.num_train = num_train
         self.num_test = len(images) - num_train
         self.deviations = tuple(deviations)
-        """How the images differ from the files as they stand, in words."""
+        """How the images differ from the files, in words."""
         self.settings = settings or Tensors(name=name, content=fingerprint, size=size)
-        """What a configuration says of these data."""
+        """The settings of these data in a configuration."""
         self.labels_known = labels_known
         """Whether there are labels and a test split; pre-training needs neither."""
         self.reads: Counter[str] = Counter()
@@ -102,7 +102,7 @@ class Dataset:
         name: str = "tensors",
         class_names: Sequence[str] | None = None,
     ) -> Self:
-        """One's own images, uint8 [N, 3, S, S], and labels, whole numbers [N] from 0 on.
+        """A data set from your own images, uint8 [N, 3, S, S], and labels, whole numbers [N] from 0 on.
 
         `train_images` alone are enough for pre-training; an evaluation needs all four. The tensors are
         copied to the CPU. The fingerprint covers every image, label and class name, in order.
@@ -138,9 +138,7 @@ class Dataset:
             labels=labels,
             contents=contents,
             num_train=len(train_images),
-            deviations=(
-                f"handed over as tensors of {side} px; what was done to them is not known",
-            ),
+            deviations=(f"given as tensors of {side} px; how they were made is unknown",),
             labels_known=labels_known,
         )
 
@@ -152,8 +150,8 @@ class Dataset:
         """
         if not self.labels_known:
             raise DataError(
-                f"{shown(self.name)} has no labels, and the evaluation needs them: give Dataset.of"
-                " train_labels, test_images and test_labels, or pre-train only"
+                f"{shown(self.name)} has no labels, but the evaluation needs them: pass "
+                "train_labels, test_images and test_labels to Dataset.of, or pre-train only"
             )
 
     def pretraining_images(self) -> Images:
@@ -184,11 +182,10 @@ class Dataset:
 
 
 def data_at(path: Path) -> dict[str, Any]:
-    """What stands at a user's path, as settings for `data`.
+    """The data at a user's path, as settings for `data`.
 
     Raises:
-        DataError: nothing stands there, or something that is neither folder nor tar, or a tar that
-            is truncated.
+        DataError: the path does not exist, is neither a folder nor a tar, or is a truncated tar.
     """
     path = existing(path.expanduser().absolute())
     if path.is_dir():
@@ -203,11 +200,11 @@ def data_at(path: Path) -> dict[str, Any]:
 
 
 def fingerprint(data: AnyData, cache: Path | None) -> str:
-    """What identifies the images and labels that `load` would hand out, as 64 hex characters.
+    """The fingerprint of the images and labels that `load` would return, as 64 hex characters.
 
     For files it covers every byte, the names of classes and parts, and what is drawn from them
-    (size, subset, split), not where they lie; for textures version and parameters. What was found
-    by reading stands in `cache` under path, size and time of change of every file.
+    (size, subset, split), but not their location; for textures it covers version and parameters.
+    Results are stored in `cache` under path, size and modification time of every file.
 
     Raises:
         DataMissing: the settings name data that are not available.

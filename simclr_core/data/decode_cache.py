@@ -37,7 +37,7 @@ _SIDE_THAT_GAINS = 96
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """What a data set holds, before it is decoded; train first."""
+    """The content of a data set before it is decoded; train first."""
 
     where: str
     """Folder or archive, as sentences name it."""
@@ -47,7 +47,7 @@ class Source:
     num_train: int
     size: int
     notes: tuple[str, ...]
-    """What a reader should know of how the files were read."""
+    """Remarks for a reader on how the files were read."""
 
     name: Callable[[int], str]
     """The file that holds image i."""
@@ -84,9 +84,9 @@ class Gathered(NamedTuple):
 
 
 def gather(find: Callable[[], Source], cache: Path | None, key: str, workers: int) -> Gathered:
-    """The images of a source, from `cache` under `key` if they are there, else found and decoded.
+    """The images of a source, from `cache` under `key` if they are there, else decoded from the files.
 
-    Of several processes that ask at once, one decodes and the others wait for its result.
+    If several processes ask at the same time, one decodes and the others wait for its result.
 
     Raises:
         DataError: files that are no images (all of them are counted, five are named), more
@@ -106,8 +106,8 @@ def gather(find: Callable[[], Source], cache: Path | None, key: str, workers: in
             _write(find(), folder, workers)
     except OSError as error:
         raise DataError(
-            f"the cache {folder} cannot be written ({error.strerror}): make room, or let the store"
-            " be elsewhere"
+            f"the cache {folder} cannot be written ({error.strerror}): free some space, or name "
+            "another --store"
         ) from error
     cached = _read(folder)
     assert cached is not None, "what was just written can be read"
@@ -263,9 +263,9 @@ def _memory(num_bytes: int) -> str:
 
 def _too_large(source: Source, need: str, free: int) -> DataError:
     return DataError(
-        f"{source.where}: its {len(source.labels):,} images would take {need} in memory and"
-        f" {_memory(free)} are free; draw fewer (data.num_images), lower data.size (now"
-        f" {source.size}), or use a machine with more memory"
+        f"{source.where}: its {len(source.labels):,} images would need {need} of memory, but "
+        f"{_memory(free)} are free; use fewer (data.num_images), lower data.size (now "
+        f"{source.size}), or use a machine with more memory"
     )
 
 
@@ -273,6 +273,6 @@ def _not_images(source: Source, wrong: list[tuple[int, str]]) -> DataError:
     named = "; ".join(f"{source.name(i)} ({phrase})" for i, phrase in wrong[:5])
     more = f"; and {len(wrong) - 5:,} more" if len(wrong) > 5 else ""
     return DataError(
-        f"{source.where}: {len(wrong):,} of {len(source.labels):,} files cannot be read as images:"
-        f" {named}{more}. Repair or remove them, then start again"
+        f"{source.where}: {len(wrong):,} of {len(source.labels):,} files cannot be read as images: "
+        f"{named}{more}. Repair or remove them, then run again"
     )

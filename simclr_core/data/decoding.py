@@ -1,6 +1,6 @@
 """One file's bytes -> one image: RGB, 8 bits a channel, upright, at most twice `size` across.
 
-Knows Pillow only; says what is wrong with a file in a phrase, the caller says where it stands.
+Uses only Pillow. An error describes the problem of a file in a phrase; the caller adds its path.
 """
 
 import hashlib
@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 DECODING_VERSION = 1
-"""Raised by hand when the same file would give other bytes."""
+"""Raised by hand when the same file would give different bytes."""
 
 MOST_PIXELS = 178_956_970
-"""Of one image; twice what Pillow warns of, and what it refuses by itself."""
+"""The most pixels of an image; Pillow warns at half of this number, and refuses more."""
 
 _GREY_OF_16_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 _ALPHA = ("LA", "PA", "RGBA")  # in small letters where colours are stored times alpha
 
 
 class NotAnImage(Exception):  # noqa: N818 -- says what the file is not; the caller makes the error
-    """The bytes are no image that can be read whole; the text is a phrase on why."""
+    """The bytes are not an image that can be read completely; the text is a phrase with the reason."""
 
 
 class DecodedImage(NamedTuple):
@@ -132,13 +132,15 @@ def _rgb(image: Image.Image, file_format: str | None) -> Image.Image:
         return image
     if image.mode in _GREY_OF_16_BIT or image.mode == "I":
         if image.mode == "I" and file_format not in _16_BIT_FORMATS:
-            raise NotAnImage("32-bit grey without a known white; save it with 8 or 16 bits")
+            raise NotAnImage("32-bit grey, whose white level is unknown; save it with 8 or 16 bits")
         grey = np.asarray(image).astype(np.int64)
         shown = (grey >> 8).astype(np.uint8)
         shown[grey == image.info.get("transparency", -1)] = 255
         return Image.fromarray(shown).convert("RGB")
     if image.mode == "F":
-        raise NotAnImage("floating-point grey without a known white; save it with 8 or 16 bits")
+        raise NotAnImage(
+            "floating-point grey, whose white level is unknown; save it with 8 or 16 bits"
+        )
     if image.mode.upper() in _ALPHA or "transparency" in image.info:
         over = image.convert("RGBA")
         white = Image.new("RGBA", over.size, "white")

@@ -1,4 +1,4 @@
-"""The files of a folder or of a tar, and their bytes in turn; nothing is ever unpacked."""
+"""The files of a folder or a tar, and their bytes one after the other; nothing is unpacked to disk."""
 
 import os
 import tarfile
@@ -12,7 +12,7 @@ from simclr_core.errors import DataError
 from simclr_core.file_kinds import not_a_file
 
 MOST_BYTES = 1_000_000_000
-"""Of one file of images; a larger one is none, and nothing of it is read."""
+"""The most bytes of an image file; a larger file is refused without reading it."""
 
 UNPACKED_FREELY = 256_000_000
 UNPACKED_TIMES = 100
@@ -155,14 +155,14 @@ def _walk_folder(
 def _refuse_special(path: Path) -> None:
     kind = not_a_file(path)
     if kind is not None:
-        raise DataError(f"{shown(str(path))} is {kind}, which is never opened; remove it")
+        raise DataError(f"{shown(str(path))} is {kind}, which cannot hold an image; remove it")
 
 
 def _refuse_size(where: Path | str, size: int) -> None:
     if size > MOST_BYTES:
         raise DataError(
-            f"{shown(str(where))} has {size:,} bytes, and a file of images has at most"
-            f" {MOST_BYTES:,}; remove it"
+            f"{shown(str(where))} has {size:,} bytes, but an image file may have at most "
+            f"{MOST_BYTES:,}; remove it"
         )
 
 
@@ -219,9 +219,9 @@ class _Entries:
         most = max(UNPACKED_FREELY, UNPACKED_TIMES * packed)
         if end > most:
             raise DataError(
-                f"{shown(str(self._path))}: {packed:,} bytes would unpack to {end:,} or more (entry"
-                f" {shown(entry.name)}), and an archive of this size to {most:,} at most; pack the"
-                " images without what does not belong to them"
+                f"{shown(str(self._path))}: {packed:,} bytes would unpack to {end:,} or more "
+                f"(entry {shown(entry.name)}), but the limit for an archive of this size is "
+                f"{most:,}; pack only the images"
             )
 
     def read(self, entry: tarfile.TarInfo) -> bytes:
@@ -237,8 +237,8 @@ class _Entries:
 
     def _torn(self, error: Exception) -> DataError:
         return DataError(
-            f"{self._path} is truncated after {shown(self._last)} ({error});"
-            " fetch or pack the archive again"
+            f"{self._path} is truncated after {shown(self._last)} ({error}); download or pack the "
+            "archive again"
         )
 
 
@@ -259,9 +259,9 @@ def _walk_tar(path: Path) -> Found:
                 files.append(File(name, place, entry.size, 0))
     if wrong:
         raise DataError(
-            f"{path}: {len(wrong):,} entries are links, devices or lead out of the archive (first:"
-            f" {shown(wrong[0])}); pack it with links followed:"
-            " tar --dereference --hard-dereference"
+            f"{path}: {len(wrong):,} entries are links, devices or paths outside the archive "
+            f"(first: {shown(wrong[0])}); pack it so that links are followed: tar --dereference "
+            "--hard-dereference"
         )
     latest = {file.name: file for file in files}  # of one name twice, the later entry counts
     return Found(tuple(sorted(latest.values())), tuple(sorted(set(folders))))

@@ -32,14 +32,14 @@ class Folder(Data):
 
     `train/<class>/...` next to `test/<class>/...` (or val/, valid/, validation/), or the class
     folders alone, which are then split by a rule that looks at names only (`listing.sort_out`).
-    Hidden files and what file managers leave behind are passed over. The same files give the same
-    fingerprint as a folder and as a tar, wherever they lie.
+    Hidden files and files that file managers create are skipped. The same files give the same
+    fingerprint as a folder and as a tar, wherever they are stored.
     """
 
     kind: Literal["folder"] = "folder"
 
     name: str | None = None
-    """How reports call the data; None: the folder's or the archive's own name."""
+    """The name of the data in reports; None: the name of the folder or archive."""
 
     path: str | None = None
     """The folder or tar; None: the data are named but not available."""
@@ -51,18 +51,21 @@ class Folder(Data):
     """A subset of the training images, drawn without looking at labels; None: all."""
 
     subset_seed: int = Field(default=0, ge=0)
-    """Draws the subset."""
+    """The seed of the subset."""
 
     test_fraction: float = Field(default=0.2, gt=0, lt=1)
-    """Share of each class that is tested on, where there is no train/ and test/ (or val/)."""
+    """The share of each class in the test split, if there is no train/ and test/ (or val/)."""
 
     split_seed: int = Field(default=0, ge=0)
-    """Draws that split."""
+    """The seed of that split."""
 
     @model_validator(mode="after")
     def _no_idle_seed(self) -> Self:
         if self.num_images is None and self.subset_seed:
-            raise ValueError("subset_seed draws the subset of num_images, which is not set")
+            raise ValueError(
+                "subset_seed has no effect without num_images; set num_images, or leave "
+                "subset_seed out"
+            )
         return self
 
     def shown_name(self) -> str:
@@ -148,8 +151,8 @@ class Folder(Data):
         ]
         if idle:
             raise DataError(
-                f"{path} has its own train and test splits, so none is drawn: leave"
-                f" {' and '.join(idle)} out"
+                f"{path} has its own train and test splits, so none is sampled: leave "
+                f"{' and '.join(idle)} out"
             )
 
 
@@ -159,15 +162,15 @@ def subset(num: int, wanted: int | None, seed: int, path: Path) -> list[int]:
         return list(range(num))
     if wanted > num:
         raise DataError(
-            f"{path} has {num:,} training images, and data.num_images asks for {wanted:,};"
-            f" set data.num_images to at most {num}, or to null for all"
+            f"{path} has {num:,} training images, but data.num_images is {wanted:,}; set it to at "
+            f"most {num}, or to null for all"
         )
     return sorted(permutation(num, seed)[:wanted].tolist())
 
 
 def _at_hand(path: str | None, name: str) -> Path:
     if path is None:
-        raise DataMissing(f"{name} is not available; give its folder or tar of images with --data")
+        raise DataMissing(f"{name} is not available; name its folder or tar of images with --data")
     return existing(Path(path))
 
 
@@ -183,15 +186,13 @@ def existing(path: Path) -> Path:
     except (OSError, ValueError):
         kind = None
     if kind not in (None, "a folder"):
-        raise DataError(
-            f"{shown(str(path))} is {kind}, which is never opened; name a folder or a tar"
-        )
+        raise DataError(f"{shown(str(path))} is {kind}; name a folder or a tar instead")
     if not path.exists():
         raise DataError(f"no folder or archive at {shown(str(path))}{_nearest(path)}")
     if not path.is_dir() and not is_tar(path):
         raise DataError(
-            f"{shown(str(path))} is neither a folder nor a tar (.tar, .tar.gz, .tar.bz2, .tar.xz);"
-            " unpack it and give the folder"
+            f"{shown(str(path))} is neither a folder nor a tar (.tar, .tar.gz, .tar.bz2, .tar.xz); "
+            "unpack it and name the folder"
         )
     return path
 
@@ -230,8 +231,8 @@ def _notes(listing: Listing, fraction: float, seed: int) -> tuple[str, ...]:
     notes: list[str] = []
     if not listing.own_parts:
         notes.append(
-            f"no train and test splits of its own: {fraction:.0%} of each class, drawn by name"
-            f" (seed {seed}), are the test split"
+            f"the images come without train and test splits: {fraction:.0%} of each class, sampled "
+            f"by file name (seed {seed}), are the test split"
         )
     if (note := skipped(listing.strays)) is not None:
         notes.append(note)

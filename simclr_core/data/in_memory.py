@@ -1,4 +1,4 @@
-"""Images that a caller hands over as tensors: what they must be, and what identifies them.
+"""Images that a caller passes as tensors: their rules and their fingerprint.
 
 Shape suffixes: N images, S their side in px.
 """
@@ -19,15 +19,16 @@ _WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
 class Tensors(Data):
-    """What a configuration says of images that were handed over (`Dataset.of`) and lie in no file.
+    """The settings of images that were passed as tensors (`Dataset.of`) and are not in a file.
 
-    It can be compared and stored, not loaded: a process without the tensors has no such data.
+    They can be compared and stored, but not loaded: a process without the tensors does not have the
+    data.
     """
 
     kind: Literal["tensors"] = "tensors"
 
     name: str = "tensors"
-    """What reports call the data."""
+    """The name of the data in reports."""
 
     content: str = ""
     """The data set's fingerprint."""
@@ -49,8 +50,8 @@ class Tensors(Data):
 
     def _missing(self) -> NoReturn:
         raise DataMissing(
-            f"data: {self.name} was handed over as tensors and stands in no file; hand it over"
-            " again (Dataset.of), or keep the images in class folders (data.kind folder)"
+            f"data: {self.name} was given as tensors and is not in a file; pass it again "
+            "(Dataset.of), or save the images in class folders (data.kind folder)"
         )
 
 
@@ -67,7 +68,7 @@ def mistakes(
     missing = [name for name, value in rest.items() if value is None]
     if len(missing) == len(rest):
         if class_names is not None:
-            yield "class_names: name the labels' classes, and there are no labels; leave them out"
+            yield "class_names: name the classes of labels, but there are no labels; leave them out"
         return
     if missing:
         yield (
@@ -78,8 +79,8 @@ def mistakes(
         yield from _wrong_images("test_images", test_images)
         if _side(train_images) and _side(test_images) and _side(train_images) != _side(test_images):
             yield (
-                f"test_images: must have the side of train_images, got {_side(test_images)} and"
-                f" {_side(train_images)} px; resize one of them"
+                f"test_images: must have the same side as train_images, got {_side(test_images)} "
+                f"and {_side(train_images)} px; resize one of them"
             )
     for part, images, labels in (
         ("train", train_images, train_labels),
@@ -94,7 +95,7 @@ def mistakes(
 def _wrong_images(name: str, images: Any) -> Iterator[str]:
     if not isinstance(images, Tensor):
         kind = type(images).__name__
-        yield f"{name}: must be a torch tensor, got {kind}; torch.from_numpy makes one of an array"
+        yield f"{name}: must be a torch tensor, got {kind}; torch.from_numpy converts an array"
         return
     shape = list(images.shape)
     if images.dtype != torch.uint8:
@@ -107,11 +108,11 @@ def _wrong_images(name: str, images: Any) -> Iterator[str]:
         yield f"{name}: must be [N, 3, S, S], got {shape}"
     elif shape[2] != shape[3]:
         yield (
-            f"{name}: must be square, got {shape[2]} x {shape[3]} px; crop or pad them, or keep"
-            " them as files (data.kind folder takes every shape)"
+            f"{name}: must be square, got {shape[2]} x {shape[3]} px; crop or pad them, or save "
+            "them as files (data.kind folder accepts any shape)"
         )
     elif min(shape) < 1:
-        yield f"{name}: must hold at least one image of one pixel, got {shape}"
+        yield f"{name}: must contain at least one image of one pixel, got {shape}"
 
 
 def _numbers(images: Tensor) -> str:
@@ -126,26 +127,26 @@ def _numbers(images: Tensor) -> str:
     low, high = float(images.min()), float(images.max())
     text = f"{kind} from {low:g} to {high:g}"
     if low < 0:
-        return f"{text}; undo the normalisation first: views are made of plain pixels"
+        return f"{text}; undo the normalisation first: views are made from plain pixels"
     if images.is_floating_point() and high <= 1:
-        return f"{text}; (255 * images).round().to(torch.uint8) makes them of 0 to 1"
-    return f"{text}; .to(torch.uint8) makes them of 0 to 255" if high <= 255 else text
+        return f"{text}; for values in [0, 1] use (255 * images).round().to(torch.uint8)"
+    return f"{text}; for values in [0, 255] use .to(torch.uint8)" if high <= 255 else text
 
 
 def _wrong_labels(name: str, labels: Any, images_name: str, images: Any) -> Iterator[str]:
     if not isinstance(labels, Tensor):
         kind = type(labels).__name__
-        yield f"{name}: must be a torch tensor, got {kind}; torch.tensor makes one of a list"
+        yield f"{name}: must be a torch tensor, got {kind}; torch.tensor converts a list"
         return
     if labels.dtype not in _WHOLE:
         kind = str(labels.dtype).removeprefix("torch.")
         yield f"{name}: must be whole numbers (int64), got {kind}"
     if labels.ndim != 1:
-        yield f"{name}: must be [N], one class an image, got {list(labels.shape)}"
+        yield f"{name}: must be [N], one class for each image, got {list(labels.shape)}"
     elif isinstance(images, Tensor) and images.ndim and len(labels) != len(images):
         yield (
-            f"{name}: must be as many as {images_name}, got {len(labels)} labels and"
-            f" {len(images)} images"
+            f"{name}: must have the length of {images_name}, got {len(labels)} labels and "
+            f"{len(images)} images"
         )
 
 
@@ -157,15 +158,15 @@ def _wrong_classes(train: Tensor, test: Any, class_names: Sequence[str] | None) 
         yield f"train_labels: must be 0 to {num - 1}, got {_some(outside)}"
     elif lacking := [label for label in range(num) if label not in set(met)]:
         yield (
-            f"train_labels: must name each class 0 to {num - 1}, got none of {_some(lacking)};"
-            " torch.unique(labels, return_inverse=True)[1] numbers them without gaps"
+            f"train_labels: must contain each class 0 to {num - 1}, got none of {_some(lacking)}; "
+            "torch.unique(labels, return_inverse=True)[1] numbers them without gaps"
         )
     elif num < 2:
-        yield "train_labels: must be of two classes or more, for a probe to separate"
+        yield "train_labels: must have at least two classes for a probe to separate"
     if _are_labels(test):
         strange = sorted(set(test.tolist()) - set(met))
         if strange:
-            yield f"test_labels: must be classes that train_labels has, got {_some(strange)}"
+            yield f"test_labels: must only contain classes of train_labels, got {_some(strange)}"
 
 
 def _are_labels(labels: Any) -> bool:

@@ -2,10 +2,11 @@
 
 Each image is one of ten textures, five patterns in two orientations. Its tint, brightness,
 contrast, illumination, period and noise are drawn for each image and are independent of the
-class. Two crops of one image therefore share their colour statistics, by which a network can find
-the partner without looking at the texture: the mechanism by which section 3.1 of the SimCLR paper
-explains that cropping needs colour distortion. Since it is built to show this, nothing measured on
-it reproduces the paper. A turn by 90 degrees makes the two orientations of a pattern one.
+class. Two crops of one image therefore share their colour statistics, and a network can use these to
+find the partner without looking at the texture. This is the mechanism by which section 3.1 of the
+SimCLR paper explains why cropping needs colour distortion. Since the data set is built to show it, no
+result on it reproduces the paper. A rotation by 90 degrees turns the two orientations of a pattern into
+each other.
 
 All arithmetic is in integers, so the bytes are the same on every machine.
 Shape suffixes: N images, H and W their sides in px.
@@ -50,8 +51,8 @@ _TRAIN, _TEST = 0, 1
 class Textures(Data):
     """Procedural 32 x 32 textures of ten classes; no download, generated in about a second.
 
-    Image i of a part depends on (version, part, i) alone: a longer set starts with the shorter
-    one. Classes take turns, so that every class has the same number of images to within one.
+    Image i of a split depends only on (version, split, i): a longer set starts with the shorter one.
+    Classes alternate, so the numbers of images in the classes differ by at most one.
     """
 
     kind: Literal["textures"] = "textures"
@@ -59,7 +60,7 @@ class Textures(Data):
     cached: ClassVar[bool] = False
 
     version: Literal[1] = 1
-    """Names the design; another design gets another number."""
+    """The number of the design; a different design gets a different number."""
 
     num_images: int = Field(default=2000, ge=20, le=1_000_000)
     """Training images."""

@@ -43,7 +43,7 @@ class Evaluated(NamedTuple):
     """By the names of `Evaluation.value_names`; accuracies in per cent."""
 
     facts: dict[str, Any]
-    """How they were found, and evidence that nothing leaked."""
+    """How the values were found, and evidence that nothing leaked."""
 
 
 def evaluate(
@@ -64,8 +64,8 @@ def evaluate(
 
     Raises:
         DataError: the data set has no labels.
-        ConfigurationError: the trained head's state is missing, or the probe's batch is larger than
-            what it is fitted on.
+        ConfigurationError: the trained head's state is missing, or the probe's batch is larger than the
+            number of images to fit on.
         Diverged: the encoder's features are not finite.
     """
     execution = execution or Execution()

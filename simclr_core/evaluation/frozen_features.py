@@ -46,7 +46,7 @@ def represented(
     encoder: nn.Module, x_B3SS: Float[Tensor, "B 3 S S"], execution: Execution
 ) -> Float[Tensor, "B H"]:
     """The h of views on the encoder's device, float32, in parts that fit into memory."""
-    assert not encoder.training, "an encoder that is read out is in evaluation mode"
+    assert not encoder.training, "the encoder must be in evaluation mode"
     parts = x_B3SS.split(_BATCH)
     h = [encoder(x.contiguous(memory_format=execution.layout)).float() for x in parts]
     return torch.cat(h)

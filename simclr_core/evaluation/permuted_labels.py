@@ -1,4 +1,4 @@
-"""The negative control of the evaluation: labels that the images say nothing of."""
+"""The negative control of the evaluation: labels that are independent of the images."""
 
 import math
 from collections import Counter

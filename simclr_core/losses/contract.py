@@ -1,4 +1,4 @@
-"""The contract of a loss: all that configuration, pre-training and reports ask of one.
+"""The contract of a loss: everything that configuration, pre-training and reports need from it.
 
 Shape suffixes: M = V N views (rows i, i + N, i + 2 N, ... show one image), D embedding.
 """
@@ -19,11 +19,11 @@ class Loss(Frozen):
     """A loss on the embeddings of a batch. A member overrides what differs from these defaults."""
 
     sees_labels: ClassVar[bool] = False
-    """Whether labels of training images reach the encoder through it."""
+    """Whether labels of training images reach the encoder through this loss."""
 
     @abstractmethod
     def __call__(self, z_MD: Float[Tensor, "M D"]) -> Float[Tensor, ""]:
-        """The loss of two views an image, i and i + M / 2."""
+        """The loss of two views of each image, i and i + M / 2."""
 
     def of_batch(
         self, z_MD: Float[Tensor, "M D"], num_views: int, labels_M: Int64[Tensor, " M"] | None
@@ -39,11 +39,11 @@ class Loss(Frozen):
 
     @property
     def num_means(self) -> int:
-        """How many means over the views the value adds up."""
+        """The number of means over the views that the value sums."""
         return 1
 
     def collapsed_value(self, num_rows: int) -> float:
-        """What an encoder pays that maps all images to one point; NaN where unknown."""
+        """The loss of an encoder that maps all images to one point; NaN if unknown."""
         del num_rows
         return math.nan
 
@@ -55,7 +55,7 @@ class Loss(Frozen):
         """Whether z fits the data set's classes.
 
         Raises:
-            ConfigurationError: it does not.
+            ConfigurationError: z does not fit the classes.
         """
 
     def departures(self) -> Iterable[Departure]:
@@ -64,12 +64,12 @@ class Loss(Frozen):
 
 
 class Supervised(Loss):
-    """A loss that sees labels, and says so in a field that every record holds."""
+    """A loss that sees labels, with a field that says so in every record."""
 
     sees_labels: ClassVar[bool] = True
 
     labels: Literal["train"] = "train"
-    """Says in every record that labels of training images reach the encoder."""
+    """States in every record that labels of training images reach the encoder."""
 
     @abstractmethod
     def __call__(  # pyright: ignore[reportIncompatibleMethodOverride] -- others call of_batch
@@ -87,14 +87,14 @@ class Supervised(Loss):
 
     @property
     def takes_many_views(self) -> bool:
-        """Labels pair any number of views."""
+        """True: labels can pair any number of views."""
         return True
 
     def departures(self) -> Iterable[Departure]:
         """The paper trains its supervised baseline on one view and on all labels."""
         yield Departure(
             "loss.labels",
-            "of nine tenths of the training images; the others choose the probe's l2",
+            "of nine tenths of the training images; the rest choose the probe's l2",
             "of all training images",
         )
-        yield Departure("views", "two views of each image a step", "one view")
+        yield Departure("views", "two views of each image in each step", "one view")

@@ -32,12 +32,12 @@ class NTXent(Loss):
 
     Each view must find its partner among the 2N - 1 others by cosine similarity s:
     l(i, j) = -log( exp(s_ij / t) / sum_{k != i} exp(s_ik / t) ), in nats, averaged over all views.
-    An encoder that maps all images to one point pays log(2N - 1).
+    If an encoder maps all images to one point, the loss is log(2N - 1).
 
-    With more than two views an image, l(i, j) is averaged over all pairs of its views, and the sum
-    runs over all views but i itself.
+    With more than two views of each image, l(i, j) is averaged over all pairs of its views, and the sum
+    runs over all views except i.
 
-    Small batches take one matrix and autograd, larger ones blocks: the same up to rounding.
+    Small batches use one matrix and autograd, larger ones use blocks; the results agree up to rounding.
     """
 
     kind: Literal["nt_xent"] = "nt_xent"
@@ -46,13 +46,14 @@ class NTXent(Loss):
     """Divides the similarities; 0.1 for ImageNet, 0.5 for CIFAR-10 (table 5, appendix B.9)."""
 
     normalise: bool = True
-    """Cosine similarities; without, inner products of z as they are (table 5, "no l2 norm")."""
+    """Whether to use cosine similarities; otherwise inner products of the unnormalised z (table 5,
+    "no l2 norm")."""
 
     negatives: _Negatives = "both_views"
     """The sum's k: all 2N - 1 others, or the N views of the other side (table 4, appendix B.10)."""
 
     decoupled: bool = False
-    """Leaves the partner out of the sum (Yeh et al. 2022, equation 6); the paper does not."""
+    """Leaves the partner out of the sum (Yeh et al. 2022, equation 6), unlike the paper."""
 
     multiple: Literal[1, 2] = 1
     """1 is algorithm 1's mean over 2N views; the official code adds both directions' means: 2."""
@@ -86,7 +87,7 @@ class NTXent(Loss):
 
     @property
     def num_means(self) -> int:
-        """As many as `multiple`."""
+        """Equal to `multiple`."""
         return self.multiple
 
     def collapsed_value(self, num_rows: int) -> float:
@@ -112,14 +113,14 @@ class NTXent(Loss):
 
 
 class _PairLoss(Loss):
-    """What the losses of single pairs share: cosine similarities, negatives one by one."""
+    """The common part of losses on single pairs: cosine similarities, negatives one by one."""
 
     negatives: _Negatives = "both_views"
     """A view's negatives: the other 2(N - 1) views, or the N - 1 of the other side (table 4)."""
 
     semi_hard: bool = False
-    """Takes one negative a view: the most similar one that is less similar than the partner
-    (Schroff et al. 2015); without, the mean over all negatives."""
+    """Uses one negative for each view: the most similar one that is less similar than the partner
+    (Schroff et al. 2015); otherwise the mean over all negatives."""
 
     def _similarities(self, z_MD: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Of each view with its partner [M] and with all [M, M], and who is a negative."""
@@ -191,7 +192,9 @@ class MarginTriplet(_PairLoss):
     def _leaves_room(self) -> "MarginTriplet":
         if self.semi_hard and self.margin == 0:
             raise PydanticCustomError(
-                "shape", "semi_hard needs a margin above 0 to find negatives in, got margin 0", {}
+                "shape",
+                "semi_hard needs a margin above 0, within which it finds negatives, got margin 0",
+                {},
             )
         return self
 
@@ -215,7 +218,7 @@ class SupCon(Supervised):
     """Supervised contrastive loss, L_out (Khosla et al. 2020, equation 2), in nats.
 
     NT-Xent whose positives are all other views of the class: -log of equation 1's share, averaged
-    over a view's positives, then over the views. It is no self-supervised loss.
+    over a view's positives, then over the views. It is not a self-supervised loss.
     """
 
     kind: Literal["sup_con"] = "sup_con"
@@ -254,15 +257,15 @@ class CrossEntropy(Supervised):
         return F.cross_entropy(wide(z_MD), labels_M)
 
     def metrics(self, z_MD: Float[Tensor, "M D"], num_views: int) -> dict[str, Tensor]:
-        """None: z holds logits, no embedding."""
+        """None: z are logits, not embeddings."""
         del z_MD, num_views
         return {}
 
     def check_outputs(self, num_outputs: int, num_classes: int) -> None:
-        """One output a class.
+        """Checks that there is one output for each class.
 
         Raises:
-            ConfigurationError: their numbers differ.
+            ConfigurationError: the numbers of outputs and classes differ.
         """
         if num_outputs != num_classes:
             raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""How well views find their partners, in table 5's definition: among the N views of the other side.
+"""How well views find their partners among the N views of the other side, as defined for table 5.
 
 Shape suffixes: M = 2N views (i and i + N show one image; of more than two views an image the first
 two are taken), N images, D embedding; I some rows.
@@ -37,7 +37,7 @@ def contrastive_entropy(
 ) -> Float[Tensor, ""]:
     """The entropy of a first view's distribution over the N second views, in nats, on average.
 
-    0 where each view is sure, log N where all views look alike to it.
+    0 if each view is certain, log N if all views look the same to it.
     """
     with torch.autocast(z_MD.device.type, enabled=False):
         total = torch.zeros((), device=z_MD.device)

@@ -22,16 +22,21 @@ class FileLoss(FromFile, Loss):
             function = self.function
             if isinstance(function, nn.Module):
                 if next(function.parameters(), None) is not None:
-                    raise self.refused("must have no weights of its own: nothing would train them")
+                    raise self.refused("must not have weights, since nothing would train them")
                 function.to(z_MD.device)
             with self.blamed():
                 loss: Any = function(z_MD)
         if not isinstance(loss, Tensor):
-            raise self.refused(f"must give a tensor of one number, got {type(loss).__name__}")
+            raise self.refused(
+                f"must return a tensor with a single number, got {type(loss).__name__}"
+            )
         if loss.shape != () or not loss.is_floating_point():
             raise self.refused(
-                f"must give a tensor of one number, got {shape_text(loss)}; take its mean"
+                f"must return a tensor with a single number, got {shape_text(loss)}; return its "
+                "mean"
             )
         if z_MD.requires_grad and torch.is_grad_enabled() and not loss.requires_grad:
-            raise self.refused("must give a number that depends on z by differentiable steps")
+            raise self.refused(
+                "must return a number that depends on z through differentiable operations"
+            )
         return loss

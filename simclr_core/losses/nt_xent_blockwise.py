@@ -1,4 +1,4 @@
-"""NT-Xent in blocks of pairs: the same value and gradient with memory O(M D) in place of O(M^2).
+"""NT-Xent in blocks of pairs: the same value and gradient with memory O(M D) instead of O(M^2).
 
 With unit rows u, s_ij = u_i . u_j / t and r_i = sum_{k != i} exp(s_ik), the loss is the mean over i
 of log r_i - s_ip, p the partner of i. Its gradient needs the symmetric weights
@@ -11,7 +11,8 @@ one matrix under autograd (1 + 1 for the similarities of both passes, 2 for the 
 
 In fp32 the positive's share is taken off a sum that contains it, so that blocks lose relative precision
 where the loss nears 0: at losses of 1e-3 the gradient is within 1 % of float64's, at 1e-5 within 10 %,
-below 1e-6 it is rounding alone; the value is within 1e-5 of the true one and can fall below 0 by as much.
+below 1e-6 it is rounding alone; the value is within 1e-5 of the true one and can fall below 0 by as
+much.
 
 Which others a view is compared with (`Others`) changes which s_ij count and nothing else. With several
 positives to a view, s_ip is their mean; equal groups make it a product with the group's sum.
@@ -112,7 +113,8 @@ class _InBlocks(torch.autograd.Function):
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, None, None, None, None]:
         if torch.is_grad_enabled():  # create_graph: what was computed ahead has no derivative
             raise NotImplementedError(
-                "NT-Xent in blocks is differentiable once; one matrix, which few views take, twice"
+                "NT-Xent in blocks can be differentiated only once; with fewer views it uses a "
+                "single matrix, which can be differentiated twice"
             )
         [gradient_MD] = ctx.saved_tensors
         return gradient_MD * grad_outputs[0], None, None, None, None

@@ -1,4 +1,4 @@
-"""Forward and backward through encoder and head for batches that memory does not hold.
+"""Forward and backward passes through encoder and head for batches that do not fit in memory.
 
 Recomputation keeps the input of each block in place of all that happens within, and visits the
 block once more in the backward pass: the same numbers, for about a third more time. Gradient caching

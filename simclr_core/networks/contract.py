@@ -1,4 +1,4 @@
-"""The contracts of encoders f and heads g: all that configuration and training ask of one."""
+"""The contracts of encoders f and heads g: everything that configuration and training need from them."""
 
 from abc import abstractmethod
 from typing import ClassVar, Literal
@@ -8,13 +8,13 @@ from torch import nn
 from simclr_core.base import Frozen
 
 Layer = Literal["h", "g1", "g2", "g3", "z"]
-"""What can be evaluated: the representation, the head's hidden layers, its output."""
+"""The layers that can be evaluated: the representation, the head's hidden layers and its output."""
 
 
 class Encoder(Frozen):
     """A network f: images -> h. A member overrides what differs from these defaults.
 
-    Each has `num_features`, the length of h: a property, or a field where only the user knows it.
+    Each has `num_features`, the length of h: a property, or a field if only the user knows it.
     """
 
     trains: ClassVar[bool] = True
@@ -22,17 +22,17 @@ class Encoder(Frozen):
 
     @abstractmethod
     def build(self, seed: int, size: int) -> nn.Module:
-        """The network for images of this side at its initialisation, drawn from the seed alone."""
+        """The network at its initialisation, for images of this side; depends only on the seed."""
 
     @abstractmethod
     def outline(self, size: int) -> nn.Module | None:
-        """The network on torch's meta device: shapes and no memory.
+        """The network on torch's meta device, which has shapes but needs no memory.
 
-        None where only executing a user's file would tell.
+        None if this would require executing a user's file.
         """
 
     def building_lines(self, size: int) -> list[str]:
-        """Python that builds the network, with any weights, as `model`."""
+        """Python code that builds the network, with any weights, as `model`."""
         fields = self.model_dump(exclude_defaults=True)
         words = ", ".join(f"{n}={v!r}" for n, v in fields.items() if v is not None)
         name = type(self).__name__
@@ -50,15 +50,15 @@ class Head(Frozen):
 
     @abstractmethod
     def build(self, num_features: int, seed: int) -> nn.Module:
-        """The head at its initialisation, drawn from the seed alone."""
+        """The head at its initialisation; depends only on the seed."""
 
     def outline(self, num_features: int) -> nn.Module | None:
-        """The head on torch's meta device; None where only executing a user's file would tell."""
+        """The head on torch's meta device; None if this would require executing a user's file."""
         return self.build(num_features, 0).to("meta")
 
     @abstractmethod
     def num_outputs(self, num_features: int) -> int | None:
-        """The length of z; None where only executing a user's file would tell."""
+        """The length of z; None if this would require executing a user's file."""
 
     @property
     def num_hidden_layers(self) -> int:

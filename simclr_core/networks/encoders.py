@@ -1,8 +1,8 @@
 """Encoders f: a batch of views -> the representation h that is evaluated (paper, 2.1).
 
-Residual networks; transformers and raw pixels have modules of their own. Layers are
-named as torchvision names them, so that a state dict fits both ways. Batch norm is torch's default:
-running statistics decay by 0.9 a step, as in the official code.
+Residual networks; transformers and raw pixels are in separate modules. Layers have torchvision's names,
+so that state dicts are compatible in both directions. Batch norm is torch's default: running statistics
+decay by 0.9 a step, as in the official code.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ _STAGES = {
 class ResNet(Encoder):
     """A residual network; depths from 50 up have bottleneck blocks, the others basic blocks.
 
-    Global average pooling ends it: h has 64 x width x 2^(stages - 1) numbers, four times as many
+    It ends with global average pooling: h has 64 x width x 2^(stages - 1) numbers, four times as many
     with bottlenecks. The last gamma of each residual branch starts at zero, so that each block
     starts as its shortcut (paper's code, resnet.py).
     """
@@ -46,12 +46,12 @@ class ResNet(Encoder):
     kind: Literal["resnet"] = "resnet"
 
     depth: Literal[10, 18, 34, 50, 101, 152] | None = 50
-    """Layers with weights; None where `blocks` says it."""
+    """The number of layers with weights; None if `blocks` is given."""
 
     blocks: tuple[Annotated[int, Field(le=200)], ...] | None = Field(
         default=None, min_length=1, max_length=4
     )
-    """Basic blocks in each stage, in place of a depth: (1, 1, 1) is three stages of one block."""
+    """Basic blocks in each stage, instead of a depth: (1, 1, 1) is three stages of one block."""
 
     width: float = Field(default=1.0, gt=0, le=16)
     """Multiplies all channels; the first stage has 64 x width of them, a whole number."""
@@ -70,7 +70,7 @@ class ResNet(Encoder):
     def _one_shape(self) -> "ResNet":
         if (self.depth is None) == (self.blocks is None):
             raise misshapen(
-                "depth or blocks must be set, and not both, got depth {depth} and blocks {blocks}",
+                "either depth or blocks must be set, but not both, got depth {depth} and blocks {blocks}",
                 depth=self.depth,
                 blocks=self.blocks and list(self.blocks),
             )
@@ -178,7 +178,7 @@ class _Bottleneck(nn.Module):
 
 
 class ResidualNetwork(BlockNetwork):
-    """What a ResNet builds: torchvision's network without its classifier `fc`."""
+    """The network of a ResNet: torchvision's without its classifier `fc`."""
 
     def __init__(
         self,

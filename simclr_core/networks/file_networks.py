@@ -28,10 +28,12 @@ class FileEncoder(FromFile, Encoder):
 
     def building_lines(self, size: int) -> list[str]:
         del size
-        return [f"# model = {self.name}(...) of your own file, saved with the trial's record"]
+        return [
+            f"# model = {self.name}(...) from your own file, which is saved with the trial's record"
+        ]
 
     def build(self, seed: int, size: int | None = None) -> nn.Module:
-        """The network at its initialisation, for images of any side that it takes.
+        """The network at its initialisation, for images of any side that it accepts.
 
         Raises:
             PartError: the file raises, or makes something else.
@@ -40,7 +42,7 @@ class FileEncoder(FromFile, Encoder):
         with global_chance(seed, "encoder"):
             network = _module(self, (seed,), (self.num_features,))
         if next(network.parameters(), None) is None:
-            raise self.refused("must give a module with weights, got one without")
+            raise self.refused("must return a module with weights, got one without any")
         return network
 
 
@@ -71,7 +73,7 @@ def _module(component: FromFile, given: tuple[int, ...], features: tuple[int] | 
     with component.blamed():
         made: Any = component.named(*given, **component.options)
     if not isinstance(made, nn.Module):
-        raise component.refused(f"must give a torch.nn.Module, got {type(made).__name__}")
+        raise component.refused(f"must return a torch.nn.Module, got {type(made).__name__}")
     inner = component.guarded(made.forward)
     wanted = f"[B, {features[0]}]" if features else "[B, D]"
 

@@ -28,7 +28,7 @@ class NoHead(Head):
         return num_features
 
     def build(self, num_features: int, seed: int) -> nn.Module:
-        """The identity: there are no weights to draw."""
+        """The identity, which has no weights."""
         del num_features, seed
         return nn.Identity()
 
@@ -91,7 +91,7 @@ def up_to(head: nn.Module, layer: Layer) -> nn.Module:
         return nn.Identity()
     if layer == "z":
         return head
-    assert isinstance(head, nn.Sequential), "only heads of layers have hidden ones"
+    assert isinstance(head, nn.Sequential), "only heads with layers have hidden layers"
     relus = [place for place, module in enumerate(head) if isinstance(module, nn.ReLU)]
     return head[: relus[int(layer[1]) - 1] + 1]
 

@@ -1,4 +1,4 @@
-"""Raw pixels in the place of a representation: what a probe finds without any network."""
+"""Raw pixels instead of a representation: the baseline without any network."""
 
 from typing import ClassVar, Literal
 

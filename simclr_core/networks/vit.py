@@ -54,7 +54,7 @@ class VisionTransformer(Encoder):
     """The hidden layer of a block's MLP, in multiples of dim; a whole number of units."""
 
     pooling: Literal["mean", "class_token"] = "mean"
-    """What becomes h: the mean of all patches' tokens, or the token that no patch gave."""
+    """The token for h: the mean of all patch tokens, or the class token."""
 
     final_norm: bool = True
     """Whether all tokens go through a layer norm before the pooling."""
@@ -72,7 +72,7 @@ class VisionTransformer(Encoder):
             )
         if self.positions == "fixed" and self.dim % 4:
             raise misshapen(
-                "fixed positions need a dim that 4 divides, got {dim}; take learned ones or {near}",
+                "fixed positions need a dim that is a multiple of 4, got {dim}; use learned ones or {near}",
                 dim=self.dim,
                 near=4 * math.ceil(self.dim / 4),
             )
@@ -94,8 +94,8 @@ class VisionTransformer(Encoder):
         if size % self.patch:
             divisors = [patch for patch in range(1, size + 1) if size % patch == 0]
             raise disagreement(
-                "encoder.patch must divide data.size, got patches of {patch} px for images of {size} "
-                "px; the nearest that does is {nearest}",
+                "encoder.patch must divide data.size, got patches of {patch} px for images of "
+                "{size} px; the nearest possible value is {nearest}",
                 *("encoder", "data"),
                 patch=self.patch,
                 size=size,
@@ -114,7 +114,7 @@ class VisionTransformer(Encoder):
 
 
 class Transformer(BlockNetwork):
-    """What a VisionTransformer builds: timm's network of that name without its classifier `head`."""
+    """The network of a VisionTransformer: timm's of that name without its classifier `head`."""
 
     pos_embed: Tensor
     """Learned, or a buffer."""

@@ -1,7 +1,7 @@
 """Optimisers of pre-training, and the rules that scale their rates with the batch.
 
-In all of them weight decay leaves biases and batch norm alone, as in the paper's LARS, and of a
-transformer the class token and the positions, as timm does: they are no weights of a layer.
+In all of them, weight decay does not apply to biases and batch norm, as in the paper's LARS, nor to the
+class token and positions of a transformer, as in timm, since these are not weights of a layer.
 """
 
 from abc import abstractmethod
@@ -20,7 +20,7 @@ _Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Optimizer(Frozen):
-    """The contract of an optimiser: a base rate, how it grows with the batch, what it builds."""
+    """The contract of an optimiser: its base rate, how that scales with the batch, what it builds."""
 
     learning_rate: float
     scaling: Literal["none", "linear", "square_root"]
@@ -30,12 +30,12 @@ class Optimizer(Frozen):
         """The optimiser of all weights of `model`; its rate is set before each step."""
 
     def departures(self, *, supervised: bool) -> Iterable[Departure]:
-        """How it differs from the paper, where that depends on what is trained."""
+        """How it differs from the paper, if that depends on the trained network."""
         del supervised
         return ()
 
     def peak(self, batch_size: int) -> float:
-        """The learning rate that warm-up ends at.
+        """The learning rate at the end of warm-up.
 
         linear: learning_rate x B / 256 (paper, 2.3); square_root: learning_rate x sqrt(B) (B.1).
         """
@@ -61,7 +61,7 @@ class Lars(Optimizer):
     """Base rate; 0.3 x 4096 / 256 = 4.8 in the paper, 0.075 with square-root scaling."""
 
     scaling: Literal["none", "linear", "square_root"] = "linear"
-    """How the rate grows with the batch: as B / 256, as sqrt(B), or not."""
+    """How the rate scales with the batch: with B / 256, with sqrt(B), or not at all."""
 
     momentum: float = Field(default=0.9, ge=0, lt=1)
     """The share of the last update that enters the next."""
@@ -87,7 +87,7 @@ class Lars(Optimizer):
         if supervised:
             yield Departure(
                 "optimizer",
-                "LARS adapts the classifier's matrix like every other",
+                "LARS adapts the classifier's matrix like any other",
                 "the official code does not adapt it and decays it by an L2 term of the loss",
             )
 
@@ -101,7 +101,7 @@ class Sgd(Optimizer):
     """Base rate."""
 
     scaling: Literal["none", "linear", "square_root"] = "linear"
-    """How the rate grows with the batch: as B / 256, as sqrt(B), or not."""
+    """How the rate scales with the batch: with B / 256, with sqrt(B), or not at all."""
 
     momentum: float = Field(default=0.9, ge=0, lt=1)
     """The share of the last update that enters the next."""
@@ -139,13 +139,13 @@ class AdamW(Optimizer):
     """Base rate."""
 
     scaling: Literal["none", "linear", "square_root"] = "none"
-    """How the rate grows with the batch: as B / 256, as sqrt(B), or not."""
+    """How the rate scales with the batch: with B / 256, with sqrt(B), or not at all."""
 
     betas: tuple[_Share, _Share] = (0.9, 0.999)
     """How fast the two running means forget; each at least 0 and below 1."""
 
     weight_decay: float = Field(default=1e-4, ge=0, allow_inf_nan=False)
-    """Times the learning rate: the share by which the weights shrink at each step."""
+    """Multiplied by the learning rate: the share by which the weights shrink at each step."""
 
     def build(self, model: nn.Module) -> torch.optim.Optimizer:
         return torch.optim.AdamW(
@@ -159,18 +159,18 @@ class AdamW(Optimizer):
 class FileOptimizer(FromFile, Optimizer):
     """A custom optimiser: ``build(model, **options) -> torch.optim.Optimizer``.
 
-    ``model`` holds encoder and head; a class that takes its place takes the same. Each group's `lr`
-    is set before each step: from `learning_rate`, its scaling and the schedule.
+    ``model`` contains encoder and head; a class instead of a function takes the same arguments. Each
+    group's `lr` is set before each step: from `learning_rate`, its scaling and the schedule.
     """
 
     learning_rate: float = Field(gt=0, allow_inf_nan=False)
     """Base rate."""
 
     scaling: Literal["none", "linear", "square_root"] = "none"
-    """How the rate grows with the batch: as B / 256, as sqrt(B), or not."""
+    """How the rate scales with the batch: with B / 256, with sqrt(B), or not at all."""
 
     def build(self, model: nn.Module) -> torch.optim.Optimizer:
-        """The optimiser that the file makes for `model`.
+        """The optimiser that the file builds for `model`.
 
         Raises:
             PartError: the file raises, or makes something else.
@@ -178,7 +178,7 @@ class FileOptimizer(FromFile, Optimizer):
         with self.blamed():
             made: Any = self.named(model, **self.options)
         if not isinstance(made, torch.optim.Optimizer):
-            raise self.refused(f"must give a torch.optim.Optimizer, got {type(made).__name__}")
+            raise self.refused(f"must return a torch.optim.Optimizer, got {type(made).__name__}")
         made.step = self.guarded(made.step)
         return made
 
@@ -201,7 +201,7 @@ class _Lars(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] -- no closure is evaluated
         """One update from the gradients as they stand; a rate on the device is not read."""
-        assert closure is None, "LARS evaluates no closure"
+        assert closure is None, "LARS does not accept a closure"
         for group in self.param_groups:
             weights = [w for w in group["params"] if w.grad is not None]
             if not weights:

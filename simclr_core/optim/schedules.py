@@ -1,4 +1,4 @@
-"""How the learning rate moves over the steps, as a share of its peak."""
+"""The learning rate over the steps, as a share of its peak."""
 
 import math
 from abc import abstractmethod
@@ -19,7 +19,7 @@ class Schedule(Frozen):
         """The rate of step 0, 1, ... num_steps - 1 in units of the peak; at least 0."""
 
     def warmup_steps(self, steps_per_epoch: int) -> int:
-        """Steps before the first one at the peak; collapse is looked for after them."""
+        """The number of steps before the peak; collapse is checked after them."""
         del steps_per_epoch
         return 0
 
@@ -32,14 +32,14 @@ class WarmupCosine(Schedule):
 
     As in the official code the first step has rate 0, and 0 at the end is reached one step after
     the last. Steps are those of whole batches in each epoch; the official code counts over all epochs
-    together, remainders included: 31,279 steps and 3,127 of warm-up in place of 31,200 and 3,120 on
+    together, remainders included: 31,279 steps and 3,127 of warm-up instead of 31,200 and 3,120 on
     ImageNet at a batch of 4096 for 100 epochs.
     """
 
     kind: Literal["warmup_cosine"] = "warmup_cosine"
 
     warmup_epochs: float = Field(default=10.0, ge=0, allow_inf_nan=False)
-    """How long the rate rises; rounded to whole steps of the true batch."""
+    """Epochs in which the rate rises; rounded to whole steps of the actual batch."""
 
     def share(self, step: int, num_steps: int, steps_per_epoch: int) -> float:
         warmup = self.warmup_steps(steps_per_epoch)
@@ -61,7 +61,7 @@ class WarmupCosine(Schedule):
 
 
 class Constant(Schedule):
-    """The peak from the first step to the last."""
+    """A constant rate from the first step to the last."""
 
     kind: Literal["constant"] = "constant"
 
@@ -81,7 +81,7 @@ class FileSchedule(FromFile, Schedule):
             share: Any = self.function(step, num_steps, steps_per_epoch)
         if not isinstance(share, Real) or not 0 <= float(share) < math.inf:
             raise self.refused(
-                f"must give a finite number of at least 0, got {share!r} at step {step}"
+                f"must return a finite number of at least 0, got {share!r} at step {step}"
             )
         return float(share)
 

@@ -1,8 +1,8 @@
 """Custom components: an object in a user's Python file that a configuration names.
 
-The file's bytes are hashed when a configuration is checked, and the hash, not the place, enters the
-keys. What is executed are those bytes and no others: never in planning, and in each pre-training as
-a new module, so that nothing which the file remembers passes from one trial to the next.
+The file's bytes are hashed when a configuration is checked; keys contain the hash, not the path.
+Exactly these bytes are executed: never in planning, and as a new module in each pre-training run, so
+that no state of the file passes from one trial to the next.
 """
 
 import itertools
@@ -41,7 +41,7 @@ Value = TypeVar("Value")
 
 _numbers = itertools.count(1)
 _texts: dict[str, str] = {}
-"""Hash -> text of all files that this process has read or was handed."""
+"""Hash -> text of all files that this process has read or received."""
 
 
 def reading(texts: dict[str, str] | None = None) -> dict[str, Any]:
@@ -64,29 +64,29 @@ def known_text(sha256: str) -> str | None:
 
 
 class FromFile(Frozen):
-    """What custom components of all families share: a file, a name in it, options for what it names.
+    """The common fields of custom components: a file, a name in it, and options.
 
-    What it may do, what it is handed and what it must give is said in each family's class. A class
-    in the place of a function is made once a pre-training with the options, and then called. One
-    file is one component: its neighbours are not imported, and what it imports from elsewhere is
-    in no key. Texts are UTF-8, and at most 1,000,000 bytes.
+    Each family's class describes the arguments, the result and the rules. A class instead of a function
+    is instantiated with the options once in each pre-training run, and then called. A component is a
+    single file: other files of its folder are not imported, and imports from elsewhere are not part of
+    any key. Texts are UTF-8, and at most 1,000,000 bytes.
     """
 
     kind: Literal["file"] = "file"
 
     path: str = Field(min_length=1)
-    """The Python file: in a study from where the study's file lies, else from the working folder.
+    """The Python file, relative to the study's file in a study, else to the working folder.
     It has no effect on keys."""
 
     name: str
-    """The function or class in it, bound at the file's top."""
+    """The function or class, defined at the top level of the file."""
 
     options: dict[str, Any] = Field(default_factory=dict)
-    """Handed to it as keyword arguments; plain JSON."""
+    """Its keyword arguments, as plain JSON."""
 
     sha256: str | None = Field(default=None, validate_default=True)
-    """The hash of the file's bytes, 64 hexadecimal digits; filled in when left out. Written down,
-    it holds the study to that file."""
+    """The hash of the file's bytes, 64 hexadecimal digits; filled in if left out. If given, it pins
+    the study to this file."""
 
     # ------------------------------------------------------------------------------------- checks
 
@@ -111,7 +111,7 @@ class FromFile(Frozen):
             path = info.data["path"]
             known = names_at_the_top(path, texts[path])
             if name not in known:
-                raise _mistake(f"must be bound at the top of {path}, {_got(name, known)}")
+                raise _mistake(f"must be defined at the top level of {path}, {_got(name, known)}")
         return name
 
     @field_validator("options")
@@ -127,7 +127,7 @@ class FromFile(Frozen):
     def _a_hash(cls, sha256: str | None) -> str | None:
         if sha256 is not None and (len(sha256) != 64 or set(sha256) - set("0123456789abcdef")):
             raise _mistake(
-                f"must be 64 hexadecimal digits, got {sha256!r}; left out, it is filled in"
+                f"must be 64 hexadecimal digits, got {sha256!r}; if you leave it out, it is filled in"
             )
         return sha256
 
@@ -175,14 +175,14 @@ class FromFile(Frozen):
         found = digest(text)
         if self.sha256 not in (None, found):
             raise PartError(
-                f"{self.path} is not the file that was planned with: its hash is {found[:12]}..., "
-                f"planned was {self.sha256[:12]}...; restore it, or plan again"
+                f"{self.path} changed since it was planned: its hash is {found[:12]}..., but "
+                f"{self.sha256[:12]}... was planned; restore it, or plan again"
             )
         return text
 
     @cached_property
     def named(self) -> Any:
-        """What the name stands for, once the file has been executed.
+        """The object with this name, after executing the file.
 
         Raises:
             PartError: executing it raises, or it leaves nothing of this name that can be called.
@@ -190,7 +190,7 @@ class FromFile(Frozen):
         module = self._executed()
         if not hasattr(module, self.name):
             raise PartError(
-                f"{self.path}: {self.name} must be bound at its top, "
+                f"{self.path}: {self.name} must be defined at its top level, "
                 f"{_got(self.name, [name for name in vars(module) if name[0] != '_'])}"
             )
         found = getattr(module, self.name)
@@ -203,7 +203,7 @@ class FromFile(Frozen):
 
     @cached_property
     def function(self) -> Any:
-        """What is called: the function with its options, or what the class made from them."""
+        """The callable: the function with its options, or the instance of the class."""
         found = self.named
         if not isinstance(found, type):
             return partial(found, **self.options)
@@ -331,5 +331,5 @@ def _mistake(text: str) -> PydanticCustomError:
 
 
 def _got(name: str, known: Sequence[str]) -> str:
-    there = f"there are {', '.join(known[:10])}" if known else "the file binds nothing"
+    there = f"there are {', '.join(known[:10])}" if known else "the file defines nothing"
     return f"got {name!r}{nearest_name(name, known) or f'; {there}'}"

@@ -17,7 +17,7 @@ from simclr_core.file_kinds import not_a_file
 _MARK = "\ufeff"
 
 LARGEST = 1_000_000
-"""In bytes; a file of this size is no part."""
+"""In bytes; no component file is that large."""
 
 
 class Unusable(ValueError):  # noqa: N818 -- a state of the file
@@ -33,7 +33,7 @@ def read(path: str) -> str:
     """The text of a file, byte for byte what UTF-8 makes of it again.
 
     Raises:
-        Unusable: there is no such file, or it is no text.
+        Unusable: the file does not exist, or is not text.
     """
     place, kind = Path(path), None
     if place.is_dir():
@@ -41,28 +41,30 @@ def read(path: str) -> str:
     with suppress(OSError, ValueError):
         kind = not_a_file(place)
     if kind is not None:
-        raise Unusable(f"must name a Python file, and {path} is {kind}, which is never opened")
+        raise Unusable(f"must name a Python file, but {path} is {kind}")
     try:
         with place.open("rb") as file:
             data = file.read(LARGEST + 1)
     except FileNotFoundError as error:
-        raise Unusable(f"must name a Python file, and there is no {path}{_near(place)}") from error
+        raise Unusable(f"must name a Python file, but there is no {path}{_near(place)}") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise Unusable(f"must name a readable file, and {path} is not: {reason.lower()}") from error
+        raise Unusable(
+            f"must name a readable file, but {path} is not readable: {reason.lower()}"
+        ) from error
     if len(data) > LARGEST:
-        raise Unusable(f"must name a file of at most {LARGEST} bytes, and {path} has more")
+        raise Unusable(f"must name a file of at most {LARGEST} bytes, but {path} is larger")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise Unusable(
-            f"must name a text in UTF-8, and {path}:{line} has the byte 0x{data[error.start]:02x}"
+            f"must name a text file in UTF-8, but {path}:{line} has the byte 0x{data[error.start]:02x}"
         ) from error
 
 
 def examined(path: str, text: str) -> None:
-    """Nothing, where the text can be a part's file.
+    """Checks that the text can be a component's file.
 
     Raises:
         Unusable: it is not valid Python, or imports a neighbour.
@@ -74,14 +76,14 @@ def examined(path: str, text: str) -> None:
         neighbour = Path(path).parent / module
         if neighbour.with_suffix(".py").is_file() or (neighbour / "__init__.py").is_file():
             raise Unusable(
-                f"must stand alone, and {path}:{line} imports {module} from its folder, whose bytes "
-                "enter no key; write what it needs into the one file"
+                f"must be self-contained, but {path}:{line} imports {module} from its folder, which no "
+                f"key would cover; put everything it needs into the one file"
             )
 
 
 @lru_cache(maxsize=256)
 def names_at_the_top(path: str, text: str) -> tuple[str, ...]:
-    """What the file binds at its top: functions, classes, values, imports."""
+    """The names at the top level of the file: functions, classes, values, imports."""
     with warnings.catch_warnings(action="ignore"):
         table = symtable.symtable(text.removeprefix(_MARK), path, "exec")
     bound = [s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()]
@@ -100,9 +102,12 @@ def _problem(path: str, text: str) -> str | None:
         with warnings.catch_warnings(action="ignore"):
             code_of(path, text)
     except SyntaxError as error:
-        return f"must name Python, and {path}:{error.lineno or 1} is none: {error.msg}"
+        return f"must name a Python file, but {path}:{error.lineno or 1} is not valid Python: {error.msg}"
     except (ValueError, RecursionError, MemoryError) as error:
-        return f"must name Python, and {path} is none: {str(error) or type(error).__name__}"
+        return (
+            f"must name a Python file, but {path} is not valid Python: "
+            f"{str(error) or type(error).__name__}"
+        )
     return None
 
 

@@ -1,4 +1,4 @@
-"""The contracts of probes and targets: all that evaluation, configuration and reports ask of one.
+"""The contracts of probes and targets: everything that evaluation, configuration and reports need.
 
 Shape suffixes: n images, v validation images, d features, C classes, B images of side S.
 """
@@ -47,7 +47,7 @@ class Part(NamedTuple):
 
 
 class Task(NamedTuple):
-    """What a probe may use."""
+    """The data that a probe may use."""
 
     fit: Part
     validation: Part
@@ -75,30 +75,30 @@ class Solution(NamedTuple):
     """Features [n, d] -> scores [n, C]; the class with the largest is the prediction."""
 
     facts: dict[str, Any]
-    """How it was found, for the record."""
+    """Facts of the fit, for the record."""
 
     validation_top1: float | None = None
-    """Of the choice that was made, in per cent; None where none was made."""
+    """The validation accuracy of the choice, in per cent; None if nothing was chosen."""
 
 
 class Probe(Frozen):
     """A classifier on frozen features. A member overrides what differs from these defaults."""
 
     summary: ClassVar[str]
-    """What it is, in a few words, for a report's list of deviations from the paper."""
+    """A short description for a report's list of deviations from the paper."""
 
     papers: ClassVar[bool] = False
     """Whether it is the paper's on ImageNet (B.6), whose fields are compared one by one."""
 
     chooses: ClassVar[bool] = False
-    """Whether it chooses on the validation split; such a probe needs the cached features alone."""
+    """Whether it chooses on the validation split; such a probe needs only the cached features."""
 
     uses_seed: ClassVar[bool] = False
     """Whether its solution depends on the trial's seed."""
 
     @property
     def images_per_step(self) -> int:
-        """How many training images it needs at least."""
+        """The least number of training images that it needs."""
         return 1
 
     @abstractmethod
@@ -119,7 +119,7 @@ class Fit(Protocol):
 
     @property
     def converged(self) -> bool:
-        """False where it ran out of steps."""
+        """False if it ran out of steps."""
         ...
 
     def scores(self, features_nd: Tensor, /) -> Tensor:
@@ -237,7 +237,7 @@ class Target(Frozen):
 
     @abstractmethod
     def answers(self, labels_n: Int64[Tensor, " n"], part: str) -> Int64[Tensor, " n"]:
-        """The right answer for each image of a part with these labels."""
+        """The correct answer for each image of a split with these labels."""
 
     @abstractmethod
     def transformed(
@@ -257,7 +257,7 @@ class Target(Frozen):
 def top_k_accuracy(scores_nC: Float[Tensor, "n C"], labels_n: Int[Tensor, " n"], k: int) -> float:
     """The share, in per cent, of images whose class is among the k with the largest scores.
 
-    Of equal scores the smaller class number's comes first.
+    For equal scores, the smaller class number comes first.
     """
     best_nk = scores_nC.argsort(dim=1, descending=True, stable=True)[:, :k]
     return 100 * float((best_nk == labels_n[:, None]).any(dim=1).double().mean())

@@ -28,9 +28,9 @@ class Geometry(Frozen):
     """
 
     views: AnyViews = Symmetric()
-    """What a positive pair is: two views of an image, drawn with seed 0 in every trial. They are
-    not the views of pre-training unless these are written here, so that arms which differ in their
-    views are measured alike."""
+    """The views of a positive pair, drawn with seed 0 in every trial. They are not those of
+    pre-training unless you state these here, so that arms with different views are measured in the
+    same way."""
 
     alpha: float = Field(default=2.0, gt=0, allow_inf_nan=False)
     """The power of the distance in alignment."""

@@ -39,11 +39,11 @@ class LogisticProbe(PenalisedProbe):
     """The candidates; the paper's are 45 values from 1e-6 to 1e5, even in the logarithm."""
 
     tolerance: float = Field(default=1e-5, gt=0, allow_inf_nan=False)
-    """Converged once no entry of the mean cross-entropy's gradient is larger, with the penalty's
-    share and with features scaled to a root mean square of 1."""
+    """The fit has converged if no entry of the mean cross-entropy's gradient is larger, including
+    the penalty, with features scaled to a root mean square of 1."""
 
     max_iterations: int = Field(default=1000, ge=1)
-    """Steps for each fit; one that needs more says in the record that it did not converge."""
+    """The most steps of each fit; the record says if a fit did not converge."""
 
     def solver(
         self, features_nd: Float[Tensor, "n d"], labels_n: Int[Tensor, " n"], num_classes: int

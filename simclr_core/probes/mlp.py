@@ -1,4 +1,4 @@
-"""A probe with one hidden layer: what a representation holds beyond a linear probe's reach.
+"""A probe with one hidden layer, for information that a linear probe cannot find.
 
 Shape suffixes: n images, v images to choose on, d features, C classes.
 """
@@ -24,10 +24,9 @@ _SEED = 0
 class MlpProbe(PenalisedProbe):
     """W2 relu(W1 x + b1) + b2 on frozen features, by Adam; its l2 is chosen on the validation split.
 
-    Table 3 of the paper trains "additional MLPs" and publishes neither their shape nor their
-    training: all of it is our choice. It minimises the mean cross-entropy in nats plus
-    l2 / 2 (|W1|^2 + |W2|^2), on features brought to mean 0 and deviation 1, with the learning rate
-    on a cosine to 0.
+    Table 3 of the paper trains "additional MLPs" without publishing their shape or training, so all of
+    it is our choice. It minimises the mean cross-entropy in nats plus l2 / 2 (|W1|^2 + |W2|^2), on
+    features brought to mean 0 and deviation 1, with the learning rate on a cosine to 0.
     """
 
     kind: Literal["mlp"] = "mlp"
@@ -45,13 +44,13 @@ class MlpProbe(PenalisedProbe):
     """The candidates; biases are not penalised."""
 
     epochs: int = Field(default=50, ge=1)
-    """Passes over the images, in a new order each."""
+    """Passes over the images, each in a new order."""
 
     batch_size: int = Field(default=256, ge=1)
-    """Images a step; the last step of an epoch takes what is left."""
+    """Images in each step; the last step of an epoch uses the remaining ones."""
 
     learning_rate: float = Field(default=3e-3, gt=0, allow_inf_nan=False)
-    """Adam's, at the beginning."""
+    """Adam's learning rate at the start."""
 
     def solver(
         self, features_nd: Float[Tensor, "n d"], labels_n: Int[Tensor, " n"], num_classes: int

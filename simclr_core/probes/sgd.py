@@ -46,22 +46,23 @@ class SgdProbe(Probe):
     uses_seed: ClassVar[bool] = True
 
     epochs: int = Field(default=90, ge=1)
-    """Passes over the training images, in a new order each."""
+    """Passes over the training images, each in a new order."""
 
     batch_size: int = Field(default=4096, ge=1)
-    """Images a step; an epoch's rest below it is left out."""
+    """Images in each step; the last, incomplete batch of an epoch is dropped."""
 
     learning_rate: float = Field(default=0.1, gt=0, allow_inf_nan=False)
-    """Times batch_size / 256: 1.6 in the paper."""
+    """The base rate, multiplied by batch_size / 256: 1.6 in the paper."""
 
     momentum: float = Field(default=0.9, ge=0, lt=1)
-    """Nesterov's."""
+    """Nesterov's momentum."""
 
     schedule: AnySchedule = WarmupCosine(warmup_epochs=0)
-    """Without warm-up; the cosine is the official code's, the text names no schedule."""
+    """The schedule, without warm-up; the cosine is the official code's, since the text names no
+    schedule."""
 
     crop: Crop | None = Crop()
-    """What a training image is cut to, and whether it is mirrored; None takes centre squares, whose
+    """The crop of a training image, and whether it is mirrored; None uses centre squares, whose
     features are computed once."""
 
     @property
@@ -127,8 +128,8 @@ class SgdProbe(Probe):
         steps_per_epoch = num_images // self.batch_size
         if not steps_per_epoch:
             raise ConfigurationError(
-                f"evaluation.probe.batch_size: must be at most the number of images that the probe is"
-                f" fitted on, got {self.batch_size} of {num_images}; lower it or take more images"
+                "evaluation.probe.batch_size: must be at most the number of images that the probe "
+                f"is fitted on, got {self.batch_size} of {num_images}; lower it or use more images"
             )
         num_steps, done = self.epochs * steps_per_epoch, 0
         peak = self.learning_rate * self.batch_size / 256

@@ -1,4 +1,4 @@
-"""What is measured on a finished encoder."""
+"""The measurements on a finished encoder."""
 
 from collections.abc import Iterable
 from typing import Annotated, Literal
@@ -24,70 +24,72 @@ class Evaluation(Frozen):
     """The evaluation of a trial, all of it on the same features of the frozen encoder."""
 
     split: Literal["test", "validation"] = "test"
-    """Where the final values are measured. "validation" is for studies that choose settings: the
-    test split is never read, the validation split takes its place, and a tenth of the fit split
-    that of the validation split; the values are validation_top1, validation_knn_top1, ..."""
+    """The split on which the final values are measured. "validation" is for studies that choose
+    settings: the test split is never read; the validation split replaces it, and a tenth of the fit
+    split replaces the validation split. The values are validation_top1, validation_knn_top1, ..."""
 
     layer: Layer = "h"
-    """What is evaluated: h, which the paper evaluates; z = g(h), the head's output; or g1 to g3, its
-    hidden layers after their ReLU (section 4.2, table 3)."""
+    """The layer that is evaluated: h, as in the paper; z = g(h), the head's output; or g1 to g3,
+    its hidden layers after their ReLU (section 4.2, table 3)."""
 
     target: AnyTarget = Classes()
-    """What is predicted: the classes, or how the images were transformed (table 3). Accuracies
-    keep their names: top1 is then the share of right answers to that question."""
+    """The target of the probe: the classes, or how the images were transformed (table 3).
+    Accuracies keep their names: top1 is then the share of correct answers to that question."""
 
     probe: AnyProbe | None = LogisticProbe()
-    """The probe, linear but for kind mlp: top1, and top5 where there are more than five classes."""
+    """The probe, which is linear except for kind mlp: gives top1, and top5 if there are more than
+    five classes."""
 
     label_fractions: tuple[_Fraction, ...] = ()
-    """Parts of the training labels for which the probe is fitted once more, such as 0.01 and 0.1:
-    top1@1%, top1@10%. The images are equally many of each class, of the fit split, the same in every
-    trial; l2 is chosen on the whole validation split, whose labels are not among those counted, and
-    the probe is fitted on the few alone."""
+    """Fractions of the training labels for which the probe is also fitted, such as 0.01 and 0.1:
+    gives top1@1%, top1@10%. The images come from the fit split, equally many of each class, and are
+    the same in every trial. l2 is chosen on the whole validation split, whose labels are not
+    counted, and the probe is fitted only on the few images."""
 
     knn: Knn | None = Knn()
-    """Nearest neighbours: knn_top1, and knn_top5 where there are more than five classes."""
+    """Nearest neighbours: gives knn_top1, and knn_top5 if there are more than five classes."""
 
     geometry: Geometry | None = None
-    """alignment, uniformity and effective_rank of the layer, without labels; None measures none."""
+    """Gives alignment, uniformity and effective_rank of the layer, without labels; None: not measured."""
 
     permuted_labels: int = Field(default=0, ge=0)
-    """Above 0 the trial is the negative control and measures nothing else: the probe is fitted and
-    tested this many times on labels permuted over the whole data set, before any split."""
+    """If above 0, the trial is the negative control and measures nothing else: the probe is fitted
+    and tested this many times on labels permuted over the whole data set, before any split."""
 
     @model_validator(mode="after")
     def _measures_something(self) -> "Evaluation":
         if self.probe is None and self.knn is None:
             raise disagreement("probe or knn must be set, got neither")
         if self.permuted_labels and self.probe is None:
-            raise disagreement("permuted_labels needs a probe to fit, got probe null")
+            raise disagreement("permuted_labels needs a probe, but probe is null")
         named = [labelled(fraction) for fraction in self.label_fractions]
         if len(set(named)) < len(named):
             raise disagreement(
-                "label_fractions must differ in their names, got {named}", named=", ".join(named)
+                "label_fractions must have different names, got {named}", named=", ".join(named)
             )
         if self.label_fractions and not (self.probe and self.probe.chooses):
             raise disagreement(
-                "label_fractions need a probe that is fitted on cached features, logistic, "
-                "ridge or mlp, got {kind}",
+                "label_fractions need a probe that is fitted on cached features (logistic, ridge "
+                "or mlp), got {kind}",
                 kind="null" if self.probe is None else self.probe.kind,
             )
         if self.target.transforms and self.probe and not self.probe.chooses:
             raise disagreement(
-                "target {target} needs a probe that is fitted on cached features, logistic, "
-                "ridge or mlp, got {kind}",
+                "target {target} needs a probe that is fitted on cached features (logistic, ridge "
+                "or mlp), got {kind}",
                 target=self.target.kind,
                 kind=self.probe.kind,
             )
         if self.target.transforms and self.geometry is not None:
             raise disagreement(
-                "geometry must be null under target {target}: it is that of the images as they are",
+                "geometry must be null under target {target}, because it describes the "
+                "untransformed images",
                 target=self.target.kind,
             )
         return self
 
     def value_names(self) -> tuple[str, ...]:
-        """What a trial records; top-5 is left out where there are at most 5 classes."""
+        """The names of a trial's values; top-5 is left out if there are at most 5 classes."""
         if self.permuted_labels:
             return ("permuted/mean", "permuted/standard_error", "permuted/largest_class_share")
         tops = ("top1",) if self.target.transforms else ("top1", "top5")
@@ -122,16 +124,17 @@ class Evaluation(Frozen):
         if self.split == "validation":
             yield Departure(
                 "evaluation.split",
-                "measured on the validation split, the test split unread: for choices, no result",
+                "measured on the validation split without reading the test split: for choosing "
+                "settings, not a result",
                 "measured on the test split",
             )
 
     @property
     def prefix(self) -> str:
-        """What stands before the names of final values, so that none is taken for a test value."""
+        """The prefix of the names of final values, so that none is mistaken for a test value."""
         return "" if self.split == "test" else "validation_"
 
 
 def labelled(fraction: float) -> str:
-    """What the names of values say of the labels that were used: @1%."""
+    """The suffix of value names for the share of labels used: @1%."""
     return f"@{100 * fraction:g}%"

@@ -1,8 +1,8 @@
-"""What a probe predicts: the classes, or a transformation of the images (table 3 of the paper).
+"""The targets of a probe: the classes, or a transformation of the images (table 3 of the paper).
 
-Table 3 asks which transformations a representation can distinguish. Each image is transformed or
-not, and the answer replaces its class. Which images are depends on their place in their part of the
-data alone: the same images and answers in every trial.
+Table 3 asks which transformations a representation can distinguish. Each image is transformed or not,
+and the answer replaces its class. The choice depends only on the position of the image in its split, so
+images and answers are the same in every trial.
 
 Shape suffixes: n images of a part, B of them of side S.
 """
@@ -98,7 +98,7 @@ class Transformation(Target):
     def departures(self) -> Iterable[Departure]:
         yield Departure(
             "evaluation.target",
-            "each image once, transformed or not by a random draw of its own",
+            "each image once, transformed or not at random",
             "how the transformed images were drawn is not published",
         )
 
@@ -109,8 +109,8 @@ class Grey(Transformation):
     kind: Literal["grey"] = "grey"
 
     probability: float = Field(default=0.2, gt=0, lt=1)
-    """How many images lose their colours: the colour distortion's own share, hence table 3's 80 %
-    for the majority-class baseline."""
+    """The share of images that lose their colours, as in the colour distortion; this gives table
+    3's 80 % for the majority-class baseline."""
 
     def _of_ranks(self, rank_n: Tensor, num_images: int) -> Tensor:
         return (rank_n < round(self.probability * num_images)).long()
@@ -122,7 +122,7 @@ class Grey(Transformation):
 
 
 class Turned(Transformation):
-    """By how many quarter turns an image is rotated, 0 to 3, each as likely (second row)."""
+    """The number of quarter turns of an image, 0 to 3, each equally likely (second row)."""
 
     kind: Literal["rotation"] = "rotation"
 
@@ -139,12 +139,12 @@ class Turned(Transformation):
 
 
 class Noisy(Transformation):
-    """The image, or the image with Gaussian noise, each as likely (third row)."""
+    """The image with or without Gaussian noise, each equally likely (third row)."""
 
     kind: Literal["noise"] = "noise"
 
     deviation: float = Field(default=0.1, gt=0, allow_inf_nan=False)
-    """As in the operation of that name; the paper does not publish its own."""
+    """As in the operation of that name; the paper does not publish its value."""
 
     def _changed(self, squares: Tensor, answers: Tensor, draws: Draws, index: Tensor) -> Tensor:
         del index
@@ -153,7 +153,7 @@ class Noisy(Transformation):
 
 
 class Filtered(Transformation):
-    """The image, or the length of its gradient by the Sobel filter, each as likely (last row)."""
+    """The image, or the length of its gradient by the Sobel filter, each equally likely (last row)."""
 
     kind: Literal["sobel"] = "sobel"
 

@@ -1,4 +1,4 @@
-"""The loss of a batch: with the labels that it needs, and in the negative control on wrong pairs.
+"""The loss of a batch, with the labels that it needs; in the negative control, on wrong pairs.
 
 Shape suffixes: N images of a batch, M = V N views of them, D embedding.
 """
@@ -33,8 +33,8 @@ class BatchLoss:
             return
         if not dataset.labels_known:
             raise ConfigurationError(
-                f"loss: {config.loss.kind} needs the labels of training images, and {dataset.name}"
-                " has none; provide them, or use a loss without labels"
+                f"loss: {config.loss.kind} needs the labels of training images, but {dataset.name} "
+                "has none; provide them, or use a loss without labels"
             )
         outputs = config.head.num_outputs(config.encoder.num_features)
         if outputs is not None:

@@ -29,28 +29,28 @@ _UNREADABLE = (
     *(OSError, EOFError, RuntimeError, ValueError, UnpicklingError),
     *(KeyError, TypeError, AttributeError),
 )
-"""What torch and Python raise for bytes that are no checkpoint."""
+"""The errors that torch and Python raise for bytes that are not a checkpoint."""
 
 Identity = dict[str, str | int]
 
 
 class Checkpoints(Protocol):
-    """Where a pre-training run finds and leaves its last checkpoint.
+    """The storage of a pre-training run's last checkpoint.
 
     None of the three may raise because a disk is full, read-only or damaged: training continues
     without checkpoints.
     """
 
     def load(self) -> bytes | None:
-        """What was saved last; None where nothing was, or nothing whole."""
+        """The last saved state; None if there is none or it is incomplete."""
         ...
 
     def save(self, packed: bytes) -> None:
-        """Replaces what was saved before, whole or not at all."""
+        """Replaces the saved state atomically."""
         ...
 
     def refuse(self, why: str) -> None:
-        """Discards what `load` gave; `why` completes a sentence that begins with it."""
+        """Discards the loaded state; `why` completes a sentence about it."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Collapse: the embeddings shrink to a point, and the loss stays where that leaves it.
+"""Collapse: the embeddings shrink to a point, and the loss stays at the corresponding value.
 
 Shape suffixes: R last embeddings that are looked at, D embedding.
 """

@@ -1,4 +1,4 @@
-"""What is logged and watched for during pre-training: metrics, k-NN, collapse, divergence."""
+"""Logs and monitors pre-training: metrics, k-NN, collapse, divergence."""
 
 import time
 from collections.abc import Callable, Mapping

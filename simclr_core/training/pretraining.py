@@ -34,10 +34,10 @@ class Pretrained(NamedTuple):
     """Weights and batch norm statistics of f, on the CPU."""
 
     head: dict[str, Tensor] | None
-    """Those of g, to evaluate its layers; None where nothing was trained."""
+    """Weights and statistics of g, to evaluate its layers; None if nothing was trained."""
 
     steps: int
-    """Optimiser steps behind it."""
+    """The number of optimiser steps."""
 
     seconds: float
     """Of pre-training, over all processes that the run was resumed in, up to their checkpoints."""
@@ -58,16 +58,16 @@ def pretrain(
     """The encoder of a configuration, fitted to the training images without their labels.
 
     A supervised loss is the exception: it is given the labels of the fit split and sees the images of
-    that part alone, so that choices on the validation split stay honest. Without labels in the data
-    set no k-NN accuracy is logged; nothing else differs.
+    that part alone, so that choices on the validation split stay honest. If the data set has no labels,
+    no k-NN accuracy is logged; nothing else differs.
 
     With 0 epochs it is the random encoder: the initialisation of pre-training with batch norm
     statistics of the training images. An encoder that the observer stopped is returned as it is.
 
-    With `checkpoints` the run resumes from the last one and saves others, one more where the observer
-    stops it. A resumed run is bit-identical to an uninterrupted one, the logged curve included (on a
-    CPU; `pairs_per_second` is wall time). With a custom component, whose memory no checkpoint holds,
-    it starts from scratch.
+    With `checkpoints` the run resumes from the last one and saves new ones, including one when the
+    observer stops it. A resumed run is bit-identical to an uninterrupted one, the logged curve included
+    (on a CPU; `pairs_per_second` is wall time). With a custom component, whose memory no checkpoint
+    holds, it starts from scratch.
 
     Raises:
         ConfigurationError: the batch is larger than the data set, or there is no such device.
@@ -128,14 +128,14 @@ class _Training:
         self._steps_per_epoch = self.num_images // config.batch_size
         if not self._steps_per_epoch:
             raise ConfigurationError(
-                f"batch_size: must be at most the number of training images, got"
-                f" {config.batch_size} of {self.num_images}; lower batch_size or take more images"
+                "batch_size: must be at most the number of training images, got "
+                f"{config.batch_size} of {self.num_images}; lower batch_size or use more images"
             )
         self._steps = config.epochs * self._steps_per_epoch
         if execution.recompute and not recompute_blocks(encoder):
             raise ConfigurationError(
-                f"recompute: encoder {config.encoder.kind} has no blocks to recompute; leave it out,"
-                " or set gradient_cache"
+                f"recompute: encoder {config.encoder.kind} has no blocks to recompute; leave "
+                "recompute out, or set gradient_cache"
             )
         head = config.head.build(config.encoder.num_features, config.seed_of("initialisation"))
         self._networks = Networks(encoder.train(), execution.place(head).train())

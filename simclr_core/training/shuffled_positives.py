@@ -1,4 +1,4 @@
-"""Positives that are none: the pairing of the negative control.
+"""False positives: the pairing of the negative control.
 
 Shape suffixes: M = V N views (rows i, i + N, ... show one image), D embedding.
 """

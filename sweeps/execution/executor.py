@@ -39,13 +39,13 @@ def execute(
 ) -> Execution:
     """Runs the `todo` trials of a plan in its order, `settings.slots` at a time.
 
-    `function` names the trial function as `module:name`. The callbacks come from one other thread:
-    progress about every second, and each record once it is in place. `before` is called under the
-    store's lock, before any trial starts.
+    `function` names the trial function as `module:name`. The callbacks are called from another thread:
+    with the progress about every second, and with each record once it is stored. `before` is called
+    under the store's lock, before any trial starts.
 
     Raises:
-        StoreError: the store cannot be used. Later trouble with it stops the launch and is in the
-            result.
+        StoreError: the store cannot be used. A later problem with the store stops the launch and is in
+            the result.
     """
     clock = time.perf_counter()
     with store.locked():
@@ -78,7 +78,7 @@ def run_here(
     *,
     before: Callable[[], None] | None = None,
 ) -> TrialResult:
-    """Runs one trial of a plan in this process with full output, finished or not.
+    """Runs one trial of a plan in this process with full output, even if it has finished before.
 
     `before` is called as in `execute`. Ctrl-C leaves no record and is raised.
     """
@@ -110,7 +110,7 @@ def run_here(
 
 
 def _clear_after_predecessor(store: Store) -> None:
-    """Waits for workers of a dead driver, ends those that linger, clears what it left."""
+    """Waits for workers of a dead driver, ends those that remain, and removes its files."""
     note = read_json(store.path / "lock")
     session = own_session(note.get("session"), store.identity) if isinstance(note, dict) else None
     if session is not None:

@@ -1,4 +1,4 @@
-"""What went wrong in a launch, as one message with the fix."""
+"""The failure of a launch as one message with the fix."""
 
 import re
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ _RAY_FIXES = (
     (r"too many open files", "too many files are open", "raise `ulimit -n`"),
     (
         r"resource temporarily unavailable|can't start new thread|unable to create .*thread",
-        "this user may start no more processes",
+        "this user cannot start more processes",
         "raise `ulimit -u`, or close other programs",
     ),
     (
@@ -35,7 +35,11 @@ _RAY_FIXES = (
         "no port of 127.0.0.1 is free",
         "close the programs that hold them",
     ),
-    (r"permission denied|operation not permitted", "the system forbids it", "grant the permission"),
+    (
+        r"permission denied|operation not permitted",
+        "the system denies permission",
+        "grant the permission",
+    ),
 )
 
 
@@ -50,9 +54,9 @@ class TrialEnd(NamedTuple):
 def common_failure(ends: Iterable[TrialEnd], slots: int) -> str | None:
     """The message that stops a launch, given its trials in the order in which they ended.
 
-    The first trials, one more than run at a time and at least two, belong to different cells and
-    failed with the same error: the cause is no single trial. After a trial that finished before
-    them, the launch continues whatever fails.
+    The launch stops if its first trials (one more than run at a time, and at least two) belong to
+    different cells and failed with the same error, since the cause is then not a single trial. Once a
+    trial has finished, the launch continues even if others fail.
     """
     count = max(2, slots + 1)
     first = list(ends)[:count]
@@ -86,7 +90,7 @@ def why_it_died(log: Path) -> str:
 
 
 def why_ray_refused(said: str, log: Path) -> str:
-    """Why Ray did not start or take the work: its first line, the likely reason, the fix, the log."""
+    """Why Ray did not start or accept jobs: its first line, the likely reason, the fix and the log."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     first = lines[0][:200] if lines else "no message"
     for pattern, reason, fix in _RAY_FIXES:

@@ -33,7 +33,7 @@ class Heartbeat:
         self.total: float | None = None
         self.metrics: dict[str, float | None] = {}
         self.earlier_seconds = 0.0
-        """Of interrupted launches, up to the checkpoints from which the trial resumed."""
+        """Seconds of interrupted launches, up to the checkpoints from which the trial resumed."""
         self._driver = driver
         self._stop_file = stop_file(folder, launch)
         self._about: dict[str, Any] = {
@@ -83,11 +83,11 @@ class Heartbeat:
 
 
 def stop_file(folder: Path, launch: str) -> Path:
-    """The file whose appearance asks the trials of a launch to end."""
+    """The file that stops the trials of a launch once it exists."""
     return folder / f"{launch}.stop"
 
 
 def heartbeats(folder: Path) -> list[dict[str, Any]]:
-    """The notes in a store's `running` folder, those of dead processes included."""
+    """The heartbeats in a store's `running` folder, including those of dead processes."""
     notes = [read_json(file) for file in sorted(folder.glob("*.json"))]
     return [note for note in notes if isinstance(note, dict) and "key" in note]

@@ -24,10 +24,10 @@ def interruptible() -> Generator[None]:
 def end_signals(
     handler: Callable[[int, FrameType | None], None],
 ) -> Generator[tuple[signal.Signals, ...]]:
-    """Handles the signals that request an end, in the main thread; yields which they are.
+    """Handles the signals that request an end, in the main thread; yields these signals.
 
-    SIGINT is among them since a shell makes whatever it starts with `&` ignore it. A SIGHUP that the
-    caller ignores stays ignored.
+    SIGINT is included because a shell starts background processes (`&`) with SIGINT ignored. A SIGHUP
+    that the caller ignores stays ignored.
     """
     caught = (signal.SIGINT, signal.SIGTERM)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:

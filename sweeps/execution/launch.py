@@ -1,4 +1,4 @@
-"""One launch on Ray Tune: each trial leaves its record, and any process may be killed."""
+"""One launch on Ray Tune: each trial writes its record, and any process may be killed."""
 
 import contextlib
 import itertools
@@ -32,7 +32,7 @@ GRACE_SECONDS = 10.0
 a second interruption ends them at once."""
 
 RESTARTS = 3
-"""How often in a row, without a trial that ends, a lost Ray is replaced."""
+"""How many times in a row a lost Ray is replaced if no trial ends in between."""
 
 
 class Launch:
@@ -161,8 +161,8 @@ class Launch:
                     jobs = self._after_deaths(jobs)
                     if len(self.results) == ended and jobs and self.trouble is None:
                         self.trouble = (
-                            "every worker ended before its first trial did; run one trial by itself"
-                            f" to see why, or look at the logs in {self.store.running}"
+                            "every worker exited before its first trial finished; run one trial on "
+                            f"its own to see why, or look at the logs in {self.store.running}"
                         )
             except KeyboardInterrupt:
                 self.interrupted = True
@@ -195,7 +195,7 @@ class Launch:
             self.trouble = self.trouble or common_failure(ends, self.settings.slots)
 
     def _after_deaths(self, jobs: list[Job]) -> list[Job]:
-        """Marks the trial at which each dead worker was; returns the jobs of those behind it."""
+        """Marks the trial that each dead worker was running; returns the jobs with the trials after it."""
         if self.trouble is not None:
             return []
         rest: list[Job] = []
@@ -212,7 +212,7 @@ class Launch:
         return rest
 
     def _left(self, jobs: list[Job]) -> list[Job]:
-        """The jobs with the trials that have left no record, whose workers ended with Ray."""
+        """The jobs of the trials without a record, whose workers ended with Ray."""
         self._clear_heartbeats(self._running())
         rest: list[Job] = []
         for job in jobs:
@@ -277,7 +277,7 @@ class Launch:
 
 
 def _by_first_stage(trials: Iterable[Trial]) -> list[list[Trial]]:
-    """Trials in the plan's order, those that share their first stage behind the first of them."""
+    """Trials in the plan's order; trials that share their first stage follow the first of them."""
     together: dict[str, list[Trial]] = {}
     for trial in trials:
         together.setdefault(trial.stages[0].key, []).append(trial)

@@ -1,7 +1,7 @@
 """The process that holds Ray and Tune, started and watched by `sweeps.execution.ray_rounds`.
 
-Ray ends the process that called it when one of its servers is lost, and blocks in native code
-before that. In a process of its own it can do both: the driver notices, and starts another one.
+If Ray loses one of its servers, it blocks in native code and then ends the process that called it. It
+therefore runs in a separate process: the driver notices the loss and starts another one.
 
 Its input is a line for each round, with the files of the round's jobs; its output is a line when
 Ray has started, for each trial that ended, and when a round is over. When the input ends, the
@@ -53,7 +53,7 @@ class Driver(tune.Stopper):
 
 
 def start_ray(session: Path, *, slots: int, gpus: float) -> None:
-    """Starts Ray on the loopback interface, with one CPU resource a slot."""
+    """Starts Ray on the loopback interface, with one CPU resource for each slot."""
     import ray
     from ray._private import ray_constants
 
@@ -76,7 +76,7 @@ def start_ray(session: Path, *, slots: int, gpus: float) -> None:
 
 
 def servers() -> list[tuple[str, int]]:
-    """Name and number of Ray's own processes, which it needs to continue; no workers."""
+    """The names and process ids of Ray's own processes, which it needs; workers are not included."""
     import psutil
 
     names = {
@@ -97,7 +97,7 @@ def servers() -> list[tuple[str, int]]:
 
 
 def run_round(brief: dict[str, Any], number: int, files: list[str], driver: Driver) -> None:
-    """Runs the jobs in some files; a worker that dies ends its own job only."""
+    """Runs the jobs in the files; a worker that dies ends only its own job."""
     tune.Tuner(
         tune.with_resources(Worker, {"cpu": 1, "gpu": brief["gpus"]}),
         param_space={"job": tune.grid_search(files)},

@@ -1,4 +1,4 @@
-"""Rounds of jobs on a private Ray, in a process of its own whose every wait is watched."""
+"""Rounds of jobs on a private Ray in a separate process, with a time limit for every wait."""
 
 import contextlib
 import json
@@ -20,24 +20,24 @@ from sweeps.processes import ProcessMark, began, mark_of, this_process
 from sweeps.storage import Store, as_store_error
 
 WATCH_SECONDS = 0.25
-"""Between two checks of Ray's processes."""
+"""Seconds between two checks of Ray's processes."""
 
 START_SECONDS = 180.0
-"""Ray must start within this time."""
+"""Seconds within which Ray must start."""
 
 LISTEN_SECONDS = 5.0
-"""For reading the last line of a Ray that has ended."""
+"""Seconds for reading the last line of a Ray that has ended."""
 
 QUIET_SECONDS = 180.0
-"""A round in which no trial runs and none ends for this long is stuck."""
+"""A round is stuck if no trial runs or ends for this many seconds."""
 
 
 class RayLostError(SweepError):
-    """A process of Ray ended or does not answer; another Ray may take over."""
+    """A process of Ray ended or does not answer; a new Ray may replace it."""
 
 
 class RayRefusedError(SweepError):
-    """Ray did not start, or did not take the work."""
+    """Ray did not start, or did not accept the jobs."""
 
 
 class RayRounds:
@@ -101,7 +101,7 @@ class RayRounds:
         on_ended: Callable[[list[Any]], None],
         enough: Callable[[], bool],
     ) -> None:
-        """Runs a round of jobs to its end, or until it is enough."""
+        """Runs a round of jobs to its end, or until it should stop."""
         # A process that is gone shows in its output.
         with contextlib.suppress(OSError):
             self._input.write(json.dumps({"round": number, "files": files}).encode() + b"\n")
@@ -152,5 +152,5 @@ class RayRounds:
 
 
 def ray_log(store: Store) -> Path:
-    """The file for what Ray and its processes print, removed when a launch has ended well."""
+    """The file for the output of Ray and its processes, removed after a successful launch."""
     return store.running / "ray.log"

@@ -1,8 +1,9 @@
 """A launch's session: a private folder, and the processes that belong to it.
 
-The next driver ends and removes what a killed one left. It knows the folder from the store's lock,
-and anyone may have copied or written a lock: a folder counts only if its place, owner, mode and mark
-show that a driver of this store made it, and that this driver is dead. (`filelock` cannot replace
+The next driver ends the processes of a killed one and removes its files. It finds the folder through
+the store's lock. Since anyone may have copied or written a lock, a folder counts only if its place,
+owner, mode and mark show that a driver of this store created it, and that this driver is dead.
+(`filelock` cannot replace
 this: it does not identify the process that held a lock.)
 """
 
@@ -51,14 +52,14 @@ def new_session(store: str) -> Path:
             raise
     except OSError as error:
         raise StoreError(
-            f"no temporary folder can be made in {place or 'any usual place'} ({error.strerror});"
-            " free space there, or name another folder: TMPDIR=/path"
+            f"no temporary folder can be created in {place or 'any usual place'} "
+            f"({error.strerror}); free space there, or name another folder: TMPDIR=/path"
         ) from error
     return folder
 
 
 def own_session(path: object, store: str) -> Path | None:
-    """The session's folder if a dead driver of this store made it; None for anything else."""
+    """The session's folder if a dead driver of this store created it; None for anything else."""
     if not isinstance(path, str | os.PathLike):
         return None
     folder = Path(os.fspath(path))
@@ -87,7 +88,7 @@ def remove_session(folder: Path) -> None:
 
 
 def end_processes(session: Path) -> None:
-    """Ends all processes that were started in a session, without the calling one.
+    """Ends all processes that were started in a session, except the calling one.
 
     Ray's own agents outlive a driver that was killed, by about a minute (Ray 2.60).
     """
@@ -98,7 +99,7 @@ def end_processes(session: Path) -> None:
 
 
 def processes(session: Path) -> list[psutil.Process]:
-    """All processes of this user that were started in a session, without the calling one."""
+    """All processes of this user that were started in a session, except the calling one."""
     found: list[psutil.Process] = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):

@@ -12,14 +12,14 @@ _NOT_PASSED_ON = ("RAY_", "TUNE_")
 
 
 def unused_variables() -> str | None:
-    """A message that names the variables for Ray that a launch does not use; None without any."""
+    """A message that names the variables for Ray that a launch does not use; None if there are none."""
     names = sorted(name for name in os.environ if name.startswith(_NOT_PASSED_ON))
     if not names:
         return None
-    verb = "is set and not used" if len(names) == 1 else "are set and not used"
+    verb, them = ("is", "it") if len(names) == 1 else ("are", "them")
     return (
-        f"{', '.join(names)} {verb}: a launch starts a private Ray on this machine and does not"
-        " attach to a cluster; unset to silence this message"
+        f"{', '.join(names)} {verb} set but not used: a launch starts a private Ray on this "
+        f"machine and does not attach to a cluster; unset {them} to silence this message"
     )
 
 

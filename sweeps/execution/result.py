@@ -1,4 +1,4 @@
-"""The result of a launch, as the caller gets it."""
+"""The result of a launch, as returned to the caller."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,18 +17,18 @@ class UnfinishedTrial:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What a launch did."""
+    """The result of a launch."""
 
     launch: str | None = None
     """Its name; None if there was nothing to do."""
     finished: tuple[str, ...] = ()
     """Keys of the trials that finished in this launch."""
     failed: tuple[UnfinishedTrial, ...] = ()
-    """Ended by their own error; they run again only on request."""
+    """Keys of the trials that failed; they run again only on request."""
     died: tuple[UnfinishedTrial, ...] = ()
-    """Their process ended without a record; they are missing and run at the next launch."""
+    """Trials whose process ended without a record; they run at the next launch."""
     left: tuple[str, ...] = ()
-    """Keys of the trials that did not run: the launch was interrupted or stopped before."""
+    """Keys of the trials that did not run because the launch was interrupted or stopped."""
     interrupted: bool = False
     stopped: str | None = None
     """The message that stopped the launch, such as a full disk."""

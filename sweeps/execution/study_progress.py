@@ -1,4 +1,4 @@
-"""How far a study is and when it will be done, from records and heartbeats: small files only."""
+"""The progress of a study and its remaining time, from records and heartbeats, which are small files."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ from sweeps.record import Summary
 from sweeps.storage import Store
 
 PROJECT_FROM = 0.1
-"""Fraction of a trial from which its pace predicts its length; before, its start weighs too much."""
+"""Fraction of a trial after which its speed predicts its duration; before, its start weighs too much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +22,13 @@ class Running:
     cell: str
     seed: int
     fraction: float | None
-    """Of its work, from 0 to 1; None before the trial reports any."""
+    """The fraction of its work, from 0 to 1; None before the trial reports progress."""
     metrics: dict[str, float | None]
     seconds: float
-    """Run so far, at its last heartbeat, in all launches."""
+    """Seconds that it has run in all launches, at its last heartbeat."""
 
     def projected(self) -> float | None:
-        """Seconds of the whole trial; None while its start would weigh more than its work."""
+        """Estimated seconds of the whole trial; None while its start would weigh more than its work."""
         if self.fraction is None or self.fraction < PROJECT_FROM:
             return None
         return self.seconds / self.fraction
@@ -43,7 +43,7 @@ class CellProgress:
     total: int
     """Trials of the plan in this cell."""
     finished: tuple[Summary, ...]
-    """Of each finished trial the attempt that counts where no metric is named."""
+    """The attempt of each finished trial that counts if no metric is named."""
     failed: tuple[Summary, ...]
     running: tuple[Running, ...]
     attempts: tuple[tuple[Summary, ...], ...]
@@ -61,7 +61,7 @@ class Progress:
 
     cells: tuple[CellProgress, ...]
     eta_seconds: float | None
-    """Until the trials left are done; None while the length of a trial is unknown."""
+    """Seconds until the remaining trials are done; None while the duration of a trial is unknown."""
 
     @property
     def total(self) -> int:
@@ -75,7 +75,7 @@ class Progress:
 
     @property
     def failed(self) -> int:
-        """Trials that ended by their own error."""
+        """Trials that failed."""
         return sum(len(cell.failed) for cell in self.cells)
 
     @property
@@ -87,11 +87,11 @@ class Progress:
 def progress(store: Store, plan: Plan, *, slots: int = 1, since: str | None = None) -> Progress:
     """The state of a plan from records and heartbeats.
 
-    A trial that the launch `since` runs again counts as finished once its new record is there. The
-    estimate takes, for each trial left, the mean seconds of its cell's finished trials, else of its
-    role's, else of all, else of what the running ones project; trials that reused an artifact count
-    only where there are no others. It divides by the slots and is at least the longest trial that
-    runs.
+    A trial that the launch `since` runs again counts as finished once its new record is there. For each
+    remaining trial, the estimate uses the mean seconds of finished trials of its cell, else of its
+    role, else of all trials, else the projection of the running ones. Trials that reused an artifact
+    count only if there are no others. The sum is divided by the number of slots, and is at least the
+    longest running trial.
     """
     attempts = by_key(_of_plan(store.summaries(), plan, since))
     chosen = {key: one for key, of in attempts.items() if (one := counting(of)) is not None}

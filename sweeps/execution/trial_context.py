@@ -1,4 +1,4 @@
-"""What a running trial may call; structurally an observer of a trainer, without any import."""
+"""The interface for a running trial; structurally a trainer's observer, without importing one."""
 
 import errno
 import threading
@@ -31,20 +31,20 @@ _STORE_TROUBLE = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a trial function returns."""
+    """The return value of a trial function."""
 
     values: Mapping[str, float | None]
-    """Final values; None or not a number is unknown."""
+    """Final values; None and NaN mean unknown."""
 
     facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """What is worth knowing beyond numbers, as JSON. `data`, if given, names the data set in
-    trackers by its `name` and `fingerprint`."""
+    """Facts beyond numbers, as JSON. `data`, if given, identifies the data set in trackers by its
+    `name` and `fingerprint`."""
 
 
 class TrialContext:
     """A running trial: its configuration, its place in the store, and its reports.
 
-    With `rerun` trials, artifacts and checkpoints of earlier launches are not used.
+    A trial with `rerun` does not use artifacts and checkpoints of earlier launches.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class TrialContext:
         self.store = store
         self.started, self.load_average = now(), load_average()
         self.payload = payload
-        """What the caller passed to all trials of the launch, such as the device."""
+        """The values that the caller passed to all trials of the launch, such as the device."""
         self.reused: list[str] = []
         self.files: dict[str, bytes] = {}
         """Files of the record, name -> content; see `attach`."""
@@ -90,28 +90,28 @@ class TrialContext:
         self._heartbeat.metrics = {**self._heartbeat.metrics, **finite}
 
     def progress(self, done: float, total: float) -> None:
-        """Reports how far the trial is, in any unit."""
+        """Reports the progress of the trial, in any unit."""
         self._heartbeat.done, self._heartbeat.total = float(done), float(total)
 
     def should_stop(self) -> bool:
-        """Whether the launch was interrupted: the trial should end now and leaves no record."""
+        """Whether the launch was interrupted; the trial should then end now and writes no record."""
         self.stopped = self.stopped or self._heartbeat.stop.is_set()
         return self.stopped
 
     def log(self, text: str) -> None:
-        """Writes a line to the trial's log, which also holds what the trial prints."""
+        """Writes a line to the trial's log, which also contains the trial's printed output."""
         print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)  # noqa: T201 - captured as the log
 
     def attach(self, name: str, content: bytes) -> None:
         """Adds a small file to the trial's record, whether the trial finishes or fails."""
         if Path(name).name != name or name.startswith("."):
-            raise ValueError(f"a file of a record has a plain name, got {name!r}")
+            raise ValueError(f"a file of a record must have a plain name, got {name!r}")
         self.files[name] = content
 
     # Artifacts
 
     def artifact(self, stage: str) -> Path | None:
-        """The folder of a stage's artifact; None where the trial has to make it.
+        """The folder of a stage's artifact; None if the trial has to create it.
 
         An artifact that changed since it was saved, or was saved for another key, is set aside.
         """
@@ -131,16 +131,16 @@ class TrialContext:
         return folder
 
     def is_checked(self, stage: str) -> bool:
-        """Whether hashes confirm a stage's artifact; earlier versions saved none."""
+        """Whether a stage's artifact has hashes to check; earlier versions saved none."""
         return stage in self._saved or artifact_can_be_checked(
             self.store.artifact(stage, self._key(stage))
         )
 
     def save_artifact(self, stage: str, write: Callable[[Path], None]) -> None:
-        """Saves what a stage made: `write` fills an empty folder, which is renamed into place.
+        """Saves the artifact of a stage: `write` fills an empty folder, which is then renamed into place.
 
-        With `RunSettings.keep="none"` it is removed when the trials that share it are done. A
-        trial that was stopped saves nothing: it may be half done.
+        With `RunSettings.keep="none"` it is removed once the trials that share it are done. A trial
+        that was stopped saves nothing, because its artifact may be incomplete.
         """
         key = self._key(stage)
         if self.stopped:
@@ -158,11 +158,11 @@ class TrialContext:
             raise StoreError(write_failure(error, self.store.artifact(stage, key))) from error
 
     def refuse(self, stage: str, why: str) -> None:
-        """Sets a stage's artifact aside as unusable; the trial makes it again."""
+        """Sets a stage's artifact aside as unusable; the trial creates it again."""
         before = len(self.store.messages)
         self.store.set_aside(self.store.artifact(stage, self._key(stage)), why)
         for message in self.store.messages[before:]:
-            self.notes.append(f"{message}; it is made again")
+            self.notes.append(f"{message}; it will be created again")
             self.log(self.notes[-1])
         del self.store.messages[before:]
         self.reused = [name for name in self.reused if name != stage]
@@ -178,7 +178,7 @@ class TrialContext:
     def checkpoint(self, stage: str) -> StageCheckpoint:
         """The checkpoint from which an interrupted stage resumes.
 
-        It is removed when the stage's artifact is saved, and when the trial leaves a record.
+        It is removed when the stage's artifact is saved, and when the trial writes its record.
         """
         if stage not in self._checkpoints:
             self._checkpoints[stage] = StageCheckpoint(
@@ -193,7 +193,7 @@ class TrialContext:
         return self._checkpoints[stage]
 
     def drop_checkpoints(self) -> None:
-        """Removes the checkpoints of all stages: the trial has left a record."""
+        """Removes the checkpoints of all stages, once the trial has a record."""
         for stage in self.trial.stages:
             self.checkpoint(stage.name).drop()
 
@@ -210,7 +210,7 @@ class TrialContext:
         self._heartbeat.earlier_seconds = self.earlier_seconds
 
     def curve(self) -> dict[str, list[float | None]]:
-        """Metrics so far as columns of one length, by step."""
+        """The metrics so far as columns of equal length, by step."""
         with self._lock:
             rows = sorted(self._rows.items())
         names = list(dict.fromkeys(name for _, row in rows for name in row if name != "step"))

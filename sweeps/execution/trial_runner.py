@@ -25,19 +25,19 @@ from sweeps.storage import Store, as_store_error
 
 
 class RunSettings(Frozen):
-    """How trials are run; nothing here enters a key."""
+    """How trials are run; none of these settings is part of a key."""
 
     slots: int = Field(1, ge=1)
-    """Trials at a time, each in a process of its own."""
+    """Trials at a time, each in its own process."""
 
     threads: int = Field(1, ge=1)
-    """Threads of a trial (OMP_NUM_THREADS and its like in the worker)."""
+    """Threads of a trial (OMP_NUM_THREADS and similar variables in the worker)."""
 
     gpus: float = Field(0.0, ge=0)
     """GPUs of a trial; a fraction lets trials share one."""
 
     payload: dict[str, Any] = Field(default_factory=dict)
-    """Passed to every trial; JSON."""
+    """Values passed to every trial, as JSON."""
 
     keep: Literal["none", "last"] = "last"
     """Whether the artifacts of stages stay in the store."""
@@ -50,7 +50,7 @@ class RunSettings(Frozen):
 
 
 class Job(Frozen):
-    """Trials that run one after the other in one worker, since they share their first stage."""
+    """Trials that run one after the other in one worker because they share their first stage."""
 
     study: str
     scale: str | None
@@ -76,12 +76,13 @@ class TrialResult(NamedTuple):
 def run_trial(job: Job, trial: Trial, store: Store, *, echo: bool = False) -> TrialResult:
     """Runs a trial of a job and commits its record.
 
-    The trial's own error makes a failed record. Its output goes to its log, and with `echo` to the
-    terminal as well.
+    An error of the trial gives a failed record. Its output goes to its log and, with `echo`, also to
+    the terminal.
 
     Raises:
         StoreError: the store cannot be used; there is no record.
-        LaunchError: the trial function says that every trial will fail alike; there is no record.
+        LaunchError: every trial would fail in the same way, according to the trial function; there is
+            no record.
     """
     log = store.running / f"{trial.key}.log"
     with as_store_error(log):
@@ -181,7 +182,7 @@ def _record(job: Job, context: TrialContext, outcome: Outcome, error: str | None
 
 @contextlib.contextmanager
 def _logged(log: Path, *, echo: bool) -> Generator[None]:
-    """Sends what is printed to the log: Python's streams, and without `echo` also the system's."""
+    """Sends printed output to the log: Python's streams and, without `echo`, also the system's."""
     with log.open("w", encoding="utf-8", buffering=1) as file, contextlib.ExitStack() as stack:
         out, err = (_TeeStream(sys.stdout, file), _TeeStream(sys.stderr, file))
         if not echo:
@@ -216,7 +217,7 @@ class _TeeStream(io.TextIOBase):
         self._show("")
 
     def _show(self, text: str) -> None:
-        """Writes to the terminal; one that has gone away (a closed pipe) fails no trial."""
+        """Writes to the terminal; if it is gone (a closed pipe), the trial does not fail."""
         if self._terminal is not None:
             try:
                 self._terminal.write(text)

@@ -1,6 +1,6 @@
 """A warm worker: an actor of Ray Tune that runs job after job in one process.
 
-This module imports Ray and is itself imported only where trials are executed.
+This module imports Ray, so it is imported only where trials are executed.
 """
 
 import faulthandler

@@ -10,10 +10,10 @@ One = TypeVar("One", bound=Summary)
 
 
 def counting(attempts: Iterable[One], metric: str | None = None) -> One | None:
-    """The attempt that counts among all those of one trial, in whatever order they are given.
+    """The attempt that counts among all attempts of a trial, in any order.
 
-    The newest with a finite number of the metric; without one, the newest that finished; without
-    one, the newest. Where no metric is named, the newest that finished.
+    This is the newest attempt with a finite value of the metric; else the newest that finished; else
+    the newest. If no metric is named, it is the newest that finished.
     """
 
     def rank(one: One) -> tuple[bool, bool, int]:

@@ -1,4 +1,4 @@
-"""Axes: what a sweep varies. Each axis is a list of points: a label and the fields that it sets.
+"""Axes: the factors that a sweep varies. An axis is a list of points: a label and the fields it sets.
 
 To add a kind of axis, write the class with its `points` and name it in `AnyAxis` at the foot.
 """
@@ -19,8 +19,8 @@ def _checked_word(word: str, what: str) -> str:
         raise ValueError(f"{what} {word!r} must not be empty or begin or end with a space")
     if "," in word or any(not character.isprintable() for character in word):
         raise ValueError(
-            f"{what} {word!r} may contain neither commas nor control characters:"
-            " commas separate the names of cells on the command line"
+            f"{what} {word!r} must not contain commas or control characters; commas separate the names "
+            f"of cells on the command line"
         )
     return word
 
@@ -55,7 +55,7 @@ class Levels(Frozen):
         if not isinstance(levels, (list, tuple)):
             return levels
         if nested := [value for value in levels if isinstance(value, (list, tuple, dict))]:
-            raise ValueError(f"{nested[0]!r} needs a label of its own: write `label: value`")
+            raise ValueError(f"{nested[0]!r} needs its own label: write `label: value`")
         labels = [label_of(value) for value in levels]
         seen = set[str]()
         for label in labels:
@@ -71,7 +71,7 @@ class Levels(Frozen):
         return levels
 
     def num_points(self) -> int:
-        """The number of points, without making them."""
+        """The number of points, without creating them."""
         return len(self.levels)
 
     def points(self) -> Points:
@@ -79,7 +79,7 @@ class Levels(Frozen):
         return {label: {self.field: value} for label, value in self.levels.items()}
 
     def items_of(self) -> dict[str, tuple[str, ...]]:
-        """Label -> the items of its point: itself."""
+        """Label -> the items of its point: the label itself."""
         return {label: (label,) for label in self.levels}
 
 
@@ -101,15 +101,15 @@ class Paired(Frozen):
         for label, values in self.levels.items():
             if lacking := sorted(every - set(values)):
                 raise ValueError(
-                    f"level {label!r} leaves out {', '.join(lacking)}, which another level sets;"
-                    " every level must set the same fields"
+                    f"level {label!r} leaves out {', '.join(lacking)}, which another level sets; all "
+                    f"levels must set the same fields"
                 )
         if not every:
             raise ValueError("a level must set at least one field")
         return self
 
     def num_points(self) -> int:
-        """The number of points, without making them."""
+        """The number of points, without creating them."""
         return len(self.levels)
 
     def points(self) -> Points:
@@ -117,12 +117,12 @@ class Paired(Frozen):
         return {label: dict(values) for label, values in self.levels.items()}
 
     def items_of(self) -> dict[str, tuple[str, ...]]:
-        """Label -> the items of its point: itself."""
+        """Label -> the items of its point: the label itself."""
         return {label: (label,) for label in self.levels}
 
 
 class OrderedPairs(Frozen):
-    """One or two items in order: the single ones on the diagonal, `a+b` is a first and then b.
+    """One or two items in order: single items on the diagonal; `a+b` is a first and then b.
 
     n items give n + n(n - 1) points, row by row: 7 items give 49 = 7 + 42.
     """
@@ -143,13 +143,13 @@ class OrderedPairs(Frozen):
     def _apart(cls, items: dict[str, Any]) -> dict[str, Any]:
         for label in items:
             if "+" in label:
-                why = "which joins the two of a pair"
-                raise ValueError(f"item {label!r} may not contain '+', {why}")
+                why = "which joins the two items of a pair"
+                raise ValueError(f"item {label!r} must not contain '+', {why}")
         _check_labels(items)
         return items
 
     def num_points(self) -> int:
-        """The number of points, without making them."""
+        """The number of points, without creating them."""
         return len(self.items) ** 2
 
     def points(self) -> Points:
@@ -163,7 +163,7 @@ class OrderedPairs(Frozen):
         }
 
     def items_of(self) -> dict[str, tuple[str, ...]]:
-        """Label -> its first and its second item; a single one is both."""
+        """Label -> its first and second item; for a single item, both are the same."""
         return {
             (first if first == second else f"{first}+{second}"): (first, second)
             for first in self.items

@@ -19,19 +19,19 @@ class Resolved:
     """Complete and JSON-able: all defaults filled in."""
 
     chain: tuple[tuple[str, dict[str, Any]], ...]
-    """(stage, identity): all that its result depends on beyond the stages before it."""
+    """(stage, identity): everything that its result depends on besides the stages before it."""
 
     missing: str | None = None
-    """Why it cannot run here, in one message (its data are not available)."""
+    """Why it cannot run here, in one message, for example because its data are not available."""
 
 
 Resolve = Callable[[Cell], Callable[[int], Resolved]]
-"""Cell -> (seed -> Resolved): what is the same for all seeds is done once."""
+"""Cell -> (seed -> Resolved): work that is the same for all seeds is done once."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """The cells of one control or baseline that share a key and so are one, with their arms."""
+    """The cells of one control or baseline that share a key, merged into one, with their arms."""
 
     added: AddedCell
     cell: Cell
@@ -47,7 +47,8 @@ def sweep_cells(sweep: Sweep, resolve: Resolve) -> list[tuple[Cell, int]]:
     arms = sweep.arms()
     names = [arm.name for arm in arms]
     mistakes = [
-        f"{added.role} {added.name!r} goes with no cell {name!r}{did_you_mean(name, names)}"
+        f"{added.role} {added.name!r} refers to a cell {name!r} that does not "
+        f"exist{did_you_mean(name, names)}"
         for added in sweep.added
         if isinstance(added.cells, tuple)
         for name in added.cells
@@ -60,7 +61,7 @@ def sweep_cells(sweep: Sweep, resolve: Resolve) -> list[tuple[Cell, int]]:
     doubles = sorted(name for name, times in Counter(names).items() if times > 1)
     if doubles:
         rename = "rename a level or a control"
-        raise PlanError(*(f"two cells are named {name!r}; {rename}" for name in doubles))
+        raise PlanError(*(f"two cells have the name {name!r}; {rename}" for name in doubles))
     known = dict.fromkeys([*names, *(added.name for added in sweep.added)])
     chosen = select(sweep.only, [*known])
     of_floors = [group for group in groups if group.added.role == "floor"]
@@ -84,7 +85,7 @@ def _groups(
 ) -> Iterator[_Group]:
     """The cells of a control or baseline, those with one key merged.
 
-    The key at the first seed decides; all arms take part, selected or not, so that the name of a
+    The key at the first seed decides. All arms are included, selected or not, so that the name of a
     cell does not depend on `only`.
     """
     together: dict[str, list[tuple[Cell, str]]] = {}

@@ -1,7 +1,7 @@
 """A sweep: the axes of a study spanned into cells. A cell is one configuration, over all seeds.
 
-The engine knows fields by name only: what a field means, and how cells become configurations, is
-for the `resolve` that `plan` is given.
+The engine knows fields only by name. The `resolve` function passed to `plan` defines what a field means
+and how cells become configurations.
 """
 
 import itertools
@@ -21,11 +21,11 @@ from sweeps.suggest import did_you_mean
 Role = Literal["arm", "floor", "reference", "control"]
 
 MOST_CELLS = 10_000
-"""Cells that the axes of a sweep may span; counted before any is made."""
+"""The most cells that the axes of a sweep may span; counted before any is created."""
 
 
 class AddedCell(Frozen):
-    """A control or baseline, added to cells of the sweep: what they must beat, or a check on them.
+    """A control or baseline, added to cells of the sweep: a value that they must beat, or a check on them.
 
     Those of several cells that have the same key are one trial.
     """
@@ -34,21 +34,21 @@ class AddedCell(Frozen):
     """The name of its cell; with the arm's name in brackets where arms need one each."""
 
     role: Literal["floor", "reference", "control"]
-    """A floor is a result of its own that an arm is compared with, seed by seed; a reference is
-    shown next to the arms without that; a control checks the method."""
+    """A floor is a result that an arm is compared with, seed by seed; a reference is only shown
+    next to the arms; a control checks the method."""
 
     set: dict[str, Any]
-    """What it sets on top of its arm, as dotted fields."""
+    """The fields that it sets in addition to its arm's, as dotted names."""
 
     cells: Literal["each", "first"] | tuple[str, ...] = "each"
-    """Which arms it goes with; `first` is the first arm that is selected."""
+    """The arms to which it belongs; `first` is the first selected arm."""
 
     num_seeds: int | None = Field(default=None, ge=1)
-    """How many of the sweep's first seeds it has; None is every one."""
+    """The number of the sweep's first seeds that it has; None is all."""
 
 
 class Cell(Frozen):
-    """One configuration of the sweep, whatever the seed."""
+    """One configuration of the sweep, for all seeds."""
 
     name: str
     """Unique in its sweep."""
@@ -62,11 +62,11 @@ class Cell(Frozen):
     role: Role = "arm"
 
     floor: str | None = None
-    """The cell that is the floor of this arm, or of the arm that this control goes with."""
+    """The cell that is the floor of this arm, or of the arm to which this control belongs."""
 
 
 class Sweep(Frozen):
-    """What is varied, with which seeds, and its controls and baselines."""
+    """The axes, the seeds, and the controls and baselines."""
 
     study: str = Field(min_length=1)
     """The name under which launches and runs are stored."""
@@ -98,15 +98,15 @@ class Sweep(Frozen):
         if spanned > MOST_CELLS:
             table = " x ".join(map(str, sizes))
             raise ValueError(
-                f"the axes span {spanned:,} cells ({table}), and a sweep has at most {MOST_CELLS:,};"
-                " take out levels or an axis, or write design: one_at_a_time"
+                f"the axes span {spanned:,} cells ({table}), but a sweep may have at most "
+                f"{MOST_CELLS:,}; remove levels or an axis, or write design: one_at_a_time"
             )
         mistakes = [*_doubles("axis", [axis.name for axis in self.axes])]
         mistakes += _doubles("control or baseline", [one.name for one in self.added])
         mistakes += _doubles("seed", [str(seed) for seed in self.seeds])
         floors = [one.name for one in self.added if one.role == "floor"]
         if len(floors) > 1:
-            mistakes.append(f"a sweep has at most one floor, got {', '.join(floors)}")
+            mistakes.append(f"a sweep may have at most one floor, got {', '.join(floors)}")
         setters: dict[str, str] = {}
         for axis in self.axes:
             for field in {field for point in axis.points().values() for field in point}:
@@ -114,7 +114,7 @@ class Sweep(Frozen):
                     if name != axis.name and overlap(field, other):
                         mistakes.append(
                             f"axes {name!r} and {axis.name!r} both set"
-                            f" {min(field, other, key=len)!r}; a field belongs to one axis"
+                            f" {min(field, other, key=len)!r}; a field may belong to only one axis"
                         )
                 setters[field] = axis.name
         if mistakes:
@@ -123,7 +123,7 @@ class Sweep(Frozen):
 
     @property
     def label(self) -> str:
-        """As folders and runs are called; see `label_of`."""
+        """The name of folders and runs; see `label_of`."""
         return label_of(self.study, self.scale, self.variation)
 
     def arms(self) -> tuple[Cell, ...]:
@@ -139,7 +139,7 @@ class Sweep(Frozen):
     def places(self) -> dict[str, tuple[tuple[str, ...], ...]]:
         """Arm -> where it is in the table of the axes: for each axis the items of its level.
 
-        One axis at a time is no table: each arm is a place of its own.
+        With one axis at a time there is no table: each arm has its own place.
         """
         items = {axis.name: axis.items_of() for axis in self.axes}
         table = self.design == "factorial" or len(self.axes) == 1

@@ -23,7 +23,7 @@ def canonical(value: Any) -> str:
         )
     except (TypeError, ValueError) as error:
         raise PlanError(
-            f"what enters a key must be plain JSON with finite numbers, but {error}"
+            f"the parts of a key must be plain JSON with finite numbers, but {error}"
         ) from error
 
 

@@ -1,7 +1,7 @@
 """The plan: which trials a sweep consists of, which are on record, and what is left to do.
 
-Planning is pure: from the sweep, the records and the available artifacts come the trials in the order
-in which they will run: seed by seed, so that an unfinished study is balanced over its cells.
+Planning is pure: the sweep, the records and the available artifacts determine the trials and their
+order. Trials run seed by seed, so that an unfinished study is balanced over its cells.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from sweeps.planning.keys import chain_keys, key_of
 from sweeps.record import Stage, Summary
 
 MOST_TRIALS = 100_000
-"""The most trials of a plan; counted before any is made."""
+"""The most trials of a plan; counted before any is created."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Known:
     """What a store holds: a summary of each record, and the artifacts by stage."""
 
     summaries: Sequence[Summary] = ()
-    """All attempts of all trials, of whatever study."""
+    """All attempts of all trials, of any study."""
 
     artifacts: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     """Stage -> the keys of the available artifacts."""
@@ -36,7 +36,7 @@ class Trial(Frozen):
     """One configuration with one seed."""
 
     key: str
-    """The key of its last stage; of its configuration alone where data are missing."""
+    """The key of its last stage; if data are missing, the key of its configuration alone."""
 
     cell: str
     role: Role
@@ -57,7 +57,7 @@ class Trial(Frozen):
 
     @property
     def rerun(self) -> bool:
-        """It is on record and runs again: nothing of the earlier attempt is used."""
+        """It is on record but runs again, without using anything from the earlier attempt."""
         return self.todo and self.reason == "finished"
 
 
@@ -87,11 +87,11 @@ class Plan(Frozen):
 def plan(
     sweep: Sweep, resolve: Resolve, known: Known, *, failed: bool = False, again: bool = False
 ) -> Plan:
-    """The plan of a sweep, given what is on record.
+    """The plan of a sweep, given the records of a store.
 
-    A finished trial runs only with `again`, one that ended by its own error only with `failed`; one
-    whose process died left no record and is simply missing. Of two trials with one key the first in
-    order runs, and the other names its cell.
+    A finished trial runs only with `again`, and a failed one only with `failed`. A trial whose process
+    died has no record and counts as missing. If two trials have the same key, the first in order runs,
+    and the other one names its cell.
 
     Raises:
         PlanError: the sweep cannot be planned as written, or has more than `MOST_TRIALS` trials.

@@ -1,4 +1,4 @@
-"""What a stage made, in a folder of its own: saved with the hash of each file, checked before use.
+"""The artifact of a stage in its own folder, saved with the hash of each file and checked before use.
 
 `made.json` in the folder names the stage and key for which it was made, the launch that made it and
 the SHA-256 of every file, and is sealed itself: a flipped bit, a file of another artifact and two
@@ -43,19 +43,19 @@ def saved_artifact(
 
 
 def manifest(folder: Path) -> dict[str, Any] | None:
-    """The manifest of an artifact; None where there is none that can be read."""
+    """The manifest of an artifact; None if there is no readable one."""
     about = read_json(folder / MADE)
     return about if isinstance(about, dict) else None
 
 
 def artifact_fault(folder: Path, stage: str, key: str) -> str | None:
-    """Why an artifact may not be used, as the end of a sentence; None where it is intact.
+    """Why an artifact must not be used, as the end of a sentence; None if it is intact.
 
-    One of an earlier version, without hashes, passes: see `artifact_can_be_checked`.
+    An artifact of an earlier version, without hashes, passes; see `artifact_can_be_checked`.
     """
     about = manifest(folder)
     if about is None:
-        return f"has no {MADE} that can be read"
+        return f"has no readable {MADE}"
     if SEAL not in about and _FILES not in about:
         return None
     if not is_whole(about):
@@ -92,7 +92,7 @@ def drop(folder: Path) -> None:
 
 
 def _is_ours_alone(folder: Path) -> bool:
-    """Whether an artifact's folder holds nothing but what was saved in it."""
+    """Whether an artifact's folder contains only the files that were saved in it."""
     about = manifest(folder)
     if about is None or folder.is_symlink():
         return False
@@ -111,10 +111,14 @@ def _move_into(place: Path, folder: Path, names: list[str]) -> None:
     try:
         if folder.is_symlink() or not folder.is_dir():
             kind = folder.parent.name[:-1]
-            raise StoreError(f"{folder} is in the place of a {kind}; move it away")
+            raise StoreError(
+                f"{folder} is where the folder of a {kind} should be; move it elsewhere"
+            )
         taken = [name for name in names if os.path.lexists(folder / name)]
         if taken:
-            raise StoreError(f"{folder / taken[0]} is in the place of a file to save; move it away")
+            raise StoreError(
+                f"{folder / taken[0]} is where a file must be saved; move it elsewhere"
+            )
         for name in names:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (place / name).rename(folder / name)

@@ -1,4 +1,4 @@
-"""Atomic writes of files and folders, bounded reads, and messages for what a disk refuses."""
+"""Atomic writes of files and folders, bounded reads, and messages about failed writes."""
 
 import errno
 import json
@@ -32,15 +32,15 @@ def write_failure(error: OSError, path: Path) -> str:
     """The message for a failed write: what could not be written, why, and the fix."""
     if error.errno in _FULL:
         return (
-            f"the disk is full: {path} could not be written;"
-            " free some space and launch again, finished trials are saved"
+            f"the disk is full: {path} could not be written; free some space and run again; "
+            "finished trials are saved"
         )
     if error.errno in _CLOSED:
         return f"{path} is not writable; fix its permissions or name another store"
     if error.errno in {errno.ENOTDIR, errno.EEXIST}:
-        return f"{path} cannot be a folder: a file is in its place; name another store"
+        return f"{path} cannot be a folder because a file has that name; name another store"
     reason = error.strerror or type(error).__name__
-    return f"{path} could not be written ({reason}); fix that or name another store"
+    return f"{path} could not be written ({reason}); fix this or name another store"
 
 
 def write_bytes(path: Path, *chunks: bytes) -> None:
@@ -127,7 +127,7 @@ def read_bytes(path: Path, most: int | None = None) -> bytes:
     """The bytes of a regular file of at most `most` bytes.
 
     Raises:
-        OSError: it is no regular file (a pipe is not waited for), or larger; nothing was read.
+        OSError: it is not a regular file (a pipe is not waited for), or larger; nothing was read.
     """
     with open_regular(path) as file:
         if most is not None and os.fstat(file.fileno()).st_size > most:
@@ -145,7 +145,7 @@ def open_regular(path: Path) -> BufferedReader:
 
 
 def read_json(path: Path, most: int | None = None) -> Any:
-    """A JSON file's value; None where there is none, it is torn or larger than `most` bytes."""
+    """A JSON file's value; None if the file is missing, incomplete or larger than `most` bytes."""
     try:
         return json.loads(read_bytes(path, most).decode())
     except (OSError, ValueError, RecursionError, MemoryError):

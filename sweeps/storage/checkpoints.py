@@ -1,8 +1,8 @@
-"""Checkpoints of stages: what an interrupted trial leaves, from which the next launch resumes.
+"""Checkpoints of stages: the state of an interrupted trial, from which the next launch resumes.
 
 One file for each stage and key: a line of JSON (who made it, its size and hash), then the stage's
-bytes. A checkpoint is a convenience: one that is torn, or that cannot be written, is logged and
-fails no trial.
+bytes. A checkpoint is a convenience: if one is damaged or cannot be written, this is logged and the
+trial does not fail.
 """
 
 import json
@@ -42,7 +42,7 @@ class StageCheckpoint:
         """Seconds of training behind what `load` returned; 0 once it is refused."""
 
     def load(self) -> bytes | None:
-        """What was saved last; None where nothing was, or nothing intact."""
+        """The last saved state; None if there is none or it is damaged."""
         try:
             about, packed = _read(self._file)
         except FileNotFoundError:
@@ -58,7 +58,7 @@ class StageCheckpoint:
         return packed
 
     def save(self, packed: bytes) -> None:
-        """Replaces what was saved before, atomically.
+        """Replaces the saved state atomically.
 
         A disk that is full or read-only is logged once, and the previous checkpoint stays.
         """
@@ -78,7 +78,7 @@ class StageCheckpoint:
             self._complained = True
 
     def refuse(self, why: str) -> None:
-        """What `load` returned cannot be used: removes it."""
+        """Removes the checkpoint, because the state that `load` returned cannot be used."""
         self._log(f"the checkpoint {self._file} {why}; the stage starts from scratch")
         self.earlier_seconds = 0.0
         self._on_resume()
@@ -110,7 +110,7 @@ def drop_done(
 
 
 def _maker(file: Path) -> tuple[str, str] | None:
-    """Trial and launch that saved a checkpoint; None where it cannot be read."""
+    """The trial and launch that saved a checkpoint; None if it cannot be read."""
     try:
         with file.open("rb") as opened:
             about = json.loads(opened.readline())
@@ -123,15 +123,15 @@ def _read(file: Path) -> tuple[dict[str, Any], bytes]:
     line, _, packed = read_bytes(file).partition(b"\n")
     about: Any = json.loads(line)
     if not isinstance(about, dict):
-        raise TypeError("its first line is no mapping")
+        raise TypeError("its first line is not a mapping")
     # Earlier versions did not seal it, nor name its file.
     if SEAL in about and not is_whole(about):
         raise ValueError("its first line changed")
     if about.get("of", file.name) != file.name:
-        raise ValueError(f"it is that of {about['of']}")
+        raise ValueError(f"it belongs to {about['of']}")
     if len(packed) != about["size"]:
         raise ValueError(f"{len(packed)} of {about['size']} bytes")
     if sha256(packed).hexdigest() != about["sha256"]:
-        raise ValueError("its bytes changed")
+        raise ValueError("its content changed")
     _ = float(about["seconds"]), about["launch"]
     return about, packed

@@ -1,7 +1,7 @@
 """The index: a copy of the records' summaries in one file, so that thousands are quick to read.
 
-It is no proof that a record exists: an entry counts only while its record's file is there, as large
-and as old as when the entry was made.
+It does not prove that a record exists: an entry counts only while its record's file exists with the
+same size and time as when the entry was made.
 """
 
 import contextlib
@@ -50,7 +50,7 @@ class Index:
                 self.stamps[summary.key, summary.attempt] = stamp
 
     def append(self, summaries: Iterable[Summary]) -> None:
-        """Adds lines; a disk that refuses them costs speed only."""
+        """Adds lines; if the disk refuses them, only speed is lost."""
         text = "".join(self._line(summary) for summary in summaries)
         if self.file.exists() and not self.file.is_file():
             return

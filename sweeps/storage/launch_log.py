@@ -1,4 +1,4 @@
-"""The launches of a study and its last plan, so that its state shows without planning."""
+"""The launches of a study and its last plan, so that its state can be shown without planning."""
 
 import contextlib
 import json
@@ -65,7 +65,7 @@ def load_plan(store: Store, label: str) -> Plan | None:
 
 
 def studies(store: Store) -> list[str]:
-    """The labels of all studies that were launched on a store, each variation by itself."""
+    """The labels of all studies that were launched in a store, with each variation separately."""
     try:
         folders = sorted((store.path / "studies").iterdir())
     except OSError:

@@ -1,7 +1,7 @@
-"""Removing what dead processes left half made: only names that the engine itself gives.
+"""Removes incomplete files of dead processes, but only under names that the engine itself gives.
 
-Names are whole patterns, each in its own folder, and links are left alone: a store may hold files of
-other programs and of its user.
+Names must match a whole pattern in their folder, and links are not touched, because a store may contain
+files of other programs and of its user.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""A record's file: sealed when it is written, and read only if its seal, key and values fit."""
+"""A record's file: sealed when it is written, and accepted only if its seal, key and values are valid."""
 
 import datetime as dt
 import errno
@@ -20,7 +20,7 @@ MOST_BYTES = 32_000_000
 """Size limit of a record's file; 50,000 logged steps of four metrics take 5 MB."""
 
 _MOST_DEPTH = 64
-"""Nesting limit of a record's free-form fields: every writer of JSON goes down as deep."""
+"""Nesting limit of a record's free-form fields, since JSON writers recurse to that depth."""
 
 _ACCURACY = re.compile(r"(^|[/_])top[1-9][0-9]*$")
 """The names of values that are percentages, such as `top1` and `knn_top5`."""
@@ -46,14 +46,14 @@ def read_record(file: Path, key: str, attempt: int) -> TrialRecord:
     """The record of a trial and attempt, migrated to today's format.
 
     Raises:
-        Unreadable: it is torn, changed, no record, or that of another trial.
-        StoreError: it is of a newer version, or may not be read.
+        Unreadable: the file is incomplete, changed, not a record, or that of another trial.
+        StoreError: the record has a newer version, or reading is not permitted.
     """
     record = _parse(file)
     if (record.key, record.attempt) != (key, attempt):
-        raise Unreadable(f"holds the record of {record.key}, attempt {record.attempt}")
+        raise Unreadable(f"contains the record of {record.key}, attempt {record.attempt}")
     if (why := _impossible(record)) is not None:
-        raise Unreadable(f"is no record ({why})")
+        raise Unreadable(f"is not a record ({why})")
     return record
 
 
@@ -64,7 +64,7 @@ def _parse(file: Path) -> TrialRecord:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(step) for step in first["loc"]) or "record"
-        raise Unreadable(f"is no record ({place}: {first['msg']})") from error
+        raise Unreadable(f"is not a record ({place}: {first['msg']})") from error
     except (ValueError, TypeError, RecursionError, MemoryError) as error:
         raise Unreadable(f"cannot be read ({error})") from error
     except FileNotFoundError as error:
@@ -85,26 +85,26 @@ def _migrated(about: Any, file: Path) -> dict[str, Any]:
     since its keys are those of the identities that it recorded.
     """
     if not isinstance(about, dict):
-        raise Unreadable("is no record (no mapping)")
+        raise Unreadable("is not a record (not a mapping)")
     number = about.get("format", FORMAT)
     if number > FORMAT:
         raise StoreError(
-            f"{file} has format {number}, and this program reads up to {FORMAT};"
-            " it was written by a newer version: update, or name another store"
+            f"{file} has format {number}, but this program reads formats up to {FORMAT}; a newer "
+            "version wrote it: update, or name another store"
         )
     if number != _UNSEALED and not is_whole(about):
-        raise Unreadable("changed since it was written: its checksum does not fit")
+        raise Unreadable("changed since it was written: its checksum does not match")
     if number == _UNSEALED:
         about = {"chain": (), **about, SEAL: None}
     return {**about, "format": FORMAT} if number in (1, 2) else about
 
 
 def _impossible(record: TrialRecord) -> str | None:
-    """Why no trial can have left this record; None if one can."""
+    """Why no trial can have written this record; None if one can."""
     if record.chain:
         found = chain_keys(record.chain)
         if found != [(stage.name, stage.key) for stage in record.stages]:
-            return f"its key is {record.key}, and its configuration gives {found[-1][1]}"
+            return f"its key is {record.key}, but its configuration gives {found[-1][1]}"
     if (why := _impossible_values(record)) is not None:
         return why
     if record.seconds < 0:
@@ -116,7 +116,7 @@ def _impossible(record: TrialRecord) -> str | None:
     try:
         dt.datetime.fromisoformat(record.started)
     except ValueError:
-        return f"started: {record.started!r} is no moment"
+        return f"started: {record.started!r} is not a point in time"
     return None
 
 
@@ -131,7 +131,7 @@ def _impossible_values(record: TrialRecord) -> str | None:
         # What is sealed is what was measured.
         bounded = record.seal is None and _ACCURACY.search(name) is not None
         if value is not None and bounded and not 0 <= value <= 100:
-            return f"{name}: {value} is out of bounds, a percentage is 0 to 100"
+            return f"{name}: {value} is out of bounds; a percentage must be 0 to 100"
     return None
 
 

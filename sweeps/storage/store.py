@@ -1,4 +1,4 @@
-"""The store: a folder that holds records, artifacts and what is needed to show a study's state.
+"""The store: a folder with records, artifacts and the files needed to show a study's state.
 
 ARCHITECTURE.md lists what is in it.
 """
@@ -48,7 +48,7 @@ class Store:
         self.running = self.path / "running"
         """The folder of heartbeats and of the logs of running trials."""
         self.cache = self.path / "cache"
-        """A folder for what can be made again, such as decoded data."""
+        """A folder for files that can be created again, such as decoded data."""
         self.machine = self.path / "machine.json"
         """The caller's JSON file about this machine."""
         self.messages: list[str] = []
@@ -58,7 +58,7 @@ class Store:
 
     @property
     def exists(self) -> bool:
-        """Whether the folder is a store; nothing is read of one that is not."""
+        """Whether the folder is a store; nothing else is read from a folder that is not."""
         self._is_store = self._is_store or is_store(self.path)
         return self._is_store
 
@@ -113,12 +113,12 @@ class Store:
                 yield record
 
     def record(self, key: str, attempt: int) -> TrialRecord | None:
-        """One record; None where there is none that can be read."""
+        """One record; None if there is no readable one."""
         file = self.attempt(key, attempt) / "record.json"
         return self._read(file, key, attempt) if file.exists() else None
 
     def known(self) -> Known:
-        """What planning needs to know of this store."""
+        """The records and artifacts of this store that planning needs."""
         return Known(self.summaries(), self.artifacts())
 
     def artifacts(self) -> dict[str, frozenset[str]]:
@@ -139,7 +139,7 @@ class Store:
 
     @property
     def identity(self) -> str:
-        """A name for this store that no other has, made at first use; for trackers."""
+        """A unique name for this store, created at first use; for trackers."""
         self.prepare()
         return str((store_facts(self.path) or {})["id"])
 
@@ -147,7 +147,7 @@ class Store:
         """Checks that the folder is a store or can become one; writes nothing.
 
         Raises:
-            StoreError: it holds something else, or is of a newer version.
+            StoreError: the folder holds something else, or has a newer version.
         """
         refuse_foreign(self.path)
 
@@ -155,7 +155,7 @@ class Store:
         """Makes the folder a store that can be written to.
 
         Raises:
-            StoreError: it cannot be one, or cannot be written to.
+            StoreError: the folder cannot be a store, or cannot be written to.
         """
         if (message := make_store(self.path)) is not None:
             self.messages.append(message)
@@ -168,7 +168,7 @@ class Store:
             probe.unlink()
 
     def unmake(self) -> None:
-        """Undoes `prepare` where nothing was recorded since; removes the cache, too."""
+        """Undoes `prepare` if nothing has been recorded since; also removes the cache."""
         shutil.rmtree(self.cache, ignore_errors=True)
         unmake_store(self.path)
         self._is_store = False
@@ -177,7 +177,7 @@ class Store:
     def locked(self) -> Generator[Path]:
         """Holds the store for one driver; the system releases the lock when the process dies.
 
-        Yields the lock file, in which a driver may note what a successor has to clear away.
+        Yields the lock file, in which a driver may note what its successor must remove.
 
         Raises:
             StoreError: another driver holds the store, or its disk has no locks.
@@ -210,7 +210,7 @@ class Store:
             lock.release()
 
     def note_holder(self, **facts: Any) -> None:
-        """Notes in the lock who holds it and what a successor has to clear away."""
+        """Notes in the lock who holds it and what a successor must remove."""
         note = {**this_process()._asdict(), "since": now(), **facts}
         with as_store_error(self.path / "lock"):
             (self.path / "lock").write_text(json.dumps(note) + "\n", encoding="utf-8")
@@ -223,7 +223,7 @@ class Store:
         """Puts a record, its log and its files in place atomically, as the key's next attempt.
 
         Raises:
-            StoreError: the disk is full or read-only; nothing is torn.
+            StoreError: the disk is full or read-only; nothing is damaged.
         """
         home = self.trials / record.key
         files = files or {}
@@ -268,7 +268,7 @@ class Store:
         artifacts.drop(self.artifact(stage, key))
 
     def clear_leftovers(self) -> None:
-        """Removes what dead processes left half made; only for the holder of the lock."""
+        """Removes incomplete files of dead processes; only for the holder of the lock."""
         if self.exists:
             stages = {stage.name for one in self.summaries() for stage in one.stages}
             leftovers.clear(self.path, sorted({*stages, *self.artifacts()}))

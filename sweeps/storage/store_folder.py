@@ -1,4 +1,4 @@
-"""What makes a folder a store: a `store.json` of ours. Any other non-empty folder is refused.
+"""A folder is a store if it contains our `store.json`. Any other non-empty folder is refused.
 
 A store whose `store.json` was lost is recognised by its records and gets a new one.
 """
@@ -28,7 +28,7 @@ _SHOWN = 4
 
 
 def store_facts(path: Path) -> dict[str, Any] | None:
-    """The content of a folder's `store.json`; None where there is none of ours."""
+    """The content of a folder's `store.json`; None if it has none of ours."""
     facts = read_json(path / "store.json", MOST_BYTES)
     return facts if isinstance(facts, dict) and isinstance(facts.get("id"), str) else None
 
@@ -42,7 +42,7 @@ def refuse_foreign(path: Path) -> None:
     """Checks that a folder is a store or can become one; writes nothing.
 
     Raises:
-        StoreError: it holds something and is no store, or is of a newer version.
+        StoreError: the folder is not empty and not a store, or has a newer version.
     """
     facts = store_facts(path)
     if facts is None:
@@ -50,8 +50,8 @@ def refuse_foreign(path: Path) -> None:
             _refuse_contents(path)
     elif isinstance(facts.get("format"), int) and facts["format"] > STORE_FORMAT:
         raise StoreError(
-            f"{path / 'store.json'} has format {facts['format']}, and this program reads up to"
-            f" {STORE_FORMAT}; it was written by a newer version: update, or name another store"
+            f"{path / 'store.json'} has format {facts['format']}, but this program reads formats up to "
+            f"{STORE_FORMAT}; a newer version wrote it: update, or name another store"
         )
 
 
@@ -75,14 +75,14 @@ def make_store(path: Path) -> str | None:
         # Of two processes that make a store at once, the first one's file stays.
         with contextlib.suppress(FileExistsError):
             (write_bytes if lost else write_new)(file, f"{json.dumps(new, indent=1)}\n".encode())
-    again = f"{file} was lost or torn; a new one was written, all records are there"
+    again = f"{file} was lost or incomplete; a new one was written, and all records are intact"
     return again if lost else None
 
 
 def unmake_store(path: Path) -> None:
     """Removes a store that `make_store` has just made and that holds no record.
 
-    Files that something else has added in the meantime stay, and the folder with them.
+    If another program has added files in the meantime, these files and the folder stay.
     """
     if _has_record(path):
         return
@@ -103,13 +103,13 @@ def _refuse_contents(path: Path) -> None:
     if names:
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         raise StoreError(
-            f"{path} is not a store: it holds {', '.join(names[:_SHOWN])}{more} and no store.json of"
-            " this program; name a new or an empty folder"
+            f"{path} is not a store: it contains {', '.join(names[:_SHOWN])}{more} and no store.json of"
+            " this program; name a new or empty folder"
         )
 
 
 def _has_record(path: Path) -> bool:
-    """Whether at least one record of ours is there, under its key."""
+    """Whether the folder contains at least one of our records, under its key."""
     try:
         return any(
             ATTEMPT.fullmatch(attempt.name)

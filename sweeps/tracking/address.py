@@ -13,14 +13,14 @@ OWN = "mlflow.db"
 """The database in a store."""
 
 SCHEMES: tuple[str, ...] = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
-"""What MLflow's tracking takes; it refuses plain folders since version 3.13."""
+"""The schemes that MLflow accepts; it refuses plain folders since version 3.13."""
 
 
 def address_of(store: Store, uri: str | None, schemes: tuple[str, ...]) -> str:
     """The address for runs: `uri`, else MLFLOW_TRACKING_URI, else a database in the store.
 
     Raises:
-        TrackingError: its scheme is none of these.
+        TrackingError: the scheme is not one of these.
     """
     if uri == "":
         raise TrackingError("--tracking: is empty; name a server, or leave it out")
@@ -49,7 +49,7 @@ def artifact_root(store: Store) -> Path:
 
 
 def scheme_of(address: str) -> str:
-    """The scheme of an address without the driver of a database: postgresql of postgresql+psycopg2."""
+    """The scheme of an address without the database driver: postgresql for postgresql+psycopg2."""
     return address.partition(":")[0].partition("+")[0].lower()
 
 
@@ -66,7 +66,7 @@ def _check(uri: str, source: str, schemes: tuple[str, ...]) -> None:
     except ValueError:
         # The parser's message would show the text, which may be a password.
         raise TrackingError(
-            f"{source}: {shown(uri)!r} is no address: the text after the last colon is no port from"
-            " 0 to 65535, or a bracket is missing; write it as scheme://user:password@host:port, with"
-            " @, /, ? and # in the password percent-encoded"
+            f"{source}: {shown(uri)!r} is not an address: the text after the last colon is not a "
+            "port from 0 to 65535, or a bracket is missing; write it as "
+            "scheme://user:password@host:port, with @, /, ? and # in the password percent-encoded"
         ) from None

@@ -14,7 +14,7 @@ from sweeps.tracking.one_trial import TAG_PREFIX, level_params, milliseconds_now
 
 
 class _Known(NamedTuple):
-    """What is known of a cell's run without asking the server."""
+    """The known state of a cell's run, without a request to the server."""
 
     number: str
     status: str

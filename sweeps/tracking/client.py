@@ -1,8 +1,8 @@
 """Tracking: one process next to the driver logs a study to MLflow from its records.
 
-Only that process writes, so that no trial, no signal and no import waits for MLflow. All it needs
-are the store and the plan: it looks which runs exist and adds what is missing. So MLflow may be
-slow, away, or deleted, and catches up at the next launch.
+Only that process writes, so that no trial, signal or import waits for MLflow. It needs only the store
+and the plan: it finds the runs that exist and adds the missing ones. MLflow may therefore be slow,
+unavailable or deleted; the next launch adds what is missing.
 """
 
 import contextlib
@@ -29,11 +29,11 @@ from sweeps.tracking.redaction import bare, shown
 from sweeps.tracking.tracker_process import PATIENCE, FinalAnswer, failure, start
 
 FINDING = 60.0
-"""Seconds without progress for finding a study, which may make a database first."""
+"""Seconds without progress for finding a study, which may first create a database."""
 
 
 def brief_of(store: Store, plan: Plan, metric: str = "top1") -> dict[str, Any]:
-    """What a tracker has to know of a study."""
+    """The description of a study for a tracker."""
     return {
         "driver": this_process()._asdict(),
         "store": str(store.path),
@@ -113,7 +113,7 @@ class MlflowTracker:
         return TrackingResult(answer["written"], answer["trouble"], time.monotonic() - began)
 
     def _send(self, message: Mapping[str, Any]) -> None:
-        """Sends a line in as many writes as the pipe takes; gives up if nothing reads it."""
+        """Sends a line in as many writes as the pipe needs; gives up if nothing reads it."""
         if self._process is None or self._process.stdin is None:
             return
         data = json.dumps(message).encode() + b"\n"
@@ -146,9 +146,9 @@ class RunLocation(NamedTuple):
 
 
 def locate_runs(store: Store, key: str | None = None, uri: str | None = None) -> RunLocation:
-    """Where the runs of the store's latest study are, or the run of the trial whose key begins so.
+    """The place of the runs of the store's latest study, or the run of the trial with this key prefix.
 
-    Studies that the store's own database lacks are first added to it from the records.
+    Studies that are missing from the store's own database are first added from the records.
 
     Raises:
         TrackingError: nothing was tracked there, or not exactly one trial matches.
@@ -156,7 +156,7 @@ def locate_runs(store: Store, key: str | None = None, uri: str | None = None) ->
     address = address_of(store, uri, SCHEMES)
     labels = sorted(studies(store), key=lambda label: _latest(store, label), reverse=True)
     if not labels:
-        raise TrackingError(f"the store {store.path} has no study yet; run one first")
+        raise TrackingError(f"the store {store.path} has no studies yet; run one first")
     plans = [plan for label in labels if (plan := load_plan(store, label)) is not None]
     brief = {
         "driver": this_process()._asdict(),

@@ -1,4 +1,4 @@
-"""What a tracker is: where a study and its trials are logged for people to browse."""
+"""The interface of a tracker, which logs a study and its trials for people to browse."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -12,35 +12,35 @@ from sweeps.tracking.tracker_process import PATIENCE
 
 
 class TrackingResult(NamedTuple):
-    """What tracking achieved."""
+    """The result of tracking."""
 
     written: int
     """Runs of trials that were added or renewed."""
     trouble: str | None
     """The message for the user; None if everything is written."""
     seconds: float
-    """How long the driver waited for it at the end."""
+    """Seconds that the driver waited for it at the end."""
 
 
 class Tracker(Protocol):
     """Logs one launch. Nothing here raises: `close` reports what went wrong.
 
-    Records on disk are the truth: a tracker may be slow, away or deleted, and adds what it lacks at
-    the next launch.
+    The records on disk are authoritative: a tracker may be slow, unavailable or deleted, and the next
+    launch adds what it lacks.
     """
 
     schemes: ClassVar[tuple[str, ...]]
-    """The schemes of the addresses that it takes."""
+    """The schemes of the addresses that it accepts."""
 
     def __init__(self, store: Store, plan: Plan, uri: str, *, metric: str) -> None:
         """Starts and returns at once.
 
-        `plan` says which trials count for the cells; a plan that runs nothing leaves the study's run
+        `plan` determines which trials count for the cells; if it runs nothing, the study's run stays
         closed. `metric` is that of the intervals passed in.
         """
 
     def record(self, record: TrialRecord) -> None:
-        """A record is in place. To be passed to `execute`."""
+        """Logs a record that has been stored. To be passed to `execute`."""
 
     def settle(
         self,
@@ -50,7 +50,7 @@ class Tracker(Protocol):
         cell_verdicts: Mapping[str, str] | None = None,
         note: str = "",
     ) -> None:
-        """Ends the study's run with these numbers, whatever happens until `close`.
+        """Ends the study's run with these numbers, no matter what happens before `close`.
 
         `cells` replace what the tracker computes. `verdicts`, claim -> words, and the Markdown
         `note` are added to the study's run, `cell_verdicts` to the cells' runs. Returns at once; a
@@ -67,7 +67,7 @@ class Tracker(Protocol):
     ) -> TrackingResult:
         """Brings everything up to date and closes the study's run.
 
-        It takes as long as runs are written, and ends `timeout` seconds after the last progress;
+        It continues as long as runs are written, and ends `timeout` seconds after the last progress;
         when `interrupted`, `timeout` seconds after the call. `on_progress` gets the number of runs
         written and of those that were missing. `files`, such as reports, are added to the study's run.
 

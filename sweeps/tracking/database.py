@@ -1,4 +1,4 @@
-"""The store's own MLflow database: made atomically, and rebuilt when it is broken."""
+"""The store's own MLflow database: created atomically, and rebuilt if it is damaged."""
 
 import contextlib
 import sqlite3
@@ -12,18 +12,18 @@ from sweeps.tracking.address import artifact_root, own_database, own_uri
 
 
 def open_client(uri: str, store: Store) -> MlflowClient:
-    """A client for an address; the store's own database is first made or rebuilt.
+    """A client for an address; the store's own database is first created or rebuilt if necessary.
 
-    MLflow makes a database in many steps and cannot continue with half of one, so it is made under
-    another name and then renamed. MLflow reads the text after `sqlite:///` once as it is and once
-    decoded, so that a folder with a % or ? in its name gets a second one: the database is named
-    relative to the store, which has to be the working folder.
+    MLflow creates a database in many steps and cannot continue with an incomplete one, so it is created
+    under another name and then renamed. MLflow uses the text after `sqlite:///` once verbatim and once
+    decoded, so a folder with a % or ? in its name would get a second database. The database is
+    therefore named relative to the store, which must be the working folder.
     """
     if uri != own_uri(store):
         return MlflowClient(uri)
     file = own_database(store)
     if file.exists() and (why := _broken(file)) is not None:
-        store.set_aside(file, f"is no database that MLflow can use ({why})")
+        store.set_aside(file, f"is not a database that MLflow can use ({why})")
         _forget_journal(file)
     if file.exists():
         _relocate(file, artifact_root(store).as_uri())

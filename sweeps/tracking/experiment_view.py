@@ -1,8 +1,8 @@
-"""A study's experiment in MLflow's pages: as training of models, cells in order.
+"""A study's experiment in MLflow's pages: shown as model training, with the cells in order.
 
 The pages store a shared view as a tag of the experiment: columns, order and filter as JSON, opened by
-`?viewStateShareKey=`. Neither that nor the tag for the kind is documented; a page that does not know
-them shows its default (as of MLflow 3.17).
+`?viewStateShareKey=`. Neither this tag nor the tag for the kind is documented; a page that does not
+know them shows its default view (as of MLflow 3.17).
 """
 
 import json
@@ -13,7 +13,7 @@ from mlflow.tracking import MlflowClient
 from sweeps.tracking.one_trial import TAG_PREFIX, name_of
 
 KIND = "mlflow.experimentKind"
-"""Without this tag, MLflow opens an experiment in its mode for language models and traces."""
+"""MLflow opens an experiment without this tag in its mode for language models and traces."""
 
 VIEW = "mlflow.sharedViewState."
 

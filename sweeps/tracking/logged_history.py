@@ -1,4 +1,4 @@
-"""What a driver logged of a study beyond its records, saved so that MLflow can be rebuilt."""
+"""What a driver logged about a study besides its records; it is saved so that MLflow can be rebuilt."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ _FIELDS = ("cells", "verdicts", "cell_verdicts", "note")
 
 
 def save_logged(store: Store, label: str, last: Mapping[str, Any], metric: str) -> None:
-    """Saves what a driver sent when it settled or closed a study."""
+    """Saves the message with which a driver settled or closed a study."""
     files = [
         str(Path(file).relative_to(store.path))
         for file in last.get("files") or ()
@@ -22,7 +22,7 @@ def save_logged(store: Store, label: str, last: Mapping[str, Any], metric: str) 
 
 
 def load_logged(store: Store, label: str) -> dict[str, Any]:
-    """What was saved; empty if nothing was."""
+    """The saved message; empty if there is none."""
     about = read_json(store.study(label) / "tracked.json")
     if not isinstance(about, dict):
         return {}

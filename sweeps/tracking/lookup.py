@@ -1,4 +1,4 @@
-"""Finding runs, and adding studies that a database lacks from the records."""
+"""Finds runs, and adds studies that are missing from a database from the records."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ from sweeps.tracking.runs import Runs
 
 
 def add_missing(client: MlflowClient, store: Store, brief: Mapping[str, Any], watch: Watch) -> int:
-    """Adds the studies that were launched on a store and are not in its own database.
+    """Adds the studies that were launched in a store and are not in its own database.
 
     Returns the number of trials' runs. Only the store's own database is changed.
     """
@@ -36,14 +36,14 @@ def find_experiment(client: MlflowClient, label: str) -> str:
     found = client.get_experiment_by_name(label)
     if found is None:
         raise TrackingError(
-            f"{label} was not tracked yet; run it again: recorded trials are not trained again, and"
-            " tracking catches up"
+            f"{label} has not been logged to MLflow yet; run it again: recorded trials are not "
+            "repeated, only logged"
         )
     return str(found.experiment_id)
 
 
 def find_trial(client: MlflowClient, store: Store, labels: list[str], key: str) -> tuple[str, str]:
-    """Experiment and run of the trial whose key begins so; TrackingError unless it is exactly one."""
+    """Experiment and run of the trial with this key prefix; TrackingError unless exactly one matches."""
     found: dict[str, tuple[str, str]] = {}
     known: list[str] = []
     for label in labels:
@@ -61,4 +61,4 @@ def find_trial(client: MlflowClient, store: Store, labels: list[str], key: str) 
         return next(iter(found.values()))
     if found:
         raise TrackingError(f"{key!r} matches {len(found)} keys; give more characters")
-    raise TrackingError(f"no trial's run has a key like {key!r}{did_you_mean(key, known)}")
+    raise TrackingError(f"no run of a trial has the key {key!r}{did_you_mean(key, known)}")

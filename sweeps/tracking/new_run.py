@@ -1,9 +1,9 @@
 """A run of MLflow as one value, and two ways to write it: MLflow's interface, or many at once.
 
-A tracking server takes a run in several requests, a dozen runs a second at best. The store's own
-database takes a hundred in one transaction, which rebuilding 10,000 needs. The statements are for the
-tables of the installed MLflow; where they do not fit, the interface is used. A test checks that both
-give the same result.
+A tracking server needs several requests for a run and accepts at most a dozen runs per second. The
+store's own database accepts a hundred in one transaction, which is necessary to rebuild 10,000. The
+statements match the tables of the installed MLflow; if they do not fit, the interface is used. A test
+checks that both give the same result.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ _LARGEST = 1.7976931348623157e308
 
 
 class Stopped(Exception):  # noqa: N818 -- on request
-    """Writing was stopped before all was written."""
+    """Writing was stopped before everything was written."""
 
 
 class Watch(NamedTuple):
@@ -39,7 +39,7 @@ class Watch(NamedTuple):
     step: Callable[[int, int], None] = lambda _done, _of: None
     """Called at each request with the number of runs written and of those that were missing."""
     stop: Callable[[], bool] = lambda: False
-    """Asked before each write."""
+    """Called before each write; returns whether to stop."""
 
 
 class NewRun(NamedTuple):
@@ -63,7 +63,7 @@ class NewRun(NamedTuple):
 
 
 class RunWriter:
-    """Writes runs into one experiment, the quickest way that its database allows."""
+    """Writes runs into one experiment, in the fastest way that its database allows."""
 
     def __init__(
         self, client: MlflowClient, experiment: str, location: str, file: Path | None, watch: Watch
@@ -209,7 +209,7 @@ def _insert(
 
 
 def _rows(metrics: Iterable[Metric]) -> list[tuple[str, float, int, int, bool]]:
-    """As MLflow stores them: not a number is a zero with a mark, infinity the largest number."""
+    """Numbers as MLflow stores them: NaN is a zero with a mark, infinity is the largest number."""
     rows: list[tuple[str, float, int, int, bool]] = []
     for one in metrics:
         value = float(one.value)

@@ -15,11 +15,11 @@ TAG_PREFIX = "sweeps."
 """The prefix of our tags."""
 
 _LOG_BYTES = 2**20
-"""A longer log stays in the store only; the note says where."""
+"""A longer log stays only in the store; the note gives its path."""
 
 
 def trial_run(record: TrialRecord, store: Store, tags: dict[str, str]) -> NewRun:
-    """A record as a run, with these tags and its own; its attempt, written last, marks it complete."""
+    """A record as a run, with these tags and its own; the attempt, written last, marks it as complete."""
     began = int(dt.datetime.fromisoformat(record.started).timestamp() * 1000)
     ended = began + int((record.seconds - record.earlier_seconds) * 1000)
     log = store.path / record.log
@@ -52,13 +52,13 @@ def trial_run(record: TrialRecord, store: Store, tags: dict[str, str]) -> NewRun
 
 
 def name_of(name: str) -> str:
-    """A name as MLflow takes it: letters, digits, `_-. :/`, no empty or dotted part of a path."""
+    """A name that MLflow accepts: letters, digits, `_-. :/`, and no empty or dotted part of a path."""
     parts = re.sub(r"[^\w\-. :/]", "_", name).split("/")
     return "/".join(part if part.strip(".") else f"_{part}" for part in parts)[:240]
 
 
 def level_params(cell: str, role: str, levels: dict[str, str]) -> dict[str, str]:
-    """What distinguishes a cell, as parameters; an axis may share the name of one of ours."""
+    """The parameters that distinguish a cell; an axis may share the name of one of ours."""
     ours = {"cell": cell, "role": role}
     taken = {*ours, "seed"}
     named = {
@@ -97,7 +97,7 @@ def _data(record: TrialRecord) -> Dataset | None:
 
 
 def _origin(record: TrialRecord) -> dict[str, str]:
-    """Code and machine as tags, where the record has them."""
+    """Code and machine as tags, if the record has them."""
     provenance = record.provenance
     code, machine = _mapping(provenance.get("code")), _mapping(provenance.get("machine"))
     facts = {
@@ -132,5 +132,5 @@ def _note(record: TrialRecord, store: Store) -> str:
 
 
 def milliseconds_now() -> int:
-    """The present, as MLflow writes it."""
+    """The current time, in MLflow's form."""
     return int(dt.datetime.now(dt.UTC).timestamp() * 1000)

@@ -1,8 +1,8 @@
-"""Addresses without their secrets, whatever form they have.
+"""Addresses without their secrets, in any form.
 
-Every message, log and exception text about tracking goes through `redacted`, every address that is
-printed through `shown`. Both cover addresses that no library can parse, since those are the ones that
-messages are about.
+Every message, log and exception text about tracking passes through `redacted`, and every printed
+address through `shown`. Both handle addresses that no library can parse, because messages are often
+about these.
 """
 
 import base64
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 HIDDEN = "..."
-"""Replaces what was left out."""
+"""The text that replaces a secret."""
 
 _PLAIN = frozenset(
     [
@@ -27,10 +27,10 @@ _PLAIN = frozenset(
         "uri",
     ]
 )
-"""Parameters of a query whose values are no secrets."""
+"""Parameters of a query whose values are not secret."""
 
 _LONG = 6
-"""Secrets from this length on are removed anywhere; shorter ones where they are whole words."""
+"""Secrets of at least this length are removed anywhere; shorter ones only as whole words."""
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?://)?")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>`]*")
@@ -45,12 +45,12 @@ _VARIABLE = re.compile(r"^(MLFLOW|DATABRICKS|AWS|AZURE|GOOGLE)_.*(PASSWORD|TOKEN
 
 
 class _Parts(NamedTuple):
-    """An address, however broken, in order."""
+    """The parts of an address in order, even of a malformed one."""
 
     scheme: str
     """With its colon and slashes; may be empty."""
     user: str
-    """All before the last @; passwords with @, /, ? and # are common."""
+    """Everything before the last @; passwords with @, /, ? and # are common."""
     at: str
     place: str
     """Host, port and path."""
@@ -75,7 +75,7 @@ def shown(address: str) -> str:
 
 
 def bare(address: str) -> str:
-    """The address of a server as a browser may open it: scheme, host, port and path alone."""
+    """The address of a server for a browser: only scheme, host, port and path."""
     parts = _parts(address)
     return f"{parts.scheme}{_bare_place(parts)}".rstrip("/")
 
@@ -83,7 +83,7 @@ def bare(address: str) -> str:
 def redacted(
     text: str, addresses: Iterable[str] = (), variables: Mapping[str, str] | None = None
 ) -> str:
-    """A text from elsewhere without what is secret in these addresses and the environment.
+    """A text without the secrets of these addresses and of the environment.
 
     Addresses of others in it, such as a proxy's, are shown without their secrets too.
     """
@@ -140,7 +140,7 @@ def _bare_place(parts: _Parts) -> str:
 
 
 def _wrong_port(place: str) -> str:
-    """The text in the place of a port that is no port: often a password without its @."""
+    """A text that is in the place of a port but is not one: often a password without its @."""
     if place.startswith("["):
         place = place.partition("]")[2]
     elif place.startswith("/"):

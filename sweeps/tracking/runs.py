@@ -1,4 +1,4 @@
-"""A study as MLflow's runs: one for the study, below it one for each trial and each cell.
+"""A study as runs in MLflow: one for the study and, below it, one for each trial and each cell.
 
 Each run is found again by its tags, so that writing twice changes nothing. A trial's run is written
 when its record is in place, all at once, and marked last: one without its mark was cut off, and is
@@ -70,7 +70,8 @@ class Runs:
         Returns the number of trials' runs that were added or renewed.
 
         Raises:
-            Stopped: it was asked to stop; the study's run is closed, and the next launch catches up.
+            Stopped: a stop was requested; the study's run is closed, and the next launch adds what is
+                missing.
         """
         if last.get("gone"):
             if not self._settled:
@@ -117,7 +118,7 @@ class Runs:
         return written
 
     def _begun(self, key: str) -> str | None:
-        """The run to complete, which was cut off; deletes a complete one of another attempt."""
+        """The incomplete run to continue; deletes a complete run of another attempt."""
         number, attempt = self._trials.pop(key, (None, None))
         if number is not None and (self._writer.own or attempt is not None):
             # Its curve would run on into the new attempt's.
@@ -164,7 +165,7 @@ class Runs:
             self.client.set_terminated(self.parent.info.run_id, status=status)
 
     def _outcome(self, counted: Mapping[str, Summary]) -> str:
-        """FAILED where a trial of the plan failed, or was to run and left no record."""
+        """FAILED if a trial of the plan failed, or should have run but has no record."""
         done = {one.key for one in counted.values() if one.state == "finished"}
         failed = any(
             key in counted and counted[key].state == "failed" for key, _ in self.brief["trials"]
@@ -223,7 +224,7 @@ class Runs:
                 return
 
     def _close_abandoned(self) -> None:
-        """Ends what earlier trackers of this store, all dead by now, left open in any study."""
+        """Ends the runs that earlier trackers of this store, all dead by now, left open in any study."""
         experiments = [one.experiment_id for one in self.client.search_experiments()]
         condition = (
             f"tags.`{TAG_PREFIX}store` = '{self.identity}' and attributes.status = 'RUNNING'"

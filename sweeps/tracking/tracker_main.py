@@ -32,20 +32,20 @@ if TYPE_CHECKING:
     from sweeps.tracking.runs import Runs
 
 WRITE_SECONDS = 3.0
-"""Between two writes while trials run."""
+"""Seconds between two writes while trials run."""
 
 RETRY_SECONDS = 30.0
-"""Before a server that failed is tried again."""
+"""Seconds before a failed server is tried again."""
 
 ALONE = 60.0
 """Seconds for a tracker whose driver died to write what it knows and close the study's run."""
 
 _GONE: dict[str, Any] = {"close": True, "gone": True, "interrupted": True}
-"""What the end of the input means."""
+"""The message that stands for the end of the input."""
 
 
 class Tracker:
-    """Writes when it is woken, not too often, and once at the end."""
+    """Writes when there is news, not too often, and once at the end."""
 
     def __init__(self, brief: dict[str, Any], answers: TextIO) -> None:
         self.brief = brief
@@ -60,7 +60,7 @@ class Tracker:
         self._stop = threading.Event()
 
     def work(self) -> dict[str, Any]:
-        """Works until the closing message; returns the final answer."""
+        """Runs until the closing message; returns the final answer."""
         signal.signal(signal.SIGTERM, lambda _number, _frame: self._stop.set())
         threading.Thread(target=self._listen, daemon=True).start()
         with _only_writer(self.store.path / "tracking.lock", self._waited_enough) as alone:
@@ -96,7 +96,7 @@ class Tracker:
             self._inbox.put(_GONE)
 
     def _waited_enough(self) -> bool:
-        """Whether to give up the lock: not while trials run, nor soon after."""
+        """Whether to release the lock: not while trials run, nor soon after."""
         last = self._last_message
         return self._stop.is_set() or (last is not None and time.monotonic() > last + PATIENCE - 1)
 
@@ -110,7 +110,7 @@ class Tracker:
             print(json.dumps(message), file=self._answers, flush=True)
 
     def _next(self) -> dict[str, Any]:
-        """The next message, those of the following seconds taken together."""
+        """The next message, merged with those of the following seconds."""
         message = self._inbox.get()
         until = max(time.monotonic() + WRITE_SECONDS, self._not_before)
         while (
@@ -145,7 +145,7 @@ class Tracker:
 
 
 def find(brief: dict[str, Any], say: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """Where a study's or a trial's runs are: an experiment, a run. Adds missing studies first."""
+    """The experiment and run of a study or a trial. First adds missing studies."""
     from sweeps.tracking.database import open_client
     from sweeps.tracking.lookup import add_missing, find_experiment, find_trial
     from sweeps.tracking.new_run import Watch
@@ -176,7 +176,7 @@ def find(brief: dict[str, Any], say: Callable[[dict[str, Any]], None]) -> dict[s
 
 
 def _clear_leftovers(store: Path) -> None:
-    """Removes what killed trackers and drivers left behind; others still read theirs."""
+    """Removes the files that killed trackers and drivers left behind; others are still in use."""
     for path in (store / "running").glob("*.tracking"):
         about = read_json(path)
         if not isinstance(about, dict) or not mark_of(about.get("driver")).alive():
@@ -203,7 +203,7 @@ def _only_writer(lock: Path, enough: Callable[[], bool]) -> Generator[bool]:
 
 
 class _Redacted(io.TextIOBase):
-    """The log, redacted: what MLflow and its database tools print may hold a password."""
+    """The redacted log: the output of MLflow and its database tools may contain a password."""
 
     def __init__(self, log: TextIO, address: str) -> None:
         self._log, self._address, self._line = log, address, ""
@@ -224,7 +224,7 @@ def main() -> None:
     answers, file = sys.stdout, Path(sys.argv[1])
     brief = read_json(file)
     file.unlink(missing_ok=True)
-    assert isinstance(brief, dict), "the brief is gone"
+    assert isinstance(brief, dict), "the instructions file is gone"
     # MLflow and its database tool print; the standard output is for the answers alone.
     sys.stdout = sys.stderr = _Redacted(sys.stderr, brief["uri"])
     if brief["uri"] == own_uri(Store(brief["store"])):

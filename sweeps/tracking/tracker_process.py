@@ -1,4 +1,4 @@
-"""The tracker's process, as its driver sees it: started, queried for its final answer, ended."""
+"""The driver's side of the tracker's process: starts it, waits for its final answer, ends it."""
 
 import contextlib
 import json
@@ -17,10 +17,10 @@ from sweeps.processes import python_path
 from sweeps.tracking.redaction import redacted, shown
 
 PATIENCE = 10.0
-"""Seconds without progress after which a driver gives up its tracker; the next launch catches up."""
+"""Seconds without progress after which a driver stops its tracker; the next launch adds what is missing."""
 
 CLOSING = 5.0
-"""Seconds for a tracker to close the study's run when it is given up."""
+"""Seconds for a tracker to close the study's run when it is stopped."""
 
 
 def start(brief: Path, about: Mapping[str, Any]) -> subprocess.Popen[bytes]:
@@ -137,7 +137,7 @@ class FinalAnswer:
         return None
 
     def _give_up(self, why: str, seconds: float) -> dict[str, Any]:
-        """Lets it close what is open, then ends it."""
+        """Lets the tracker close open runs, then ends it."""
         self._on_progress = None
         self._process.terminate()
         answer = None
@@ -157,11 +157,11 @@ class FinalAnswer:
 
 
 def failure(uri: str, why: str | BaseException) -> str:
-    """The message for a user whose tracking does not work."""
+    """The message for the user if tracking does not work."""
     if isinstance(why, BaseException):
         lines = str(why).strip().splitlines()
         why = redacted(lines[0], [uri])[:200] if lines else type(why).__name__
     return (
-        f"tracking at {shown(uri)} does not keep up ({why}); the records are complete, and the next"
-        " launch catches up"
+        f"tracking at {shown(uri)} cannot keep up ({why}); the records are complete, and the next "
+        "run logs what is missing"
     )

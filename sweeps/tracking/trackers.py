@@ -1,4 +1,4 @@
-"""The trackers there are, and the one that an address names."""
+"""The available trackers, and the selection of one by its address."""
 
 from sweeps.planning import Plan
 from sweeps.storage import Store
@@ -7,14 +7,14 @@ from sweeps.tracking.client import MlflowTracker
 from sweeps.tracking.contract import Tracker
 
 TRACKERS: tuple[type[Tracker], ...] = (MlflowTracker,)
-"""Every tracker; no two take the same scheme."""
+"""Every tracker; no two accept the same scheme."""
 
 
 def tracking_uri(store: Store, uri: str | None = None) -> str:
     """The address for runs: `uri`, else MLFLOW_TRACKING_URI, else a database in the store.
 
     Raises:
-        TrackingError: no tracker takes the address.
+        TrackingError: no tracker accepts the address.
     """
     return address_of(store, uri, tuple(one for kind in TRACKERS for one in kind.schemes))
 

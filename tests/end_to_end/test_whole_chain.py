@@ -38,7 +38,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
 
 def test_one_command_ends_with_verdicts_and_both_reports(chain: Chain) -> None:
     assert chain.code == 0
-    assert "the smoke scale only checks that everything runs; it judges nothing" in chain.out
+    assert "the smoke scale only checks that everything runs; no claim is judged" in chain.out
     page, pdf = chain.pages
     assert page.lower().startswith(b"<!doctype html>")
     assert pdf.startswith(b"%PDF-")

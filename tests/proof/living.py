@@ -81,8 +81,8 @@ LIVING: tuple[Living, ...] = (
     ),
     Living(
         "optim/optimizers.py",
-        'assert closure is None, "LARS evaluates no closure"',
-        'assert closure is None, "lars evaluates no closure"',
+        'assert closure is None, "LARS does not accept a closure"',
+        'assert closure is None, "lars does not accept a closure"',
         "the words of an assertion of our own, which no user meets",
     ),
     Living(

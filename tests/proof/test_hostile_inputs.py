@@ -83,16 +83,16 @@ TEXTS: dict[str, tuple[str | bytes, str]] = {
     "a number": ("3\n", "a single value"),
     "too many bytes": ("# " + "x" * 2_000_000, "at most 1000000 bytes"),
     "a tab as indent": ("a:\n\tb: 1\n", "mine.yaml:2"),
-    "an open quote": ('name: "mine\n', "not complete YAML"),
-    "an open list": ("seeds: [", "not complete YAML"),
+    "an open quote": ('name: "mine\n', "the YAML is incomplete or invalid"),
+    "an open list": ("seeds: [", "the YAML is incomplete or invalid"),
     "two documents": (STUDY + "---\n" + STUDY, "one document"),
     "a tag": (by(("seeds: 2", "seeds: !!python/object/apply:os.getcwd []")), "tags are not"),
     "a tag of an own prefix": ("%TAG ! tag:x,2000:\n---\na: 1\n", "directives"),
     "YAML 1.1": ("%YAML 1.1\n---\n" + STUDY, "directives"),
-    "a repeated key": (STUDY + "seeds: 3\n", "a key may occur once"),
-    "a repeated number as key": ("a: {1: x, '1': y}\n", "a key may occur once"),
-    "a list as key": ("? [a, b]\n: 1\n", "a key is a text or a number"),
-    "null as key": ("~: 1\n", "a key is a text or a number"),
+    "a repeated key": (STUDY + "seeds: 3\n", "a key may occur only once"),
+    "a repeated number as key": ("a: {1: x, '1': y}\n", "a key may occur only once"),
+    "a list as key": ("? [a, b]\n: 1\n", "a key must be a string or a number"),
+    "null as key": ("~: 1\n", "a key must be a string or a number"),
     # what grows
     "lists nested 60,000 deep": ("a: " + "[" * 60_000, "nested at most 40"),
     "mappings nested 100 deep": ("".join(f"{' ' * i}a:\n" for i in range(100)), "nested at most 40"),
@@ -282,19 +282,19 @@ def _link_out(folder: Path) -> None:
 
 
 SPAWNED: dict[str, tuple[Callable[[Path], None], str]] = {
-    "a FIFO as study": (_fifo_study, "got a FIFO, which is never opened"),
-    "/dev/zero as study": (_zero_study, "got a character device, which is never opened"),
-    "a FIFO as component": (_component(os.mkfifo), "is a FIFO, which is never opened"),
-    "/dev/zero as component": (_component(_zero), "is a character device, which is never opened"),
+    "a FIFO as study": (_fifo_study, "got a FIFO; copy"),
+    "/dev/zero as study": (_zero_study, "got a character device; copy"),
+    "a FIFO as component": (_component(os.mkfifo), "is a FIFO"),
+    "/dev/zero as component": (_component(_zero), "is a character device"),
     "a FIFO as images": (_images(lambda p: os.mkfifo(p.parent / "pipe"), "pipe"), "is a FIFO"),
     "/dev/zero as images": (_images(_nothing, "/dev/zero"), "is a character device"),
     "a FIFO among images": (_images(lambda p: os.mkfifo(p / "a" / "x.png")), "is a FIFO"),
     "/dev/zero among images": (_images(lambda p: _zero(p / "a" / "x.png")), "a character device"),
-    "an image of 50 GiB": (_images(_huge), "a file of images has at most"),
+    "an image of 50 GiB": (_images(_huge), "an image file may have at most"),
     "a gzip bomb": (_images(_gzip_bomb, "set.tar.gz"), "would unpack to"),
     "an entry of 8 TB": (_images(_claim(8 * 10**12, tarfile.REGTYPE), "set.tar"), "would unpack to"),
     "a name of 4 GB": (_images(_claim(4 * 10**9, tarfile.XHDTYPE), "set.tar"), "nor a tar"),
-    "a link out of a tar": (_images(_link_out, "set.tar"), "lead out of the archive"),
+    "a link out of a tar": (_images(_link_out, "set.tar"), "paths outside the archive"),
 }  # fmt: skip
 
 QUICK = ("a FIFO as study", "a FIFO as component", "a FIFO among images", "an entry of 8 TB")

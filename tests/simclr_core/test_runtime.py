@@ -33,7 +33,7 @@ def test_a_device_that_is_not_here_is_one_sentence(monkeypatch: pytest.MonkeyPat
         resolve_device("cuda")
 
     assert str(caught.value) == (
-        "device: must be one that this machine has, got cuda; use auto or cpu"
+        "device: must be available on this machine, got cuda; use auto or cpu"
     )
 
 

@@ -125,7 +125,7 @@ def test_raw_pixels_have_no_weights_to_write(
     said = called(capsys, "export", ran.key[:8], "--to", "encoder.pt")
 
     assert said.code == 2
-    assert "evaluates raw pixels, which have no weights to write" in said.err
+    assert "evaluates raw pixels, so it has no weights to export" in said.err
     assert not (here / "encoder.pt").exists()
 
 
@@ -328,7 +328,7 @@ def test_a_name_that_is_taken_meanwhile_stays_as_it_is_and_nothing_else_is_left(
     said = called(capsys, "export", ran.key, "--to", "e.pt")
 
     assert (said.code, said.out) == (2, "")
-    assert "e.pt exists by now" in said.err
+    assert "e.pt was created in the meantime" in said.err
     assert (here / "e.pt").read_text() == "of another program"
     assert {path.name for path in here.iterdir()} == {"e.pt", "mine.yaml", "runs"}
 
@@ -356,6 +356,6 @@ def test_a_file_of_the_users_own_is_not_executed_by_the_export(
     said = called(capsys, "export", ran.key[:8], "--to", "encoder.pt")
 
     assert said.code == 0, said.err
-    assert "f(...) of your own file, saved with the trial's record" in said.out
+    assert "f(...) from your own file, which is saved with the trial's record" in said.out
     assert torch.equal(torch.load(here / "encoder.pt", weights_only=True)["weight"], torch.ones(2))
     assert not (here / "executed").exists()

@@ -136,7 +136,7 @@ def test_defaults_come_from_ablate_toml_and_options_win(
     [
         ('sede = "3"\n', "ablate.toml: sede: no such option; did you mean 'seeds'?"),
         ("set = 3\n", "ablate.toml: set: must be a table of fields, got 3"),
-        ("store = [1]\n", "ablate.toml: store: must be a text, got [1]; put it in quotes"),
+        ("store = [1]\n", "ablate.toml: store: must be a string, got [1]; put it in quotes"),
         ("store = \n", "ablate.toml is not valid TOML"),
     ],
 )
@@ -174,7 +174,7 @@ def test_the_plan_tells_the_disk_and_keep_none_spares_it(
     assert kept["encoders"] == 9
     assert kept["disk"] == 8 * f + 6 * g
     assert spared["disk"] == 0
-    assert "--keep none spares it" in called(capsys, "plan", study).out
+    assert "--keep none saves this space" in called(capsys, "plan", study).out
 
 
 def test_the_plan_tells_how_long_once_trials_have_finished(
@@ -187,7 +187,7 @@ def test_the_plan_tells_how_long_once_trials_have_finished(
 
     after = called(capsys, "plan", study)
 
-    assert "how long is not known" in before.out
+    assert "the duration is unknown" in before.out
     assert "about 2 min" in after.out  # two trials of 60 s, one at a time
     assert "2 of 10 trials to run" in after.out
     assert store.path == here / "runs"
@@ -221,7 +221,7 @@ def test_every_reason_is_in_the_plan(here: Path, capsys: pytest.CaptureFixture[s
     assert "missing" in reasons.values()
     assert {t.todo for t in again.trials if t.key == finished.key} == {True}
     assert {t.todo for t in once_more.trials if t.key == failed.key} == {True}
-    assert "failed trials run again with --failed" in called(capsys, "plan", study).out
+    assert "to run failed trials again, add --failed" in called(capsys, "plan", study).out
 
 
 def test_gpu_and_paper_plan_as_data_missing_with_the_way_out(

@@ -51,7 +51,7 @@ def complete(here: Path, **told_by_cell: dict[str, Any]) -> tuple[Path, Plan]:
 
 
 def ended(**how: Any) -> Execution:
-    """What a launch did."""
+    """The result of a launch."""
     nothing = Execution("x", (), (), (), (), interrupted=False, stopped=None, seconds=1.0)
     return dataclasses.replace(nothing, **how)
 
@@ -90,7 +90,7 @@ def test_a_complete_study_trains_nothing_and_ends_with_board_and_reports(
 
     place = here / "runs/studies/mine@laptop"
     assert said.code == 0
-    assert f"nothing to run: {len(plan.trials)} trials are on record" in said.out
+    assert f"nothing to run: all {len(plan.trials)} trials have finished or failed" in said.out
     assert "colour helps" in said.out
     assert f"report: {place / 'report.html'}\n" in said.out
     assert (place / "report.pdf").read_bytes().startswith(b"%PDF-")
@@ -157,7 +157,7 @@ def test_variables_for_ray_that_are_not_used_are_named_once(
 
     said = called(capsys, "run", written_study(here))
 
-    assert said.err.count("RAY_ADDRESS is set and not used") == 1
+    assert said.err.count("RAY_ADDRESS is set but not used") == 1
     assert "Traceback" not in said.err
 
 
@@ -500,7 +500,7 @@ def test_a_torn_encoder_is_set_aside_and_trained_anew(
     said = called(capsys, "trial", study, trial.key)
 
     assert said.code == 0, said.err
-    assert "it is made again" in said.out
+    assert "it will be created again" in said.out
     record = json.loads((here / f"runs/trials/{trial.key}/001/record.json").read_text())
     assert (record["facts"]["optimiser_steps"], record["reused"]) == (64 // 32, [])
     assert (store.artifact("encoder", encoder) / "encoder.pt").stat().st_size > 1000

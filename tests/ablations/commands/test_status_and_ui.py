@@ -58,7 +58,7 @@ def test_status_counts_what_a_run_with_only_did_not_name(
 
     shown = " ".join(said.out.split())
     assert "crop+colour" not in shown
-    assert "and 2 trials on record that only earlier runs named (cells or seeds)" in shown
+    assert "plus 2 trials on record from earlier runs with other cells or seeds" in shown
 
 
 def test_status_for_programs(half_done: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -218,7 +218,7 @@ def test_doctor_says_what_the_machine_is_what_bf16_would_gain_and_what_is_missin
     told = called(capsys, "doctor", "--json").json
 
     assert said.code == 0
-    assert "bf16: 1.75 times the speed of fp32 here; --set precision=bf16 uses it" in said.out
+    assert "bf16: 1.75 times the speed of fp32 here; --set precision=bf16 selects it" in said.out
     assert "missing: data: " in said.out
     assert "nowhere" in said.out
     assert told["bf16_gain"] == pytest.approx(1.75)

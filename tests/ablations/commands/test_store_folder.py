@@ -28,8 +28,8 @@ def test_a_folder_that_is_no_store_is_refused_by_every_command_and_stays_as_it_w
     assert said.code == 2
     assert tree(home) == before
     [line] = said.err.splitlines()
-    assert f"{home} is not a store: it holds a.txt, docs, mine.yaml, notes and 2 more" in line
-    assert "name a new or an empty folder" in line
+    assert f"{home} is not a store: it contains a.txt, docs, mine.yaml, notes and 2 more" in line
+    assert "name a new or empty folder" in line
 
 
 @pytest.mark.parametrize("command", ["status", "export"])

@@ -31,6 +31,6 @@ def test_plan_says_which_letters_the_pdf_cannot_show(
     said = called(capsys, "plan", str(study))
 
     assert said.code == 0
-    assert "the fonts of report.pdf and of the figures lack 日 本 and show □ there" in said.err
-    assert "report.html shows them in its text" in said.err
+    assert "the fonts of report.pdf and of the figures lack 日 本 and show □ instead" in said.err
+    assert "the text of report.html shows them" in said.err
     assert "report.pdf" not in called(capsys, "plan", str(written_study(here))).err

@@ -29,9 +29,9 @@ def waits(study: Path, seeds: tuple[int, ...], store: Path) -> bool:
         ("1", "1 seed: no claim is judged before 5; --seeds 5"),
         (
             "7,8",
-            "seeds 7, 8: no claim is judged, the first look takes seeds 0 to 4 and 0, 1, 2",
+            "seeds 7, 8: no claim is judged, because the first look needs seeds 0 to 4 and 0, 1, 2",
         ),
-        ("0,1,2,3,9", "the first look takes seeds 0 to 4 and 4 would be missing; --seeds 5"),
+        ("0,1,2,3,9", "the first look needs seeds 0 to 4 and 4 would be missing; --seeds 5"),
         ("5", None),
         ("7", None),
     ],
@@ -99,8 +99,8 @@ def test_a_run_says_it_before_its_first_trial(
 def test_smoke_refers_to_a_scale_that_is_judged(capsys: pytest.CaptureFixture[str]) -> None:
     (note, *_) = called(capsys, "plan", "quickstart", "--scale", "smoke", "--json").json["notes"]
 
-    assert note.startswith("2 seeds: no claim is judged before 5; this scale only shows that")
-    assert note.endswith("--scale laptop is for verdicts")
+    assert note.startswith("2 seeds: no claim is judged before 5; this scale only checks that")
+    assert note.endswith("use --scale laptop for verdicts")
 
 
 LEFT = """scales:
@@ -119,7 +119,7 @@ def test_cells_that_the_scale_leaves_out_are_listed_with_what_runs_them(
 
     place = STUDY.replace("scales:\n  laptop:\n", LEFT).splitlines().index("    only: [crop]") + 1
     assert (
-        f"{study}:{place}: only leaves out 1 cell at this scale: crop+colour; --only runs them"
+        f"{study}:{place}: only leaves out 1 cell at this scale: crop+colour; run them with --only"
     ) in out
     assert "leaves out" not in chosen.out
     assert "leaves out" not in called(capsys, "plan", written_study(here)).out

@@ -218,5 +218,5 @@ def test_images_that_change_after_planning_stop_the_trial(here: Path) -> None:
         identify=lambda _: None,
     )
     run: Callable[[Any], Any] = run_trial
-    with pytest.raises(LaunchError, match="are not those that were planned with"):
+    with pytest.raises(LaunchError, match="changed since the study was planned"):
         run(context)

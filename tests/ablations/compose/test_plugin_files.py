@@ -304,19 +304,28 @@ def replaced(old: str, new: str) -> str:
 WRONG: dict[str, tuple[str, str]] = {
     "no such file": (
         replaced("path: losses.py", "path: loses.py"),
-        "loss.path: must name a Python file, and there is no lab/loses.py; did you mean lab/losses.py?",
+        (
+            "loss.path: must name a Python file, but there is no lab/loses.py; did you mean "
+            "lab/losses.py?"
+        ),
     ),
     "no such name": (
         replaced("name: own", "name: owm"),
-        "loss.name: must be bound at the top of lab/losses.py, got 'owm'; did you mean own?",
+        (
+            "loss.name: must be defined at the top level of lab/losses.py, got 'owm'; did you mean "
+            "own?"
+        ),
     ),
     "no Python": (
         replaced("path: losses.py", "path: mine.yaml"),
-        "lab/mine.yaml:13: loss.path: must name Python, and lab/mine.yaml:2 is none: ",
+        (
+            "lab/mine.yaml:13: loss.path: must name a Python file, but lab/mine.yaml:2 is not "
+            "valid Python: "
+        ),
     ),
     "no path": (
         replaced("path: losses.py, ", ""),
-        "mine.yaml:13: loss.path: is required, got none",
+        "mine.yaml:13: loss.path: is required but missing",
     ),
     "another family's field": (
         replaced("name: own", "num_features: 3, name: own"),
@@ -335,7 +344,7 @@ WRONG: dict[str, tuple[str, str]] = {
     ),
     "a file of another scale": (
         replaced("roles: {", "  gpu: {set: {head: {kind: file, path: h.py, name: h}}}\nroles: {"),
-        "head.path: must name a Python file, and there is no lab/h.py",
+        "head.path: must name a Python file, but there is no lab/h.py",
     ),
 }
 
@@ -400,5 +409,5 @@ def test_a_part_of_ones_own_is_told_as_a_deviation_with_file_and_hash(
     ours = {d.field: (d.here, d.paper) for d in found if "loss" in d.field or "views" in d.field}
     assert ours == {
         "loss.kind": (told, "nt_xent"),
-        "views.operations.1": (told, "no part of the paper's"),
+        "views.operations.1": (told, "not used in the paper"),
     }

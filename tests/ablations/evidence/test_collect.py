@@ -170,7 +170,9 @@ def test_a_study_that_chooses_settings_names_a_validation_value_and_says_that_it
     assert {outcome.value for outcome in found} == {41.5}
     arms = [cell for cell in told.cells if cell.role == "arm"]
     deviations = [{one.field: one.here for one in cell.deviations} for cell in arms]
-    assert all("the test split unread" in found["evaluation.split"] for found in deviations)
+    assert all(
+        "without reading the test split" in found["evaluation.split"] for found in deviations
+    )
 
 
 def test_what_supervised_cells_do_otherwise_is_told_at_paper_scale() -> None:
@@ -249,7 +251,7 @@ def test_a_cell_that_the_paper_does_not_have_says_so() -> None:
     told = told_of("batch-size")
 
     small = next(cell for cell in told.cells if cell.name == "32")
-    assert small.deviations[0].paper == "not among the paper's"
+    assert small.deviations[0].paper == "not used in the paper"
 
 
 def test_textures_are_synthetic_data_and_real_images_are_not(here: Path) -> None:

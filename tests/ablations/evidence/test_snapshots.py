@@ -160,7 +160,7 @@ def test_a_margin_edited_since_is_shown_without_the_trainer(
 
     assert "margin was 0 when" in " ".join(said.out.split())
     assert b"is -20 now" in written()["report.html"]
-    assert "the study file has changed since then" not in said.err
+    assert "the study file has since changed" not in said.err
 
 
 @pytest.mark.usefixtures("untrained")
@@ -172,7 +172,7 @@ def test_a_design_edited_since_is_named_where_it_cannot_be_resolved(
     said = called(capsys, "report", study)
 
     assert said.code == 0, said.err
-    assert "has changed since then in parts that only the trainer can resolve" in said.err
+    assert "has since changed in parts that only the trainer can resolve" in said.err
 
 
 def test_a_design_edited_since_is_resolved_anew_where_it_can_be(
@@ -200,8 +200,8 @@ def test_without_the_trainer_and_a_snapshot_the_message_says_where_to_write_the_
     said = called(capsys, "report", study)
 
     assert said.code == 2
-    assert "needs the snapshot of a launch" in said.err
-    assert "write the report where torch is installed" in said.err
+    assert "can then only use the snapshot of an earlier launch" in said.err
+    assert "write the report on a machine with torch" in said.err
 
 
 @pytest.mark.usefixtures("untrained")
@@ -212,7 +212,7 @@ def test_a_cell_that_was_never_resolved_is_named(
     said = called(capsys, "report", study, "--only", "crop+colour")
 
     assert said.code == 2
-    assert "has none of 'permuted labels'" in said.err
+    assert "has none for 'permuted labels'" in said.err
 
 
 @pytest.mark.usefixtures("untrained")
@@ -224,7 +224,7 @@ def test_a_study_whose_file_is_elsewhere_is_reported_by_its_name(
     said = called(capsys, "report", "mine")
 
     assert said.code == 0, said.err
-    assert "with the claims of that day" in said.err
+    assert "with the claims of that date" in said.err
 
 
 def test_a_variation_is_found_by_its_options(

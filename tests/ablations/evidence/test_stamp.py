@@ -212,7 +212,7 @@ def test_a_stamp_of_another_study_fixes_nothing(study: Path, here: Path) -> None
     edited(study, "margin: -2", "margin: -20")
     stamp_file(store, LABEL).write_bytes(stamp_file(store, "cheap@laptop").read_bytes())
 
-    assert "the stamp of the first run is of other encoders" in told(study).stamp.unknown
+    assert "the stamp of the first run belongs to other encoders" in told(study).stamp.unknown
 
 
 def test_a_stamp_younger_than_the_trials_fixes_nothing(
@@ -229,7 +229,7 @@ def test_a_stamp_younger_than_the_trials_fixes_nothing(
     Path("away").rename("runs/trials")
 
     found = told(study).stamp.unknown
-    assert found.startswith("the stamp is of 2026-11-28, and trials on record are older")
+    assert found.startswith("the stamp dates from 2026-11-28, but trials on record are older")
 
 
 def test_a_run_without_a_change_adds_nothing(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,7 +270,7 @@ def test_a_damaged_stamp_is_never_ignored(
     assert "is damaged" in told(study).stamp.unknown
     stamped(study, "2026-11-28", monkeypatch)
     found = told(study).stamp.unknown
-    assert found.startswith("the stamp is of 2026-11-28, when 4 trials were on record")
+    assert found.startswith("the stamp dates from 2026-11-28, when 4 trials were on record")
 
 
 def test_before_any_trial_a_change_is_none(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,7 +81,7 @@ def test_an_encoder_kept_without_its_head_is_trained_anew_where_the_head_is_aske
 
     assert (plain.code, deep.code) == (0, 0), plain.err + deep.err
     assert "using the stored encoder" in plain.out
-    assert "it is made again" in deep.out
+    assert "it will be created again" in deep.out
     assert record_at(here, at_z.key)["facts"]["optimiser_steps"] == 2
     assert (folder / "head.pt").exists()
 

@@ -49,8 +49,8 @@ def test_a_level_added_to_a_copy_of_a_shipped_study_is_at_every_scale_or_said_to
         run = chosen_cells(written.study, scale) or tuple(cells["new"])
         hidden = {name for one in told for name in one.names}
         assert set(cells["new"]) - set(run) <= hidden
-        # Only a scale with levels of its own does without it, and says so.
-        assert new or any("levels of its own" in one.message for one in told)
+        # Only a scale with other levels does without it, and says so.
+        assert new or any("other levels" in one.message for one in told)
         assert all("mine.yaml:" in one.message for one in told)
 
 
@@ -93,8 +93,8 @@ def test_the_plan_says_which_cells_only_leaves_out_and_where(
 
     assert one.names == ("crop+colour",)
     assert one.message.endswith(
-        f"/mine.yaml:{line}: only leaves out 1 cell at this scale: crop+colour; --only runs them, or"
-        " name them there"
+        f"/mine.yaml:{line}: only leaves out 1 cell at this scale: crop+colour; run them with "
+        "--only, or name them there"
     )
     assert cells_left_out(read_study(str(study)), "laptop") == []
     assert "leaves out" not in called(capsys, "plan", study).out

@@ -40,15 +40,18 @@ STUDIES: dict[str, tuple[str | bytes, str]] = {
     "no axes": (replaced("    levels:\n      crop:", "    level:\n      crop:"), "levels"),
     "a cycle of aliases": ("a: &a [x, *a]\n", "mine.yaml:1: alias *a is inside"),
     "merged mappings": ("a: {x: 1}\nb: {<<: {y: 2}}\n", "mine.yaml:2: merging"),
-    "nested without end": ("a: " + "[" * 200 + "]" * 200, "mine.yaml:1: values are nested"),
-    "two documents": (STUDY + "---\n" + STUDY, ": a study file holds one document"),
+    "nested without end": ("a: " + "[" * 200 + "]" * 200, "mine.yaml:1: values may be nested"),
+    "two documents": (
+        STUDY + "---\n" + STUDY,
+        ": a study file must contain a single YAML document",
+    ),
     "larger than any study": ("# " + "x" * 1_000_001, "at most 1000000 bytes"),
     "a date for a text": (replaced("Does colour help?", "2026-01-01"), "put it in quotes"),
     "labels unnamed": (
         replaced("epochs: 1", "epochs: 1\n      loss: {kind: sup_con}"),
         "add 'labels: train' to the label of cell 'crop' (loss sup_con)",
     ),
-    "a seed twice": (replaced("seeds: 2", "seeds: [0, 3, 0]"), "each seed may be given once"),
+    "a seed twice": (replaced("seeds: 2", "seeds: [0, 3, 0]"), "each seed may be given only once"),
     "an axis named with a comma": (replaced("name: views", 'name: "a, b"'), "the axis name"),
     "unknown scale": (replaced("  laptop:", "  labtop:"), "did you mean 'laptop'"),
     "a metric that no trial records": (STUDY + "metric: top_1\n", "one of validation_top1, top1"),
@@ -62,11 +65,11 @@ STUDIES: dict[str, tuple[str | bytes, str]] = {
     ),
     "a difference of several cells": (
         replaced("with: crop+colour,", "with: [crop, crop+colour],"),
-        "claims.0.better: compares single cells, role 'with' names 2 at smoke scale",
+        "claims.0.better: compares single cells, but role 'with' names 2 at smoke scale",
     ),
     "numbers without a source": (
         STUDY + 'published: {values: {crop: 1}, source: "  "}\n',
-        "values: need source:",
+        "values: needs source:",
     ),
     "unknown table of numbers": (STUDY + "published: {from: figure-55}\n", "figure-5"),
 }
@@ -187,10 +190,10 @@ def test_wrong_images_stop_a_run_before_anything_trains(
         (("--set", "batch_size=65"), "batch_size: must be at most the number of training images"),
         (("--data", "none/of/it"), "--data: "),
         (("--tracking", "htp://x"), "--tracking: 'htp://x' is not an address"),
-        (("--tracking", "http://[x"), "--tracking: 'http://[x' is no address"),
+        (("--tracking", "http://[x"), "--tracking: 'http://[x' is not an address"),
         (("--tracking", ""), "--tracking: is empty"),
-        (("--set", "seed=3"), "--set: seed: each trial has its own; choose seeds with --seeds"),
-        (("--seeds", "9" * 5000), "--seeds: a seed is below 2147483648"),
+        (("--set", "seed=3"), "--set: seed: each trial sets this field; choose seeds with --seeds"),
+        (("--seeds", "9" * 5000), "--seeds: a seed must be below 2147483648"),
         (("--scale", "paper"), "--data"),
         (("--sede", "1"), "run has no option --sede; did you mean"),
         (("another.yaml",), "another.yaml"),
@@ -257,7 +260,7 @@ def test_a_store_inside_the_images_is_refused_before_it_is_made(
     said = called(capsys, "run", "mine.yaml", "--data", "pictures", "--store", "pictures/runs")
 
     assert said.code == 2
-    assert "lies inside the images" in said.err
+    assert "is inside the image folder" in said.err
     assert not (here / "pictures" / "runs").exists()
 
 

@@ -197,7 +197,7 @@ def test_each_verdict_carries_its_deviations() -> None:
     board = next(b for b in section(quickstart(), "verdicts").blocks if isinstance(b, BoardBlock))
 
     assert {card.deviations for card in board.cards} == {
-        "4 deviations from the paper, shared by all claims: listed below the verdicts."
+        "4 deviations from the paper, shared by all claims and listed below the verdicts."
     }
     assert "epochs 10 (paper: 100)" in words(quickstart(), "verdicts")
     (card,) = next(b for b in section(batch_size(), "verdicts").blocks if b.kind == "board").cards
@@ -258,7 +258,9 @@ def test_provenance_tells_few_values_and_counts_the_rest() -> None:
     told = words(made.model_copy(update={"records": records}), "provenance")
 
     assert "machine cpu\ntwo cores" in told
-    assert "0 (1 trial); 1 (1 trial); 2 (1 trial); 3 (1 trial); 3 more in the records" in told
+    assert (
+        "0 (1 trial); 1 (1 trial); 2 (1 trial); 3 (1 trial); 3 more values in the records" in told
+    )
 
 
 def test_a_figure_is_followed_by_the_paired_differences() -> None:

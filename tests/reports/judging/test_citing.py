@@ -154,7 +154,7 @@ def test_published_numbers_that_deny_a_claim_with_a_source_are_told(
     found = judged(one, numbers={"a": 60.0, "b": b}, published_source=TABLE)
 
     assert found.decision is Decision.REPRODUCED
-    text = f"the published numbers of its cells do not support it: {difference}, margin 6"
+    text = f"the published numbers of its cells do not support the claim: {difference}, margin 6"
     assert found.note == (text if difference else "")
 
 
@@ -191,11 +191,11 @@ def test_the_reports_say_what_a_claim_cites_and_that_another_cites_nothing() -> 
     rows = {row.claim: row for row in board(made).rows}
 
     assert rows["a>b"].cites == "section 4.2, figure 8"
-    assert rows["b>a"].cites == "nothing published: the study's own claim"
+    assert rows["b>a"].cites == "no publication (this study's own claim)"
     (cards,) = [b.cards for b in document(made).sections[0].blocks if b.kind == "board"]
     facts = {card.claim: dict(card.facts) for card in cards}
     assert facts["a>b"]["cites"] == "section 4.2, figure 8"
-    assert facts["b>a"]["cites"] == "nothing published: the study's own claim"
+    assert facts["b>a"]["cites"] == "no publication (this study's own claim)"
     (table,) = [
         b for s in document(made).sections if s.ident == "claims" for b in s.blocks
         if b.kind == "table"

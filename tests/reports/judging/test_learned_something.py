@@ -112,7 +112,7 @@ def test_without_raw_pixels_it_cannot_pass_and_says_so() -> None:
     state, detail = found(made({"a": NEAR}, pixels=None))
 
     assert state is State.MISSING
-    assert "raw pixels have no number" in detail
+    assert "raw pixels have no result" in detail
     assert "10.0 points above its random encoder" in detail
     assert verdicts(made({"a": NEAR, "b": NEAR}, pixels=None))[0].decision is Decision.WITHHELD
 

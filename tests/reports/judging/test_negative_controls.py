@@ -257,7 +257,7 @@ def test_a_study_of_one_seed_leaves_shuffled_positives_open_and_says_why() -> No
     )
 
     assert states(found)[SHUFFLED] is State.MISSING
-    assert "one seed has no spread to judge it by" in detail(found, SHUFFLED)
+    assert "a single seed has no spread to judge by" in detail(found, SHUFFLED)
     within = found.model_copy(
         update={
             "records": tuple(
@@ -305,7 +305,7 @@ def test_shuffled_positives_are_open_while_one_of_them_has_no_number() -> None:
 
     assert states(whole)[SHUFFLED] is State.PASSED
     assert states(part)[SHUFFLED] is State.MISSING
-    assert "seed 1 has no number yet" in detail(part, SHUFFLED)
+    assert "seed 1 has no result yet" in detail(part, SHUFFLED)
 
 
 def test_shuffled_positives_without_a_number_or_a_partner_have_not_passed() -> None:
@@ -383,6 +383,6 @@ def test_one_encoder_with_two_hashes_withholds_the_verdicts(hashes: tuple[str, .
 
     same = len(set(hashes)) == 1
     assert control.state is (State.PASSED if same else State.FAILED)
-    assert ("1 of 1 encoders are on record with different weights" in control.detail) != same
+    assert ("1 of 1 encoders have records with different weights" in control.detail) != same
     [found] = verdicts(shared)
     assert (found.decision is Decision.WITHHELD) != same

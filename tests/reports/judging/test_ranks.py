@@ -180,6 +180,6 @@ def test_figure_5_against_itself_is_one_order_in_5040() -> None:
 def test_a_table_with_holes_is_refused_with_the_cell_that_lacks() -> None:
     places = pairs("ab")[:3]
 
-    assert incomplete(places) == "a is there, b is not"
-    with pytest.raises(ValueError, match="a is there, b is not"):
+    assert incomplete(places) == "a is present, but b is not"
+    with pytest.raises(ValueError, match="a is present, but b is not"):
         rank_agreement([1, 2, 3], [1, 2, 3], places)

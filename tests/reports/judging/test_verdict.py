@@ -174,7 +174,8 @@ def test_a_ranking_waits_for_all_published_cells_of_the_scale() -> None:
 
     assert verdict.decision is Decision.WAITING
     assert verdict.note.startswith(
-        "not run, but the claim needs all its cells: a+e, b+e, c+e, d+e, e+a, e+b, 3 more"
+        "the claim needs all its cells, but these have not run: a+e, b+e, c+e, d+e, e+a, e+b, 3 "
+        "more"
     )
 
 
@@ -428,7 +429,7 @@ def test_a_difference_of_more_than_two_cells_is_not_judged_over_the_first_two() 
     )
 
     assert one(made).decision is Decision.NOT_JUDGED
-    assert one(made).note == "it compares two cells, but its roles name 3"
+    assert one(made).note == "the claim compares two cells, but its roles name 3"
 
 
 def test_the_newest_attempt_counts_and_a_verdict_that_hangs_on_it_says_so() -> None:

@@ -130,9 +130,9 @@ def test_every_figure_says_in_words_what_it_shows_and_names_no_host(study: Any) 
 def test_the_captions_of_a_heat_map_tell_its_marks() -> None:
     found = drawn(compositions())
 
-    assert "The last column averages each row" in found.caption
+    assert "The last column is the mean of each row" in found.caption
     assert "The line across the colour bar is the random encoder, 33." in found.caption
-    assert re.search(r"\d cells without a number yet are hatched", found.caption)
+    assert re.search(r"\d cells without a result yet are hatched", found.caption)
 
 
 def test_an_axis_that_this_scale_lacks_gives_no_picture() -> None:

@@ -88,7 +88,7 @@ def test_five_other_seeds_do_not_make_a_look() -> None:
 
     assert verdict.decision is Decision.WAITING
     assert verdict.words == "5 seeds, next look at 5"
-    assert verdict.note == "the look uses seeds 0 to 4 only and has 0 of them"
+    assert verdict.note == "the look uses only seeds 0 to 4, of which 0 are available"
 
 
 def test_a_look_needs_every_seed_in_every_cell_of_the_claim() -> None:
@@ -262,11 +262,11 @@ def test_the_order_of_the_records_changes_nothing(order: list[int]) -> None:
 @pytest.mark.parametrize(
     ("looks", "words"),
     [
-        ({"seeds": (5, 5)}, r"looks must rise from at least 2 seeds, got \[5, 5\]"),
+        ({"seeds": (5, 5)}, r"looks must be at least 2 seeds and increasing, got \[5, 5\]"),
         ({"seeds": (1, 5)}, "at least 2 seeds"),
-        ({"shares": (0.6, 0.6)}, r"together at most 1, got \[0.6, 0.6\]"),
+        ({"shares": (0.6, 0.6)}, r"sum to at most 1, got \[0.6, 0.6\]"),
         ({"shares": (0.0, 0.5)}, "above 0"),
-        ({"shares": (0.5, math.nan)}, "together at most 1"),
+        ({"shares": (0.5, math.nan)}, "sum to at most 1"),
         ({"shares": (math.nan, 0.5)}, "above 0"),
         ({"seeds": (5, 10, 20)}, r"each look needs one share: 3 seed counts .* 2 shares"),
     ],
@@ -283,5 +283,5 @@ def test_without_spread_a_claim_is_inconclusive_in_words() -> None:
     verdict = one(judged({"a": [9.0] * 5, "b": [4.0] * 5, "c": learned}, ("a", "b")))
 
     assert verdict.decision is Decision.INCONCLUSIVE
-    assert verdict.note.startswith("no spread at all: 5 seeds gave the same number, +5.00")
+    assert verdict.note.startswith("no spread: 5 seeds gave the same number, +5.00")
     assert math.isnan(verdict.p)

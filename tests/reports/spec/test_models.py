@@ -87,7 +87,7 @@ def test_a_study_has_at_most_three_primary_claims() -> None:
 def test_claims_have_names_of_their_own() -> None:
     claims = (beats("a", "b"), beats("a", "b", primary=False))
 
-    with pytest.raises(ValidationError, match="claim names must be unique, got twice: a>b"):
+    with pytest.raises(ValidationError, match="claim names must be unique; duplicates: a>b"):
         evidence({"a": [1.0], "b": [2.0]}, claims=claims)
 
 

@@ -59,7 +59,9 @@ def test_a_sigma_drawn_per_batch_is_the_first_images_and_each_image_keeps_its_ch
 def test_an_image_too_small_to_mirror_is_refused_in_words() -> None:
     params = BlurParams(torch.tensor([True]), torch.tensor([1.0]))
 
-    with pytest.raises(ValueError, match="mirrors 1 px at the border: images need more, got 1"):
+    with pytest.raises(
+        ValueError, match="mirrors 1 px at the border, so images must be larger than that, got 1"
+    ):
         Blur().apply(torch.rand(1, 3, 1, 1), params)
 
 

@@ -156,7 +156,7 @@ def test_settings_are_not_changed_by_being_checked() -> None:
             {"encoder": {"kind": "vit", "patch": 12}, "data": {"kind": "textures"}},
             (
                 "encoder.patch: must divide data.size, got patches of 12 px for images of 32 px; the "
-                "nearest that does is 8"
+                "nearest possible value is 8"
             ),
         ),
         (
@@ -165,7 +165,10 @@ def test_settings_are_not_changed_by_being_checked() -> None:
         ),
         (
             {"encoder": {"kind": "vit", "dim": 66}},
-            "encoder: fixed positions need a dim that 4 divides, got 66; take learned ones or 68",
+            (
+                "encoder: fixed positions need a dim that is a multiple of 4, got 66; use learned "
+                "ones or 68"
+            ),
         ),
         (
             {"encoder": {"kind": "vit", "mlp_ratio": 1.3}},
@@ -174,13 +177,16 @@ def test_settings_are_not_changed_by_being_checked() -> None:
         (
             {"encoder": {"kind": "pixels"}},
             (
-                "epochs: must be 0 where the encoder is raw pixels, which have no weights to train, "
-                "got 100"
+                "epochs: must be 0 if the encoder is raw pixels, since there are no weights to "
+                "train, got 100"
             ),
         ),
         (
             {"encoder": {"depth": 18, "blocks": [1, 1]}},
-            "encoder: depth or blocks must be set, and not both, got depth 18 and blocks [1, 1]",
+            (
+                "encoder: either depth or blocks must be set, but not both, got depth 18 and "
+                "blocks [1, 1]"
+            ),
         ),
         ({"epochs": 5}, "schedule.warmup_epochs: must not exceed epochs, got 10.0 of 5"),
         (
@@ -189,7 +195,7 @@ def test_settings_are_not_changed_by_being_checked() -> None:
         ),
         (
             {"evaluation.probe": None, "evaluation.permuted_labels": 20},
-            "evaluation: permuted_labels needs a probe to fit, got probe null",
+            "evaluation: permuted_labels needs a probe, but probe is null",
         ),
         ({"evaluation.probe.l2": []}, "evaluation.probe.l2: must have at least 1 item, got []"),
         ({"evaluation.probe.l2": [1, -1]}, "evaluation.probe.l2.1: must be greater than 0, got -1"),
@@ -212,24 +218,24 @@ def test_settings_are_not_changed_by_being_checked() -> None:
         (
             {"loss": {"kind": "sup_con"}, "evaluation.split": "validation"},
             (
-                "evaluation.split: must be test under loss sup_con: the encoder has seen the labels that "
-                "the probe's l2 would be chosen by, got validation"
+                "evaluation.split: must be test under loss sup_con, got validation: the encoder has seen "
+                "the labels that would choose the probe's l2"
             ),
         ),
         (
             {"loss": {"kind": "sup_con"}, "evaluation.label_fractions": [0.1]},
             (
-                "evaluation.label_fractions: must be empty under loss sup_con, whose encoder has seen "
-                "more labels, got [0.1]"
+                "evaluation.label_fractions: must be empty under loss sup_con, got [0.1]: the "
+                "encoder has already seen all labels"
             ),
         ),
         (
             {"evaluation.label_fractions": [0.5, 0.5000001]},
-            "evaluation: label_fractions must differ in their names, got @50%, @50%",
+            "evaluation: label_fractions must have different names, got @50%, @50%",
         ),
         (
             {"views.num_views": 3, "loss": {"kind": "nt_logistic"}},
-            "views.num_views: must be 2, since loss nt_logistic takes two views, got 3",
+            "views.num_views: must be 2 because loss nt_logistic takes two views, got 3",
         ),
         ({"views.num_views": 9}, "views.num_views: must be at most 8, got 9"),
         ({"views.operations.7.strength": 1}, "views.operations.7: no such item in the list"),

@@ -152,9 +152,7 @@ def test_another_subset_has_a_fingerprint_of_its_own_and_the_same_test_part(
 def test_a_subset_larger_than_the_training_part_is_refused(tmp_path: Path) -> None:
     folder = _binary(tmp_path, _batches())
 
-    with pytest.raises(
-        DataError, match=r"has 60 training images, and data\.num_images asks for 61"
-    ):
+    with pytest.raises(DataError, match=r"has 60 training images, but data\.num_images is 61"):
         load(Cifar10(path=str(folder), num_images=61), cache=None)
 
 
@@ -187,17 +185,19 @@ def test_a_pickle_that_would_run_something_is_refused_and_runs_nothing(
 
     assert not trace.exists()
     text = str(caught.value)
-    assert text.startswith(f"{folder}: 1 of 6 batches are not as published: cifar-10-batches-py/")
+    assert text.startswith(
+        f"{folder}: 1 of 6 batches differ from the published ones: cifar-10-batches-py/"
+    )
     assert "data_batch_2 (" in text
-    assert "has no place in such a batch" in text
-    assert text.endswith("; fetch the archive again")
+    assert "is not allowed in a batch of CIFAR-10" in text
+    assert text.endswith("; download the archive again")
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "0 bytes are no whole number of rows of 3,073"),
-        (b"\0" * 3072, "3,072 bytes are no whole number of rows of 3,073"),
+        (b"", "0 bytes are not a whole number of rows of 3,073"),
+        (b"\0" * 3072, "3,072 bytes are not a whole number of rows of 3,073"),
         (b"\x0a" + b"\0" * 3072, "labels run from 10 to 10, not from 0 to 9"),
     ],
 )
@@ -244,7 +244,9 @@ def test_batches_that_are_missing_are_all_named(tmp_path: Path) -> None:
 def test_both_forms_in_one_folder_are_refused(tmp_path: Path) -> None:
     _binary(_python(tmp_path, _batches()), _batches())
 
-    with pytest.raises(DataError, match="holds data_batch_1 twice; give the folder of one form"):
+    with pytest.raises(
+        DataError, match="contains data_batch_1 twice; name the folder of one of the two"
+    ):
         load(Cifar10(**data_at(tmp_path)), cache=None)
 
 
@@ -257,7 +259,7 @@ def test_a_torn_archive_is_named(tmp_path: Path) -> None:
 
 
 def test_an_archive_that_is_not_at_hand_is_missing() -> None:
-    with pytest.raises(DataMissing, match="CIFAR-10 is not available; give its archive or folder"):
+    with pytest.raises(DataMissing, match="CIFAR-10 is not available; name its archive or folder"):
         fingerprint(Cifar10(), None)
 
 

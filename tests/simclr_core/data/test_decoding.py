@@ -242,14 +242,17 @@ def test_a_file_that_is_no_picture_takes_none() -> None:
         (file_of(noise(0, 40, 40), "jpeg")[:-300], "truncated or damaged: "),
         (file_of(noise(0, 40, 40))[:-900], "truncated or damaged: "),
         (file_of(noise(0, 40, 40), "gif")[:-300], "truncated or damaged: "),
-        (file_of(Image.new("F", (4, 4)), "tiff"), "floating-point grey without a known white"),
+        (
+            file_of(Image.new("F", (4, 4)), "tiff"),
+            "floating-point grey, whose white level is unknown",
+        ),
         (
             file_of(Image.fromarray(np.full((4, 4), 70_000, np.int32)), "tiff"),
-            "32-bit grey without a known white; save it with 8 or 16 bits",
+            "32-bit grey, whose white level is unknown; save it with 8 or 16 bits",
         ),
         (
             file_of(Image.fromarray(np.full((4, 4), 200, np.int32)), "tiff"),
-            "32-bit grey without a known white; save it with 8 or 16 bits",
+            "32-bit grey, whose white level is unknown; save it with 8 or 16 bits",
         ),
     ],
     ids=["empty", "text", "jpeg head", "jpeg tail", "png", "gif", "float", "32 bit", "dark 32 bit"],

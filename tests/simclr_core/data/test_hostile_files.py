@@ -43,8 +43,8 @@ def test_files_that_are_no_images_by_name_are_skipped_and_listed(tmp_path: Path)
     assert after.fingerprint == before.fingerprint
     assert (after.num_train, after.num_test) == (6, 4)
     sentence = (
-        "3 files are no images by the ends of their names and are skipped: test/dog/labels.csv,"
-        " train/cat/notes.txt, train/dog/Liesmich"
+        "3 files do not have the suffix of an image and are skipped: test/dog/labels.csv, "
+        "train/cat/notes.txt, train/dog/Liesmich"
     )
     assert after.deviations == (sentence,)
     assert Folder(path=str(tmp_path)).skipped(None) == sentence
@@ -126,10 +126,10 @@ def test_special_files_are_refused_with_their_kind_and_never_opened(
 
     inside = refusal(tmp_path / "set")
 
-    assert f"train/cat/x.png is {kind}, which is never opened; remove it" in inside
+    assert f"train/cat/x.png is {kind}, which cannot hold an image; remove it" in inside
     for ask in (data_at, refusal):
         if ask is data_at:
-            with pytest.raises(DataError, match=f"alone is {kind}, which is never opened"):
+            with pytest.raises(DataError, match=f"alone is {kind}; name a folder or a tar instead"):
                 ask(tmp_path / "alone")
         else:
             assert f"alone is {kind}" in refusal(tmp_path / "alone")
@@ -177,7 +177,7 @@ def test_a_file_larger_than_any_image_is_not_read(tmp_path: Path) -> None:
     with (tmp_path / "train" / "cat" / "huge.png").open("wb") as file:
         file.truncate(20 * 2**30)  # sparse: takes no disk
 
-    assert "huge.png has 21,474,836,480 bytes, and a file of images has at most" in refusal(
+    assert "huge.png has 21,474,836,480 bytes, but an image file may have at most" in refusal(
         tmp_path
     )
 

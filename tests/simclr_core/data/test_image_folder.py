@@ -150,8 +150,8 @@ def test_without_parts_a_fifth_of_each_class_by_hashed_name_is_tested_on(tmp_pat
     assert set(_pictures(dataset, "train")) == set(_on_disk(tmp_path)) - expected
     [note] = dataset.deviations
     assert note == (
-        "no train and test splits of its own: 20% of each class, drawn by name (seed 3), are the"
-        " test split"
+        "the images come without train and test splits: 20% of each class, sampled by file name "
+        "(seed 3), are the test split"
     )
 
 
@@ -321,7 +321,13 @@ def test_the_name_is_the_folders_or_the_archives_own_unless_given(tmp_path: Path
         ({"size": 4}, "greater than or equal to 8"),
         ({"num_images": 1}, "greater than or equal to 2"),
         ({"test_fraction": 1.0}, "less than 1"),
-        ({"subset_seed": 1}, "subset_seed draws the subset of num_images, which is not set"),
+        (
+            {"subset_seed": 1},
+            (
+                "subset_seed has no effect without num_images; set num_images, or leave "
+                "subset_seed out"
+            ),
+        ),
         ({"where": "x"}, "Extra inputs are not permitted"),
     ],
 )

@@ -159,7 +159,7 @@ def test_test_images_that_stand_in_train_are_counted_by_content() -> None:
     dataset = of(test_images=copied)
 
     assert (of().overlap, dataset.overlap) == (0, 3)
-    assert "handed over as tensors of 8 px" in dataset.deviations[0]
+    assert "given as tensors of 8 px" in dataset.deviations[0]
 
 
 def test_what_the_caller_does_to_a_tensor_later_changes_nothing() -> None:
@@ -179,7 +179,7 @@ def test_a_process_without_the_tensors_has_no_such_data() -> None:
     settings = of(name="mine").settings
 
     for asked in (lambda: load(settings, cache=None), lambda: fingerprint(settings, None)):
-        with pytest.raises(DataMissing, match=r"mine was handed over as tensors .*Dataset\.of"):
+        with pytest.raises(DataMissing, match=r"mine was given as tensors .*Dataset\.of"):
             asked()
 
 
@@ -204,7 +204,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "bytes in another type": (
         {"train_images": random_pictures(20).long()},
-        r"got int64 from 0 to 255; \.to\(torch\.uint8\)",
+        r"got int64 from 0 to 255; for values in \[0, 255\] use \.to\(torch\.uint8\)",
     ),
     "beyond a byte": (
         {"train_images": random_pictures(20).int() * 2},
@@ -224,15 +224,15 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "not square": (
         {"train_images": random_pictures(20)[..., :6]},
-        "must be square, got 8 x 6 px; crop or pad them, or keep them as files",
+        "must be square, got 8 x 6 px; crop or pad them, or save them as files",
     ),
     "another side": (
         {"test_images": random_pictures(8, 16)},
-        "test_images: must have the side of train_images, got 16 and 8 px",
+        "test_images: must have the same side as train_images, got 16 and 8 px",
     ),
     "no image": (
         {"test_images": random_pictures(8)[:0], "test_labels": torch.arange(0)},
-        "test_images: must hold at least one",
+        "test_images: must contain at least one",
     ),
     "no test split": (
         {"test_images": None, "test_labels": None},
@@ -245,15 +245,15 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "one hot": (
         {"train_labels": torch.zeros(20, 4, dtype=torch.int64)},
-        r"train_labels: must be \[N\], one class an image, got \[20, 4\]",
+        r"train_labels: must be \[N\], one class for each image, got \[20, 4\]",
     ),
     "too few labels": (
         {"train_labels": torch.arange(19) % 4},
-        "train_labels: must be as many as train_images, got 19 labels and 20 images",
+        "train_labels: must have the length of train_images, got 19 labels and 20 images",
     ),
     "from one on": (
         {"train_labels": torch.arange(20) % 4 + 1, "test_labels": torch.arange(8) % 4 + 1},
-        r"train_labels: must name each class 0 to 4, got none of 0; torch\.unique",
+        r"train_labels: must contain each class 0 to 4, got none of 0; torch\.unique",
     ),
     "negative": (
         {"train_labels": torch.arange(20) % 4 - 1, "test_labels": torch.arange(8) % 3},
@@ -262,11 +262,11 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "beyond the names": ({"class_names": ("a", "b", "c")}, "must be 0 to 2, got 3$"),
     "one class": (
         {"train_labels": torch.zeros(20).long(), "test_labels": torch.zeros(8).long()},
-        "train_labels: must be of two classes or more",
+        "train_labels: must have at least two classes",
     ),
     "a class of the test split only": (
         {"test_labels": torch.arange(8)},
-        "test_labels: must be classes that train_labels has, got 4, 5, 6, 7",
+        "test_labels: must only contain classes of train_labels, got 4, 5, 6, 7",
     ),
     "names without labels": (
         {**NO_LABELS, "class_names": ("a", "b")},

@@ -16,7 +16,7 @@ from simclr_core.data.image_folder import Folder
 from simclr_core.errors import DataError, DataMissing
 
 SIZES = {"train/cat": 3, "train/dog": 3, "test/cat": 2, "test/dog": 2}
-FORM = "it should hold one folder a class, each holding its images, or train/ and test/ with such"
+FORM = "it should contain one folder of images for each class, or train/ and test/ with such"
 
 
 def _touch(path: Path) -> None:
@@ -50,31 +50,36 @@ def _two_mistakes(root: Path) -> None:
 
 WRONG: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     "empty": (_nothing, ["is empty; ", FORM]),
-    "no folders": (_texts, ["holds no folders with images; ", FORM]),
+    "no folders": (_texts, ["contains no folders of images; ", FORM]),
     "an empty class": (_one_class_empty, ["no images in train/bird; ", FORM]),
     "loose": (_loose, ["images outside the class folders: beside.JPG; ", FORM]),
     "one class": (
         lambda root: class_folders(root, {"only/cat": 3}),
-        ["only one class, ", "and a probe needs two; "],
+        ["only one class, ", "but a probe needs two; "],
     ),
     "test lacks a class": (
         lambda root: class_folders(root, SIZES | {"train/fish": 2}),
-        ["classes in train that test lacks: fish; "],
+        ["classes in train that are missing from test: fish; "],
     ),
     "train lacks a class": (
         lambda root: class_folders(root, SIZES | {"test/fish": 2}),
-        ["classes in test that train lacks: fish; "],
+        ["classes in test that are missing from train: fish; "],
     ),
     "too few": (
         lambda root: class_folders(root, {"a": 1, "b": 5, "c": 1}),
-        ["without train/ and test/ a class needs two images, one for either part; too few in a, c"],
+        [
+            (
+                "if there is no train/ and test/, each class needs at least two images, one for "
+                "each split; too few in a, c"
+            )
+        ],
     ),
     "all at once": (
         _two_mistakes,
         [
             "no images in train/bird; ",
             "images outside the class folders: train/beside.png; ",
-            "classes in test that train lacks: fish; ",
+            "classes in test that are missing from train: fish; ",
         ],
     ),
 }
@@ -114,7 +119,7 @@ def test_a_file_that_is_no_tar_is_refused_with_the_forms_that_are_read(
 
 
 def test_data_that_are_named_but_not_at_hand_are_missing_not_wrong() -> None:
-    with pytest.raises(DataMissing, match="ImageNet is not available; give its folder or tar"):
+    with pytest.raises(DataMissing, match="ImageNet is not available; name its folder or tar"):
         fingerprint(Folder(name="ImageNet"), None)
 
 
@@ -136,7 +141,7 @@ def test_files_that_cannot_be_read_are_counted_and_named_with_the_way_out(tmp_pa
     assert "train/cat/Bär 1.jpg (truncated or damaged: " in text
     assert "train/dog/empty.png (empty file)" in text
     assert "test/dog/notes.png (not an image in a known format)" in text
-    assert text.endswith(". Repair or remove them, then start again")
+    assert text.endswith(". Repair or remove them, then run again")
 
 
 def test_of_many_bad_files_five_are_named(tmp_path: Path) -> None:
@@ -174,7 +179,9 @@ def test_a_torn_tar_is_named_with_the_last_whole_entry(tmp_path: Path, name: str
     archive = packed(class_folders(tmp_path / "set", {"cat": 40, "dog": 40}), tmp_path / name)
     archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
 
-    with pytest.raises(DataError, match=r"is truncated after .*; fetch or pack the archive again"):
+    with pytest.raises(
+        DataError, match=r"is truncated after .*; download or pack the archive again"
+    ):
         fingerprint(Folder(path=str(archive)), None)
 
 
@@ -215,7 +222,9 @@ def test_a_tar_that_leads_out_of_itself_is_refused(tmp_path: Path, wrong: str) -
     with tarfile.open(archive, "a") as tar:
         tar.addfile(entry, io.BytesIO(b""))
 
-    with pytest.raises(DataError, match="1 entries are links, devices or lead out of the archive"):
+    with pytest.raises(
+        DataError, match="1 entries are links, devices or paths outside the archive"
+    ):
         fingerprint(Folder(path=str(archive)), None)
 
 
@@ -240,9 +249,9 @@ def test_a_set_larger_than_memory_is_refused_with_its_size_before_it_is_decoded(
         load(Folder(path=str(tmp_path / "set"), size=128), cache=None)
 
     assert str(caught.value) == (
-        f"{tmp_path / 'set'}: its 34 images would take about 8.8 MB in memory and 5.0 MB are free;"
-        " draw fewer (data.num_images), lower data.size (now 128), or use a machine with more"
-        " memory"
+        f"{tmp_path / 'set'}: its 34 images would need about 8.8 MB of memory, but 5.0 MB are "
+        "free; use fewer (data.num_images), lower data.size (now 128), or use a machine with more "
+        "memory"
     )
 
 
@@ -257,7 +266,7 @@ def test_what_turns_out_larger_than_memory_is_refused_while_it_is_decoded(
     monkeypatch.setattr("simclr_core.data.image_folder.num_bytes", lambda *_: 0)
 
     with pytest.raises(
-        DataError, match=r"would take more than 0\.\d MB in memory and 0\.2 MB are free"
+        DataError, match=r"would need more than 0\.\d MB of memory, but 0\.2 MB are free"
     ):
         load(Folder(path=str(tmp_path), size=8), cache=None)
 
@@ -268,7 +277,7 @@ def test_what_turns_out_larger_than_memory_is_refused_while_it_is_decoded(
 def test_a_subset_larger_than_train_is_refused_with_both_numbers(tmp_path: Path) -> None:
     class_folders(tmp_path, SIZES)
 
-    with pytest.raises(DataError, match=r"has 6 training images, and data\.num_images asks for 7"):
+    with pytest.raises(DataError, match=r"has 6 training images, but data\.num_images is 7"):
         load(Folder(path=str(tmp_path), num_images=7), cache=None)
 
 
@@ -277,7 +286,7 @@ def test_a_split_of_what_is_already_split_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(
         DataError,
-        match=r"own train and test splits, so none is drawn: leave data\.test_fraction=0\.5 and"
+        match=r"own train and test splits, so none is sampled: leave data\.test_fraction=0\.5 and"
         r" data\.split_seed=1 out",
     ):
         fingerprint(Folder(path=str(tmp_path), test_fraction=0.5, split_seed=1), None)

@@ -171,5 +171,5 @@ def test_a_margin_of_0_leaves_semi_hard_negatives_no_room_and_says_so() -> None:
     [found] = mistakes({"loss": {"kind": "margin_triplet", "margin": 0, "semi_hard": True}})
 
     assert str(found) == (
-        "loss: semi_hard needs a margin above 0 to find negatives in, got margin 0"
+        "loss: semi_hard needs a margin above 0, within which it finds negatives, got margin 0"
     )

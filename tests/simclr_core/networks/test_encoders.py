@@ -266,8 +266,8 @@ def test_first_weights_depend_on_the_seed_and_on_no_generator_nor_move_one() -> 
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"depth": 18, "blocks": (1, 1)}, "depth or blocks must be set, and not both"),
-        ({"depth": None}, "depth or blocks must be set, and not both"),
+        ({"depth": 18, "blocks": (1, 1)}, "either depth or blocks must be set, but not both"),
+        ({"depth": None}, "either depth or blocks must be set, but not both"),
         ({"blocks": (1, 0)}, "each stage must have at least one block"),
         ({"width": 0.3}, "64 x width must be a whole number of channels, got width 0.3; "),
     ],

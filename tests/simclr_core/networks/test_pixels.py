@@ -70,5 +70,5 @@ def test_a_whole_trial_of_them_gives_all_values() -> None:
 
 
 def test_they_are_never_trained() -> None:
-    with pytest.raises(ValueError, match="epochs must be 0 where the encoder is raw pixels"):
+    with pytest.raises(ValueError, match="epochs must be 0 if the encoder is raw pixels"):
         Config(encoder=Pixels())

@@ -217,16 +217,16 @@ def test_an_operation_gets_as_many_numbers_as_it_asks_for() -> None:
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ("images - images.mean(0) * 0.1", "whatever else is in the batch"),
-        ("images.flip(0)", "whatever else is in the batch"),
+        ("images - images.mean(0) * 0.1", "independently of the rest of the batch"),
+        ("images.flip(0)", "independently of the rest of the batch"),
         ("torch.rand_like(images)", "take random numbers from uniform"),
         ("images * float(torch.rand(()))", "take random numbers from uniform"),
-        ("images.mul_(0.5)", "must leave what it is given as it is"),
-        ("images + 1", "must stay in [0, 1], got "),
-        ("images * float('nan')", "must stay in [0, 1], got nan to nan"),
-        ("images[:, :1]", "must give float32 of shape [9, 3, 8, 8], got float32 of shape"),
+        ("images.mul_(0.5)", "must not change its input"),
+        ("images + 1", "must return values in [0, 1], got "),
+        ("images * float('nan')", "must return values in [0, 1], got nan to nan"),
+        ("images[:, :1]", "must return float32 of shape [9, 3, 8, 8], got float32 of shape"),
         ("images.double()", "got float64 of shape [9, 3, 8, 8]"),
-        ("None", "must give images as a tensor, got NoneType"),
+        ("None", "must return a tensor of images, got NoneType"),
         ("images @ images[0]", "made.py:3: f raised RuntimeError: "),
     ],
 )
@@ -259,7 +259,9 @@ def test_the_range_of_an_operation_is_looked_at_each_time() -> None:
     images = torch.full((2, 3, 8, 8), 0.2)
     images[1] = 0.6
 
-    with pytest.raises(PartError, match=r"made.py: f must stay in \[0, 1\], got 0.4 to 1.2"):
+    with pytest.raises(
+        PartError, match=r"made.py: f must return values in \[0, 1\], got 0.4 to 1.2"
+    ):
         operation.apply(images, params)
 
 
@@ -276,18 +278,18 @@ class Broken(NamedTuple):
 BROKEN = {
     "raises at import": Broken("loss", "f = 1 / 0", "parts.py:1: its execution raised ZeroDivision"),
     "leaves at import": Broken("loss", "import sys\nf = sys.exit(3)", "parts.py:2: its execution"),
-    "does not bind it": Broken("loss", "if False:\n    f = 1", "f must be bound at its top"),
+    "does not bind it": Broken("loss", "if False:\n    f = 1", "f must be defined at its top level"),
     "binds a number": Broken("loss", "f = 3", "f must be a function or a class, got int"),
     "raises when called": Broken("loss", "def f(z):\n  return z.zz", "parts.py:2: f raised Attrib"),
     "takes no such option": Broken(
         "loss", "def f(z): return z.mean()", "f raised TypeError: f()", {"options": {"tau": 1}}
     ),
-    "gives no tensor": Broken("loss", "def f(z): return 3.0", "f must give a tensor of one number"),
+    "gives no tensor": Broken("loss", "def f(z): return 3.0", "f must return a tensor with a single"),
     "gives many numbers": Broken(
-        "loss", "def f(z): return z.mean(1)", "got float32 of shape [80]; take its mean"
+        "loss", "def f(z): return z.mean(1)", "got float32 of shape [80]; return its mean"
     ),
     "gives a whole number": Broken("loss", "def f(z): return (z > 0).sum()", "got int64 of shape"),
-    "gives no gradient": Broken("loss", "def f(z): return z.detach().mean()", "depends on z by"),
+    "gives no gradient": Broken("loss", "def f(z): return z.detach().mean()", "depends on z through"),
     "a class that is not called": Broken(
         "loss", "class f: pass", "the object that f returns must be callable"
     ),
@@ -297,9 +299,10 @@ BROKEN = {
     "a loss with weights": Broken(
         "loss",
         "from torch import nn\nclass f(nn.Linear):\n  def __init__(self): super().__init__(8, 1)",
-        "f must have no weights of its own",
+        "f must not have weights",
     ),
-    "no module": Broken("head", "def f(n, seed): return n", "f must give a torch.nn.Module, got int"),
+    "no module": Broken("head", "def f(n, seed): return n", "f must return a torch.nn.Module, got "
+                                                            "int"),
     "a head of another shape": Broken(
         "head",
         "from torch import nn\ndef f(n, seed): return nn.Unflatten(1, (1, n))",
@@ -319,7 +322,8 @@ BROKEN = {
         "encoder", "from torch import nn\ndef f(seed): return nn.Flatten()", "a module with weights"
     ),
     "no optimiser": Broken(
-        "optimizer", "def f(model): return model", "f must give a torch.optim.Optimizer, got Module"
+        "optimizer", "def f(model): return model", "f must return a torch.optim.Optimizer, got "
+                                                   "Module"
     ),
     "an optimiser that raises": Broken(
         "optimizer",
@@ -388,7 +392,7 @@ def test_a_file_that_is_another_by_now_is_refused_and_both_hashes_are_told(tmp_p
     part = FileLoss(path=str(tmp_path / "f.py"), name="f", sha256=digest(file))
     gone = part.model_copy(update={"path": str(tmp_path / "g.py")})
 
-    with pytest.raises(PartError, match=r"f.py is not the file that was planned with: its hash is"):
+    with pytest.raises(PartError, match=r"f.py changed since it was planned: its hash is"):
         part(torch.rand(4, 2))
     with pytest.raises(PartError, match=r"there is no .*g.py; did you mean .*f.py\?"):
         gone(torch.rand(4, 2))
@@ -468,20 +472,25 @@ def test_a_file_is_executed_by_a_training_and_by_nothing_before_it(tmp_path: Pat
 @pytest.mark.parametrize(
     ("file", "more", "line"),
     [
-        ("f = (", {}, "loss.path: must name Python, and parts.py:1 is none: '(' was never closed"),
-        ("f = 1\0", {}, "loss.path: must name Python, and parts.py"),
-        ("def g(): pass", {}, "loss.name: must be bound at the top of parts.py, got 'f'; there are g"),
-        ("def ff(): pass", {}, "loss.name: must be bound at the top of parts.py, got 'f'; did you "),
-        ("", {}, "loss.name: must be bound at the top of parts.py, got 'f'; the file binds nothing"),
-        ("def f(): g = 1", {"name": "g"}, "loss.name: must be bound at the top of parts.py, got 'g'"),
-        ("def f(): pass", {"path": "part.py"}, "loss.path: must name a Python file, and there is no"),
+        ("f = (", {}, ("loss.path: must name a Python file, but parts.py:1 is not valid Python: "
+                      "'(' was never closed")),
+        ("f = 1\0", {}, "loss.path: must name a Python file, but parts.py"),
+        ("def g(): pass", {}, ("loss.name: must be defined at the top level of parts.py, got 'f'; "
+                              "there are g")),
+        ("def ff(): pass", {}, ("loss.name: must be defined at the top level of parts.py, got 'f'; "
+                               "did you ")),
+        ("", {}, ("loss.name: must be defined at the top level of parts.py, got 'f'; the file "
+                 "defines nothing")),
+        ("def f(): g = 1", {"name": "g"}, ("loss.name: must be defined at the top level of "
+                                          "parts.py, got 'g'")),
+        ("def f(): pass", {"path": "part.py"}, "loss.path: must name a Python file, but there is no"),
         ("def f(): pass", {"path": "."}, "loss.path: must name a Python file, got the folder ."),
         ("def f(): pass", {"path": ""}, "loss.path: "),
-        ("def f(): pass", {"path": "a\0b"}, "loss.path: must name a readable file, and a"),
-        ("def f(): pass", {"path": "parts.py/x"}, "loss.path: must name a readable file, and parts"),
-        ("#" * 1_000_001, {}, "loss.path: must name a file of at most 1000000 bytes, and parts.py"),
-        ("import beside\nf = 1", {}, "loss.path: must stand alone, and parts.py:1 imports beside"),
-        ("def f():\n  from . import beside", {}, "loss.path: must stand alone, and parts.py:2 imp"),
+        ("def f(): pass", {"path": "a\0b"}, "loss.path: must name a readable file, but a"),
+        ("def f(): pass", {"path": "parts.py/x"}, "loss.path: must name a readable file, but parts"),
+        ("#" * 1_000_001, {}, "loss.path: must name a file of at most 1000000 bytes, but parts.py"),
+        ("import beside\nf = 1", {}, "loss.path: must be self-contained, but parts.py:1 imports beside"),
+        ("def f():\n  from . import beside", {}, "loss.path: must be self-contained, but parts.py:2 imp"),
         ("def f(): pass", {"options": [1]}, "loss.options: must be a mapping of fields, got [1]"),
         ("def f(): pass", {"options": {"a": 1e999}}, "loss.options: must be plain JSON with finite"),
         ("def f(): pass", {"sha256": "0" * 64}, "loss.sha256: must be that of parts.py, "),
@@ -518,7 +527,9 @@ def test_an_own_optimiser_needs_a_rate_above_0(rate: float, tmp_path: Path) -> N
 def test_a_file_that_is_no_utf8_is_told_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "f.py").write_bytes(b"f = 1\n# M\xfcller\n")
 
-    with pytest.raises(ConfigurationError, match=r"text in UTF-8, and .*f.py:2 has the byte 0xfc"):
+    with pytest.raises(
+        ConfigurationError, match=r"text file in UTF-8, but .*f.py:2 has the byte 0xfc"
+    ):
         check({"loss": {"kind": "file", "path": str(tmp_path / "f.py"), "name": "f"}})
 
 
@@ -549,7 +560,7 @@ def test_from_python_a_path_is_meant_from_the_working_folder(
     assert resolved.resolved("cpu") == resolved
     Path("f.py").unlink()
     with pytest.raises(
-        ConfigurationError, match=r"^path: must name a Python file, and there is no f"
+        ConfigurationError, match=r"^path: must name a Python file, but there is no f"
     ):
         config.resolved("cpu")
 

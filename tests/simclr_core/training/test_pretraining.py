@@ -250,7 +250,7 @@ def test_a_loss_of_two_views_refuses_three(loss: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError) as told:
         small_config({"views.num_views": 3, "loss": loss})
 
-    assert f"views.num_views: must be 2, since loss {kind} takes two views, got 3" in str(
+    assert f"views.num_views: must be 2 because loss {kind} takes two views, got 3" in str(
         told.value
     )
 

@@ -28,7 +28,7 @@ def test_one_message_names_each_variable_that_is_not_used(monkeypatch: pytest.Mo
     message = unused_variables()
 
     assert message is not None
-    assert message.startswith("RAY_ADDRESS, RAY_NAMESPACE are set and not used: ")
+    assert message.startswith("RAY_ADDRESS, RAY_NAMESPACE are set but not used: ")
     assert "\n" not in message
     assert "head:10001" not in message
 

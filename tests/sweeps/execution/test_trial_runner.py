@@ -99,7 +99,7 @@ def test_what_a_trial_attached_stays_with_its_record_though_it_fails(
     assert record.files == ("note.txt",)
     folder = store.trials / ran.key / "001"
     assert (folder / "files" / "note.txt").read_bytes() == b"as it was"
-    assert ran.error == "ValueError: a file of a record has a plain name, got '../note.txt'"
+    assert ran.error == "ValueError: a file of a record must have a plain name, got '../note.txt'"
     assert not (folder / "note.txt").exists()
 
 

@@ -59,7 +59,7 @@ def test_paired_fields_change_together() -> None:
 
 WRONG = {
     "a level twice": (Levels, {"field": "x", "levels": [1, 1]}, "level '1' is listed twice"),
-    "a list has no label": (Levels, {"field": "x", "levels": [[1]]}, "needs a label of its own"),
+    "a list has no label": (Levels, {"field": "x", "levels": [[1]]}, "needs its own label"),
     "a comma in a label": (
         Levels,
         {"field": "x", "levels": {"a,b": 1}},
@@ -72,7 +72,11 @@ WRONG = {
         {"levels": {"a": {"x": 1, "y": 1}, "b": {"x": 2}}},
         "level 'b' leaves out y, which another level sets",
     ),
-    "a plus in an item": (OrderedPairs, {"field": "x", "items": {"a+b": 1}}, "may not contain '+'"),
+    "a plus in an item": (
+        OrderedPairs,
+        {"field": "x", "items": {"a+b": 1}},
+        "must not contain '+'",
+    ),
 }
 
 

@@ -56,14 +56,14 @@ WRONG = {
     "two axes of one field": (
         [A, Levels(name="d", field="x", levels=[1])],
         {},
-        "axes 'a' and 'd' both set 'x'; a field belongs to one axis",
+        "axes 'a' and 'd' both set 'x'; a field may belong to only one axis",
     ),
     "a seed twice": ([A], {"seeds": (1, 1)}, "seed '1' is listed 2 times"),
     "no seed": ([A], {"seeds": ()}, "at least 1 item"),
     "two floors": (
         [A],
         {"added": tuple(AddedCell(name=n, role="floor", set={}) for n in ("f", "g"))},
-        "a sweep has at most one floor, got f, g",
+        "a sweep may have at most one floor, got f, g",
     ),
 }
 

@@ -79,5 +79,7 @@ def test_a_key_is_the_hash_of_sorted_json_cut_to_sixteen_characters() -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), {1, 2}, object()])
 def test_what_is_no_plain_json_is_refused(value: object) -> None:
-    with pytest.raises(PlanError, match="what enters a key must be plain JSON with finite numbers"):
+    with pytest.raises(
+        PlanError, match="the parts of a key must be plain JSON with finite numbers"
+    ):
         key_of({"x": value})

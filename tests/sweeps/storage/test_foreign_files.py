@@ -81,7 +81,7 @@ def test_a_folder_that_holds_something_else_is_refused_and_stays_as_it_was(
     assert len(set(refused)) == 1
     assert f"{folder} is not a store" in refused[0]
     assert next(iter(FOREIGN[what])).split("/")[0] in refused[0]
-    assert "name a new or an empty folder" in refused[0]
+    assert "name a new or empty folder" in refused[0]
     assert "\n" not in refused[0]
 
 
@@ -123,7 +123,9 @@ def test_a_store_whose_store_json_was_lost_is_known_by_its_records(
 def test_a_store_of_a_newer_version_is_refused(store: Store) -> None:
     (store.path / "store.json").write_text('{"format": 3, "id": "0123456789abcdef"}')
 
-    with pytest.raises(StoreError, match=r"has format 3, and this program reads up to 2.*update"):
+    with pytest.raises(
+        StoreError, match=r"has format 3, but this program reads formats up to 2.*update"
+    ):
         Store(store.path).prepare()
 
 
@@ -178,7 +180,7 @@ def test_what_bars_the_place_of_an_artifact_is_refused_and_stays(store: Store, h
         (place / "weights").write_text("of the user's")
     before = everything(store.path.parent)
 
-    with pytest.raises(StoreError, match=f"{KEY}.* is in the place of .*; move it away"):
+    with pytest.raises(StoreError, match=f"{KEY}.* is where .*; move it elsewhere"):
         kept(store)
 
     assert everything(store.path.parent) == before

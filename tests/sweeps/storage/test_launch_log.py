@@ -212,7 +212,7 @@ def test_a_dead_server_stops_no_trial_and_is_not_waited_for(seen: dict[str, Any]
     assert tracking["seconds"] < 10.0
     assert tracking["trouble"].startswith("tracking at http://127.0.0.1:")
     assert tracking["trouble"].endswith(
-        "; the records are complete, and the next launch catches up"
+        "; the records are complete, and the next run logs what is missing"
     )
     assert seen["runs_2"] == seen["runs_1"]
 
@@ -298,7 +298,7 @@ def test_a_broken_database_is_set_aside_and_rebuilt_from_the_records(
 ) -> None:
     assert (seen["rebuilt"]["written"], seen["rebuilt"]["trouble"]) == (8, None)
     [sentence] = seen["rebuilt"]["messages"]
-    assert "mlflow.db is no database that MLflow can use" in sentence
+    assert "mlflow.db is not a database that MLflow can use" in sentence
     assert "it was moved to" in sentence
     assert any("mlflow.db" in name for name in seen["aside"])
     assert set(trials(seen["runs_5"])) == set(EVERY)

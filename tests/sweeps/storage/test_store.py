@@ -58,7 +58,7 @@ def test_a_record_in_the_folder_of_another_trial_is_not_read_as_its_own(
 
     assert found == []
     [message] = store.messages
-    assert f"holds the record of {one.key}, attempt 1" in message
+    assert f"contains the record of {one.key}, attempt 1" in message
 
 
 def test_files_of_a_record_are_saved_with_it_byte_for_byte(store: Store, small_plan: Plan) -> None:
@@ -111,7 +111,9 @@ def test_a_record_of_a_newer_format_is_left_where_it_is(half_done: Store) -> Non
     file = next(half_done.trials.glob("*/001/record.json"))
     file.write_text(file.read_text().replace('"format": 3', '"format": 4'))
 
-    with pytest.raises(StoreError, match=r"has format 4, and this program reads up to 3.*update"):
+    with pytest.raises(
+        StoreError, match=r"has format 4, but this program reads formats up to 3.*update"
+    ):
         list(Store(half_done.path).records())
 
     assert file.exists()
@@ -154,7 +156,7 @@ def test_a_full_disk_is_one_message_and_nothing_is_torn(store: Store, small_plan
         commit(store, small_plan.trials[0])
 
     assert str(caught.value).startswith("the disk is full: ")
-    assert "free some space and launch again" in str(caught.value)
+    assert "free some space and run again" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert files(store.trials) == before
     assert not [path for path in store.trials.rglob(".*") if path.is_dir()]
@@ -194,7 +196,7 @@ def test_a_writer_that_is_killed_leaves_whole_records_only(
         (errno.ENOSPC, "the disk is full"),
         (errno.EACCES, "is not writable; fix its permissions or name another store"),
         (errno.EROFS, "is not writable; fix its permissions or name another store"),
-        (errno.EIO, "could not be written (Input/output error); fix that or name another"),
+        (errno.EIO, "could not be written (Input/output error); fix this or name another"),
     ],
 )
 def test_a_store_that_cannot_be_made_is_one_message(
@@ -216,7 +218,7 @@ def test_a_store_that_cannot_be_made_is_one_message(
 def test_a_file_in_the_place_of_the_store_is_one_message(tmp_path: Path) -> None:
     (tmp_path / "s").write_text("a file")
 
-    with pytest.raises(StoreError, match="a file is in its place; name another store"):
+    with pytest.raises(StoreError, match="a file has that name; name another store"):
         Store(tmp_path / "s").prepare()
 
     assert (tmp_path / "s").read_text() == "a file"

@@ -51,7 +51,7 @@ def test_a_wrong_variable_is_named(store: Store, monkeypatch: pytest.MonkeyPatch
 
 
 def test_without_a_study_there_is_no_place_to_show(store: Store) -> None:
-    with pytest.raises(TrackingError, match="has no study yet; run one first"):
+    with pytest.raises(TrackingError, match="has no studies yet; run one first"):
         locate_runs(store)
 
 
@@ -130,8 +130,8 @@ def test_a_server_that_hangs_is_waited_for_until_the_timeout(
 
     assert time.monotonic() - began < 3.0
     assert closed.trouble == (
-        f"tracking at {uri} does not keep up (no answer within 1 s); the records are complete, and"
-        " the next launch catches up"
+        f"tracking at {uri} cannot keep up (no answer within 1 s); the records are complete, and "
+        "the next run logs what is missing"
     )
     assert closed.written == 0
 
