@@ -61,7 +61,7 @@ def run(
 
 
 def _on(config: Config, dataset: Dataset) -> Config:
-    """The configuration with the data that were handed over, where it names no others."""
+    """The configuration with the data that were passed, if it names no others."""
     if config.data not in (Config.model_fields["data"].default, dataset.settings):
         raise ConfigurationError(
             f"data: must be left out if a dataset is passed, got {config.data.shown_name()} with "

@@ -217,7 +217,7 @@ def conform(
     *,
     as_json: options.Json = False,
 ) -> None:
-    """Check a loss or views of your own against the paper's laws; executes FILE."""
+    """Execute FILE and check its loss or views against the paper's definition."""
     from ablations.commands.conformance import conform as examine
 
     raise typer.Exit(examine(file, as_json=as_json))

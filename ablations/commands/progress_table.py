@@ -45,7 +45,7 @@ def line(state: Progress) -> str:
     elif state.finished + state.failed < state.total:
         parts.append("none running")
     if state.eta_seconds is None:
-        parts.append("time left unknown so far")
+        parts.append("time left: unknown so far")
     elif state.eta_seconds > 0:
         parts.append(f"about {duration(state.eta_seconds)} left")
     return ", ".join(parts)

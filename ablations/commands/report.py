@@ -56,7 +56,7 @@ def _nothing_recorded(store: Store, label: str, study: str, run: str) -> UsageEr
             others.append(
                 f"{other} ({arms} trials of arms)" + (f": `{command}`" if command else "")
             )
-    none = f"the store {store.path} has no record of the arms of {label}"
+    none = f"the store {store.path} has no records of the arms of {label}"
     if not others:
         return UsageError(f"{none}; `{run}` creates them")
     if len(others) == 1:

@@ -27,7 +27,7 @@ def foreseen(composed: ResolvedStudy, plan: Plan, known: Known) -> list[str]:
         return []
     if max(seeds) < first:
         number = "1 seed" if len(seeds) == 1 else f"{len(seeds)} seeds"
-        why = f"{number}: no claim is judged before {first}"
+        why = f"{number}: no claim is judged before {first} seeds"
     else:
         why = (
             f"seeds {_some(sorted(seeds))}: no claim is judged, because the first look needs seeds "

@@ -188,8 +188,8 @@ def _steps_text(config: dict[str, Any]) -> str:
     theirs = images * epochs // batch + 1, round(warmup * images // batch)
     return (
         f"{epochs * an_epoch:,}, of which {round(warmup * an_epoch):,} are warm-up; each epoch "
-        "drops its last, incomplete batch. The official code counts steps over all epochs "
-        f"together: {theirs[0]:,} and {theirs[1]:,}"
+        "drops its last, incomplete batch. The official code counts steps over "
+        f"all epochs together, which gives {theirs[0]:,} and {theirs[1]:,}"
     )
 
 

@@ -120,17 +120,15 @@ def cells_left_out(loaded: LoadedStudy, scale: ScaleName) -> list[LeftOut]:
     found: list[LeftOut] = []
     cells, chosen = cell_names(study, scale), chosen_cells(study, scale)
     if chosen is not None and (hidden := tuple(name for name in cells if name not in chosen)):
-        who = f"{file.place(('scales', scale, 'only'))}: only leaves"
+        who = f"{file.place(('scales', scale, 'only'))}: `only` leaves"
         if study.scale(scale).only is None:
             who = (
-                f"{file.path}: unless only: names cells, the smoke scale runs {len(chosen)} cells "
+                f"{file.path}: unless `only` names cells, the smoke scale runs {len(chosen)} cells "
                 "and leaves"
             )
         number = "1 cell" if len(hidden) == 1 else f"{len(hidden)} cells"
         named = ", ".join(hidden[:12]) + (f" and {len(hidden) - 12} more" if hidden[12:] else "")
-        text = (
-            f"{who} out {number} at this scale: {named}; run them with --only, or name them there"
-        )
+        text = f"{who} out {number} at this scale: {named}; use --only to run more cells, or add them there"
         found.append(LeftOut(hidden, text))
     for way, axis, levels in dropped(study.layers(scale)):
         named = ", ".join(map(repr, levels))

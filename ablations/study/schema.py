@@ -238,7 +238,7 @@ class Study(Frozen):
         return merged(self.layers(name))
 
     def roles_at(self, name: ScaleName) -> Roles:
-        """The roles as this scale fills them; a cell that a claim names is a role of its own."""
+        """The roles at this scale; a cell that a claim names directly is its own role."""
         cells: Roles = {name: name for claim in self.claims for name in claim.roles()}
         return {**cells, **self.roles, **self.scale(name).roles}
 

@@ -168,8 +168,8 @@ def cost_section(findings: Findings) -> Section:
         return Section(ident="cost", title="Cost", blocks=())
     total = math.fsum(s for each in seconds.values() for s in each)
     text = (
-        f"{total:,.0f} seconds of trials in total ({total / 3600:.2f} hours), over all attempts; "
-        f"including each trial that ran in parallel."
+        f"{total:,.0f} seconds of trials in total ({total / 3600:.2f} hours), over all attempts. "
+        "Trials that ran in parallel count separately."
     )
     rows = [
         (cell, count(len(each)), number(math.fsum(each) / len(each)), number(math.fsum(each)))

@@ -178,7 +178,7 @@ def _steps(
 ) -> list[_Step]:
     """What a view's operations will do; the first meets the given shapes, the others S x S.
 
-    An operation's numbers depend on how many of its own kind stand before it, not on the others, so
+    An operation's numbers depend on how many operations of its kind precede it, not on the others, so
     that arms which share an operation share its numbers.
     """
     met = Counter[str]()

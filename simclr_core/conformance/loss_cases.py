@@ -30,7 +30,7 @@ class Subject:
         self._multiple: Callable[[int], float] = lambda _: 1
 
     def tensor(self, z1: Tensor, z2: Tensor, t: float) -> Tensor:
-        """What the function returns, on tensors of its own.
+        """The value of the function, on its own copies of the tensors.
 
         Raises:
             TheirError: it raised, or returned no scalar tensor.

@@ -33,7 +33,7 @@ class Form(NamedTuple):
     """(i, N) -> the view that i has to find."""
 
     counts: Callable[[int, int, int, int], float] = lambda i, k, p, n: k != i  # noqa: ARG005
-    """(i, k, partner, N) -> how often view k stands in the denominator of i."""
+    """(i, k, partner, N) -> how many times view k is in the denominator of i."""
 
     logit: Callable[[float, float], float] = lambda s, t: s / t
     """(s, t) -> what is exponentiated."""
@@ -96,4 +96,4 @@ OTHERS = (
         mean=lambda costs: sum(costs[: len(costs) // 2]) * 2 / len(costs),
     ),
 )
-"""Forms that stand in code under the name of NT-Xent; one that fits on every case names a mistake."""
+"""Forms that other code calls NT-Xent; a form that fits every case identifies a mistake."""

@@ -45,7 +45,7 @@ class Subject:
         self._copies: dict[str, list[tuple[Tensor, Tensor]]] = {}
 
     def __call__(self, images: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-        """Both views in float64, of images of its own.
+        """Both views in float64, of its own copies of the images.
 
         Raises:
             TheirError: it raised, or returned something else.
@@ -77,7 +77,7 @@ class Subject:
         return first, second
 
     def of_copies(self, kind: str) -> list[tuple[Tensor, Tensor]]:
-        """Both views of one image that stands 32 times in a batch, at each seed."""
+        """Both views of one image that is repeated 32 times in a batch, at each seed."""
         if kind not in self._copies:
             image = flat(self.size, _COLOUR) if kind == "flat" else pattern(self.size)
             batch = image.expand(_COPIES, -1, -1, -1)

@@ -48,7 +48,7 @@ class Labelled(NamedTuple):
 class Dataset:
     """Decoded images of train and test, and the only way to their labels.
 
-    `reads` counts, by part, how often labels were handed out: a trial that has not reached its
+    `reads` counts, by split, how often labels were returned: a trial that has not reached its
     final evaluation has no read of "test".
     """
 
@@ -82,14 +82,14 @@ class Dataset:
         self.labels_known = labels_known
         """Whether there are labels and a test split; pre-training needs neither."""
         self.reads: Counter[str] = Counter()
-        """How often `labelled` handed out each part."""
+        """How often `labelled` returned each split."""
         self._images = images
         self._labels = labels
         self._contents = tuple(contents)
         self._validation = held_out(self._contents[:num_train], name)
         train = set(self._contents[:num_train])
         self.overlap = sum(content in train for content in self._contents[num_train:])
-        """Test images whose content also stands in train."""
+        """Test images whose content is also in train."""
 
     @classmethod
     def of(

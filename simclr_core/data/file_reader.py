@@ -38,7 +38,7 @@ class File(NamedTuple):
     """A file in a folder or a tar."""
 
     name: tuple[str, ...]
-    """Its path below the folder or inside the tar, as it stands there."""
+    """Its path below the folder or inside the tar, unchanged."""
 
     place: int
     """In a tar: which of its entries it is. In a folder: its number in the order of names."""
@@ -51,7 +51,7 @@ class File(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What stands in a folder or a tar, without hidden files and what file managers leave."""
+    """The content of a folder or a tar, without hidden files and files that file managers create."""
 
     files: tuple[File, ...]
     folders: tuple[tuple[str, ...], ...]

@@ -39,7 +39,7 @@ def stamp(path: Path, found: Found | None = None) -> str:
 def remembered(
     cache: Path | None, kind: str, path: Path, mark: str, find_out: Callable[[], Facts]
 ) -> Mapping[str, Any]:
-    """The facts about `path` under the stamp `mark`: from `cache` if they stand there, else found.
+    """The facts about `path` under the stamp `mark`: from `cache` if stored there, else determined.
 
     `kind` is what the path was read as: another kind finds out other facts.
 

@@ -54,7 +54,7 @@ class Others(NamedTuple):
     """Which others are in each view's sum r_i."""
 
     one_view: bool = False
-    """Only views of the other side, the partner among them: N in place of 2N - 1."""
+    """Only views of the other side, including the partner: N instead of 2N - 1."""
 
     decoupled: bool = False
     """Without the partner (Yeh et al. 2022, equation 6)."""

@@ -1,6 +1,6 @@
 """Forward and backward passes through encoder and head for batches that do not fit in memory.
 
-Recomputation keeps the input of each block in place of all that happens within, and visits the
+Recomputation stores only the input of each block instead of all inner activations, and visits the
 block once more in the backward pass: the same numbers, for about a third more time. Gradient caching
 (Gao et al. 2021) takes the images in chunks: the embeddings of all chunks without gradients, the
 loss and its gradient by embedding, then each chunk once more with its share of that gradient. The

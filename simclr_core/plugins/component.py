@@ -59,7 +59,7 @@ def supply(texts: Iterable[str]) -> None:
 
 
 def known_text(sha256: str) -> str | None:
-    """The text with this hash, if this process has read it or was handed it."""
+    """The text with this hash, if this process has read or received it."""
     return _texts.get(sha256)
 
 

@@ -25,8 +25,8 @@ def waits(study: Path, seeds: tuple[int, ...], store: Path) -> bool:
 @pytest.mark.parametrize(
     ("seeds", "message"),
     [
-        ("3", "3 seeds: no claim is judged before 5; --seeds 5"),
-        ("1", "1 seed: no claim is judged before 5; --seeds 5"),
+        ("3", "3 seeds: no claim is judged before 5 seeds; --seeds 5"),
+        ("1", "1 seed: no claim is judged before 5 seeds; --seeds 5"),
         (
             "7,8",
             "seeds 7, 8: no claim is judged, because the first look needs seeds 0 to 4 and 0, 1, 2",
@@ -77,7 +77,7 @@ def test_the_looks_are_those_of_the_study(here: Path, capsys: pytest.CaptureFixt
 
     assert called(capsys, "plan", study, "--json").json["notes"] == []
     (note,) = called(capsys, "plan", study, "--seeds", "1", "--json").json["notes"]
-    assert note == "1 seed: no claim is judged before 2; --seeds 2"
+    assert note == "1 seed: no claim is judged before 2 seeds; --seeds 2"
 
 
 def test_a_run_says_it_before_its_first_trial(
@@ -93,13 +93,15 @@ def test_a_run_says_it_before_its_first_trial(
     monkeypatch.setattr(running, "_settings", stopped)
 
     assert called(capsys, "run", study).code == 130
-    assert "note: 2 seeds: no claim is judged before 5; --seeds 5\n" in said[0]
+    assert "note: 2 seeds: no claim is judged before 5 seeds; --seeds 5\n" in said[0]
 
 
 def test_smoke_refers_to_a_scale_that_is_judged(capsys: pytest.CaptureFixture[str]) -> None:
     (note, *_) = called(capsys, "plan", "quickstart", "--scale", "smoke", "--json").json["notes"]
 
-    assert note.startswith("2 seeds: no claim is judged before 5; this scale only checks that")
+    assert note.startswith(
+        "2 seeds: no claim is judged before 5 seeds; this scale only checks that"
+    )
     assert note.endswith("use --scale laptop for verdicts")
 
 
@@ -119,7 +121,8 @@ def test_cells_that_the_scale_leaves_out_are_listed_with_what_runs_them(
 
     place = STUDY.replace("scales:\n  laptop:\n", LEFT).splitlines().index("    only: [crop]") + 1
     assert (
-        f"{study}:{place}: only leaves out 1 cell at this scale: crop+colour; run them with --only"
+        f"{study}:{place}: `only` leaves out 1 cell at this scale: crop+colour; use --only "
+        "to run more cells"
     ) in out
     assert "leaves out" not in chosen.out
     assert "leaves out" not in called(capsys, "plan", written_study(here)).out
@@ -139,4 +142,4 @@ def test_a_run_with_nothing_to_do_lists_them_too(
     said = called(capsys, "run", study)
 
     assert "nothing to run" in said.out
-    assert "only leaves out 1 cell at this scale: crop+colour" in said.out
+    assert "`only` leaves out 1 cell at this scale: crop+colour" in said.out

@@ -359,7 +359,7 @@ def test_report_names_the_only_variation_on_record_and_its_command(
 
     assert said.code == 2
     assert (
-        f"no record of the arms of mine@laptop; the only records of this study are of {other.label}"
+        f"no records of the arms of mine@laptop; the only records of this study are of {other.label}"
         in (said.err)
     )
     command = re.findall(r"`(.*?)`", said.err)[-1]
@@ -381,7 +381,7 @@ def test_report_lists_all_variations_on_record_each_with_its_command(
 
     assert said.code == 2
     lines = said.err.splitlines()
-    assert "no record of the arms of mine@laptop+loss.temperature=0.9" in lines[0]
+    assert "no records of the arms of mine@laptop+loss.temperature=0.9" in lines[0]
     commands = [re.findall(r"`(.*?)`", line)[-1] for line in lines[1:]]
     assert commands == [f"ablate report {study}", f"ablate report {study} {' '.join(WARMER)}"]
     for command in commands:

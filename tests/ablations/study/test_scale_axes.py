@@ -93,13 +93,13 @@ def test_the_plan_says_which_cells_only_leaves_out_and_where(
 
     assert one.names == ("crop+colour",)
     assert one.message.endswith(
-        f"/mine.yaml:{line}: only leaves out 1 cell at this scale: crop+colour; run them with "
-        "--only, or name them there"
+        f"/mine.yaml:{line}: `only` leaves out 1 cell at this scale: crop+colour; use --only to "
+        "run more cells, or add them there"
     )
     assert cells_left_out(read_study(str(study)), "laptop") == []
     assert "leaves out" not in called(capsys, "plan", study).out
     shown = called(capsys, "plan", "quickstart", "--scale", "smoke").out
-    assert "only leaves out 1 cell at this scale: crop+colour+rotation" in shown
+    assert "`only` leaves out 1 cell at this scale: crop+colour+rotation" in shown
 
 
 def test_the_smoke_scale_picks_a_few_of_many_cells_by_itself(here: Path) -> None:

@@ -231,7 +231,7 @@ def test_off_the_processor_blocks_have_a_size_of_their_own(
 def test_a_second_derivative_is_refused_and_not_wrong() -> None:
     z = embeddings(6).requires_grad_()
 
-    with pytest.raises(NotImplementedError, match="differentiable once"):
+    with pytest.raises(NotImplementedError, match="differentiated only once"):
         torch.autograd.grad(NTXent()(z), z, create_graph=True)
 
 
