@@ -1,6 +1,7 @@
 """Trials without any training: they count their steps in a file, and misbehave when told to."""
 
 import ctypes
+import gc
 import math
 import os
 import sys
@@ -46,6 +47,7 @@ def toy_trial(context: TrialContext) -> Outcome:
         {"top1": 10.0 * x + context.seed, "unknown": float("nan")},
         {
             "pid": os.getpid(),
+            "frozen": gc.get_freeze_count(),
             "omp": os.environ.get("OMP_NUM_THREADS"),
             "data": {"name": "toy", "fingerprint": "0123abcd"},
         },

@@ -169,6 +169,18 @@ def test_workers_are_warm_one_a_slot_with_their_threads(seen: dict[str, Any]) ->
     assert {fact["omp"] for fact in facts} == {"3"}
 
 
+def test_what_a_workers_first_trial_imported_is_no_longer_searched_for_garbage(
+    seen: dict[str, Any],
+) -> None:
+    facts = [found[0]["facts"] for found in seen["records_1"].values() if found[0]["facts"]]
+    first = [fact["pid"] for fact in facts if not fact["frozen"]]
+    later = {fact["frozen"] for fact in facts if fact["frozen"]}
+
+    assert len(first) == len(set(first))
+    assert later
+    assert min(later) > 10_000
+
+
 def test_what_a_trial_prints_stands_in_its_log_and_not_on_the_terminal(
     seen: dict[str, Any],
 ) -> None:
