@@ -87,7 +87,7 @@ def pretrain(
             estimate_statistics(config, encoder, images, dataset.size, execution)
             observer.progress(1, 1)
         else:
-            training = _Training(config, dataset, encoder, execution, observer, checkpoints)
+            training = Training(config, dataset, encoder, execution, observer, checkpoints)
             steps, left_out = training.run(), training.num_images % config.batch_size
             earlier, facts, head = training.earlier_seconds, training.facts(), training.head
         seconds = time.perf_counter() - began + earlier
@@ -108,8 +108,11 @@ def _state(network: nn.Module) -> dict[str, Tensor]:
     return {name: one.detach().cpu().clone() for name, one in network.state_dict().items()}
 
 
-class _Training:
-    """One pre-training run."""
+class Training:
+    """One pre-training run.
+
+    Nothing in it refers back to it: what it holds on a GPU is free with the last reference to it.
+    """
 
     def __init__(
         self,
@@ -141,10 +144,11 @@ class _Training:
         self._networks = Networks(encoder.train(), execution.place(head).train())
         self._optimizer = config.optimizer.build(self._networks.both)
         self._peak = config.optimizer.peak(config.batch_size)
+        rates = self._rates()
         self._trace = Trace(self._steps, self._device)
         steps = self._steps, self._steps_per_epoch
         self._monitor = Monitor(
-            config, dataset, execution, observer, steps, self._rate, self._trace
+            config, dataset, execution, observer, steps, rates.__getitem__, self._trace
         )
         self.step = Step(
             config,
@@ -154,13 +158,14 @@ class _Training:
             dataset.size,
             loss,
             self._optimizer,
-            self._rates(),
+            self._on_device(rates),
             self._trace,
         )
         self._why_eager = why_eager(config, execution, one_shape=loss.images.of_one_shape)
-        self._advance: Callable[[], StepResult] = self.step
+        self.advance: Callable[[], StepResult] = self.step
+        """The next step: run kernel by kernel, or captured and replayed."""
         if self._device.type == "cuda" and self._why_eager is None:
-            self._advance = CapturedStep(self.step, cuda_graph)
+            self.advance = CapturedStep(self.step, cuda_graph)
         self._resumed_at: list[int] = []
         self.earlier_seconds = 0.0
         """Of earlier processes, up to the checkpoints that were resumed."""
@@ -185,7 +190,7 @@ class _Training:
             self.begin_epoch(epoch)
             for _ in range(done - epoch * self._steps_per_epoch, self._steps_per_epoch):
                 self._monitor.begin_step()
-                result = self._advance()
+                result = self.advance()
                 done += 1
                 self._monitor.end_step(done, result, self._networks.encoder)
                 self._observer.progress(done, self._steps)
@@ -241,12 +246,12 @@ class _Training:
         self._observer.progress(done, self._steps)
         return done
 
-    def _rate(self, step: int) -> float:
-        share = self._config.schedule.share(step, self._steps, self._steps_per_epoch)
-        return self._peak * share
+    def _rates(self) -> list[float]:
+        """The learning rates of all steps."""
+        share, steps = self._config.schedule.share, (self._steps, self._steps_per_epoch)
+        return [self._peak * share(step, *steps) for step in range(self._steps)]
 
-    def _rates(self) -> Tensor:
-        """The learning rates of all steps, on the device in what its optimisers compute with."""
+    def _on_device(self, rates: list[float]) -> Tensor:
+        """The rates on the device, in what its optimisers compute with."""
         wide = torch.float64 if self._device.type == "cpu" else torch.float32
-        rates = [self._rate(step) for step in range(self._steps)]
         return torch.tensor(rates, dtype=wide).to(self._device)

@@ -71,12 +71,19 @@ class Step:
         self._done = torch.zeros((), dtype=torch.int64, device=self._device)
         self._order_EB = torch.zeros(shape, dtype=torch.int64, device=self._device)
         self._partners_EVB: Tensor | None = None
-        if self._device.type != "cpu":
-            _keep_rate_on_device(optimizer, self._device)
 
     def begin(self, done: int) -> None:
-        """Goes on after `done` steps."""
+        """Goes on after `done` steps; called before the first one, and where a state was loaded."""
         self._done.fill_(done)
+        if self._device.type != "cpu":
+            # The groups of a loaded state hold the rate in the host's memory.
+            keep_rate_on_device(self._optimizer, self._device)
+
+    def allow_capture(self) -> None:
+        """Lets the optimiser's next step be captured; afterwards AdamW warns of one that is not."""
+        for group in self._optimizer.param_groups:
+            if "capturable" in group:
+                group["capturable"] = True
 
     def begin_epoch(self, order_EB: Int64[Tensor, "E B"], epoch: int) -> None:
         """Takes the epoch's order of images to the device, and the control's wrong partners."""
@@ -144,9 +151,7 @@ class Step:
                 group["lr"] = float(rate)  # on a CPU, whose memory is the host's
 
 
-def _keep_rate_on_device(optimizer: torch.optim.Optimizer, device: torch.device) -> None:
+def keep_rate_on_device(optimizer: torch.optim.Optimizer, device: torch.device) -> None:
     """Makes each group's learning rate a number on the device, which a captured step can read."""
     for group in optimizer.param_groups:
         group["lr"] = torch.zeros((), device=device)
-        if "capturable" in group:
-            group["capturable"] = True

@@ -19,7 +19,7 @@ from simclr_core.callbacks import Curve
 from simclr_core.config.schema import Config
 from simclr_core.data.dataset import Dataset
 from simclr_core.runtime import Execution
-from simclr_core.training.pretraining import _Training
+from simclr_core.training.pretraining import Training
 from simclr_core.training.step import StepResult
 
 META = "meta"
@@ -70,12 +70,22 @@ def without_numbers() -> Iterator[None]:
     constant.cache_clear()
 
 
-def second_step(config: Config, dataset: Dataset) -> tuple[StepResult, list[str]]:
-    """What the second step gives, and what it copied; the first one may set up."""
+def second_step(
+    config: Config, dataset: Dataset, *, resumed: bool = False
+) -> tuple[StepResult, list[str]]:
+    """What the second step gives, and what it copied; the first one may set up.
+
+    `resumed`: the optimiser's state was loaded before, from the host's memory.
+    """
     with without_numbers():
         execution = Execution()
         encoder = execution.place(config.encoder.build(0, dataset.size))
-        training = _Training(config, dataset, encoder, execution, Curve(), None)
+        training = Training(config, dataset, encoder, execution, Curve(), None)
+        if resumed:
+            state = training._optimizer.state_dict()
+            for group in state["param_groups"]:
+                group["lr"] = torch.tensor(0.1)
+            training._optimizer.load_state_dict(state)
         training.step.begin(0)
         training.begin_epoch(0)
         with Copies():

@@ -253,6 +253,27 @@ MUTANTS = (
         "simclr_core/training/test_step.py",
     ),
     plant(
+        "a rate that was loaded stays in the host's memory",
+        "training/step.py",
+        "            keep_rate_on_device(self._optimizer, self._device)\n",
+        "            pass\n",
+        "simclr_core/training/test_step.py",
+    ),
+    plant(
+        "a finished training keeps its memory",
+        "training/pretraining.py",
+        "rates.__getitem__",
+        "lambda step: self._rates()[step]",
+        "simclr_core/training/test_step.py",
+    ),
+    plant(
+        "a step that cannot be captured ends its training",
+        "training/capture.py",
+        "except RuntimeError as error:",
+        "except MemoryError as error:",
+        "simclr_core/training/test_step.py",
+    ),
+    plant(
         "a table is copied to the device at each step",
         "augment/colour.py",
         "constant((1 / 2, 5 / 6, 1 / 6), turns_M.dtype, turns_M.device)",

@@ -1,6 +1,8 @@
 """The step is a function of its device: nothing in it reads a number, and a graph can replay it."""
 
+import gc
 import importlib
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -8,15 +10,23 @@ import pytest
 import torch
 from hostless import second_step
 from interrupted import OPTIMIZERS, pictures
-from made_trials import HERE, NO_CURVE, Listener, equal_states, small_config, textures
+from made_trials import (
+    HERE,
+    NO_CURVE,
+    Listener,
+    equal_states,
+    small_config,
+    textures,
+    trained,
+)
 from recorded_step import recorded
 from torch import Tensor
 
 from simclr_core.chance import Chance
 from simclr_core.losses.contrastive import NTXent
 from simclr_core.training.capture import CapturedStep, why_eager
-from simclr_core.training.pretraining import _Training
-from simclr_core.training.step import Step, StepResult, _keep_rate_on_device
+from simclr_core.training.pretraining import Training
+from simclr_core.training.step import Step, StepResult, keep_rate_on_device
 
 masked_apply = importlib.import_module("simclr_core.augment.masked_apply")
 module = importlib.import_module("simclr_core.training.step")
@@ -66,6 +76,13 @@ def test_a_step_reads_nothing_from_its_device_and_copies_nothing_to_it(kind: str
     assert result.loss.device.type == result.z_MD.device.type == "meta"
 
 
+@pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_a_resumed_step_has_its_rate_on_the_device(optimizer: dict[str, Any]) -> None:
+    config = small_config({"optimizer": optimizer, **NO_CURVE})
+
+    assert second_step(config, textures(), resumed=True)[1] == []
+
+
 def test_a_number_read_on_the_way_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = NTXent.__call__
 
@@ -98,16 +115,16 @@ def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(masked_apply, "_PICKED_ON", ())
 
 
-def training(changes: dict[str, Any], told: Listener) -> _Training:
+def training(changes: dict[str, Any], told: Listener) -> Training:
     """24 steps in 4 epochs, whose rate is on the device as a GPU's is."""
     config = small_config({"batch_size": 10, "epochs": 4, **changes, **NO_CURVE})
     encoder = HERE.place(config.encoder.build(config.seed, 8))
-    made = _Training(config, pictures(), encoder, HERE, told, None)
-    _keep_rate_on_device(made._optimizer, torch.device("cpu"))
+    made = Training(config, pictures(), encoder, HERE, told, None)
+    keep_rate_on_device(made._optimizer, torch.device("cpu"))
     return made
 
 
-def state_of(made: _Training) -> list[Tensor]:
+def state_of(made: Training) -> list[Tensor]:
     """All that a step changes, and that is there before it."""
     optimizer = [v for s in made._optimizer.state.values() for v in s.values()]
     trace, networks = made._trace, made._networks.both.state_dict().values()
@@ -116,13 +133,13 @@ def state_of(made: _Training) -> list[Tensor]:
     return [*own, *networks, *(v for v in optimizer if isinstance(v, Tensor))]
 
 
-def replayed(made: _Training) -> _Training:
+def replayed(made: Training) -> Training:
     """The same training whose steps are recorded once and replayed."""
 
     def capture(step: Callable[[], StepResult]) -> Any:
         return recorded(step, lambda: state_of(made))
 
-    made._advance = CapturedStep(made.step, capture)
+    made.advance = CapturedStep(made.step, capture)
     return made
 
 
@@ -227,6 +244,63 @@ def test_a_captured_step_runs_three_times_before_it_is_captured() -> None:
         captured()
 
     assert done == ["run", "run", "run", "captured", "replayed", "replayed"]
+
+
+def refused(error: Exception) -> Callable[[Step], Any]:
+    def capture(_: Step) -> Any:
+        raise error
+
+    return capture
+
+
+def test_a_step_that_cannot_be_captured_is_run_to_the_end_with_a_warning() -> None:
+    eager, told = Listener(), Listener()
+    training(RATES, eager).run()
+    made = training(RATES, told)
+    made.advance = refusing = CapturedStep(made.step, refused(RuntimeError("not while capturing")))
+
+    with pytest.warns(RuntimeWarning, match="not while capturing"):
+        made.run()
+
+    assert refusing.failure == "not while capturing"
+    assert told.column("loss") == eager.column("loss")
+
+
+def test_a_capture_without_memory_ends_the_training() -> None:
+    made = training(RATES, Listener())
+    made.advance = CapturedStep(made.step, refused(torch.OutOfMemoryError("full")))
+
+    with pytest.raises(torch.OutOfMemoryError):
+        made.run()
+
+
+def test_the_optimiser_is_told_of_a_capture_only_where_there_is_one() -> None:
+    made = training(RATES, Listener())
+    groups = made._optimizer.param_groups
+    made.run()
+    before = [group["capturable"] for group in groups]
+
+    made.step.allow_capture()
+
+    assert (before, [group["capturable"] for group in groups]) == ([False] * 2, [True] * 2)
+
+
+def test_nothing_of_a_finished_training_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    # On a GPU it holds weights, images and a graph, and memory there calls no garbage collector.
+    made: list[weakref.ref[Training]] = []
+    plain = Training.run
+
+    def noted(self: Training) -> int:
+        made.append(weakref.ref(self))
+        return plain(self)
+
+    monkeypatch.setattr(Training, "run", noted)
+    gc.disable()
+    try:
+        trained()
+        assert made[0]() is None
+    finally:
+        gc.enable()
 
 
 def test_chance_of_an_epoch_on_the_device_is_that_of_the_host() -> None:
