@@ -2,9 +2,14 @@
 
 from simclr_core.training.knn_monitor import KNN
 from simclr_core.training.pretraining import Pretrained, pretrain
+from simclr_core.training.side_by_side import Member, Pace, SideBySide, members_that_pay
 
 __all__ = [
     "KNN",
+    "Member",
+    "Pace",
     "Pretrained",
+    "SideBySide",
+    "members_that_pay",
     "pretrain",
 ]

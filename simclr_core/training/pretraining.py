@@ -144,9 +144,8 @@ class Training:
         self._networks = Networks(encoder.train(), execution.place(head).train())
         self._optimizer = config.optimizer.build(self._networks.both)
         self._peak = config.optimizer.peak(config.batch_size)
-        rates = self._rates()
         self._trace = Trace(self._steps, self._device)
-        steps = self._steps, self._steps_per_epoch
+        steps, rates = (self._steps, self._steps_per_epoch), self._rates()
         self._monitor = Monitor(
             config, dataset, execution, observer, steps, rates.__getitem__, self._trace
         )
@@ -163,7 +162,6 @@ class Training:
         )
         self._why_eager = why_eager(config, execution, one_shape=loss.images.of_one_shape)
         self.advance: Callable[[], StepResult] = self.step
-        """The next step: run kernel by kernel, or captured and replayed."""
         if self._device.type == "cuda" and self._why_eager is None:
             self.advance = CapturedStep(self.step, cuda_graph)
         self._resumed_at: list[int] = []
@@ -178,9 +176,25 @@ class Training:
         )
 
     @property
+    def encoder(self) -> nn.Module:
+        """The encoder in training."""
+        return self._networks.encoder
+
+    @property
     def head(self) -> nn.Module:
         """The trained head."""
         return self._networks.head
+
+    @property
+    def why_eager(self) -> str | None:
+        """Why its steps are run kernel by kernel; None where a graph is replayed."""
+        if self._device.type != "cuda":
+            return f"graphs are captured on cuda, not on {self._device.type}"
+        return self.advance.failure if isinstance(self.advance, CapturedStep) else self._why_eager
+
+    def losses(self, done: int) -> Tensor:
+        """The losses of the first `done` steps, as far as they were done in this process."""
+        return self._trace.losses(0, done)
 
     def run(self) -> int:
         """The optimiser steps done; fewer than planned where the observer stopped it."""

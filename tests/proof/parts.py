@@ -135,6 +135,7 @@ NAMED: dict[str, Part] = {
                     "networks/activation_memory": "one plain pass under autograd",
                     "training/pretraining": "laws, scikit-learn",
                     "training/step": "a replay of recorded operations, torch's meta device",
+                    "training/side_by_side": "training runs alone, bit for bit, laws",
                     "training/restatement": "algorithm 1 in plain PyTorch, float64",
                     "trial": "the floor of the random encoder",
                     "seeds": "laws",

@@ -274,6 +274,20 @@ MUTANTS = (
         "simclr_core/training/test_step.py",
     ),
     plant(
+        "the first member is timed for all",
+        "training/side_by_side.py",
+        "for member in running:\n                    member.step()",
+        "for member in running[:1]:\n                    member.step()",
+        "simclr_core/training/test_side_by_side.py",
+    ),
+    plant(
+        "members are doubled for as long as they gain anything",
+        "training/side_by_side.py",
+        "found <= (1 + GAIN) * rate",
+        "found <= rate",
+        "simclr_core/training/test_side_by_side.py",
+    ),
+    plant(
         "a table is copied to the device at each step",
         "augment/colour.py",
         "constant((1 / 2, 5 / 6, 1 / 6), turns_M.dtype, turns_M.device)",
