@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -13,6 +13,28 @@ from simclr_core.base import Frozen
 from simclr_core.errors import ConfigurationError
 
 Device = Literal["cpu", "cuda", "mps"]
+
+
+class _Settings(NamedTuple):
+    """What torch holds once for the whole process."""
+
+    threads: int
+    convolutions_in_tf32: bool
+    products_in_tf32: bool
+
+    @classmethod
+    def of_torch(cls) -> "_Settings":
+        products = bool(torch.backends.cuda.matmul.allow_tf32)
+        return cls(torch.get_num_threads(), torch.backends.cudnn.allow_tf32, products)
+
+    def apply(self) -> None:
+        torch.set_num_threads(self.threads)
+        torch.backends.cudnn.allow_tf32 = self.convolutions_in_tf32
+        torch.backends.cuda.matmul.allow_tf32 = self.products_in_tf32
+
+
+_in_force: list[_Settings] = []
+"""Torch's own settings, then those of each execution that is in force, the last one on top."""
 
 
 class Execution(Frozen):
@@ -69,17 +91,22 @@ class Execution(Frozen):
 
         By default, convolutions on newer NVIDIA GPUs round their factors to 10 bits (TF32).
         """
-        threads, convolutions = torch.get_num_threads(), torch.backends.cudnn.allow_tf32
-        products = torch.backends.cuda.matmul.allow_tf32
-        if self.threads is not None:
-            torch.set_num_threads(self.threads)
-        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+        before = _Settings.of_torch()
+        own = _Settings(
+            self.threads or before.threads, convolutions_in_tf32=False, products_in_tf32=False
+        )
+        if not _in_force:
+            _in_force.append(before)
+        _in_force.append(own)
+        own.apply()
         try:
             yield
         finally:
-            torch.set_num_threads(threads)
-            torch.backends.cudnn.allow_tf32 = convolutions
-            torch.backends.cuda.matmul.allow_tf32 = products
+            # Trials that take turns in one process begin and end in any order.
+            _in_force.remove(own)
+            _in_force[-1].apply()
+            if len(_in_force) == 1:
+                _in_force.clear()
 
     @contextmanager
     def own_stream(self) -> Generator[None]:

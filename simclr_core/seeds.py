@@ -2,7 +2,7 @@
 
 import hashlib
 import random
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Literal, get_args
 
@@ -11,6 +11,7 @@ import torch
 from pydantic import Field
 
 from simclr_core.base import Frozen
+from simclr_core.callbacks import Observer
 
 Source = Literal["initialisation", "order", "views"]
 """A source of randomness in pre-training."""
@@ -71,6 +72,44 @@ def global_chance(seed: int, *stream: str | int) -> Generator[None]:
         finally:
             random.setstate(python)
             np.random.set_state(numpy)  # noqa: NPY002
+
+
+class KeepsChance:
+    """The observer of a trial with custom components, which may draw from the global generators.
+
+    Whatever runs while the observer is asked leaves these generators as they were.
+    """
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+
+    def metrics(self, step: int, values: Mapping[str, float]) -> None:
+        """To the observer."""
+        self._observer.metrics(step, values)
+
+    def progress(self, done: int, total: int) -> None:
+        """To the observer."""
+        self._observer.progress(done, total)
+
+    def should_stop(self) -> bool:
+        """What the observer says."""
+        with _kept_chance():
+            return self._observer.should_stop()
+
+
+@contextmanager
+def _kept_chance() -> Generator[None]:
+    """Puts the global generators back at the end: within, another trial of this process may run."""
+    python, numpy, torch_state = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    cuda = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
+        torch.set_rng_state(torch_state)
+        if cuda is not None:
+            torch.cuda.set_rng_state(cuda)
 
 
 def _state(seed: int, *stream: str | int) -> int:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special
 
 
 class Interval(NamedTuple):
@@ -34,6 +33,8 @@ def interval(values: Sequence[float], level: float = 0.95) -> Interval:
     mean = math.fsum(values) / n if n else math.nan
     if n < 2 or no_spread(values):
         return Interval(mean, math.nan, math.nan, 0.0 if n > 1 else math.nan, n, level)
+    from scipy import special  # tracking knows this type and should not wait for SciPy
+
     deviation = float(np.std(values, ddof=1))
     half = float(special.stdtrit(n - 1, (1 + level) / 2)) * deviation / math.sqrt(n)
     return Interval(mean, mean - half, mean + half, deviation, n, level)

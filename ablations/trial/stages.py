@@ -80,7 +80,7 @@ def _dataset(config: Config, cache: Path) -> Dataset:
     if name not in _datasets:
         _datasets.clear()
         _datasets[name] = load(config.data, cache=cache)
-    return _datasets[name]
+    return _datasets[name].for_one_trial()
 
 
 def _same_data(context: TrialContext, config: Config, dataset: Dataset) -> None:

@@ -6,6 +6,7 @@ Pre-training gets images. Labels leave only through `Dataset.labelled`, which co
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
@@ -141,6 +142,12 @@ class Dataset:
             deviations=(f"given as tensors of {side} px; how they were made is unknown",),
             labels_known=labels_known,
         )
+
+    def for_one_trial(self) -> "Dataset":
+        """The same images and labels, with reads of its own: other trials may run meanwhile."""
+        own = copy(self)
+        own.reads = Counter()
+        return own
 
     def require_labels(self) -> None:
         """Refuses data that cannot be evaluated, before anything is trained.

@@ -34,6 +34,8 @@ class Images:
     def __init__(self, buffer: Tensor, starts: Tensor, shapes: Tensor) -> None:
         """Images of `shapes` [N, 2] that begin at `starts` [N] in the flat uint8 `buffer`."""
         self._buffer = buffer
+        self._copies: dict[torch.device, Tensor] = {}
+        """The same bytes on other devices, shared by all selections."""
         self._starts = starts.cpu()
         self.shapes = shapes.cpu()
         """int64 [N, 2], on the CPU: height and width of each image."""
@@ -72,22 +74,17 @@ class Images:
         """Where the bytes are."""
         return self._buffer.device
 
-    @property
-    def num_bytes(self) -> int:
-        """Bytes of the images themselves, without the tables."""
-        return int(3 * self.shapes.prod(1).sum())
-
     def select(self, index: Tensor) -> "Images":
         """The images at `index` [B], in that order, over the same bytes."""
         index = index.cpu()
-        return Images(self._buffer, self._starts[index], self.shapes[index])
+        return self._over(self._starts[index], self.shapes[index])
 
     def followed_by(self, other: "Images") -> "Images":
         """These images and then the other's, which are a selection over the same bytes."""
         same = other._buffer is self._buffer  # noqa: SLF001 -- of this class
         assert same, "both are selections over the same bytes"
         starts = torch.cat([self._starts, other._starts])  # noqa: SLF001 -- of this class
-        return Images(self._buffer, starts, torch.cat([self.shapes, other.shapes]))
+        return self._over(starts, torch.cat([self.shapes, other.shapes]))
 
     def batch(self, index: Tensor) -> Batch:
         """The images at `index` [B], padded with zeros at the bottom right to the largest."""
@@ -115,14 +112,17 @@ class Images:
         return out
 
     def to(self, device: torch.device | str) -> "Images":
-        """The same images on another device; only the bytes of these images travel."""
-        if torch.device(device) == self.device:
+        """The same images on another device.
+
+        All bytes that this selection shares travel, and they travel once: a later call, of this
+        selection or of another one over the same bytes, gives the same copy.
+        """
+        device = torch.device(device)
+        if device == self.device:
             return self
-        if self.num_bytes == len(self._buffer):
-            return Images(self._buffer.to(device), self._starts, self.shapes)
-        own = torch.cat([p.reshape(-1) for p in self._each(torch.arange(len(self)))])
-        sizes = 3 * self.shapes.prod(1)
-        return Images(own.to(device), sizes.cumsum(0) - sizes, self.shapes)
+        if device not in self._copies:
+            self._copies[device] = self._buffer.to(device)
+        return Images(self._copies[device], self._starts, self.shapes)
 
     def content_hashes(self) -> list[bytes]:
         """SHA-256 over each image's height, width and bytes: equal images, equal hashes."""
@@ -132,6 +132,12 @@ class Images:
                 self.shapes.tolist(), self._each(torch.arange(len(self))), strict=True
             )
         ]
+
+    def _over(self, starts: Tensor, shapes: Tensor) -> "Images":
+        """Other images over the same bytes."""
+        images = Images(self._buffer, starts, shapes)
+        images._copies = self._copies
+        return images
 
     def _each(self, index: Tensor) -> list[Tensor]:
         index = index.cpu()

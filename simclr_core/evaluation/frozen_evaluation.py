@@ -15,6 +15,7 @@ from simclr_core.evaluation.permuted_labels import permuted
 from simclr_core.evaluation.random_init import random_head
 from simclr_core.evaluation.splits import few_labels, tenth_apart
 from simclr_core.networks import up_to
+from simclr_core.plugins import files_of
 from simclr_core.probes import (
     Geometry,
     Part,
@@ -27,7 +28,7 @@ from simclr_core.probes import (
     uniformity,
 )
 from simclr_core.runtime import Execution
-from simclr_core.seeds import global_chance
+from simclr_core.seeds import KeepsChance, global_chance
 
 _TOP_5_FROM = 6
 """Classes from which top-5 is informative."""
@@ -70,8 +71,10 @@ def evaluate(
     """
     execution = execution or Execution()
     observer = Curve() if observer is None else observer
+    observer = KeepsChance(observer) if any(files_of(config.model_dump(mode="json"))) else observer
     dataset.require_labels()
-    with execution.in_force(), global_chance(0, "reading out"):  # old name: seeds a stream
+    chance = global_chance(0, "reading out")  # old name: seeds a stream
+    with execution.in_force(), chance, execution.own_stream():
         networks = _networks(config, dataset, state, execution, head)
         network = nn.Sequential(*networks.values()).requires_grad_(requires_grad=False).eval()
         before = _hashes(networks, "before")

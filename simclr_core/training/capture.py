@@ -32,7 +32,7 @@ def why_eager(config: Config, execution: Execution, *, one_shape: bool) -> str |
 
     `one_shape`: whether all training images have one shape.
     """
-    if any(True for _ in files_of(config.model_dump(mode="json"))):
+    if any(files_of(config.model_dump(mode="json"))):
         return "a custom component may need the host"
     if config.gradient_cache is not None:
         return "gradient_cache runs the network twice, in parts"

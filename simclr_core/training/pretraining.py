@@ -18,7 +18,7 @@ from simclr_core.evaluation import estimate_statistics
 from simclr_core.networks import recompute_blocks
 from simclr_core.plugins import files_of
 from simclr_core.runtime import Execution
-from simclr_core.seeds import generator, global_chance
+from simclr_core.seeds import KeepsChance, generator, global_chance
 from simclr_core.training.batch_loss import BatchLoss
 from simclr_core.training.capture import CapturedStep, cuda_graph, why_eager
 from simclr_core.training.checkpoint import CheckpointManager, Checkpoints, identity
@@ -124,7 +124,9 @@ class Training:
         checkpoints: Checkpoints | None,
     ) -> None:
         self._began = time.perf_counter()
-        self._config, self._observer = config, observer
+        custom = any(files_of(config.model_dump(mode="json")))
+        self._config = config
+        self._observer = KeepsChance(observer) if custom else observer
         self._device = torch.device(execution.resolved_device)
         loss = BatchLoss(config, dataset, self._device)
         self.num_images = len(loss.images)
@@ -145,10 +147,9 @@ class Training:
         self._optimizer = config.optimizer.build(self._networks.both)
         self._peak = config.optimizer.peak(config.batch_size)
         self._trace = Trace(self._steps, self._device)
-        steps, rates = (self._steps, self._steps_per_epoch), self._rates()
-        self._monitor = Monitor(
-            config, dataset, execution, observer, steps, rates.__getitem__, self._trace
-        )
+        rates = self._rates()
+        about = (self._steps, self._steps_per_epoch), rates.__getitem__, self._trace
+        self._monitor = Monitor(config, dataset, execution, observer, *about)
         self.step = Step(
             config,
             execution,
@@ -161,19 +162,23 @@ class Training:
             self._trace,
         )
         self._why_eager = why_eager(config, execution, one_shape=loss.images.of_one_shape)
-        self.advance: Callable[[], StepResult] = self.step
-        if self._device.type == "cuda" and self._why_eager is None:
-            self.advance = CapturedStep(self.step, cuda_graph)
+        self.advance = self._captured()
+        """The next step: run kernel by kernel, or captured and replayed."""
         self._resumed_at: list[int] = []
         self.earlier_seconds = 0.0
         """Of earlier processes, up to the checkpoints that were resumed."""
         # What a custom component remembers of a run is in no state of ours.
-        custom = any(True for _ in files_of(config.model_dump(mode="json")))
         self._checkpoints = CheckpointManager(
             None if custom else checkpoints,
             identity(config, dataset.fingerprint, execution),
             execution.checkpoint_seconds,
         )
+
+    def _captured(self) -> Callable[[], StepResult]:
+        """The step as this device runs it."""
+        if self._device.type != "cuda" or self._why_eager is not None:
+            return self.step
+        return CapturedStep(self.step, cuda_graph)
 
     @property
     def encoder(self) -> nn.Module:

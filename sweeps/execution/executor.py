@@ -20,6 +20,7 @@ from sweeps.execution.trial_runner import (
     RunSettings,
     TrialResult,
     drop_temporary_artifacts,
+    log_and_terminal,
     run_trial,
 )
 from sweeps.planning import Plan, Trial
@@ -102,7 +103,7 @@ def run_here(
             store, plan.label, launch=job.launch, began=now(), command=settings.command, trials=1
         )
         try:
-            result = run_trial(job, job.trials[0], store, echo=True)
+            result = run_trial(job, job.trials[0], store, log_to=log_and_terminal)
         finally:
             drop_temporary_artifacts(job, store)
         log_launch(store, plan.label, launch=job.launch, ended=now(), **{result.state: 1})

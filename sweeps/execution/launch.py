@@ -13,6 +13,7 @@ from sweeps.execution.failures import TrialEnd, common_failure, why_it_died, why
 from sweeps.execution.heartbeat import heartbeats, stop_file
 from sweeps.execution.interrupts import interruptible
 from sweeps.execution.notifier import OnProgress, OnRecord, notifying
+from sweeps.execution.pack import Pack
 from sweeps.execution.ray_rounds import RayLostError, RayRefusedError, RayRounds, ray_log
 from sweeps.execution.ray_session import end_processes, remove_session
 from sweeps.execution.result import Execution, UnfinishedTrial
@@ -171,13 +172,17 @@ class Launch:
         return jobs
 
     def _files(self, jobs: list[Job]) -> list[str]:
-        """The jobs of a round, each in a file for the worker that takes it."""
+        """The packs of a round, each in a file for the worker that takes it."""
+        members, workers = self.settings.members, self.settings.workers
+        dealt = [jobs[worker::workers] for worker in range(workers)]
+        packs = [[job] for job in jobs] if members == 1 else [each for each in dealt if each]
         files: list[str] = []
         with as_store_error(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            for job in jobs:
+            for some in packs:
                 file = self.folder / f"{next(self.numbers):05d}.json"
-                file.write_text(job.model_dump_json(), encoding="utf-8")
+                pack = Pack(jobs=tuple(some), members=members)
+                file.write_text(pack.model_dump_json(), encoding="utf-8")
                 files.append(str(file))
         return files
 
@@ -205,6 +210,10 @@ class Launch:
                 continue
             first, *behind = missing
             if not self._has_record(first.key):
+                if self.settings.members > 1 and not self._began(first.key):
+                    # The worker died before this job's turn.
+                    rest.append(job.model_copy(update={"trials": tuple(missing)}))
+                    continue
                 self.died.append(first.key)
                 self._clear_heartbeats([first.key])
             if behind:
@@ -220,6 +229,10 @@ class Launch:
             if left:
                 rest.append(job.model_copy(update={"trials": tuple(left)}))
         return rest
+
+    def _began(self, key: str) -> bool:
+        """Whether a worker began the trial and left its heartbeat."""
+        return (self.store.running / f"{key}.json").exists()
 
     def _has_record(self, key: str) -> bool:
         """Whether a trial ended in this launch; its worker may have died before it reported so."""

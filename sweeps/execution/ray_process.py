@@ -3,7 +3,7 @@
 If Ray loses one of its servers, it blocks in native code and then ends the process that called it. It
 therefore runs in a separate process: the driver notices the loss and starts another one.
 
-Its input is a line for each round, with the files of the round's jobs; its output is a line when
+Its input is a line for each round, with the files of the round's packs; its output is a line when
 Ray has started, for each trial that ended, and when a round is over. When the input ends, the
 driver is gone or done: all processes of the session end.
 """
@@ -52,8 +52,8 @@ class Driver(tune.Stopper):
         return False
 
 
-def start_ray(session: Path, *, slots: int, gpus: float) -> None:
-    """Starts Ray on the loopback interface, with one CPU resource for each slot."""
+def start_ray(session: Path, *, workers: int, gpus: float) -> None:
+    """Starts Ray on the loopback interface, with one CPU resource per worker."""
     import ray
     from ray._private import ray_constants
 
@@ -64,7 +64,7 @@ def start_ray(session: Path, *, slots: int, gpus: float) -> None:
     ray_constants.ENABLE_RAY_CLUSTER = False
     ray.init(
         address="local",
-        num_cpus=slots,
+        num_cpus=workers,
         num_gpus=None if gpus else 0,
         include_dashboard=False,
         _temp_dir=str(session / "ray"),
@@ -97,10 +97,10 @@ def servers() -> list[tuple[str, int]]:
 
 
 def run_round(brief: dict[str, Any], number: int, files: list[str], driver: Driver) -> None:
-    """Runs the jobs in the files; a worker that dies ends only its own job."""
+    """Runs the packs in the files; a worker that dies ends only its own pack."""
     tune.Tuner(
         tune.with_resources(Worker, {"cpu": 1, "gpu": brief["gpus"]}),
-        param_space={"job": tune.grid_search(files)},
+        param_space={"pack": tune.grid_search(files)},
         tune_config=tune.TuneConfig(
             reuse_actors=True, trial_dirname_creator=lambda trial: trial.trial_id[-8:]
         ),
@@ -154,7 +154,7 @@ def main() -> None:
     inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(session, inbox), daemon=True).start()
     try:
-        start_ray(session, slots=brief["slots"], gpus=brief["gpus"])
+        start_ray(session, workers=brief["workers"], gpus=brief["gpus"])
     except BaseException as error:  # noqa: BLE001 - the driver words whatever Ray raises
         traceback.print_exc()
         driver.say(refused=f"{type(error).__name__}: {error}")

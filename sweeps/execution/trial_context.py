@@ -56,6 +56,7 @@ class TrialContext:
         launch: str,
         lasting: bool,
         heartbeat: Heartbeat,
+        give_way: Callable[[], None] | None = None,
     ) -> None:
         self.trial = trial
         self.config, self.seed = trial.config, trial.seed
@@ -75,6 +76,7 @@ class TrialContext:
         self._checkpoints: dict[str, StageCheckpoint] = {}
         self._began = time.perf_counter()
         self._launch, self._lasting, self._heartbeat = launch, lasting, heartbeat
+        self._give_way = give_way
         self._rows: dict[int, dict[str, float | None]] = {}
         self._lock = threading.Lock()
 
@@ -94,7 +96,12 @@ class TrialContext:
         self._heartbeat.done, self._heartbeat.total = float(done), float(total)
 
     def should_stop(self) -> bool:
-        """Whether the launch was interrupted; the trial should then end now and writes no record."""
+        """Whether the launch was interrupted; the trial should then end now and writes no record.
+
+        Other trials of the same process run before it returns.
+        """
+        if self._give_way is not None:
+            self._give_way()
         self.stopped = self.stopped or self._heartbeat.stop.is_set()
         return self.stopped
 

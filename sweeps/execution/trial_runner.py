@@ -7,7 +7,8 @@ import os
 import platform
 import sys
 import traceback
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TextIO
 
@@ -28,13 +29,16 @@ class RunSettings(Frozen):
     """How trials are run; none of these settings is part of a key."""
 
     slots: int = Field(1, ge=1)
-    """Trials at a time, each in its own process."""
+    """Trials at a time."""
+
+    members: int = Field(default=1, ge=1)
+    """Trials at a time in one worker process; 1 gives each slot a process of its own."""
 
     threads: int = Field(1, ge=1)
     """Threads of a trial (OMP_NUM_THREADS and similar variables in the worker)."""
 
     gpus: float = Field(0.0, ge=0)
-    """GPUs of a trial; a fraction lets trials share one."""
+    """GPUs of a worker; a fraction lets workers share one."""
 
     payload: dict[str, Any] = Field(default_factory=dict)
     """Values passed to every trial, as JSON."""
@@ -47,6 +51,11 @@ class RunSettings(Frozen):
 
     command: str | None = None
     """The command that launched it, for people."""
+
+    @property
+    def workers(self) -> int:
+        """Worker processes."""
+        return -(-self.slots // self.members)
 
 
 class Job(Frozen):
@@ -73,11 +82,23 @@ class TrialResult(NamedTuple):
     attempt: int = 0
 
 
-def run_trial(job: Job, trial: Trial, store: Store, *, echo: bool = False) -> TrialResult:
+LogTo = Callable[[Path], AbstractContextManager[None]]
+"""Within it what the trial prints goes to the file."""
+
+
+def run_trial(
+    job: Job,
+    trial: Trial,
+    store: Store,
+    *,
+    log_to: LogTo | None = None,
+    give_way: Callable[[], None] | None = None,
+) -> TrialResult:
     """Runs a trial of a job and commits its record.
 
-    An error of the trial gives a failed record. Its output goes to its log and, with `echo`, also to
-    the terminal.
+    An error of the trial gives a failed record. `log_to` sends its output to its log; by default the
+    output of the whole process goes there. `give_way` is called each time the trial asks whether it
+    should stop; other trials of this process may run then.
 
     Raises:
         StoreError: the store cannot be used; there is no record.
@@ -98,8 +119,9 @@ def run_trial(job: Job, trial: Trial, store: Store, *, echo: bool = False) -> Tr
             launch=job.launch,
             lasting=job.settings.keep == "last",
             heartbeat=heartbeat,
+            give_way=give_way,
         )
-        with _logged(log, echo=echo):
+        with (log_to or process_log)(log):
             outcome, error = _call(job.function, context)
         if context.stopped:
             return TrialResult(trial.key, "stopped")
@@ -181,21 +203,29 @@ def _record(job: Job, context: TrialContext, outcome: Outcome, error: str | None
 
 
 @contextlib.contextmanager
-def _logged(log: Path, *, echo: bool) -> Generator[None]:
-    """Sends printed output to the log: Python's streams and, without `echo`, also the system's."""
+def process_log(log: Path) -> Generator[None]:
+    """Sends what the process prints to the log: Python's streams and the system's."""
     with log.open("w", encoding="utf-8", buffering=1) as file, contextlib.ExitStack() as stack:
-        out, err = (_TeeStream(sys.stdout, file), _TeeStream(sys.stderr, file))
-        if not echo:
-            out = err = file
-            sys.stdout.flush()
-            sys.stderr.flush()
-            for descriptor in (1, 2):
-                before = os.dup(descriptor)
-                stack.callback(os.close, before)
-                stack.callback(os.dup2, before, descriptor)
-                os.dup2(file.fileno(), descriptor)
-        stack.enter_context(contextlib.redirect_stdout(out))
-        stack.enter_context(contextlib.redirect_stderr(err))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for descriptor in (1, 2):
+            before = os.dup(descriptor)
+            stack.callback(os.close, before)
+            stack.callback(os.dup2, before, descriptor)
+            os.dup2(file.fileno(), descriptor)
+        stack.enter_context(contextlib.redirect_stdout(file))
+        stack.enter_context(contextlib.redirect_stderr(file))
+        yield
+
+
+@contextlib.contextmanager
+def log_and_terminal(log: Path) -> Generator[None]:
+    """Sends what Python prints to the log and to the terminal."""
+    with (
+        log.open("w", encoding="utf-8", buffering=1) as file,
+        contextlib.redirect_stdout(_TeeStream(sys.stdout, file)),
+        contextlib.redirect_stderr(_TeeStream(sys.stderr, file)),
+    ):
         yield
 
 

@@ -1,0 +1,131 @@
+"""Several trials at once in one worker process: threads that take turns, each with its own trial."""
+
+import queue
+import sys
+import threading
+from collections import deque
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from sweeps.base import Frozen
+from sweeps.errors import SweepError
+from sweeps.execution.trial_runner import (
+    Job,
+    TrialResult,
+    drop_temporary_artifacts,
+    run_trial,
+)
+from sweeps.execution.turns import Turns
+from sweeps.storage import Store
+
+
+class Pack(Frozen):
+    """The jobs of one worker, and how many of them run at once."""
+
+    jobs: tuple[Job, ...]
+    members: int
+
+
+Ended = tuple[str, str, str | None, int]
+"""A trial that ended: its key, how, its error or the trouble that stopped the launch, its attempt."""
+
+
+class PackRun:
+    """Runs the jobs of a pack; a member that ends its job takes the next one."""
+
+    def __init__(self, pack: Pack) -> None:
+        self._jobs = deque(pack.jobs)
+        self._turns = Turns()
+        self._ended: queue.SimpleQueue[TrialResult | Ended | BaseException | None] = (
+            queue.SimpleQueue()
+        )
+        self._over = False
+        self._members = [
+            threading.Thread(target=self._member, name=f"member {number}", daemon=True)
+            for number in range(min(pack.members, len(pack.jobs)))
+        ]
+
+    def results(self) -> Generator[Ended]:
+        """Each trial's result as soon as it is there.
+
+        Raises:
+            BaseException: what a member raised that is no trial's failure; the others end their
+                trials, which leave records.
+        """
+        left = len(self._members)
+        for member in self._members:
+            member.start()
+        crash: BaseException | None = None
+        while left:
+            ended = self._ended.get()
+            if ended is None:
+                left -= 1
+            elif isinstance(ended, BaseException):
+                crash = ended
+            else:
+                key, state, text, attempt = ended
+                yield key, state, text, attempt
+        if crash is not None:
+            raise crash
+
+    def _member(self) -> None:
+        try:
+            with self._turns:
+                while not self._over and self._jobs:
+                    self._run(self._jobs.popleft())
+        except BaseException as error:  # noqa: BLE001 - raised again by the worker's thread
+            self._over = True
+            self._ended.put(error)
+        finally:
+            self._ended.put(None)
+
+    def _run(self, job: Job) -> None:
+        store = Store(job.store)
+        for trial in job.trials:
+            if self._over:
+                return
+            try:
+                ran = run_trial(job, trial, store, log_to=thread_log, give_way=self._turns.give_way)
+                if trial is job.trials[-1]:
+                    drop_temporary_artifacts(job, store)
+            except SweepError as error:
+                self._over = True
+                self._ended.put((trial.key, "trouble", str(error), 0))
+                return
+            self._over = self._over or ran.state == "stopped"
+            self._ended.put(ran)
+
+
+@contextmanager
+def thread_log(log: Path) -> Generator[None]:
+    """Sends what the calling thread prints to the log; what passes Python by is the worker's."""
+    streams = [_ThreadStream.in_place_of(name) for name in ("stdout", "stderr")]
+    with log.open("w", encoding="utf-8", buffering=1) as file:
+        for stream in streams:
+            stream.files[threading.get_ident()] = file
+        try:
+            yield
+        finally:
+            for stream in streams:
+                del stream.files[threading.get_ident()]
+
+
+class _ThreadStream:
+    """A standard stream that writes to the calling thread's file, if it has one."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.files: dict[int, TextIO] = {}
+
+    @classmethod
+    def in_place_of(cls, name: str) -> "_ThreadStream":
+        found: Any = getattr(sys, name)
+        if not isinstance(found, cls):
+            found = cls(found)
+            setattr(sys, name, found)
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.files.get(threading.get_ident(), self._stream), name)

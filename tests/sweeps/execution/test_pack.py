@@ -1,0 +1,186 @@
+"""Several trials at once in one process: each leaves the record that it would leave alone."""
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from launching import Scene
+from toy_trials import toy_plan, toy_sweep
+
+from sweeps.execution import RunSettings, TrialContext
+from sweeps.execution.pack import Ended, Pack, PackRun
+from sweeps.execution.trial_context import Outcome
+from sweeps.execution.trial_runner import Job
+from sweeps.planning import Known, Plan
+from sweeps.storage import Store
+
+LEVELS = [1, 2, 3]
+
+
+def jobs_of(plan: Plan, store: Store, function: str, **payload: Any) -> tuple[Job, ...]:
+    settings = RunSettings(slots=3, members=3, payload={"counter": "counter", **payload})
+    return tuple(
+        Job(
+            study=plan.study,
+            scale=plan.scale,
+            variation=plan.variation,
+            launch="20260101T000000-0000",
+            function=function,
+            settings=settings,
+            store=str(store.path),
+            driver=None,
+            trials=(trial,),
+        )
+        for trial in plan.trials
+    )
+
+
+def packed(
+    tmp_path: Path, function: str, members: int = 3, by_cell: dict[str, Any] | None = None
+) -> tuple[list[Ended], Store]:
+    """The results in their order, and the store."""
+    store = Store(tmp_path / "store")
+    plan = toy_plan(toy_sweep(LEVELS, seeds=(0, 1)), Known(), by_cell)
+    jobs = jobs_of(plan, store, function, counter=str(tmp_path / "counter"))
+    return list(PackRun(Pack(jobs=jobs, members=members)).results()), store
+
+
+def steps_in_order(tmp_path: Path) -> list[str]:
+    """Cell and seed of each step, as the trials counted them."""
+    lines = (tmp_path / "counter").read_text().splitlines()
+    return [" ".join(line.split()[1:3]) for line in lines]
+
+
+def test_members_take_turns_step_by_step_and_the_next_job_begins_when_one_ends(
+    tmp_path: Path,
+) -> None:
+    ended, store = packed(tmp_path, "toy_trials:toy_trial", by_cell={"1": {"steps": 1}})
+
+    assert [state for _, state, _, _ in ended] == ["finished"] * 6
+    assert len({one.key for one in store.summaries() if one.state == "finished"}) == 6
+    order = steps_in_order(tmp_path)
+    assert len(order) == 2 * (1 + 3 + 3)
+    assert len(set(order[:3])) == 3  # three begin together
+    assert any(order[i] != order[i + 1] for i in range(3, 6))
+
+
+def test_a_member_that_fails_leaves_the_others_untouched(tmp_path: Path) -> None:
+    ended, store = packed(tmp_path, "toy_trials:toy_trial", by_cell={"2": {"fail": True}})
+
+    states = sorted(state for _, state, _, _ in ended)
+    assert states == ["failed"] * 2 + ["finished"] * 4
+    found = {one.cell: one for one in store.records([key for key, *_ in ended])}
+    assert found["1"].values["top1"] == 10.0 + found["1"].seed
+    assert "told to fail" in (store.path / found["2"].log).read_text()
+
+
+def test_each_log_holds_what_its_own_trial_printed(tmp_path: Path) -> None:
+    ended, store = packed(tmp_path, f"{__name__}:talks")
+
+    for record in store.records([key for key, *_ in ended]):
+        said = (store.path / record.log).read_text().splitlines()
+        assert said == [f"{record.cell} {record.seed} step {step}" for step in range(3)]
+
+
+def talks(context: TrialContext) -> Outcome:
+    for step in range(3):
+        print(
+            f"{context.trial.cell} {context.seed} step {step}",
+            file=(sys.stdout, sys.stderr)[step % 2],
+        )
+        context.should_stop()
+    return Outcome({"top1": 1.0})
+
+
+def test_trouble_with_the_store_stops_the_pack_and_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Store, "commit", full_disk)
+
+    ended, _ = packed(tmp_path, "toy_trials:toy_trial")
+
+    assert ("trouble", "the disk is full") in {(state, text) for _, state, text, _ in ended}
+    assert len(ended) <= 3
+
+
+def full_disk(*_: object) -> None:
+    from sweeps.errors import StoreError
+
+    raise StoreError("the disk is full")
+
+
+def test_what_is_no_failure_of_a_trial_ends_the_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise AssertionError("a defect of the engine")
+
+    monkeypatch.setattr("sweeps.execution.trial_runner._record", broken)
+
+    with pytest.raises(AssertionError, match="a defect of the engine"):
+        packed(tmp_path, "toy_trials:toy_trial")
+
+
+# ---------------------------------------------------------------------------- in real processes
+
+
+def records_of(scene: Scene) -> dict[str, Any]:
+    return {one.key: one for one in Store(scene.store).summaries() if one.state == "finished"}
+
+
+@pytest.mark.slow
+def test_killed_with_9_a_pack_loses_no_finished_member_and_only_the_missing_run_again(
+    tmp_path: Path,
+) -> None:
+    told = {"levels": LEVELS, "slots": 3, "members": 3, "base": {"steps": 3}}
+    with Scene(tmp_path) as scene:
+        # Of six trials the first ones finish; the last level holds until the gate opens.
+        driver = scene.start("first", by_cell={"3": {"hold": True}}, **told)
+        until = time.monotonic() + 120
+        while len(records_of(scene)) < 4:
+            assert time.monotonic() < until, scene.said("first")
+            time.sleep(0.05)
+        before = records_of(scene)
+        [worker] = {
+            json.loads(f.read_text())["pid"] for f in (scene.store / "running").glob("*.json")
+        }
+        os.kill(worker, signal.SIGKILL)
+        assert driver.wait(timeout=120) == 0, scene.said("first")
+        result = scene.result("first")
+
+        assert len(result["finished"]) == 4
+        assert len(result["died"]) == 2
+
+        again = scene.run("second", **told)
+
+    assert len(again["finished"]) == 2
+    after = records_of(scene)
+    assert len(after) == 6
+    assert all(after[key] == one for key, one in before.items())
+
+
+@pytest.mark.slow
+def test_asked_to_stop_all_members_stop_and_go_on_later(tmp_path: Path) -> None:
+    told = {"levels": LEVELS, "slots": 3, "members": 3, "trial": "walk", "base": {"steps": 30}}
+    with Scene(tmp_path) as scene:
+        driver = scene.start("first", pause=0.05, **told)
+        until = time.monotonic() + 120
+        while len(list((scene.store / "running").glob("*.json"))) < 3:
+            assert time.monotonic() < until, scene.said("first")
+            time.sleep(0.05)
+        driver.send_signal(signal.SIGINT)
+        assert driver.wait(timeout=60) == 0, scene.said("first")
+        first = scene.result("first")
+        assert first["interrupted"]
+        scene.run("second", **told)
+        packed_values = {key: one.values for key, one in records_of(scene).items()}
+    other = tmp_path / "alone"
+    other.mkdir()
+    with Scene(other) as scene:
+        scene.run("alone", **{**told, "slots": 2, "members": 1})
+        assert {key: one.values for key, one in records_of(scene).items()} == packed_values
