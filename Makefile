@@ -32,7 +32,7 @@ proof: $(READY)
 	@PART="$(PART)" .venv/bin/python tests/proof
 
 bench: $(READY)
-	@for name in views losses planning speed; do PYTHONPATH=. .venv/bin/python tests/benchmarks/$$name.py || exit 1; done
+	@for name in views losses evaluation planning speed; do PYTHONPATH=. .venv/bin/python tests/benchmarks/$$name.py || exit 1; done
 
 lock: $(READY)
 	@sh .ci/lock

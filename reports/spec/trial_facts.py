@@ -126,6 +126,8 @@ class TrialFacts(Frozen):
 
     probe_converged: bool | None = None
     probe_iterations: int | None = None
+    """Steps of the final fit, which starts from the chosen one."""
+
     candidates_not_converged: int | None = None
     permutations: int | None = None
     """Permutations of the labels, in the control with permuted labels."""

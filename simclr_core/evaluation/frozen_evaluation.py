@@ -157,6 +157,9 @@ class _Frozen(NamedTuple):
                 "the finished encoder's features are not finite; lower "
                 "optimizer.learning_rate or warm up longer"
             )
+        # Probes compute in float64, which mps has not.
+        device = self.execution.resolved_device
+        x = x.to("cpu" if device == "mps" else device)
         return Part(images, x, labels, hashes)
 
     def task(self, fit: Part, validation: Part, seed: int, observer: Observer) -> Task:

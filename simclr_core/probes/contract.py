@@ -24,7 +24,7 @@ class Part(NamedTuple):
 
     images: Images
     x: Tensor
-    """float32 [n, d]: the features of the centre squares."""
+    """float32 [n, d]: the features of the centre squares, where probes are fitted."""
 
     y: Tensor
     """int64 [n]."""
@@ -138,13 +138,17 @@ class Choice(NamedTuple):
     unconverged: list[float]
     """The candidates whose fit ran out of steps."""
 
+    fitted: Any
+    """The chosen candidate's `Fit`."""
+
     @classmethod
     def of(
-        cls, candidates: list[float], accuracies: list[float], unconverged: list[float]
+        cls, candidates: list[float], accuracies: list[float], fits: "Sequence[Fit]"
     ) -> "Choice":
         """The candidate with the highest accuracy; of equal ones the first."""
         best = max(range(len(candidates)), key=accuracies.__getitem__)
-        return cls(candidates[best], candidates, accuracies, unconverged)
+        unconverged = [l2 for l2, fit in zip(candidates, fits, strict=True) if not fit.converged]
+        return cls(candidates[best], candidates, accuracies, unconverged, fits[best])
 
 
 class PenalisedProbe(Probe):
@@ -154,11 +158,49 @@ class PenalisedProbe(Probe):
 
     l2: tuple[float, ...]
 
+    labellings_at_once: ClassVar[int] = 1
+    """How many labellings are fitted together."""
+
     @abstractmethod
-    def solver(
-        self, features_nd: Float[Tensor, "n d"], labels_n: Int[Tensor, " n"], num_classes: int
-    ) -> Callable[[float, Any], Fit]:
-        """(l2, the solution to start from) -> the solution for that l2."""
+    def solutions(
+        self,
+        features_nd: Float[Tensor, "n d"],
+        labels_Ln: Int[Tensor, "L n"],
+        num_classes: int,
+        l2s: Sequence[Sequence[float]],
+    ) -> Sequence[Sequence[Any]]:
+        """The `Fit` of each labelling, for each of its values of l2."""
+
+    def choose_each(
+        self,
+        fit: tuple[Float[Tensor, "n d"], Int[Tensor, "L n"]],
+        validation: tuple[Float[Tensor, "v d"], Int[Tensor, "L v"]],
+        num_classes: int,
+    ) -> list[Choice]:
+        """Under each labelling, the l2 with the highest accuracy on the validation split.
+
+        Of equal ones the largest.
+        """
+        candidates = sorted(self.l2, reverse=True)
+        choices: list[Choice] = []
+        fits = self.solutions(*fit, num_classes, [candidates] * len(fit[1]))
+        for fitted, labels_v in zip(fits, validation[1], strict=True):
+            accuracies = [top_k_accuracy(one.scores(validation[0]), labels_v, 1) for one in fitted]
+            choices.append(Choice.of(candidates, accuracies, fitted))
+        return choices
+
+    def fit_each(
+        self,
+        features_nd: Float[Tensor, "n d"],
+        labels_Ln: Int[Tensor, "L n"],
+        num_classes: int,
+        l2s: Sequence[float],
+        near: Sequence[Any] | None = None,
+    ) -> list[Any]:
+        """The solution of each labelling for its l2; it may start from one that is `near`."""
+        del near
+        fits = self.solutions(features_nd, labels_Ln, num_classes, [[l2] for l2 in l2s])
+        return [fitted for [fitted] in fits]
 
     def choose(
         self,
@@ -166,20 +208,10 @@ class PenalisedProbe(Probe):
         validation: tuple[Float[Tensor, "v d"], Int[Tensor, " v"]],
         num_classes: int,
     ) -> Choice:
-        """The l2 with the highest accuracy on the validation split; of equal ones the largest.
-
-        Each candidate starts from the solution of the next larger one.
-        """
-        solver, candidates = self.solver(*fit, num_classes), sorted(self.l2, reverse=True)
-        accuracies: list[float] = []
-        unconverged: list[float] = []
-        fitted: Fit | None = None
-        for l2 in candidates:
-            fitted = solver(l2, fitted)
-            accuracies.append(top_k_accuracy(fitted.scores(validation[0]), validation[1], 1))
-            if not fitted.converged:
-                unconverged.append(l2)
-        return Choice.of(candidates, accuracies, unconverged)
+        """`choose_each` of one labelling."""
+        (x_nd, y_n), (x_vd, y_v) = fit, validation
+        [choice] = self.choose_each((x_nd, y_n[None]), (x_vd, y_v[None]), num_classes)
+        return choice
 
     def fit(
         self,
@@ -187,33 +219,50 @@ class PenalisedProbe(Probe):
         labels_n: Int[Tensor, " n"],
         num_classes: int,
         l2: float,
+        near: Any = None,
     ) -> Any:
-        """The solution for one l2."""
-        return self.solver(features_nd, labels_n, num_classes)(l2, None)
+        """`fit_each` of one labelling."""
+        start = None if near is None else [near]
+        [fitted] = self.fit_each(features_nd, labels_n[None], num_classes, [l2], start)
+        return fitted
 
     def solve(self, task: Task) -> Solution:
         """Chosen on the validation split, then fitted on all training images."""
         fit, validation, train = task.fit, task.validation, task.train
         choice = self.choose((fit.x, fit.y), (validation.x, validation.y), task.num_classes)
-        fitted = self.fit(train.x, train.y, task.num_classes, choice.l2)
-        facts = {**self._l2_facts(choice), **self._fit_facts(choice, fitted)}
-        return Solution(fitted.scores, facts, max(choice.accuracies))
+        fitted = self.fit(train.x, train.y, task.num_classes, choice.l2, choice.fitted)
+        return self._solution(choice, fitted)
 
     def solve_few(self, task: Task, few: Part) -> Solution:
         """Chosen on the whole validation split, fitted on the few images alone."""
         validation = task.validation
         choice = self.choose((few.x, few.y), (validation.x, validation.y), task.num_classes)
-        by_few = self.fit(few.x, few.y, task.num_classes, choice.l2)
+        by_few = self.fit(few.x, few.y, task.num_classes, choice.l2, choice.fitted)
         return Solution(by_few.scores, self._l2_facts(choice), max(choice.accuracies))
 
     def solve_each(self, task: Task, labels: Sequence[Labels]) -> Iterator[Solution]:
-        """One labelling after the other; the observer may stop in between."""
-        for i, (y_fit, y_validation) in enumerate(labels):
-            fit, validation = task.fit._replace(y=y_fit), task.validation._replace(y=y_validation)
-            yield self.solve(task._replace(fit=fit, validation=validation))
-            task.observer.progress(i + 1, len(labels))
-            if task.observer.should_stop():
-                return
+        """Some labellings at a time; the observer may stop in between."""
+        fit, validation, train = task.fit, task.validation, task.train
+        for start in range(0, len(labels), self.labellings_at_once):
+            y_fit, y_validation = (
+                torch.stack(part)
+                for part in zip(*labels[start : start + self.labellings_at_once], strict=True)
+            )
+            choices = self.choose_each(
+                (fit.x, y_fit), (validation.x, y_validation), task.num_classes
+            )
+            y_train = torch.cat([y_fit, y_validation], dim=1)
+            l2s, near = zip(*((choice.l2, choice.fitted) for choice in choices), strict=True)
+            fits = self.fit_each(train.x, y_train, task.num_classes, l2s, near)
+            for i, (choice, fitted) in enumerate(zip(choices, fits, strict=True)):
+                yield self._solution(choice, fitted)
+                task.observer.progress(start + i + 1, len(labels))
+                if task.observer.should_stop():
+                    return
+
+    def _solution(self, choice: Choice, fitted: Any) -> Solution:
+        facts = {**self._l2_facts(choice), **self._fit_facts(choice, fitted)}
+        return Solution(fitted.scores, facts, max(choice.accuracies))
 
     def _l2_facts(self, choice: Choice) -> dict[str, Any]:
         edges = (min(self.l2), max(self.l2))
@@ -260,4 +309,5 @@ def top_k_accuracy(scores_nC: Float[Tensor, "n C"], labels_n: Int[Tensor, " n"],
     For equal scores, the smaller class number comes first.
     """
     best_nk = scores_nC.argsort(dim=1, descending=True, stable=True)[:, :k]
-    return 100 * float((best_nk == labels_n[:, None]).any(dim=1).double().mean())
+    right_n = (best_nk == labels_n.to(best_nk.device)[:, None]).any(dim=1)
+    return 100 * float(right_n.double().mean())

@@ -36,6 +36,7 @@ class Knn(Frozen):
     ) -> Float[Tensor, "m C"]:
         """The votes for each class, relative to the most similar image's; the highest wins."""
         bank_nd = F.normalize(bank_nd, dim=1)
+        labels_n = labels_n.to(bank_nd.device)
         k = min(self.k, len(bank_nd))
         parts: list[Tensor] = []
         for queries in F.normalize(queries_md, dim=1).split(max(1, _SIMILARITIES // len(bank_nd))):

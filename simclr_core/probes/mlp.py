@@ -1,9 +1,9 @@
 """A probe with one hidden layer, for information that a linear probe cannot find.
 
-Shape suffixes: n images, v images to choose on, d features, C classes.
+Shape suffixes: n images, d features, C classes, L labellings.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import torch
@@ -52,10 +52,17 @@ class MlpProbe(PenalisedProbe):
     learning_rate: float = Field(default=3e-3, gt=0, allow_inf_nan=False)
     """Adam's learning rate at the start."""
 
-    def solver(
-        self, features_nd: Float[Tensor, "n d"], labels_n: Int[Tensor, " n"], num_classes: int
-    ) -> "Callable[[float, object], FittedMlp]":
-        return lambda l2, _: self._trained(features_nd, labels_n, num_classes, l2)
+    def solutions(
+        self,
+        features_nd: Float[Tensor, "n d"],
+        labels_Ln: Int[Tensor, "L n"],
+        num_classes: int,
+        l2s: Sequence[Sequence[float]],
+    ) -> "list[list[FittedMlp]]":
+        return [
+            [self._trained(features_nd, labels_n, num_classes, l2) for l2 in values]
+            for values, labels_n in zip(l2s, labels_Ln, strict=True)
+        ]
 
     def _trained(
         self, features_nd: Tensor, labels_n: Tensor, num_classes: int, l2: float
@@ -105,5 +112,5 @@ class FittedMlp(NamedTuple):
 
     def scores(self, features_nd: Float[Tensor, "n d"]) -> Float[Tensor, "n C"]:
         """Logits; the class with the largest is the prediction."""
-        scores: Tensor = self.network((features_nd.float() - self.mean_d) * self.scale_d)
+        scores: Tensor = self.network((features_nd.float().cpu() - self.mean_d) * self.scale_d)
         return scores

@@ -1,9 +1,9 @@
 """A linear probe in closed form: least squares on one-hot labels with a penalty.
 
-Shape suffixes: n images, v images to choose on, d features, C classes.
+Shape suffixes: n images, d features, C classes, L labellings.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import torch
@@ -36,11 +36,18 @@ class RidgeProbe(PenalisedProbe):
     )
     """The candidates: those of the paper's logistic probe, 45 values from 1e-6 to 1e5."""
 
-    def solver(
-        self, features_nd: Float[Tensor, "n d"], labels_n: Int[Tensor, " n"], num_classes: int
-    ) -> "Callable[[float, object], FittedRidge]":
-        problem = _Problem(features_nd, labels_n, num_classes)
-        return lambda l2, _: problem.solve(l2)
+    def solutions(
+        self,
+        features_nd: Float[Tensor, "n d"],
+        labels_Ln: Int[Tensor, "L n"],
+        num_classes: int,
+        l2s: Sequence[Sequence[float]],
+    ) -> "list[list[FittedRidge]]":
+        return [
+            [problem.solve(l2) for l2 in values]
+            for values, labels_n in zip(l2s, labels_Ln, strict=True)
+            for problem in [_Problem(features_nd, labels_n, num_classes)]
+        ]
 
 
 class FittedRidge(NamedTuple):
@@ -65,8 +72,8 @@ class _Problem:
     def __init__(
         self, features_nd: Float[Tensor, "n d"], labels_n: Int[Tensor, " n"], num_classes: int
     ) -> None:
-        x_nd = features_nd.double().cpu()
-        y_nC = F.one_hot(labels_n.cpu(), num_classes).double()
+        x_nd = features_nd.double()
+        y_nC = F.one_hot(labels_n.to(x_nd.device), num_classes).double()
         self._mean_d, self._mean_C = x_nd.mean(0), y_nC.mean(0)
         x_nd = x_nd - self._mean_d
         self._values_d, self._vectors_dd = torch.linalg.eigh(x_nd.T @ x_nd)

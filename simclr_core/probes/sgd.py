@@ -180,4 +180,5 @@ class FittedLayers(NamedTuple):
 
     def scores(self, features_nd: Float[Tensor, "n d"], layer: int = 0) -> Float[Tensor, "n C"]:
         """One layer's logits; the class with the largest is the prediction."""
+        features_nd = features_nd.to(self.weights_LCd.device)
         return features_nd @ self.weights_LCd[layer].T + self.biases_LC[layer]

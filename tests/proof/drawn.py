@@ -28,7 +28,7 @@ from proof.mutate import copied
 ROOT = Path(__file__).resolve().parents[2]
 
 SEED, MOST = 2002, 75
-"""Of the draw, and how many mutants of a module it holds: 300 in all."""
+"""Of the draw, and how many mutants of a module it holds: at most 375 in all."""
 
 _NOTED = "imported.txt"
 
@@ -62,6 +62,10 @@ DRAWN: dict[str, Drawn] = {
     "probes/logistic.py": Drawn(
         f"{SEED} probe.py",
         ("probes/test_logistic.py", f"evaluation/test_frozen_evaluation.py {SCHEMA}"),
+    ),
+    "probes/softmax.py": Drawn(
+        f"{SEED} softmax.py",
+        ("probes/test_softmax.py", "probes/test_logistic_path.py probes/test_logistic.py"),
     ),
     "optim/optimizers.py": Drawn(
         f"{SEED} optimizers.py",

@@ -36,30 +36,6 @@ LIVING: tuple[Living, ...] = (
         SPEED,
     ),
     Living(
-        "probes/logistic.py",
-        "return problem.solve(l2, self.tolerance, self.max_iterations, start)",
-        "return problem.solve(l2, self.tolerance, self.max_iterations, )",
-        "where a fit starts moves its seconds; the solution is one, the objective being convex",
-    ),
-    Living(
-        "probes/logistic.py",
-        "new_value = entropy + 0.5 * float((penalty_E * new.square()).sum())",
-        "new_value = entropy - 0.5 * float((penalty_E * new.square()).sum())",
-        STEPS,
-    ),
-    Living(
-        "probes/logistic.py",
-        "self._curvature_E, self._basis_EE = torch.linalg.eigh(gram_EE / 2)",
-        "self._curvature_E, self._basis_EE = torch.linalg.eigh(gram_EE / 3)",
-        STEPS,
-    ),
-    Living(
-        "probes/logistic.py",
-        "if new_value <= value + 1e-4 * slope + 1e-13 * abs(value):",
-        "if new_value < value + 1e-4 * slope + 1e-13 * abs(value):",
-        STEPS,
-    ),
-    Living(
         "optim/optimizers.py",
         '"shape", "nesterov needs momentum above 0, got momentum 0", {}',
         '"shape", "nesterov needs momentum above 0, got momentum 0", None',
@@ -72,13 +48,6 @@ LIVING: tuple[Living, ...] = (
         CONTEXT,
     ),
     Living("optim/optimizers.py", "fused=True, )", ")", SPEED),
-    Living("probes/logistic.py", "_MEMORY = 10", "_MEMORY = 11", STEPS),
-    Living(
-        "probes/logistic.py",
-        "penalty_E = torch.full((len(self._basis_EE),), l2, dtype=torch.float64)",
-        "penalty_E = torch.full((len(self._basis_EE),), l2, )",
-        "l2 rounded to fp32, 6e-8 of itself: weights move by less than the tolerance lets them",
-    ),
     Living(
         "optim/optimizers.py",
         'assert closure is None, "LARS does not accept a closure"',

@@ -92,6 +92,8 @@ NAMED: dict[str, Part] = {
             "simclr_core",
             {
                 "probes/logistic": "scikit-learn's LogisticRegression",
+                "probes/logistic_path": "scikit-learn's LogisticRegression, laws",
+                "probes/softmax": "autograd, laws",
                 "evaluation/frozen_evaluation": "scikit-learn, counts at the accessor, hashes",
                 "evaluation/frozen_features": "laws",
                 "probes/knn": "scikit-learn's KNeighborsClassifier",

@@ -23,23 +23,44 @@ MUTANTS = (
     plant(
         "no refit on all training images after the choice",
         "probes/contract.py",
-        "fitted = self.fit(train.x, train.y, task.num_classes, choice.l2)",
-        "fitted = self.fit(fit.x, fit.y, task.num_classes, choice.l2)",
+        "fitted = self.fit(train.x, train.y, task.num_classes, choice.l2, choice.fitted)",
+        "fitted = self.fit(fit.x, fit.y, task.num_classes, choice.l2, choice.fitted)",
         "simclr_core/evaluation/test_frozen_evaluation.py",
     ),
     plant(
         "the bias is penalised",
-        "probes/logistic.py",
-        "penalty_E[-1] = 0.0",
-        "penalty_E[-1] = l2",
+        "probes/softmax.py",
+        "torch.cat([stretch_d, stretch_d.new_zeros(1)])",
+        "torch.cat([stretch_d, stretch_d.new_ones(1)])",
         "simclr_core/probes/test_logistic.py",
     ),
     plant(
         "the penalty beside the mean, not the sum",
-        "probes/logistic.py",
-        "penalty_E = torch.full((len(self._basis_EE),), l2, dtype=torch.float64)",
-        "penalty_E = torch.full((len(self._basis_EE),), l2 * self._x_nE.shape[0], dtype=torch.float64)",
+        "probes/lbfgs.py",
+        "l2_LK[:, :, None, None] * problem.stretch_E,",
+        "l2_LK[:, :, None, None] * problem.stretch_E * problem.num_images,",
         "simclr_core/probes/test_logistic.py",
+    ),
+    plant(
+        "the Hessian that fits share depends on which of them needed it first",
+        "probes/logistic_path.py",
+        "penalty_P = (near.l2_L[i] * problem.stretch_E)",
+        "penalty_P = (l2_LK[0, 0] * problem.stretch_E)",
+        "simclr_core/probes/test_logistic_path.py",
+    ),
+    plant(
+        "a value of l2 gets its neighbour's fit",
+        "probes/logistic_path.py",
+        "found[i] |= dict(zip(some[i], fits, strict=True))",
+        "found[i] |= dict(zip(some[i], fits[::-1], strict=True))",
+        "simclr_core/probes/test_logistic_path.py",
+    ),
+    plant(
+        "fits end together, when the first of them is done",
+        "probes/lbfgs.py",
+        "if not bool(moves_LK.any()):",
+        "if not bool(moves_LK.all()):",
+        "simclr_core/probes/test_logistic_path.py",
     ),
     plant(
         "neighbours by the inner product, lengths and all",
@@ -199,7 +220,7 @@ MUTANTS = (
     plant(
         "the hidden probe scales features by those it is asked about",
         "probes/mlp.py",
-        "self.network((features_nd.float() - self.mean_d) * self.scale_d)",
+        "self.network((features_nd.float().cpu() - self.mean_d) * self.scale_d)",
         "self.network((features_nd.float() - features_nd.float().mean(0)) * self.scale_d)",
         "simclr_core/probes/test_mlp.py",
     ),
@@ -221,10 +242,9 @@ MUTANTS = (
     plant(
         "the control refits on true labels after a choice on permuted ones",
         "probes/contract.py",
-        "yield self.solve(task._replace(fit=fit, validation=validation))",
-        "choice = self.choose((fit.x, y_fit), (validation.x, y_validation), task.num_classes)\n"
-        "            both = task.train\n"
-        "            yield Solution(self.fit(both.x, both.y, task.num_classes, choice.l2).scores, {})",
+        "fits = self.fit_each(train.x, y_train,",
+        "y_train = train.y.expand(len(y_fit), -1)\n"
+        "            fits = self.fit_each(train.x, y_train,",
         "simclr_core/evaluation/test_permuted_labels.py::test_each_permutation_is_fitted_chosen_and_measured_on_its_own_labels",
         "simclr_core/evaluation/test_permuted_labels.py::test_what_the_probe_is_fitted_and_chosen_on_agrees_with_the_truth_by_chance_alone",
     ),

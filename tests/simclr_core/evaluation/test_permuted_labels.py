@@ -68,21 +68,21 @@ def test_what_the_probe_is_fitted_and_chosen_on_agrees_with_the_truth_by_chance_
     truth = {len(y): y for y in (fit, validation, torch.cat([fit, validation]))}
     probe = type(config.evaluation.probe)
     agreement: list[float] = []
-    both = probe.fit, probe.choose
+    both = probe.fit_each, probe.choose_each
 
     def noted(*labels: Tensor) -> None:
         agreement.extend(float((y.cpu() == truth[len(y)]).double().mean()) for y in labels)
 
-    def fitted(self: Any, x: Tensor, y: Tensor, num_classes: int, l2: float) -> Any:
-        noted(y)
-        return both[0](self, x, y, num_classes, l2)
+    def fitted(self: Any, x: Tensor, labels_Ln: Tensor, *others: Any) -> Any:
+        noted(*labels_Ln)
+        return both[0](self, x, labels_Ln, *others)
 
     def chosen(self: Any, fit: Any, validation: Any, num_classes: int) -> Any:
-        noted(fit[1], validation[1])
+        noted(*fit[1], *validation[1])
         return both[1](self, fit, validation, num_classes)
 
-    monkeypatch.setattr(probe, "fit", fitted)
-    monkeypatch.setattr(probe, "choose", chosen)
+    monkeypatch.setattr(probe, "fit_each", fitted)
+    monkeypatch.setattr(probe, "choose_each", chosen)
 
     evaluate(config, dataset, state, HERE, Listener())
 

@@ -132,12 +132,13 @@ def test_features_that_say_nothing_give_the_shares_of_the_classes(scale: float) 
 def test_a_fit_out_of_steps_says_so() -> None:
     case = made("overlapping")
 
-    fitted = LogisticProbe(max_iterations=1).fit(case.x, case.y, CLASSES, 0.01)
+    fitted = LogisticProbe(max_iterations=1, tolerance=1e-9).fit(case.x, case.y, CLASSES, 0.01)
 
     assert not fitted.converged
     assert fitted.iterations == 1
     assert fitted.weights_CE.norm() > 0, "the one step that it may take is taken"
-    choice = LogisticProbe(max_iterations=1, l2=(1e-4, 1e-3)).choose(case, case, CLASSES)
+    probe = LogisticProbe(max_iterations=1, tolerance=1e-9, l2=(1e-4, 1e-3))
+    choice = probe.choose(case, case, CLASSES)
     assert choice.unconverged == [1e-3, 1e-4]
 
 
