@@ -26,6 +26,18 @@ BATCH = 64
 STEPS = 3
 """Timed steps for each setting, after one that is not counted; the median is used."""
 
+GPU_BATCH, GPU_ROUNDS = 256, 30
+"""Images of each step, and steps of each member, where trials at once on a GPU are timed."""
+
+_LAPTOP = {
+    "data": {"kind": "textures", "num_images": 1024, "num_test": 64},
+    "encoder": {"kind": "resnet", "blocks": [1, 1, 1], "width": 0.25, "stem": "small"},
+    "head": {"kind": "mlp", "hidden_layers": 1, "output": 64},
+    "optimizer": {"kind": "adamw"},
+    "schedule": {"kind": "constant"},
+}
+"""The network of the laptop scale, on textures."""
+
 MEMORY_A_TRIAL = 2 * 1024**3
 """Memory of a worker: torch, the decoded data and the activations of the laptop network."""
 
@@ -55,6 +67,9 @@ class Machine(Frozen):
 
     slots: int = Field(ge=1)
     """Trials at a time."""
+
+    members: int = Field(default=1, ge=1)
+    """Trials at a time in one worker process; more than one only on a GPU."""
 
     memory_format: MemoryFormat
     rates: tuple[Rate, ...]
@@ -113,6 +128,10 @@ def measure(device: Device) -> Machine:
         for form in formats
     ]
     threads, slots, form = choose(rates, cores, psutil.virtual_memory().available, device)
+    members = 1
+    if device == "cuda":
+        members = members_on_a_gpu()
+        slots = members * torch.cuda.device_count()
     return Machine(
         cpu=cpu_name(),
         cores=cores,
@@ -120,6 +139,7 @@ def measure(device: Device) -> Machine:
         torch=torch.__version__,
         threads=threads,
         slots=slots,
+        members=members,
         memory_format=form,
         rates=tuple(rates),
         timed=now(),
@@ -132,8 +152,8 @@ def choose(
     """The threads of each trial, trials at a time and memory format with the highest total speed.
 
     Trials with one thread each are assumed not to slow each other down; trials with all threads run one
-    after the other. An accelerator runs one trial at a time, because it does not separate the memory of
-    trials.
+    after the other. An accelerator runs one trial at a time; `members_on_a_gpu` finds how many a GPU
+    runs.
     """
     room = max(1, num_bytes // MEMORY_A_TRIAL)
 
@@ -144,6 +164,22 @@ def choose(
     # Where memory is short the cores that no trial of its own can use help the others.
     together = slots(best)
     return max(best.threads, cores // together), together, best.memory_format
+
+
+def members_on_a_gpu() -> int:
+    """The number of trials of the laptop network after which more of them on one GPU do not pay.
+
+    Larger trials need more memory. One that does not fit beside the others runs again later.
+    """
+    from simclr_core.config import check
+    from simclr_core.data import load
+    from simclr_core.runtime import Execution
+    from simclr_core.training import SideBySide, members_that_pay
+
+    config = check({**_LAPTOP, "batch_size": GPU_BATCH, "epochs": 1})
+    dataset = load(config.data, cache=None)
+    rates = SideBySide(dataset, Execution(device="cuda")).rates(config, GPU_ROUNDS)
+    return max(1, members_that_pay(rates))
 
 
 def images_per_second(

@@ -29,3 +29,7 @@ class LaunchError(SweepError):
 
 class TrackingError(SweepError):
     """The tracking server cannot be used as requested."""
+
+
+class NeedsRoom(Exception):  # noqa: N818 -- no failure: the trial runs again
+    """Raised by a trial function: there is no memory for the trial beside the others of its process."""

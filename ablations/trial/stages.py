@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ablations.compose import ENCODER, chain
 from ablations.trial.encoder_artifact import save_encoder, stored_encoder, training_facts
 from reports.spec import TrialFacts
@@ -13,7 +15,7 @@ from simclr_core.evaluation import evaluate
 from simclr_core.plugins import FromFile, files_of, supply
 from simclr_core.runtime import Execution
 from simclr_core.training import pretrain
-from sweeps.errors import LaunchError
+from sweeps.errors import LaunchError, NeedsRoom
 from sweeps.execution import Outcome, TrialContext
 from sweeps.planning import chain_keys
 
@@ -21,6 +23,17 @@ _datasets: dict[str, Dataset] = {}
 
 
 def run_trial(context: TrialContext) -> Outcome:
+    """`train_and_evaluate`; a trial without memory beside others runs again once there are fewer."""
+    try:
+        return train_and_evaluate(context)
+    except torch.OutOfMemoryError as error:
+        if not context.has_company:
+            raise
+        context.log("not enough memory beside the other trials of this process; it runs again later")
+        raise NeedsRoom from error
+
+
+def train_and_evaluate(context: TrialContext) -> Outcome:
     """Pre-trains, or takes the stored encoder, evaluates it, and saves it."""
     payload = dict(context.payload)
     supply(payload.pop("files", {}).values())

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from sweeps.base import Frozen
-from sweeps.errors import SweepError
+from sweeps.errors import NeedsRoom, SweepError
 from sweeps.execution.trial_runner import (
     Job,
     TrialResult,
@@ -46,6 +46,7 @@ class PackRun:
             threading.Thread(target=self._member, name=f"member {number}", daemon=True)
             for number in range(min(pack.members, len(pack.jobs)))
         ]
+        self._running = len(self._members)
 
     def results(self) -> Generator[Ended]:
         """Each trial's result as soon as it is there.
@@ -73,8 +74,12 @@ class PackRun:
     def _member(self) -> None:
         try:
             with self._turns:
-                while not self._over and self._jobs:
-                    self._run(self._jobs.popleft())
+                while self._jobs and not self._over:
+                    try:
+                        self._run(self._jobs.popleft())
+                    except _Leaves:
+                        break
+                self._running -= 1
         except BaseException as error:  # noqa: BLE001 - raised again by the worker's thread
             self._over = True
             self._ended.put(error)
@@ -83,19 +88,30 @@ class PackRun:
 
     def _run(self, job: Job) -> None:
         store = Store(job.store)
-        for trial in job.trials:
+        for place, trial in enumerate(job.trials):
             if self._over:
                 return
+            company = self._turns.give_way if self._running > 1 else None
             try:
-                ran = run_trial(job, trial, store, log_to=thread_log, give_way=self._turns.give_way)
+                ran = run_trial(job, trial, store, log_to=thread_log, give_way=company)
                 if trial is job.trials[-1]:
                     drop_temporary_artifacts(job, store)
+            except NeedsRoom:
+                # It is tried again when there are fewer members, and by the last one alone.
+                self._jobs.append(job.model_copy(update={"trials": job.trials[place:]}))
+                if self._running > 1:
+                    raise _Leaves from None
+                return
             except SweepError as error:
                 self._over = True
                 self._ended.put((trial.key, "trouble", str(error), 0))
                 return
             self._over = self._over or ran.state == "stopped"
             self._ended.put(ran)
+
+
+class _Leaves(Exception):  # noqa: N818 -- the way out of a member
+    """This member ends, so that the others have more memory."""
 
 
 @contextmanager

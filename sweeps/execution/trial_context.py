@@ -95,6 +95,11 @@ class TrialContext:
         """Reports the progress of the trial, in any unit."""
         self._heartbeat.done, self._heartbeat.total = float(done), float(total)
 
+    @property
+    def has_company(self) -> bool:
+        """Whether other trials run in this process at the same time."""
+        return self._give_way is not None
+
     def should_stop(self) -> bool:
         """Whether the launch was interrupted; the trial should then end now and writes no record.
 

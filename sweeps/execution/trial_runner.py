@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, TextIO
 from pydantic import Field
 
 from sweeps.base import Frozen
-from sweeps.errors import LaunchError, StoreError
+from sweeps.errors import LaunchError, NeedsRoom, StoreError
 from sweeps.execution.heartbeat import Heartbeat
 from sweeps.execution.trial_context import Outcome, TrialContext, TrialFunction
 from sweeps.jsonable import number, plain
@@ -102,6 +102,7 @@ def run_trial(
 
     Raises:
         StoreError: the store cannot be used; there is no record.
+        NeedsRoom: the trial needs the memory of others in this process; there is no record.
         LaunchError: every trial would fail in the same way, according to the trial function; there is
             no record.
     """
@@ -149,7 +150,7 @@ def _call(name: str, context: TrialContext) -> tuple[Outcome, str | None]:
             raise TypeError(f"{name} must return an Outcome, got {type(outcome).__name__}")  # noqa: TRY301
         for value in outcome.values.values():
             number(value)
-    except (StoreError, LaunchError):
+    except (StoreError, LaunchError, NeedsRoom):
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a trial raises is its failure
         traceback.print_exc()

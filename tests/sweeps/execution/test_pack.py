@@ -12,6 +12,7 @@ import pytest
 from launching import Scene
 from toy_trials import toy_plan, toy_sweep
 
+from sweeps.errors import NeedsRoom
 from sweeps.execution import RunSettings, TrialContext
 from sweeps.execution.pack import Ended, Pack, PackRun
 from sweeps.execution.trial_context import Outcome
@@ -124,6 +125,48 @@ def test_what_is_no_failure_of_a_trial_ends_the_worker(
 
     with pytest.raises(AssertionError, match="a defect of the engine"):
         packed(tmp_path, "toy_trials:toy_trial")
+
+
+@pytest.mark.parametrize("room", [1, 2])
+def test_a_trial_without_memory_beside_the_others_runs_again_once_there_are_fewer(
+    tmp_path: Path, room: int
+) -> None:
+    (tmp_path / "inside").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ROOM", str(room))
+        patch.setenv("INSIDE", str(tmp_path / "inside"))
+        ended, store = packed(tmp_path, f"{__name__}:needs_room")
+
+    assert sorted(state for _, state, _, _ in ended) == ["finished"] * 6
+    most = max(one.values["inside"] or 0 for one in store.records([key for key, *_ in ended]))
+    assert most <= room
+
+
+def needs_room(context: TrialContext) -> Outcome:
+    """At most `ROOM` of these can be inside at once."""
+    place, most = Path(os.environ["INSIDE"]), 0
+    if context.has_company and len(list(place.iterdir())) >= int(os.environ["ROOM"]):
+        raise NeedsRoom
+    own = place / context.trial.key
+    own.touch()
+    for _ in range(4):
+        most = max(most, len(list(place.iterdir())))
+        context.should_stop()
+    own.unlink()
+    return Outcome({"inside": most})
+
+
+def test_a_trial_that_has_no_memory_even_alone_fails(tmp_path: Path) -> None:
+    ended, _ = packed(tmp_path, f"{__name__}:too_large")
+
+    assert {(state, text) for _, state, text, _ in ended} == {("failed", "MemoryError: too large")}
+    assert len(ended) == 6
+
+
+def too_large(context: TrialContext) -> Outcome:
+    if context.has_company:
+        raise NeedsRoom
+    raise MemoryError("too large")
 
 
 # ---------------------------------------------------------------------------- in real processes
