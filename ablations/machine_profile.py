@@ -76,6 +76,18 @@ class Machine(Frozen):
     timed: str
     """When, ISO 8601."""
 
+    def with_slots(self, slots: int) -> "Machine":
+        """The same machine with another number of trials at a time.
+
+        On a GPU they share its worker; on a CPU the cores are divided among them.
+        """
+        if self.device == "cuda":
+            workers = max(1, self.slots // self.members)
+            members = -(-slots // workers)
+            return self.model_copy(update={"slots": slots, "members": members})
+        threads = max(1, self.cores // slots)
+        return self.model_copy(update={"slots": slots, "threads": threads})
+
 
 def machine(file: Path, device: Device) -> Machine:
     """The profile of this machine: read from the store's file, measured again on another machine.
@@ -169,7 +181,7 @@ def choose(
 def members_on_a_gpu() -> int:
     """The number of trials of the laptop network after which more of them on one GPU do not pay.
 
-    Larger trials need more memory. One that does not fit beside the others runs again later.
+    Larger trials need more memory. One for which the others leave too little runs again later.
     """
     from simclr_core.config import check
     from simclr_core.data import load

@@ -32,4 +32,4 @@ class TrackingError(SweepError):
 
 
 class NeedsRoom(Exception):  # noqa: N818 -- no failure: the trial runs again
-    """Raised by a trial function: there is no memory for the trial beside the others of its process."""
+    """Raised by a trial function: the other trials of its process leave it too little memory."""

@@ -124,13 +124,14 @@ def run(
     tracking: options.Tracking = None,
     keep: options.Keep = "last",
     recompute: options.Recompute = False,
+    slots: options.Slots = None,
 ) -> None:
     """Run the missing trials, judge the claims and write the reports."""
     request = _request(study, scale, only, set, seeds, data, store, device, again, failed)
     from ablations.commands.run import run_study
 
     how = replace(request, recompute=recompute)
-    raise typer.Exit(run_study(how, keep=_keep(keep), tracking=tracking))
+    raise typer.Exit(run_study(how, keep=_keep(keep), tracking=tracking, slots=slots))
 
 
 @app.command()

@@ -73,6 +73,15 @@ Recompute = Annotated[
         "--recompute", help="Use less memory for a third more time; the results are identical."
     ),
 ]
+Slots = Annotated[
+    int | None,
+    typer.Option(
+        "--slots",
+        metavar="N",
+        min=1,
+        help="Trials at a time; default: what `ablate doctor` measured on this machine.",
+    ),
+]
 Resolved = Annotated[
     bool,
     typer.Option("--resolved", help="Each cell's complete configuration, with file and line."),

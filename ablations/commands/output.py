@@ -61,6 +61,7 @@ def show_plan(request: Request, *, keep: Literal["none", "last"], as_json: bool)
         cost,
         executed,
         foreseen,
+        kernel_by_kernel,
         left_out,
         planned,
         refuse_another_design,
@@ -74,6 +75,7 @@ def show_plan(request: Request, *, keep: Literal["none", "last"], as_json: bool)
     refuse_another_design(composed, store, the_plan.label)
     price = cost(the_plan, known, keep=keep)
     notes = [*foreseen(composed, the_plan, known), *left_out(composed)]
+    notes += kernel_by_kernel(composed, the_plan)
     notes += skipped(composed.data.values(), composed.cache)
     files = executed(the_plan, known.artifacts)
     for sentence in (*store.messages, *_without_glyph(composed.study, request)):

@@ -47,7 +47,9 @@ MOST_NAMED = 5
 Keep = Literal["none", "last"]
 
 
-def run_study(request: Request, *, keep: Keep, tracking: str | None) -> int:
+def run_study(
+    request: Request, *, keep: Keep, tracking: str | None, slots: int | None = None
+) -> int:
     """Runs what is missing, then judges and writes; returns the exit code."""
     from ablations.commands.report_tracking import Track
     from ablations.compose import decode
@@ -64,7 +66,7 @@ def run_study(request: Request, *, keep: Keep, tracking: str | None) -> int:
     out = console()
     try:
         with Track(store, composed, plan, tracking) as track:
-            execution = _execute(composed, snapshot, store, plan, keep, track)
+            execution = _execute(composed, snapshot, store, plan, keep, track, slots)
             if execution.interrupted:
                 raise KeyboardInterrupt  # noqa: TRY301 -- the same end as before and after the trials
             gathered = evidence(snapshot, request, store)
@@ -127,6 +129,7 @@ def _execute(
     plan: Plan,
     keep: Keep,
     track: "Track",
+    slots: int | None,
 ) -> "Execution":
     from ablations.commands.progress_table import Live
     from sweeps.execution import Execution, execute, unused_variables
@@ -147,7 +150,7 @@ def _execute(
     out.print(f"{plan.label}: {composed.study.question}")
     for note in foreseen(composed, plan, store.known()):
         out.print(f"note: {note}", soft_wrap=True)
-    settings = _settings(composed, store, plan.todo, keep)
+    settings = _settings(composed, store, plan.todo, keep, slots)
     out.print(
         f"{len(plan.todo)} of {len(plan.trials)} trials to run, {settings.slots} at a time with "
         f"{threads(settings.threads)} each"
@@ -174,15 +177,22 @@ def _begin(snapshot: Snapshot, store: Store) -> None:
 
 
 def _settings(
-    composed: ResolvedStudy, store: Store, trials: Iterable[Trial], keep: Keep
+    composed: ResolvedStudy,
+    store: Store,
+    trials: Iterable[Trial],
+    keep: Keep,
+    slots: int | None = None,
 ) -> "RunSettings":
     from ablations.machine_profile import machine
     from sweeps.execution import RunSettings
     from sweeps.provenance import collect
 
     timed = machine(store.machine, composed.device)
+    if slots is not None:
+        timed = timed.with_slots(slots)
     return RunSettings(
         slots=timed.slots,
+        members=timed.members,
         threads=timed.threads,
         gpus=1.0 if timed.device == "cuda" else 0.0,
         payload={

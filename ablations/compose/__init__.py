@@ -1,7 +1,7 @@
 """From a study and a request to resolved configurations, keys and a plan."""
 
 from ablations.compose.flops import Compute, num_images, shown
-from ablations.compose.foresight import foreseen, left_out
+from ablations.compose.foresight import foreseen, kernel_by_kernel, left_out
 from ablations.compose.identity import ENCODER, chain
 from ablations.compose.name_clashes import refuse_another_design
 from ablations.compose.origins import Origin, origins_of
@@ -23,6 +23,7 @@ __all__ = [
     "decode",
     "executed",
     "foreseen",
+    "kernel_by_kernel",
     "left_out",
     "num_images",
     "origins_of",

@@ -1,5 +1,6 @@
 """Claims that a plan cannot decide, reported before anything runs."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from ablations.compose.resolved_study import ResolvedStudy
@@ -38,6 +39,27 @@ def foreseen(composed: ResolvedStudy, plan: Plan, known: Known) -> list[str]:
             f"{why}; this scale only checks that everything runs; use --scale laptop for verdicts"
         ]
     return [f"{why}; --seeds {first}"]
+
+
+def kernel_by_kernel(composed: ResolvedStudy, plan: Plan) -> list[str]:
+    """The trials whose steps a GPU runs kernel by kernel, which is slower, and why; empty elsewhere."""
+    if composed.device != "cuda":
+        return []
+    from simclr_core.config import Config
+    from simclr_core.runtime import Execution
+    from simclr_core.training import why_eager
+
+    execution = Execution(recompute=composed.request.recompute)
+    training = [trial for trial in plan.todo if trial.config["epochs"]]
+    configs = [Config.model_validate(trial.config) for trial in training]
+    # Whether images differ in shape is known once they are decoded.
+    why = Counter(why_eager(config, execution, one_shape=True) for config in configs)
+    return [
+        f"{count} of {len(training)} trials run their steps kernel by kernel on the GPU, not as one "
+        f"graph: {reason}"
+        for reason, count in why.items()
+        if reason is not None
+    ]
 
 
 def left_out(composed: ResolvedStudy) -> list[str]:

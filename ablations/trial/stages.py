@@ -23,13 +23,13 @@ _datasets: dict[str, Dataset] = {}
 
 
 def run_trial(context: TrialContext) -> Outcome:
-    """`train_and_evaluate`; a trial without memory beside others runs again once there are fewer."""
+    """`train_and_evaluate`; a trial that lacks the memory of others runs again later."""
     try:
         return train_and_evaluate(context)
     except torch.OutOfMemoryError as error:
         if not context.has_company:
             raise
-        context.log("not enough memory beside the other trials of this process; it runs again later")
+        context.log("other trials of this process leave it too little memory; it runs again later")
         raise NeedsRoom from error
 
 

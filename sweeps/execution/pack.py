@@ -110,7 +110,7 @@ class PackRun:
             self._ended.put(ran)
 
 
-class _Leaves(Exception):  # noqa: N818 -- the way out of a member
+class _Leaves(Exception):
     """This member ends, so that the others have more memory."""
 
 

@@ -1,5 +1,7 @@
 """How a trial is carried out: devices, threads, layouts."""
 
+from contextlib import ExitStack
+
 import pytest
 import torch
 from pydantic import ValidationError
@@ -86,3 +88,18 @@ def test_a_network_is_placed_in_the_layout(execution: Execution, *, expected: bo
 def test_no_thread_at_all_is_refused() -> None:
     with pytest.raises(ValidationError, match="threads"):
         Execution(threads=0)
+
+
+def test_settings_of_trials_that_overlap_hold_until_the_last_one_ends() -> None:
+    before = torch.get_num_threads()
+    first, second = Execution(threads=before + 1), Execution(threads=before + 2)
+
+    with ExitStack() as outer, ExitStack() as inner:
+        outer.enter_context(first.in_force())
+        inner.enter_context(second.in_force())
+        outer.close()
+        assert torch.get_num_threads() == before + 2
+        assert not torch.backends.cuda.matmul.allow_tf32
+        inner.close()
+
+    assert torch.get_num_threads() == before

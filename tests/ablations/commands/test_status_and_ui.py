@@ -4,8 +4,10 @@ import io
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from commands import called, recorded, the_plan, tree, written_study
 from rich.console import Console
 
@@ -13,6 +15,7 @@ from ablations import machine_profile
 from ablations.commands import ui
 from ablations.commands.progress_table import Live
 from ablations.machine_profile import Rate, choose
+from simclr_core.training import SideBySide
 from sweeps.execution.study_progress import progress
 from sweeps.storage.launch_log import save_plan
 from sweeps.storage.store import Store
@@ -177,6 +180,40 @@ def test_the_setting_that_trains_most_images_together_is_chosen(
 
 def test_an_accelerator_has_one_trial_at_a_time() -> None:
     assert choose(rates((16, 900)), 16, 64 * GIB, "cuda")[:2] == (16, 1)
+
+
+@pytest.mark.parametrize(
+    ("device", "slots", "members", "asked", "expected"),
+    [
+        ("cpu", 2, 1, 1, (1, 1, 8)),
+        ("cpu", 2, 1, 4, (4, 1, 2)),
+        ("cpu", 2, 1, 20, (20, 1, 1)),
+        ("cuda", 8, 8, 3, (3, 3, 4)),
+        ("cuda", 16, 8, 5, (5, 3, 4)),
+    ],
+)
+def test_a_chosen_number_of_slots_divides_cores_or_fills_the_workers_of_gpus(
+    device: Any, slots: int, members: int, asked: int, expected: tuple[int, int, int]
+) -> None:
+    timed = machine_profile.Machine(
+        cpu="x", cores=8, device=device, torch="x", threads=4, slots=slots, members=members,
+        memory_format="contiguous", rates=(), timed="",
+    )  # fmt: skip
+
+    found = timed.with_slots(asked)
+
+    assert (found.slots, found.members, found.threads) == expected
+
+
+def test_on_a_gpu_as_many_trials_run_at_once_as_pay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine_profile, "images_per_second", lambda *_: 100.0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(SideBySide, "rates", lambda *_: {1: 10.0, 2: 19.0, 4: 30.0, 8: 31.0}.get)
+    monkeypatch.setattr(SideBySide, "__init__", lambda *_: None)
+
+    found = machine_profile.measure("cuda")
+
+    assert (found.members, found.slots) == (4, 8)
 
 
 def test_a_machine_is_timed_once_and_again_when_it_is_another(

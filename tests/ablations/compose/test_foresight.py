@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from commands import STUDY, called, recorded, the_plan, written_study
 
 from ablations.commands import run as running
@@ -143,3 +144,20 @@ def test_a_run_with_nothing_to_do_lists_them_too(
 
     assert "nothing to run" in said.out
     assert "`only` leaves out 1 cell at this scale: crop+colour" in said.out
+
+
+def test_a_plan_for_a_gpu_names_the_trials_whose_steps_are_no_graph_and_why(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    study = written_study(here)
+
+    plain = called(capsys, "plan", study, "--device", "cuda", "--set", "precision=fp32")
+    cached = called(capsys, "plan", study, "--device", "cuda", "--set", "gradient_cache=8")
+    on_cpu = called(capsys, "plan", study, "--device", "cpu", "--set", "gradient_cache=8")
+
+    sentence = (
+        "trials run their steps kernel by kernel on the GPU, not as one graph: gradient_cache"
+    )
+    assert sentence in " ".join(cached.out.split())
+    assert "kernel by kernel" not in plain.out + on_cpu.out

@@ -295,6 +295,27 @@ MUTANTS = (
         "simclr_core/training/test_step.py",
     ),
     plant(
+        "trials that take turns draw from one generator",
+        "seeds.py",
+        "        with _kept_chance():\n            return self._observer.should_stop()",
+        "        return self._observer.should_stop()",
+        "ablations/trial/test_packed_trials.py",
+    ),
+    plant(
+        "trials that take turns count each other's reads",
+        "data/dataset.py",
+        "        own.reads = Counter()\n",
+        "",
+        "ablations/trial/test_packed_trials.py",
+    ),
+    plant(
+        "the first trial that ends restores torch's settings for all",
+        "runtime.py",
+        "_in_force[-1].apply()",
+        "_in_force[0].apply()",
+        "simclr_core/test_runtime.py",
+    ),
+    plant(
         "every seed begins with the same head",
         "networks/heads.py",
         'rng = generator(seed, "head")',
