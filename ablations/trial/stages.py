@@ -58,7 +58,7 @@ def train_and_evaluate(context: TrialContext) -> Outcome:
         state, head = stored.state, stored.head
         facts |= stored.facts
     context.log("evaluating")
-    result = evaluate(config, dataset, state, execution, context, head=head)
+    result = evaluate(config, dataset, state, execution, context, head=head, pause=context.give_way)
     checked = TrialFacts.of_trial({**facts, **result.facts})
     return Outcome(dict(result.values), checked.recorded())
 

@@ -55,6 +55,7 @@ def evaluate(
     observer: Observer | None = None,
     *,
     head: Mapping[str, Tensor] | None = None,
+    pause: Callable[[], object] | None = None,
 ) -> Evaluated:
     """The evaluation of a configuration, on the encoder with this state.
 
@@ -62,6 +63,9 @@ def evaluate(
     head of a random encoder is built here. Both are frozen: their weights and batch norm statistics
     are hashed before and after. The test split is read once, when everything has been chosen and
     fitted, or never, where values are measured on the validation split.
+
+    `pause` is called between parts of the work: other trials of this process may run then. With a
+    custom component it is not.
 
     Raises:
         DataError: the data set has no labels.
@@ -71,14 +75,15 @@ def evaluate(
     """
     execution = execution or Execution()
     observer = Curve() if observer is None else observer
-    observer = KeepsChance(observer) if any(files_of(config.model_dump(mode="json"))) else observer
+    if any(files_of(config.model_dump(mode="json"))):
+        observer, pause = KeepsChance(observer), None
     dataset.require_labels()
     chance = global_chance(0, "reading out")  # old name: seeds a stream
     with execution.in_force(), chance, execution.own_stream():
         networks = _networks(config, dataset, state, execution, head)
         network = nn.Sequential(*networks.values()).requires_grad_(requires_grad=False).eval()
         before = _hashes(networks, "before")
-        frozen = _Frozen(network, config.evaluation.target, dataset, execution)
+        frozen = _Frozen(network, config.evaluation.target, dataset, execution, pause)
         values, facts = _measured(config, frozen, observer)
         after = _hashes(networks, "after")
     return Evaluated(values, {**facts, **before, **after})
@@ -137,6 +142,7 @@ class _Frozen(NamedTuple):
     target: Target
     dataset: Dataset
     execution: Execution
+    pause: Callable[[], object] | None
 
     @property
     def num_classes(self) -> int:
@@ -151,7 +157,14 @@ class _Frozen(NamedTuple):
         def change(squares: Tensor, index: Tensor) -> Tensor:
             return self.target.transformed(squares, labels[index], index, name)
 
-        x = features(self.encoder, images, self.dataset.size, self.execution, change)
+        x = features(
+            self.encoder,
+            images,
+            self.dataset.size,
+            self.execution,
+            change,
+            self.pause,
+        )
         if not bool(x.isfinite().all()):
             raise Diverged(
                 "the finished encoder's features are not finite; lower "

@@ -23,22 +23,28 @@ def features(
     size: int,
     execution: Execution,
     change: Callable[[Tensor, Tensor], Tensor] | None = None,
+    pause: Callable[[], object] | None = None,
 ) -> Float[Tensor, "n H"]:
     """The h of each image's centre square, or of `change(squares, index)`; float32 on the CPU.
 
     The encoder is left in the mode it came in; within, it is in evaluation mode, so that neither
-    its weights nor its batch norm statistics move. Always in fp32.
+    its weights nor its batch norm statistics move. Always in fp32. `pause` is called after each part
+    that is queued: other trials of this process may run then.
     """
     training = encoder.training
     encoder.eval()
     device = torch.device(execution.resolved_device)
+    if images.of_one_shape:
+        images = images.to(device)  # a copy that training made already
     parts: list[Tensor] = []
     for index in torch.arange(len(images)).split(_BATCH):
         x = images.centre_squares(index, size).to(device)
         x = x if change is None else change(x, index)
-        parts.append(represented(encoder, x, execution).cpu())
+        parts.append(represented(encoder, x, execution))
+        if pause is not None:
+            pause()
     encoder.train(training)
-    return torch.cat(parts)
+    return torch.cat(parts).cpu()
 
 
 @torch.no_grad()

@@ -100,13 +100,17 @@ class TrialContext:
         """Whether other trials run in this process at the same time."""
         return self._give_way is not None
 
+    def give_way(self) -> None:
+        """Lets other trials of this process run first."""
+        if self._give_way is not None:
+            self._give_way()
+
     def should_stop(self) -> bool:
         """Whether the launch was interrupted; the trial should then end now and writes no record.
 
         Other trials of the same process run before it returns.
         """
-        if self._give_way is not None:
-            self._give_way()
+        self.give_way()
         self.stopped = self.stopped or self._heartbeat.stop.is_set()
         return self.stopped
 

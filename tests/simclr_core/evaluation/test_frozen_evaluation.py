@@ -123,12 +123,12 @@ def test_batch_norm_left_in_training_mode_shows_in_the_hashes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def unfrozen(
-        encoder: nn.Module, images: Images, size: int, execution: Execution, change: None
+        encoder: nn.Module, images: Images, size: int, execution: Execution, *_: None
     ) -> Tensor:
         encoder.train()
         with torch.no_grad():
             encoder(images.centre_squares(torch.arange(len(images)), size))
-        return features(encoder, images, size, execution, change)
+        return features(encoder, images, size, execution)
 
     monkeypatch.setattr("simclr_core.evaluation.frozen_evaluation.features", unfrozen)
 
