@@ -12,7 +12,7 @@ REMAKE := remake
 endif
 endif
 
-.PHONY: run test check bench proof lock remake
+.PHONY: run test check bench bench-gpu proof lock remake
 .DEFAULT_GOAL := run
 
 # A shell does not know .venv: how to call ablate is the last thing said, whatever the run came to.
@@ -33,6 +33,10 @@ proof: $(READY)
 
 bench: $(READY)
 	@for name in views losses evaluation planning speed; do PYTHONPATH=. .venv/bin/python tests/benchmarks/$$name.py || exit 1; done
+
+# ONLY=packs,peer times those alone; JSON=FILE names the file of all numbers; OPTIONS=--miniature tries it without a GPU.
+bench-gpu: $(READY)
+	@.venv/bin/python tests/benchmarks/gpu $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON)) $(OPTIONS)
 
 lock: $(READY)
 	@sh .ci/lock

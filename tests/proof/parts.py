@@ -145,6 +145,7 @@ NAMED: dict[str, Part] = {
                 },
             ),
             **_of("proof", {"shuffled_positives": "the random encoder, true pairs"}),
+            **_of("benchmarks", {"gpu": "the CPU itself, today's plan, children that die or hang"}),
         },
         rest=("simclr_core",),
     ),
