@@ -269,7 +269,7 @@ def test_a_classifier_has_as_many_outputs_as_classes_or_says_so() -> None:
 def test_a_loss_with_labels_says_so_where_the_data_have_none(changes: dict[str, Any]) -> None:
     unlabelled = Dataset.of(random_pictures(60), name="mine")
 
-    with pytest.raises(ConfigurationError, match="needs the labels of training images, and mine"):
+    with pytest.raises(ConfigurationError, match="needs the labels of training images, but mine"):
         trained({**changes, "data": {"kind": "textures"}, "batch_size": 20}, unlabelled)
 
 
