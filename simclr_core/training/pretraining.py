@@ -211,9 +211,10 @@ class Training:
                 self._monitor.begin_step()
                 result = self.advance()
                 done += 1
-                self._monitor.end_step(done, result, self._networks.encoder)
                 self._observer.progress(done, self._steps)
+                # Other trials of this process run in there: a GPU is waited for only afterwards.
                 stop = self._observer.should_stop()
+                self._monitor.end_step(done, result, self._networks.encoder)
                 self._checkpoints.save(lambda at=done: self._state(at), at_once=stop)
                 if stop:
                     return done

@@ -274,6 +274,15 @@ MUTANTS = (
         "simclr_core/training/test_step.py",
     ),
     plant(
+        "a trial waits for its step before others may run",
+        "training/pretraining.py",
+        "                stop = self._observer.should_stop()\n"
+        "                self._monitor.end_step(done, result, self._networks.encoder)\n",
+        "                self._monitor.end_step(done, result, self._networks.encoder)\n"
+        "                stop = self._observer.should_stop()\n",
+        "simclr_core/training/test_step.py",
+    ),
+    plant(
         "the first member is timed for all",
         "training/side_by_side.py",
         "for member in running:\n                    member.step()",

@@ -3,7 +3,8 @@
 import gc
 import importlib
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -24,12 +25,14 @@ from torch import Tensor
 
 from simclr_core.chance import Chance
 from simclr_core.losses.contrastive import NTXent
-from simclr_core.training.capture import CapturedStep, why_eager
+from simclr_core.training.capture import CapturedStep, cuda_graph, why_eager
+from simclr_core.training.monitor import Monitor
 from simclr_core.training.pretraining import Training
 from simclr_core.training.step import Step, StepResult, keep_rate_on_device
 
 masked_apply = importlib.import_module("simclr_core.augment.masked_apply")
 module = importlib.import_module("simclr_core.training.step")
+capture_module = importlib.import_module("simclr_core.training.capture")
 
 ALL_OPERATIONS = (
     *("crop", "cutout", "colour", "sobel", "noise", "blur", "rotation"),
@@ -283,6 +286,99 @@ def test_the_optimiser_is_told_of_a_capture_only_where_there_is_one() -> None:
     made.step.allow_capture()
 
     assert (before, [group["capturable"] for group in groups]) == ([False] * 2, [True] * 2)
+
+
+def test_other_trials_may_run_before_a_step_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    plain = Monitor.end_step
+
+    class Asked(Listener):
+        def should_stop(self) -> bool:
+            calls.append("asked")
+            return super().should_stop()
+
+    def read(self: Monitor, done: int, *args: Any) -> None:
+        calls.append("read")
+        plain(self, done, *args)
+
+    monkeypatch.setattr(Monitor, "end_step", read)
+    made = training(RATES, Asked())
+
+    assert made.run() == 24
+    assert calls == 24 * ["asked", "read"]
+
+
+class FakeGraph:
+    """A graph and its capture, on a machine that has none."""
+
+    def replay(self) -> None:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def captures(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The arguments of each capture."""
+    found: list[dict[str, Any]] = []
+
+    @contextmanager
+    def graph(_: FakeGraph, **kwargs: Any) -> Iterator[None]:
+        found.append(kwargs)
+        yield
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", FakeGraph)
+    monkeypatch.setattr(torch.cuda, "graph", graph)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: "its stream")
+    monkeypatch.setattr(capture_module, "_broken", [])
+    return found
+
+
+def test_a_capture_is_on_the_runs_stream_and_of_its_thread(captures: list[dict[str, Any]]) -> None:
+    made = training(RATES, Listener())
+    made.step.begin(0)
+    made.begin_epoch(0)
+
+    replay, result = cuda_graph(made.step)
+
+    assert captures == [{"stream": "its stream", "capture_error_mode": "thread_local"}]
+    assert all(group["capturable"] for group in made._optimizer.param_groups)
+    assert replay.__name__ == "replay"
+    assert result.loss.ndim == 0
+
+
+class Failing:
+    """A step that raises."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def allow_capture(self) -> None:
+        pass
+
+    def __call__(self) -> StepResult:
+        raise self._error
+
+
+@pytest.mark.usefixtures("captures")
+def test_after_a_failed_capture_its_process_makes_no_other_one() -> None:
+    made = training(RATES, Listener())
+    failing: Any = Failing(RuntimeError("not while capturing"))
+    with pytest.raises(RuntimeError, match="not while capturing"):
+        cuda_graph(failing)
+
+    with pytest.raises(RuntimeError, match="failed before"):
+        cuda_graph(made.step)
+
+
+@pytest.mark.usefixtures("captures")
+def test_a_capture_without_memory_leaves_the_next_one_possible() -> None:
+    made = training(RATES, Listener())
+    made.step.begin(0)
+    made.begin_epoch(0)
+    failing: Any = Failing(torch.OutOfMemoryError("full"))
+    with pytest.raises(torch.OutOfMemoryError):
+        cuda_graph(failing)
+
+    assert cuda_graph(made.step)
 
 
 def test_nothing_of_a_finished_training_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
