@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; each mistake that a user can fix is one message on stderr."""
-    from ablations.commands import app
+    from ablations.commands import app, searched_again
 
     try:
         code: Any = app(args=None if arguments is None else list(arguments), standalone_mode=False)
@@ -45,6 +45,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         for sentence in sentences:
             say(sentence)
         return WRONG
+    finally:
+        searched_again()
     return code if isinstance(code, int) else DONE
 
 

@@ -1,6 +1,7 @@
 """The commands of `ablate`: parsing, running, printing."""
 
 from ablations.commands.cli import app
+from ablations.commands.collector import searched_again
 from ablations.commands.standard_streams import Output
 from ablations.commands.terminal import say
 
@@ -8,4 +9,5 @@ __all__ = [
     "Output",
     "app",
     "say",
+    "searched_again",
 ]

@@ -5,6 +5,7 @@ import sys
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Literal
 
+from ablations.commands.collector import unsearched
 from ablations.commands.terminal import console, say
 from ablations.study import (
     SCALES,
@@ -54,6 +55,7 @@ def show_file(name: str) -> None:
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
 
 
+@unsearched()
 def show_plan(request: Request, *, keep: Literal["none", "last"], as_json: bool) -> None:
     """Prints the plan: by cell for people, by trial as JSON."""
     from ablations.compose import (

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from ablations.commands.collector import unsearched
 from ablations.commands.terminal import console, say
 from ablations.commands.verdict_table import show_board
 from ablations.commands.write_reports import show_written, write_all
@@ -26,8 +27,9 @@ def report_study(request: Request) -> int:
         raise UsageError(
             f"--store: there is no store at {request.store}; `ablate run {request.study}` creates one"
         )
-    snapshot, note = current(request, store)
-    gathered = evidence(snapshot, request, store)
+    with unsearched():
+        snapshot, note = current(request, store)
+        gathered = evidence(snapshot, request, store)
     arms = {cell.name for cell in gathered.cells if cell.role == "arm"}
     keys = {trial.key for trial in gathered.planned if trial.cell in arms}
     if not any(record.key in keys for record in gathered.records):

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from ablations.commands.collector import unsearched
 from ablations.commands.output import DATA_MISSING, threads
 from ablations.commands.terminal import console, say
 from ablations.commands.verdict_table import show_board
@@ -55,8 +56,9 @@ def run_study(
     from ablations.compose import decode
     from sweeps.tracking import tracking_uri
 
-    composed, store = compose(request)
-    plan = planned(composed, store.known())
+    with unsearched():
+        composed, store = compose(request)
+        plan = planned(composed, store.known())
     refuse_another_design(composed, store, plan.label)
     _refuse_missing_data(plan)
     _refuse_recompute(plan.todo, request)
@@ -69,7 +71,8 @@ def run_study(
             execution = _execute(composed, snapshot, store, plan, keep, track, slots)
             if execution.interrupted:
                 raise KeyboardInterrupt  # noqa: TRY301 -- the same end as before and after the trials
-            gathered = evidence(snapshot, request, store)
+            with unsearched():
+                gathered = evidence(snapshot, request, store)
             show_board(gathered, out)
             track.settle(gathered)
             code = _failures(execution, gathered, store, _again(request, keep, tracking))

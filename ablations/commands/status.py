@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ablations.commands.collector import unsearched
 from ablations.commands.output import print_json
 from ablations.commands.progress_table import as_json, line, table
 from ablations.commands.terminal import console
@@ -75,6 +76,7 @@ def _name(study: str) -> str:
     return name_in(study)
 
 
+@unsearched()
 def _print(store: Store, labels: list[str], *, json: bool) -> None:
     if not json:
         console().print(_shown(store, labels))
@@ -95,15 +97,16 @@ def _shown(store: Store, labels: list[str]) -> Any:
     if not labels:
         return f"the store {store.path} has no runs yet; start one with `ablate run quickstart`"
     parts: list[Any] = []
+    summaries = store.summaries()
     for label in labels:
         plan = load_plan(store, label)
         if plan is None:
             parts += [f"{label}: the last plan cannot be read; the next run will replace it", ""]
             continue
-        state = progress(store, plan, slots=slots_at(store.machine))
+        state = progress(store, plan, slots=slots_at(store.machine), summaries=summaries)
         parts += [f"{label}: {line(state)}", table(state, METRIC, f"{METRIC} %")]
         planned = {trial.key for trial in plan.trials}
-        recorded = {one.key for one in store.summaries() if one.label == plan.label}
+        recorded = {one.key for one in summaries if one.label == plan.label}
         # The last run, such as one with --only, may have planned fewer.
         if earlier := len(recorded - planned):
             trials = "1 trial" if earlier == 1 else f"{earlier} trials"

@@ -8,11 +8,14 @@ evaluation are not.
 
 import json
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from pydantic import TypeAdapter
     from torch.nn import Sequential
+
+    from simclr_core.data import AnyData
 
 
 class Compute(NamedTuple):
@@ -76,12 +79,16 @@ def _size_of(settings: str) -> tuple[int, int | None]:
 
 def num_images(data: Mapping[str, Any]) -> int | None:
     """Training images; None for a folder that was not counted."""
+    return _any_data().validate_python(data).expected_images
+
+
+@cache
+def _any_data() -> "TypeAdapter[AnyData]":
     from pydantic import TypeAdapter
 
     from simclr_core.data import AnyData
 
-    settings: Any = TypeAdapter(AnyData).validate_python(data)
-    return settings.expected_images
+    return TypeAdapter(AnyData)
 
 
 @lru_cache(maxsize=64)

@@ -170,8 +170,10 @@ _ABSENT = object()
 
 def _kind_text(config: dict[str, Any], field: str, value: Any) -> str:
     """A value; for a custom component, its name and file."""
-    own = {f"{one}.kind": part_text(part) for one, part in files_of(config)}
-    return own.get(field) or value_text(value)
+    if value == "file":
+        own = {f"{one}.kind": part_text(part) for one, part in files_of(config)}
+        return own.get(field) or value
+    return value_text(value)
 
 
 def value_text(value: Any) -> str:

@@ -13,7 +13,7 @@ from ablations.study import Request, ScaleName, read_study, with_controls
 from reports.spec import Snapshot
 from sweeps.errors import StoreError
 from sweeps.planning import Sweep
-from sweeps.storage import Store, as_store_error, read_json, write_json
+from sweeps.storage import Store, as_store_error, read_json, write_bytes
 
 FILE = "snapshot.json"
 
@@ -36,7 +36,7 @@ def save(snapshot: Snapshot, store: Store) -> None:
     """
     file = store.study(snapshot.label) / FILE
     with as_store_error(file):
-        write_json(file, snapshot.model_dump(mode="json"))
+        write_bytes(file, f"{snapshot.model_dump_json()}\n".encode())
 
 
 def sweep_of(

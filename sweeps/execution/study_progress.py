@@ -1,7 +1,7 @@
 """The progress of a study and its remaining time, from records and heartbeats, which are small files."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sweeps.execution.heartbeat import heartbeats
@@ -84,8 +84,15 @@ class Progress:
         return tuple(trial for cell in self.cells for trial in cell.running)
 
 
-def progress(store: Store, plan: Plan, *, slots: int = 1, since: str | None = None) -> Progress:
-    """The state of a plan from records and heartbeats.
+def progress(
+    store: Store,
+    plan: Plan,
+    *,
+    slots: int = 1,
+    since: str | None = None,
+    summaries: Sequence[Summary] | None = None,
+) -> Progress:
+    """The state of a plan from records and heartbeats; `summaries` are the store's, if known.
 
     A trial that the launch `since` runs again counts as finished once its new record is there. For each
     remaining trial, the estimate uses the mean seconds of finished trials of its cell, else of its
@@ -93,7 +100,8 @@ def progress(store: Store, plan: Plan, *, slots: int = 1, since: str | None = No
     count only if there are no others. The sum is divided by the number of slots, and is at least the
     longest running trial.
     """
-    attempts = by_key(_of_plan(store.summaries(), plan, since))
+    known = store.summaries() if summaries is None else summaries
+    attempts = by_key(_of_plan(known, plan, since))
     chosen = {key: one for key, of in attempts.items() if (one := counting(of)) is not None}
     running = _running(store, {trial.key for trial in plan.trials})
     roles: dict[str, Role] = {cell.name: cell.role for cell in plan.cells}

@@ -124,15 +124,16 @@ class Store:
     def artifacts(self) -> dict[str, frozenset[str]]:
         """Stage -> keys of the available artifacts."""
         found: dict[str, frozenset[str]] = {}
-        for folder in _folders(self.path) if self.exists else ():
-            if folder.name.endswith("s") and folder.name not in {"trials", "studies"}:
+        for name in _folders(self.path) if self.exists else ():
+            if name.endswith("s") and name not in {"trials", "studies"}:
+                folder = self.path / name
                 keys = frozenset(
-                    made.name
+                    made
                     for made in _folders(folder)
-                    if KEY.fullmatch(made.name) and (made / artifacts.MADE).exists()
+                    if KEY.fullmatch(made) and (folder / made / artifacts.MADE).exists()
                 )
                 if keys:
-                    found[folder.name[:-1]] = keys
+                    found[name[:-1]] = keys
         return found
 
     # The folder
@@ -299,13 +300,13 @@ class Store:
         if not self.exists:
             return
         homes = (
-            sorted(folder for folder in _folders(self.trials) if KEY.fullmatch(folder.name))
+            sorted(name for name in _folders(self.trials) if KEY.fullmatch(name))
             if keys is None
-            else [self.trials / key for key in dict.fromkeys(keys)]
+            else dict.fromkeys(keys)
         )
         for home in homes:
-            for attempt, folder in sorted(_attempts(home)):
-                yield home.name, attempt, folder / "record.json"
+            for attempt, folder in sorted(_attempts(f"{self.trials}/{home}")):
+                yield home, attempt, Path(f"{folder}/record.json")
 
     def _read(self, file: Path, key: str, attempt: int) -> TrialRecord | None:
         try:
@@ -315,18 +316,20 @@ class Store:
             return None
 
 
-def _folders(path: Path) -> list[Path]:
+def _folders(path: Path | str) -> list[str]:
+    """The names of the folders in a folder, those with a leading dot excepted."""
     try:
-        return [entry for entry in path.iterdir() if entry.is_dir() and entry.name[0] != "."]
+        with os.scandir(path) as entries:
+            return [entry.name for entry in entries if entry.name[0] != "." and entry.is_dir()]
     except (FileNotFoundError, NotADirectoryError):
         return []
 
 
-def _attempts(home: Path) -> list[tuple[int, Path]]:
+def _attempts(home: str) -> list[tuple[int, str]]:
     """Attempts by number; a folder without any file of a record is foreign."""
     return [
-        (int(folder.name), folder)
-        for folder in _folders(home)
-        if ATTEMPT.fullmatch(folder.name)
-        and any(os.path.lexists(folder / name) for name in ("record.json", "log.txt"))
+        (int(name), f"{home}/{name}")
+        for name in _folders(home)
+        if ATTEMPT.fullmatch(name)
+        and any(os.path.lexists(f"{home}/{name}/{file}") for file in ("record.json", "log.txt"))
     ]

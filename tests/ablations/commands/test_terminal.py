@@ -1,5 +1,6 @@
 """What reaches the terminal: no text of a study or a path can command it."""
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -34,3 +35,12 @@ def test_plan_says_which_letters_the_pdf_cannot_show(
     assert "the fonts of report.pdf and of the figures lack 日 本 and show □ instead" in said.err
     assert "the text of report.html shows them" in said.err
     assert "report.pdf" not in called(capsys, "plan", str(written_study(here))).err
+
+
+def test_after_a_command_the_garbage_collector_searches_everything_again(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert called(capsys, "plan", str(written_study(here))).code == 0
+
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == 0
