@@ -22,6 +22,9 @@ Captured = tuple[Callable[[], None], StepResult]
 
 Stepping = TypeVar("Stepping", bound=Callable[[], StepResult])
 
+_FULL = "out of memory"
+"""What CUDA says where a graph itself needs more memory than there is: no error of torch's allocator."""
+
 _broken: list[torch.cuda.CUDAGraph] = []
 """Graphs whose capture failed. The memory allocator goes on asking each of them which stream it
 captures (torch 2.15), so they must not be freed."""
@@ -83,6 +86,7 @@ def cuda_graph(step: Step) -> Captured:
     """The step as a CUDA graph; nothing of it is executed yet. Needs a stream of the run's own.
 
     Raises:
+        torch.OutOfMemoryError: there is no memory for it.
         RuntimeError: the step needs the host, or an earlier capture of this process failed.
     """
     if _broken:
@@ -95,7 +99,9 @@ def cuda_graph(step: Step) -> Captured:
             result = step()
     except torch.OutOfMemoryError:
         raise
-    except RuntimeError:
+    except RuntimeError as error:
+        if _FULL in str(error):
+            raise torch.OutOfMemoryError(str(error)) from error
         _broken.append(graph)
         raise
     return graph.replay, result

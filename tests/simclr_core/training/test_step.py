@@ -370,11 +370,14 @@ def test_after_a_failed_capture_its_process_makes_no_other_one() -> None:
 
 
 @pytest.mark.usefixtures("captures")
-def test_a_capture_without_memory_leaves_the_next_one_possible() -> None:
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("full"), RuntimeError("CUDA error: out of memory")]
+)
+def test_a_capture_without_memory_leaves_the_next_one_possible(error: Exception) -> None:
     made = training(RATES, Listener())
     made.step.begin(0)
     made.begin_epoch(0)
-    failing: Any = Failing(torch.OutOfMemoryError("full"))
+    failing: Any = Failing(error)
     with pytest.raises(torch.OutOfMemoryError):
         cuda_graph(failing)
 
