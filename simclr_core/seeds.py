@@ -23,13 +23,13 @@ class Seeds(Frozen):
     If one of them is fixed over the trials, only the others contribute to the spread.
     """
 
-    initialisation: int | None = Field(default=None, ge=0, lt=2**63)
+    initialisation: int | None = Field(default=None, ge=0, lt=2**63, examples=[0])
     """Draws the initial weights of encoder and head, each from its own stream."""
 
-    order: int | None = Field(default=None, ge=0, lt=2**63)
+    order: int | None = Field(default=None, ge=0, lt=2**63, examples=[0])
     """Shuffles the images in each epoch."""
 
-    views: int | None = Field(default=None, ge=0, lt=2**63)
+    views: int | None = Field(default=None, ge=0, lt=2**63, examples=[0])
     """Draws the parameters of all views."""
 
     def of(self, source: Source) -> int | None:

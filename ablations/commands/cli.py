@@ -251,6 +251,21 @@ def doctor(
     examine(store, data, as_json=as_json)
 
 
+@app.command()
+def fields(
+    prefix: Annotated[
+        str | None,
+        typer.Argument(metavar="[PREFIX]", help="A dotted name, such as views.operations."),
+    ] = None,
+    *,
+    as_json: options.Json = False,
+) -> None:
+    """Describe the fields of a study file and of the configuration."""
+    from ablations.commands.fields import show_fields
+
+    show_fields(prefix, as_json=as_json)
+
+
 def _request(
     study: str,
     scale: str,

@@ -21,10 +21,12 @@ INHERITED = {"kind": "protocol"}
 class Preset(Frozen):
     """Values for fields, and defaults of operations."""
 
-    set: dict[str, Any] = Field(default_factory=dict)
+    set: dict[str, Any] = Field(default_factory=dict, examples=[{"batch_size": 256, "epochs": 10}])
     """Field of the configuration -> value."""
 
-    operations: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    operations: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, examples=[{"colour": {"strength": 0.5}}]
+    )
     """Kind of an operation -> values of the fields that an operation of this kind leaves out."""
 
 

@@ -66,7 +66,7 @@ def _each_once(seeds: tuple[int, ...]) -> tuple[int, ...]:
 
 Seeds = Annotated[
     tuple[Annotated[int, Field(ge=0, lt=2**31, strict=True)], ...],
-    BeforeValidator(_as_seeds),
+    BeforeValidator(_as_seeds, json_schema_input_type=int | tuple[int, ...]),
     AfterValidator(_each_once),
     Field(min_length=1),
 ]
@@ -79,19 +79,21 @@ Roles = dict[str, str | tuple[str, ...]]
 class Published(Frozen):
     """The paper's numbers for a study's cells, by the name of a table or written in the study."""
 
-    from_: str | None = Field(default=None, alias="from")
+    from_: str | None = Field(default=None, alias="from", examples=["figure-5"])
     """A table of `ablations/published`, or a YAML file of that form next to the study."""
 
-    cells: dict[str, str] | None = None
+    cells: dict[str, str] | None = Field(default=None, examples=[{"1x": "resnet-50 1x"}])
     """Cell of the study -> name in the table; left out: the names are the same."""
 
-    values: dict[str, float] | None = None
+    values: dict[str, float] | None = Field(default=None, examples=[{"crop": 33.1}])
     """Cell of the study -> number, instead of a table."""
 
-    source: Annotated[str, StringConstraints(strip_whitespace=True)] = ""
+    source: Annotated[str, StringConstraints(strip_whitespace=True)] = Field(
+        default="", examples=["section 3.1, figure 5"]
+    )
     """Where the numbers are published; required with `values`."""
 
-    precision: str = ""
+    precision: str = Field(default="", examples=["read off the figure, to 0.1 points"])
     """The precision of the numbers."""
 
     tie: float = Field(default=0.0, ge=0, allow_inf_nan=False)
@@ -117,7 +119,7 @@ class Published(Frozen):
 class DeclaredDeviation(Deviation):
     """A deviation from the paper that no field of the configuration shows, such as untuned rates."""
 
-    cells: tuple[str, ...] | None = None
+    cells: tuple[str, ...] | None = Field(default=None, examples=[["crop"]])
     """The cells that deviate; None: every arm."""
 
     @property
@@ -129,23 +131,32 @@ class DeclaredDeviation(Deviation):
 class Scale(Preset):
     """The changes of a study at one scale. An empty scale is the study's base over the paper's protocol."""
 
-    protocol: str | None = None
+    protocol: str | None = Field(default=None, examples=["laptop"])
     """A shipped protocol, or a YAML file relative to the study's file; the study's base overrides it."""
 
-    axes: tuple[AnyAxis, ...] | None = Field(default=None, min_length=1)
+    axes: tuple[AnyAxis, ...] | None = Field(
+        default=None,
+        min_length=1,
+        examples=[
+            [{"kind": "levels", "name": "width", "field": "encoder.width", "levels": {"1x": 0.125}}]
+        ],
+    )
     """Different values for levels of the study's axes, by name and label; the other levels stay. An
     axis with a new label replaces the study's axis, and a new axis replaces all axes."""
 
-    only: tuple[str, ...] | None = None
+    only: tuple[str, ...] | None = Field(default=None, examples=[["crop", "crop+colour"]])
     """The cells to run at this scale; by default all, and at `smoke` at most four."""
 
-    seeds: Seeds | None = None
+    seeds: Seeds | None = Field(default=None, examples=[2])
     """Seeds that replace the study's."""
 
-    roles: Roles = Field(default_factory=dict)
+    roles: Roles = Field(default_factory=dict, examples=[{"largest": "256"}])
     """Roles that name other cells at this scale."""
 
-    deviations: tuple[DeclaredDeviation, ...] = ()
+    deviations: tuple[DeclaredDeviation, ...] = Field(
+        default=(),
+        examples=[[{"field": "optimizer.learning_rate", "here": "not tuned", "paper": "tuned"}]],
+    )
     """Differences from the paper that the configuration does not show; listed with each verdict."""
 
 
@@ -168,22 +179,27 @@ class Scales(Frozen):
 class Study(Frozen):
     """A question, the cells that answer it, and the claims, which are fixed before the first trial."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$", examples=["colour"])
     """Lower-case letters, digits and hyphens; the command line and the store use it."""
 
-    title: str = Field(min_length=1)
+    title: str = Field(min_length=1, examples=["Colour distortion makes cropping work"])
     """The title of the report."""
 
-    question: str = Field(min_length=1)
+    question: str = Field(min_length=1, examples=["Does cropping need colour distortion?"])
     """The question, as one sentence."""
 
-    source: str = Field(min_length=1)
+    source: str = Field(min_length=1, examples=["section 3.1, figure 5"])
     """The place in the paper where the answer is."""
 
-    base: dict[str, Any] = Field(default_factory=dict)
+    base: dict[str, Any] = Field(default_factory=dict, examples=[{"loss.temperature": 0.5}])
     """Field of the configuration -> value; fields that are left out follow the paper's protocol."""
 
-    axes: tuple[AnyAxis, ...] = Field(min_length=1)
+    axes: tuple[AnyAxis, ...] = Field(
+        min_length=1,
+        examples=[
+            [{"kind": "levels", "name": "epochs", "field": "epochs", "levels": [100, 200, 400]}]
+        ],
+    )
     """The factors that are varied."""
 
     design: Literal["factorial", "one_at_a_time"] = "factorial"
@@ -196,27 +212,41 @@ class Study(Frozen):
     """When the primary claims are judged."""
 
     scales: Scales = Scales()
+    """The changes at each scale."""
 
-    control_arm: str | None = None
+    control_arm: str | None = Field(default=None, examples=["crop+colour"])
     """The cell whose encoder the controls use, preferably one that learns well. None: the first
     cell that runs, which is also used if this cell was not requested."""
 
-    metric: str = "top1"
+    metric: str = Field(default="top1", examples=["knn_top1"])
     """The recorded value that claims and figures compare."""
 
-    metric_name: str | None = None
+    metric_name: str | None = Field(default=None, examples=["linear probe, top-1"])
     """The metric in words; left out: derived from the arms' evaluations."""
 
     unit: str = "%"
+    """The unit of the metric, margins and published numbers in reports."""
 
-    published: Published | None = None
+    published: Published | None = Field(
+        default=None, examples=[{"from": "table-1", "cells": {"crop+colour": "strength 1"}}]
+    )
+    """The paper's numbers for the cells; None: the report shows none."""
 
-    roles: Roles = Field(default_factory=dict)
+    roles: Roles = Field(default_factory=dict, examples=[{"largest": "4096"}])
     """Names for cells, used by claims if the cell depends on the scale."""
 
-    claims: tuple[AnyClaim, ...] = ()
+    claims: tuple[AnyClaim, ...] = Field(
+        default=(),
+        examples=[
+            [{"kind": "beats", "name": "colour helps", "better": "crop+colour", "worse": "crop"}]
+        ],
+    )
+    """The statements that are judged or estimated, in the order of the report."""
 
-    figures: tuple[AnyFigure, ...] = ()
+    figures: tuple[AnyFigure, ...] = Field(
+        default=(), examples=[[{"kind": "bars", "title": "Accuracy by views", "axis": "views"}]]
+    )
+    """The figures of the report, in order."""
 
     def scale(self, name: ScaleName) -> Scale:
         """One of the four."""

@@ -18,16 +18,18 @@ from sweeps.base import Frozen
 class _Claim(Frozen):
     """The fields of all claims."""
 
-    name: str = Field(min_length=1)
+    name: str = Field(min_length=1, examples=["colour helps cropping"])
     """Short and unique within the study."""
 
     primary: bool = False
     """A primary claim is judged; any other is an estimate, marked exploratory."""
 
-    statement: str = ""
+    statement: str = Field(default="", examples=["Cropping needs colour distortion."])
     """The claim in words."""
 
-    source: Annotated[str, StringConstraints(strip_whitespace=True)] = ""
+    source: Annotated[str, StringConstraints(strip_whitespace=True)] = Field(
+        default="", examples=["section 3.1, figure 5"]
+    )
     """The place where a publication makes the statement, such as "section 4.2, figure 8". If left
     out, the claim is the study's own, and is shown or not shown, unless a published table has a
     number for each of its cells and these numbers support it."""
@@ -82,10 +84,10 @@ class Beats(_Contrast):
 
     kind: Literal["beats"] = "beats"
 
-    better: str
+    better: str = Field(examples=["crop+colour"])
     """The role of the cell that should win."""
 
-    worse: str
+    worse: str = Field(examples=["crop"])
     """The role of the cell that should lose."""
 
     def roles(self) -> tuple[str, ...]:
@@ -115,7 +117,7 @@ class Increases(_Contrast):
 
     kind: Literal["increases"] = "increases"
 
-    along: tuple[str, ...] = Field(min_length=1)
+    along: tuple[str, ...] = Field(min_length=1, examples=[["1x", "2x", "4x"]])
     """Roles, from the lowest to the highest."""
 
     per_step: ClassVar[bool] = True
@@ -155,7 +157,7 @@ class RanksLike(_Claim):
 
     kind: Literal["ranks_like"] = "ranks_like"
 
-    among: tuple[str, ...] | None = None
+    among: tuple[str, ...] | None = Field(default=None, examples=[["crop", "colour", "blur"]])
     """Roles of the cells to rank; None: every arm that has a published number."""
 
     min_tau: float = Field(default=0.5, ge=0, le=1)

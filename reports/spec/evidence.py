@@ -24,13 +24,13 @@ SMOKE_JUDGES_NOTHING = "the smoke scale only checks that everything runs; no cla
 class Deviation(Frozen):
     """One field of a resolved configuration that differs from the same cell's at paper scale."""
 
-    field: str
+    field: str = Field(examples=["optimizer.learning_rate"])
     """Dotted, as in the configuration."""
 
-    here: str
+    here: str = Field(examples=["not tuned"])
     """The value of these runs, as text."""
 
-    paper: str
+    paper: str = Field(examples=["tuned"])
     """The value at paper scale, as text."""
 
 

@@ -16,12 +16,17 @@ class Heatmap(Frozen):
 
     kind: Literal["heatmap"] = "heatmap"
 
-    title: str
-    axis: str | None = None
+    title: str = Field(examples=["Linear evaluation by pair of operations"])
+    """The title above the figure."""
+
+    axis: str | None = Field(default=None, examples=["operations"])
     """An axis of ordered pairs."""
 
-    rows: str | None = None
-    columns: str | None = None
+    rows: str | None = Field(default=None, examples=["batch"])
+    """The axis down the side, if no axis of ordered pairs is named."""
+
+    columns: str | None = Field(default=None, examples=["epochs"])
+    """The axis along the top, if no axis of ordered pairs is named."""
 
     @model_validator(mode="after")
     def _one_layout(self) -> Self:
@@ -39,11 +44,13 @@ class Bars(Frozen):
 
     kind: Literal["bars"] = "bars"
 
-    title: str
-    axis: str | None = None
+    title: str = Field(examples=["Accuracy by head"])
+    """The title above the figure."""
+
+    axis: str | None = Field(default=None, examples=["head"])
     """The axis along the bottom; None: every arm by its name."""
 
-    group: str | None = None
+    group: str | None = Field(default=None, examples=["epochs"])
     """A second axis, distinguished by colour."""
 
     def axes(self) -> tuple[str, ...]:
@@ -56,11 +63,13 @@ class Lines(Frozen):
 
     kind: Literal["lines"] = "lines"
 
-    title: str
-    axis: str
+    title: str = Field(examples=["Linear evaluation by width"])
+    """The title above the figure."""
+
+    axis: str = Field(examples=["width"])
     """The axis along the bottom; labels that begin with a number are placed by it."""
 
-    group: str | None = None
+    group: str | None = Field(default=None, examples=["epochs"])
     """A second axis, one line for each level."""
 
     scale: Literal["log", "linear"] = "log"

@@ -85,7 +85,7 @@ class OneBranch(Views):
     base: Crop = Crop(flip=0)
     """The crop that both branches share."""
 
-    branch: tuple[AnyOperation, ...] = ()
+    branch: tuple[AnyOperation, ...] = Field(default=(), examples=[[{"kind": "colour"}]])
     """The operations on the second branch, in this order; if there are none, both views are equal."""
 
     def drawn(self, shapes: Tensor, chance: Chance, size: int) -> "tuple[list[_Step], ...]":

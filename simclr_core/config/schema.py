@@ -63,7 +63,7 @@ class Config(Frozen):
     """N images: 2N views, 2(N - 1) negatives for each. The last, incomplete batch of an epoch is
     dropped."""
 
-    gradient_cache: int | None = Field(default=None, ge=2)
+    gradient_cache: int | None = Field(default=None, ge=2, examples=[512])
     """Images that pass through the network at a time, while the loss is that of the whole batch;
     batch norm then sees this many images instead of the batch. None: all at once, as in the paper."""
 

@@ -50,13 +50,13 @@ class Cifar10(Data):
 
     kind: Literal["cifar10"] = "cifar10"
 
-    path: str | None = None
+    path: str | None = Field(default=None, examples=["../cifar-10-python.tar.gz"])
     """The archive or folder; None: not available."""
 
     size: int = Field(default=32, ge=8, le=1024)
     """Side of the views in px."""
 
-    num_images: int | None = Field(default=None, ge=2)
+    num_images: int | None = Field(default=None, ge=2, examples=[10_000])
     """A subset of the training images, drawn without looking at labels; None: all 50,000."""
 
     subset_seed: int = Field(default=0, ge=0)

@@ -38,16 +38,16 @@ class Folder(Data):
 
     kind: Literal["folder"] = "folder"
 
-    name: str | None = None
+    name: str | None = Field(default=None, examples=["Flowers"])
     """The name of the data in reports; None: the name of the folder or archive."""
 
-    path: str | None = None
+    path: str | None = Field(default=None, examples=["../images"])
     """The folder or tar; None: the data are named but not available."""
 
     size: int = Field(default=32, ge=8, le=1024)
     """Side of the views in px; images with a short side above twice this are reduced to twice."""
 
-    num_images: int | None = Field(default=None, ge=2)
+    num_images: int | None = Field(default=None, ge=2, examples=[10_000])
     """A subset of the training images, drawn without looking at labels; None: all."""
 
     subset_seed: int = Field(default=0, ge=0)

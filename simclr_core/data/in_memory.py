@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from simclr_core.data.contract import Data
@@ -30,7 +31,7 @@ class Tensors(Data):
     name: str = "tensors"
     """The name of the data in reports."""
 
-    content: str = ""
+    content: str = Field(default="", examples=["9f86d081884c7d65"])
     """The data set's fingerprint."""
 
     size: int = 32

@@ -49,7 +49,7 @@ class ResNet(Encoder):
     """The number of layers with weights; None if `blocks` is given."""
 
     blocks: tuple[Annotated[int, Field(le=200)], ...] | None = Field(
-        default=None, min_length=1, max_length=4
+        default=None, min_length=1, max_length=4, examples=[[1, 1, 1]]
     )
     """Basic blocks in each stage, instead of a depth: (1, 1, 1) is three stages of one block."""
 

@@ -20,7 +20,7 @@ class FileEncoder(FromFile, Encoder):
     global generators while it is built, such as torch's own first weights, depends on the seed.
     """
 
-    num_features: int = Field(ge=1)
+    num_features: int = Field(ge=1, examples=[512])
     """The length of h."""
 
     def outline(self, size: int) -> None:

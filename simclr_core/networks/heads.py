@@ -60,7 +60,7 @@ class MlpHead(Head):
     hidden_layers: int = Field(default=1, ge=1, le=3)
     """Layers before the last; each ends in a ReLU."""
 
-    hidden: int | None = Field(default=None, ge=1, le=100_000)
+    hidden: int | None = Field(default=None, ge=1, le=100_000, examples=[2048])
     """Width of the hidden layers; None makes them as wide as h, as the paper does."""
 
     output: int = Field(default=128, ge=1, le=100_000)

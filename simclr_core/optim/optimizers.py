@@ -163,7 +163,7 @@ class FileOptimizer(FromFile, Optimizer):
     group's `lr` is set before each step: from `learning_rate`, its scaling and the schedule.
     """
 
-    learning_rate: float = Field(gt=0, allow_inf_nan=False)
+    learning_rate: float = Field(gt=0, allow_inf_nan=False, examples=[0.001])
     """Base rate."""
 
     scaling: Literal["none", "linear", "square_root"] = "none"

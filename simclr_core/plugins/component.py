@@ -74,17 +74,17 @@ class FromFile(Frozen):
 
     kind: Literal["file"] = "file"
 
-    path: str = Field(min_length=1)
+    path: str = Field(min_length=1, examples=["mine.py"])
     """The Python file, relative to the study's file in a study, else to the working folder.
     It has no effect on keys."""
 
-    name: str
+    name: str = Field(examples=["mine"])
     """The function or class, defined at the top level of the file."""
 
-    options: dict[str, Any] = Field(default_factory=dict)
+    options: dict[str, Any] = Field(default_factory=dict, examples=[{"power": 2}])
     """Its keyword arguments, as plain JSON."""
 
-    sha256: str | None = Field(default=None, validate_default=True)
+    sha256: str | None = Field(default=None, validate_default=True, examples=["0" * 64])
     """The hash of the file's bytes, 64 hexadecimal digits; filled in if left out. If given, it pins
     the study to this file."""
 

@@ -40,7 +40,7 @@ class Evaluation(Frozen):
     """The probe, which is linear except for kind mlp: gives top1, and top5 if there are more than
     five classes."""
 
-    label_fractions: tuple[_Fraction, ...] = ()
+    label_fractions: tuple[_Fraction, ...] = Field(default=(), examples=[[0.01, 0.1]])
     """Fractions of the training labels for which the probe is also fitted, such as 0.01 and 0.1:
     gives top1@1%, top1@10%. The images come from the fit split, equally many of each class, and are
     the same in every trial. l2 is chosen on the whole validation split, whose labels are not
@@ -49,7 +49,7 @@ class Evaluation(Frozen):
     knn: Knn | None = Knn()
     """Nearest neighbours: gives knn_top1, and knn_top5 if there are more than five classes."""
 
-    geometry: Geometry | None = None
+    geometry: Geometry | None = Field(default=None, examples=[{"alpha": 2.0, "t": 2.0}])
     """Gives alignment, uniformity and effective_rank of the layer, without labels; None: not measured."""
 
     permuted_labels: int = Field(default=0, ge=0)

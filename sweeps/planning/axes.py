@@ -40,16 +40,20 @@ class Levels(Frozen):
 
     kind: Literal["levels"] = "levels"
 
-    name: AxisName
+    name: AxisName = Field(examples=["views"])
     """The name of the axis in tables and figures, and in cells of a study with several axes."""
 
-    field: str = Field(min_length=1)
+    field: str = Field(min_length=1, examples=["loss.temperature"])
     """The field that is varied, as a dotted name."""
 
-    levels: dict[str, Any] = Field(min_length=1)
+    levels: dict[str, Any] = Field(min_length=1, examples=[[0.1, 0.5, 1.0]])
     """Label -> value; a plain list of numbers, words or truth values is labelled by its values."""
 
-    @field_validator("levels", mode="before")
+    @field_validator(
+        "levels",
+        mode="before",
+        json_schema_input_type=dict[str, Any] | tuple[str | int | float | bool | None, ...],
+    )
     @classmethod
     def _labelled(cls, levels: Any) -> Any:
         if not isinstance(levels, (list, tuple)):
@@ -88,10 +92,18 @@ class Paired(Frozen):
 
     kind: Literal["paired"] = "paired"
 
-    name: AxisName
+    name: AxisName = Field(examples=["views"])
     """The name of the axis in tables and figures, and in cells of a study with several axes."""
 
-    levels: dict[str, dict[str, Any]] = Field(min_length=1)
+    levels: dict[str, dict[str, Any]] = Field(
+        min_length=1,
+        examples=[
+            {
+                "256": {"batch_size": 256, "epochs": 100},
+                "512": {"batch_size": 512, "epochs": 200},
+            }
+        ],
+    )
     """Label -> {dotted field: value}; every level sets the same fields."""
 
     @model_validator(mode="after")
@@ -129,13 +141,15 @@ class OrderedPairs(Frozen):
 
     kind: Literal["ordered_pairs"] = "ordered_pairs"
 
-    name: AxisName
+    name: AxisName = Field(examples=["views"])
     """The name of the axis in tables and figures, and in cells of a study with several axes."""
 
-    field: str = Field(min_length=1)
+    field: str = Field(min_length=1, examples=["views.branch"])
     """The field that takes the list [a] or [a, b], as a dotted name."""
 
-    items: dict[str, Any] = Field(min_length=1)
+    items: dict[str, Any] = Field(
+        min_length=1, examples=[{"crop": {"kind": "crop"}, "colour": {"kind": "colour"}}]
+    )
     """Label -> item."""
 
     @field_validator("items")
