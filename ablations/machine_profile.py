@@ -190,8 +190,10 @@ def members_on_a_gpu() -> int:
 
     config = check({**_LAPTOP, "batch_size": GPU_BATCH, "epochs": 1})
     dataset = load(config.data, cache=None)
-    rates = SideBySide(dataset, Execution(device="cuda")).rates(config, GPU_ROUNDS)
-    return max(1, members_that_pay(rates))
+    together = SideBySide(dataset, Execution(device="cuda"))
+    found = members_that_pay(together.rates(config, GPU_ROUNDS))
+    together.let_go()  # this process stays, next to the workers
+    return max(1, found)
 
 
 def images_per_second(

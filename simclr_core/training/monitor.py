@@ -123,7 +123,11 @@ class Monitor:
         self._observer.metrics(done, values)
 
 
-def _read(*numbers: Tensor) -> list[Tensor]:
-    """Tensors of numbers on one device, as float64 on the host; it waits for the device once."""
-    flat = torch.cat([each.reshape(-1).double() for each in numbers]).cpu()
+def _read(first: Tensor, *others: Tensor) -> list[Tensor]:
+    """Tensors of numbers on one device, on the host in the first one's type.
+
+    It waits for the device once.
+    """
+    numbers = first, *others
+    flat = torch.cat([each.reshape(-1).to(first.dtype) for each in numbers]).cpu()
     return list(flat.split([each.numel() for each in numbers]))

@@ -7,7 +7,7 @@ CPU the same code runs one step after the other.
 
 import time
 from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 import torch
@@ -158,17 +158,21 @@ class SideBySide:
         """
 
         def rate_of(num: int) -> float | None:
-            try:
+            with suppress(torch.OutOfMemoryError):
                 while len(self.members) < num:
                     seed = config.seed + len(self.members)
                     self.add(config.model_copy(update={"seed": seed, "seeds": Seeds()}))
                 return self.pace(rounds, num).views_per_second
-            except torch.OutOfMemoryError:
-                self.members.clear()
-                torch.cuda.empty_cache()
-                return None
+            # Here and not above: the error's frames hold the members until it is dealt with.
+            self.let_go()
+            return None
 
         return rate_of
+
+    def let_go(self) -> None:
+        """Ends all members; torch gives the GPU's memory back, which other processes may need."""
+        self.members.clear()
+        torch.cuda.empty_cache()
 
     def _wait(self) -> None:
         if self._execution.resolved_device == "cuda":

@@ -152,6 +152,11 @@ class Step:
 
 
 def keep_rate_on_device(optimizer: torch.optim.Optimizer, device: torch.device) -> None:
-    """Makes each group's learning rate a number on the device, which a captured step can read."""
+    """Makes each group's learning rate a number on the device, which a captured step can read.
+
+    One that is there stays where it is: a captured step goes on writing to its memory.
+    """
     for group in optimizer.param_groups:
-        group["lr"] = torch.zeros((), device=device)
+        rate = group["lr"]
+        if not isinstance(rate, Tensor) or rate.device.type != device.type:
+            group["lr"] = torch.zeros((), device=device)

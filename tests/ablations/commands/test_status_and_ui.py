@@ -210,10 +210,13 @@ def test_on_a_gpu_as_many_trials_run_at_once_as_pay(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(SideBySide, "rates", lambda *_: {1: 10.0, 2: 19.0, 4: 30.0, 8: 31.0}.get)
     monkeypatch.setattr(SideBySide, "__init__", lambda *_: None)
+    let_go: list[bool] = []
+    monkeypatch.setattr(SideBySide, "let_go", lambda _: let_go.append(True))
 
     found = machine_profile.measure("cuda")
 
     assert (found.members, found.slots) == (4, 8)
+    assert let_go, "what was timed leaves the GPU's memory to the workers"
 
 
 def test_a_machine_is_timed_once_and_again_when_it_is_another(

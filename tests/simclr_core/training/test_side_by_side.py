@@ -1,5 +1,6 @@
 """Training runs side by side: each is the run that it is alone, and their number is chosen by rates."""
 
+import weakref
 from typing import Any
 
 import pytest
@@ -96,6 +97,25 @@ def test_members_that_need_too_much_memory_have_no_rate_and_are_let_go(
 
     assert rate_of(2) is None
     assert together.members == []
+
+
+def test_memory_is_given_back_when_nothing_holds_the_members_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    together = SideBySide(pictures(), HERE)
+    rate_of = together.rates(config(0), rounds=1)
+    rate_of(1)
+    member = weakref.ref(together.members[0])
+    gone: list[bool] = []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: gone.append(member() is None))
+
+    def full(_: SideBySide) -> None:
+        raise torch.OutOfMemoryError("full")
+
+    monkeypatch.setattr(SideBySide, "_wait", full)
+
+    assert rate_of(1) is None
+    assert gone == [True]
 
 
 def test_a_member_says_why_no_graph_is_replayed() -> None:

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from simclr_core.chance import Chance
 from simclr_core.losses.contrastive import NTXent
+from simclr_core.training import monitor
 from simclr_core.training.capture import CapturedStep, cuda_graph, why_eager
 from simclr_core.training.monitor import Monitor
 from simclr_core.training.pretraining import Training
@@ -84,6 +85,27 @@ def test_a_resumed_step_has_its_rate_on_the_device(optimizer: dict[str, Any]) ->
     config = small_config({"optimizer": optimizer, **NO_CURVE})
 
     assert second_step(config, textures(), resumed=True)[1] == []
+
+
+def test_a_rate_that_is_on_the_device_stays_in_its_place() -> None:
+    made = training({}, Listener())
+    before = [group["lr"] for group in made._optimizer.param_groups]
+
+    keep_rate_on_device(made._optimizer, torch.device("cpu"))
+
+    after = [group["lr"] for group in made._optimizer.param_groups]
+    assert all(one is other for one, other in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("wide", [torch.float32, torch.float64])
+def test_numbers_are_read_in_the_widest_type_that_their_device_has(wide: torch.dtype) -> None:
+    """The trace of a device without float64 is float32, and nothing on it can be made wider."""
+    losses, accuracy = torch.tensor([0.1, 0.2], dtype=wide), torch.tensor(0.3)
+
+    read = monitor._read(losses, accuracy)
+
+    assert [one.dtype for one in read] == [wide, wide]
+    assert [one.tolist() for one in read] == [losses.tolist(), [accuracy.item()]]
 
 
 def test_a_number_read_on_the_way_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
