@@ -102,7 +102,17 @@ def select(params: Params, rows: slice | Tensor) -> Params:
 
 def moved(params: Params, device: torch.device) -> Params:
     """The parameters on another device."""
-    return type(params)(*(field.to(device, non_blocking=True) for field in params))  # pyright: ignore[reportCallIssue] -- a NamedTuple
+    queued = may_queue_copies(device)
+    return type(params)(*(field.to(device, non_blocking=queued) for field in params))  # pyright: ignore[reportCallIssue] -- a NamedTuple
+
+
+def may_queue_copies(device: torch.device) -> bool:
+    """Whether a copy from the host's memory to the device may be queued and its source let go.
+
+    Elsewhere it must be waited for: on mps a queued copy reads whatever is in the source's place by
+    then (pytorch/pytorch#189690).
+    """
+    return device.type == "cuda"
 
 
 def _numbered(keys_N: Tensor, stream: int, num: int) -> Tensor:

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from simclr_core.augment import draw_views
-from simclr_core.chance import Chance
+from simclr_core.chance import Chance, may_queue_copies
 from simclr_core.config import Config
 from simclr_core.data import Images
 from simclr_core.networks import cached
@@ -87,7 +87,8 @@ class Step:
 
     def begin_epoch(self, order_EB: Int64[Tensor, "E B"], epoch: int) -> None:
         """Takes the epoch's order of images to the device, and the control's wrong partners."""
-        self._order_EB.copy_(order_EB, non_blocking=True)
+        queued = may_queue_copies(self._device)
+        self._order_EB.copy_(order_EB, non_blocking=queued)
         first = epoch * self._steps_per_epoch
         num_views = self._config.views.num_views
         partners = [
@@ -99,7 +100,7 @@ class Step:
             if self._partners_EVB is None:
                 shape = len(found), *found[0].shape
                 self._partners_EVB = self._order_EB.new_empty(shape)
-            self._partners_EVB.copy_(torch.stack(found), non_blocking=True)
+            self._partners_EVB.copy_(torch.stack(found), non_blocking=queued)
 
     def __call__(self) -> StepResult:
         """One update of weights, statistics and optimiser; the step's loss and embeddings."""

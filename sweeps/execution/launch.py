@@ -173,15 +173,18 @@ class Launch:
 
     def _files(self, jobs: list[Job]) -> list[str]:
         """The packs of a round, each in a file for the worker that takes it."""
-        members, workers = self.settings.members, self.settings.workers
-        dealt = [jobs[worker::workers] for worker in range(workers)]
-        packs = [[job] for job in jobs] if members == 1 else [each for each in dealt if each]
+        slots, workers = self.settings.slots, self.settings.workers
+        packs = [Pack(jobs=(job,), members=1) for job in jobs]
+        if self.settings.members > 1:
+            dealt = [(jobs[place::workers], slots - place) for place in range(workers)]
+            packs = [
+                Pack(jobs=tuple(some), members=-(-left // workers)) for some, left in dealt if some
+            ]
         files: list[str] = []
         with as_store_error(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            for some in packs:
+            for pack in packs:
                 file = self.folder / f"{next(self.numbers):05d}.json"
-                pack = Pack(jobs=tuple(some), members=members)
                 file.write_text(pack.model_dump_json(), encoding="utf-8")
                 files.append(str(file))
         return files

@@ -32,7 +32,7 @@ class RunSettings(Frozen):
     """Trials at a time."""
 
     members: int = Field(default=1, ge=1)
-    """Trials at a time in one worker process; 1 gives each slot a process of its own."""
+    """Trials at a time in one worker process, at most; 1 gives each slot a process of its own."""
 
     threads: int = Field(1, ge=1)
     """Threads of a trial (OMP_NUM_THREADS and similar variables in the worker)."""

@@ -97,6 +97,28 @@ def test_a_rate_that_is_on_the_device_stays_in_its_place() -> None:
     assert all(one is other for one, other in zip(before, after, strict=True))
 
 
+@pytest.mark.parametrize(("device", "queued"), [("mps", False), ("cuda", True)])
+def test_a_copy_from_the_host_is_queued_where_its_source_may_go(
+    device: str,
+    queued: bool,  # noqa: FBT001 -- a parameter
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = training({"shuffled_positives": True}, Listener())
+    made.begin_epoch(0)
+    plain, told = Tensor.copy_, list[bool]()
+
+    def copying(self: Tensor, source: Tensor, non_blocking: bool = False) -> Tensor:  # noqa: FBT001, FBT002 -- torch's
+        told.append(non_blocking)
+        return plain(self, source)
+
+    monkeypatch.setattr(made.step, "_device", torch.device(device))
+    monkeypatch.setattr(Tensor, "copy_", copying)
+
+    made.begin_epoch(1)
+
+    assert told == 2 * [queued]
+
+
 @pytest.mark.parametrize("wide", [torch.float32, torch.float64])
 def test_numbers_are_read_in_the_widest_type_that_their_device_has(wide: torch.dtype) -> None:
     """The trace of a device without float64 is float32, and nothing on it can be made wider."""

@@ -14,6 +14,7 @@ from toy_trials import toy_plan, toy_sweep
 
 from sweeps.errors import NeedsRoom
 from sweeps.execution import RunSettings, TrialContext
+from sweeps.execution.launch import Launch
 from sweeps.execution.pack import Ended, Pack, PackRun
 from sweeps.execution.trial_context import Outcome
 from sweeps.execution.trial_runner import Job
@@ -167,6 +168,30 @@ def too_large(context: TrialContext) -> Outcome:
     if context.has_company:
         raise NeedsRoom
     raise MemoryError("too large")
+
+
+@pytest.mark.parametrize(
+    ("slots", "members", "expected"),
+    [(8, 8, [8]), (3, 2, [2, 1]), (5, 3, [3, 2]), (4, 2, [2, 2]), (2, 1, 20 * [1])],
+)
+def test_workers_share_the_slots_and_no_more_trials_run_at_once(
+    tmp_path: Path, slots: int, members: int, expected: list[int]
+) -> None:
+    plan = toy_plan(toy_sweep(list(range(10))), Known())
+    launch = Launch(
+        plan=plan,
+        store=Store(tmp_path / "store"),
+        function="toy_trials:toy_trial",
+        settings=RunSettings(slots=slots, members=members),
+        todo=list(plan.trials),
+        on_progress=None,
+        on_record=None,
+    )
+
+    packs = [Pack.model_validate_json(Path(f).read_text()) for f in launch._files(launch.jobs)]
+
+    assert [pack.members for pack in packs] == expected
+    assert sorted(job.trials[0].key for pack in packs for job in pack.jobs) == sorted(launch.trials)
 
 
 # ---------------------------------------------------------------------------- in real processes
