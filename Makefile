@@ -12,7 +12,7 @@ REMAKE := remake
 endif
 endif
 
-.PHONY: run test check bench bench-gpu proof lock remake
+.PHONY: run test check bench bench-gpu fields proof lock remake
 .DEFAULT_GOAL := run
 
 # A shell does not know .venv: how to call ablate is the last thing said, whatever the run came to.
@@ -37,6 +37,10 @@ bench: $(READY)
 # ONLY=packs,peer times those alone; JSON=FILE names the file of all numbers; OPTIONS=--miniature tries it without a GPU.
 bench-gpu: $(READY)
 	@.venv/bin/python tests/benchmarks/gpu $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON)) $(OPTIONS)
+
+# The page of all fields, from the models.
+fields: $(READY)
+	@.venv/bin/ablate fields --markdown > ablations/FIELDS.new && mv ablations/FIELDS.new ablations/FIELDS.md
 
 lock: $(READY)
 	@sh .ci/lock

@@ -259,11 +259,17 @@ def fields(
     ] = None,
     *,
     as_json: options.Json = False,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print a JSON schema of study files, for editors.")
+    ] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print all fields as a page of markdown.")
+    ] = False,
 ) -> None:
     """Describe the fields of a study file and of the configuration."""
     from ablations.commands.fields import show_fields
 
-    show_fields(prefix, as_json=as_json)
+    show_fields(prefix, as_json=as_json, as_schema=schema, as_markdown=markdown)
 
 
 def _request(

@@ -1,68 +1,60 @@
 """`fields`: every field of a study file and of the configuration, for people and for programs."""
 
+import sys
 import textwrap
 from collections.abc import Iterator
 from typing import Any
 
 from ablations.commands.output import print_json
 from ablations.commands.terminal import console
+from ablations.errors import UsageError
 from ablations.reference import (
     ITEM,
+    ITEMS,
+    TITLES,
     Entry,
     Listing,
+    default_of,
     entries_below,
     every_entry,
-    shortened,
+    fields_page,
+    kind_of_owner,
+    listed_at,
+    study_schema,
+    takes_of,
     written,
 )
 
-_TITLES = {
-    "study": "Fields of a study file",
-    "configuration": "Fields of the configuration, in base, set, --set and levels",
-}
 
-
-def show_fields(prefix: str | None, *, as_json: bool) -> None:
+def show_fields(prefix: str | None, *, as_json: bool, as_schema: bool, as_markdown: bool) -> None:
     """Prints the fields at and below a dotted name; without one, all of them.
 
     Raises:
-        UsageError: there is no such field.
+        UsageError: there is no such field, or the options contradict each other.
     """
-    listing = every_entry() if prefix is None else entries_below(prefix)
-    if as_json:
-        print_json({"fields": [_as_json(entry, listing) for entry in listing.entries]})
-        return
+    if as_json + as_schema + as_markdown > 1:
+        raise UsageError("fields: only one of --json, --schema and --markdown may be given")
+    if prefix is not None and (as_schema or as_markdown):
+        raise UsageError("fields: --schema and --markdown cover all fields; leave PREFIX out")
+    if as_schema:
+        print_json(study_schema())
+    elif as_markdown:
+        sys.stdout.write(fields_page())
+    else:
+        listing = every_entry() if prefix is None else entries_below(prefix)
+        if as_json:
+            print_json({"fields": [_as_json(entry, listing) for entry in listing.entries]})
+        else:
+            print_entries(listing)
+
+
+def print_entries(listing: Listing) -> None:
+    """Each field with all that is known of it, for people."""
     out = console()
-    width = min(out.width, 100)
-    for line in _lines(listing, width):
+    for line in _lines(listing, min(out.width, 100)):
         out.print(line, soft_wrap=True)
     if any(ITEM in entry.path for entry in listing.entries):
-        out.print(f"\n{ITEM} is the place of an item in its list, from 0.")
-
-
-def facts_of(entry: Entry, *, with_default: bool = True) -> list[str]:
-    """Type, range, unit and default, each in a few words; empty ones are left out."""
-    kinds = ", ".join(kind.name for kind in entry.kinds)
-    default = "required" if entry.required else f"default {shortened(entry.default)}"
-    found = [
-        f"{entry.takes}: {kinds}" if kinds else entry.takes,
-        entry.range,
-        f"unit: {entry.unit}" if entry.unit else "",
-        default if with_default and (entry.required or entry.kinds or not entry.models) else "",
-    ]
-    return [fact for fact in found if fact]
-
-
-def elsewhere(entry: Entry, listing: Listing) -> str | None:
-    """Where the fields below a component are listed if not below itself."""
-    homes = {listing.homes.get(model, "") for model in entry.models}
-    if not entry.models or any(_is_below(home, entry) for home in homes):
-        return None
-    return min(homes, key=len)
-
-
-def _is_below(home: str, entry: Entry) -> bool:
-    return home in (entry.name, f"{entry.name}.{ITEM}", "")
+        out.print(f"\n{ITEMS}")
 
 
 def _as_json(entry: Entry, listing: Listing) -> dict[str, Any]:
@@ -82,7 +74,7 @@ def _as_json(entry: Entry, listing: Listing) -> dict[str, Any]:
             {"kind": kind.name, "meaning": kind.meaning, "source": kind.source}
             for kind in entry.kinds
         ],
-        "fields_at": elsewhere(entry, listing),
+        "fields_at": listed_at(entry, listing),
     }
 
 
@@ -93,16 +85,16 @@ def _lines(listing: Listing, width: int) -> Iterator[str]:
             if part is not None:
                 yield ""
             part = entry.part
-            yield _TITLES[part]
-        if (now := _kind(entry)) != kind and now is not None:
+            yield TITLES[part]
+        if (now := kind_of_owner(entry)) != kind and now is not None:
             yield ""
             yield f"{entry.parent} of kind {now}"
         kind = now
         yield ""
         yield entry.name
-        yield from _wrapped("; ".join(facts_of(entry)), width)
+        yield from _wrapped("; ".join(_facts(entry)), width)
         yield from _wrapped(entry.meaning, width)
-        for one in () if elsewhere(entry, listing) else entry.kinds:
+        for one in () if listed_at(entry, listing) else entry.kinds:
             yield from _wrapped(f"{one.name}: {one.meaning}", width, deeper="  ")
         yield from _wrapped("; ".join(_ends(entry, listing)), width)
 
@@ -112,12 +104,13 @@ def _ends(entry: Entry, listing: Listing) -> Iterator[str]:
         yield f"source: {entry.source}"
     if entry.example is not None:
         yield f"example: {entry.path[-1]}: {written(entry.example)}"
-    if place := elsewhere(entry, listing):
+    if place := listed_at(entry, listing):
         yield f"its fields are those of {place}"
 
 
-def _kind(entry: Entry) -> str | None:
-    return entry.when.get(entry.parent)
+def _facts(entry: Entry) -> list[str]:
+    default = default_of(entry)
+    return [*takes_of(entry), default] if default else takes_of(entry)
 
 
 def _wrapped(text: str, width: int, deeper: str = "") -> list[str]:

@@ -1,5 +1,6 @@
 """The reference for users, read from the models: every field of a study and of the configuration."""
 
+from ablations.reference.editor_schema import study_schema
 from ablations.reference.entries import (
     ITEM,
     Entry,
@@ -8,21 +9,36 @@ from ablations.reference.entries import (
     entries_below,
     every_entry,
     kinds,
-    name_of,
     nearest,
 )
+from ablations.reference.facts import (
+    ITEMS,
+    TITLES,
+    default_of,
+    kind_of_owner,
+    listed_at,
+    takes_of,
+)
+from ablations.reference.page import fields_page
 from ablations.reference.wording import shortened, written
 
 __all__ = [
     "ITEM",
+    "ITEMS",
+    "TITLES",
     "Entry",
     "Kind",
     "Listing",
+    "default_of",
     "entries_below",
     "every_entry",
+    "fields_page",
+    "kind_of_owner",
     "kinds",
-    "name_of",
+    "listed_at",
     "nearest",
     "shortened",
+    "study_schema",
+    "takes_of",
     "written",
 ]

@@ -157,7 +157,7 @@ def _walk(
         here, way = (*path, name), (*trail, (name, False))
         models = tuple(models_of(field.annotation))
         yield _entry(part, model, field, here, when, way, models)
-        below = (*here, ITEM) if _holds_list(field.annotation) else here
+        below = (*here, ITEM) if holds_list(field.annotation) else here
         for one in models:
             kind = kind_of(one) if len(models) > 1 else None
             if kind is None:
@@ -219,9 +219,10 @@ def _example(field: FieldInfo, default: Any) -> Any:
     return (not default) if isinstance(default, bool) else default
 
 
-def _holds_list(annotation: Any) -> bool:
+def holds_list(annotation: Any) -> bool:
+    """Whether a field takes a list."""
     origin = get_origin(annotation)
-    return origin is tuple or any(_holds_list(inner) for inner in get_args(annotation))
+    return origin is tuple or any(holds_list(inner) for inner in get_args(annotation))
 
 
 def _matches(entry: Entry, words: list[str]) -> bool:

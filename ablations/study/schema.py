@@ -66,7 +66,14 @@ def _each_once(seeds: tuple[int, ...]) -> tuple[int, ...]:
 
 Seeds = Annotated[
     tuple[Annotated[int, Field(ge=0, lt=2**31, strict=True)], ...],
-    BeforeValidator(_as_seeds, json_schema_input_type=int | tuple[int, ...]),
+    BeforeValidator(
+        _as_seeds,
+        json_schema_input_type=Annotated[int, Field(ge=1, le=10_000)]
+        | Annotated[
+            tuple[Annotated[int, Field(ge=0, lt=2**31)], ...],
+            Field(min_length=1, json_schema_extra={"uniqueItems": True}),
+        ],
+    ),
     AfterValidator(_each_once),
     Field(min_length=1),
 ]

@@ -264,6 +264,8 @@ NAMED: dict[str, Part] = {
                 "compose/foresight": "studies made by hand, with their messages",
                 "study/paths": "folders made by hand",
                 "commands/store_folder": "trees of files, compared before and after",
+                "reference/page": "the models, row by row",
+                "reference/editor_schema": "jsonschema, the shipped studies, mistakes by hand",
                 "reference/entries": "pydantic's own models, walked a second way",
                 "commands/fields": "examples by hand",
                 "commands/terminal": "escape sequences in names made by hand",

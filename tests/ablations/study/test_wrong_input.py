@@ -1,12 +1,17 @@
 """Wrong input: exit code 2, a sentence with the place and the way out, nothing written."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 from commands import STUDY, called, spawned, tree, written_study
+from jsonschema import Draft202012Validator
 from PIL import Image
 
+from ablations.errors import StudyError
+from ablations.reference import study_schema
+from ablations.study import read_yaml
 from sweeps.storage.store import Store
 
 
@@ -92,6 +97,41 @@ def test_a_wrong_study_is_told_in_sentences_with_the_place(
     assert "Traceback" not in said.err
     assert 1 <= len(said.err.splitlines()) <= 3
     assert tree(here) == before
+
+
+NOT_BY_A_SCHEMA = {
+    "unknown role in a claim": "roles are names that the study itself gives",
+    "role of an unknown cell": "cells are combinations of the study's own levels",
+    "unknown axis in a figure": "axes are names that the study itself gives",
+    "labels unnamed": "a rule between a loss and the label of its cell",
+    "an axis named with a comma": "the reason, cells on a command line, is said by the study's own check",
+    "a metric that no trial records": "what is recorded depends on the evaluations of the cells",
+    "a test value of trials that choose settings": "what is recorded depends on the evaluation's split",
+    "a source without a statement": "a rule between two fields of a claim",
+    "a difference of several cells": "how many cells a role names is a choice of the study",
+    "numbers without a source": "a rule between two fields",
+    "unknown table of numbers": "a table may be a file of the user's",
+}
+"""Mistakes that the schema for editors cannot find, each with the reason."""
+
+SCHEMA = cache(study_schema)
+
+
+@pytest.mark.parametrize("name", list(STUDIES))
+def test_the_schema_for_editors_refuses_what_needs_no_knowledge_of_the_study(
+    here: Path, name: str
+) -> None:
+    content, _ = STUDIES[name]
+    (here / "mine.yaml").write_bytes(content if isinstance(content, bytes) else content.encode())
+    try:
+        found = read_yaml(here / "mine.yaml").content
+    except StudyError:  # no YAML of a study: nothing for a schema to look at
+        assert name not in NOT_BY_A_SCHEMA
+        return
+
+    errors = list(Draft202012Validator(SCHEMA()).iter_errors(found))
+
+    assert (errors == []) == (name in NOT_BY_A_SCHEMA)
 
 
 def test_a_claim_may_name_a_cell_without_a_role(
