@@ -149,6 +149,7 @@ class Launch:
         with RayRounds(session, self.store, self.settings) as ray:
             try:
                 ray.start()
+                without_result = 0
                 while jobs and self.trouble is None:
                     ended = len(self.results)
                     self.rounds += 1
@@ -160,7 +161,10 @@ class Launch:
                         enough=lambda: self.trouble is not None,
                     )
                     jobs = self._after_deaths(jobs)
-                    if len(self.results) == ended and jobs and self.trouble is None:
+                    without_result = without_result + 1 if len(self.results) == ended else 0
+                    # One death ends all trials of a pack, and no other trial of its round begins.
+                    most = 1 if self.settings.members > 1 else 0
+                    if without_result > most and jobs and self.trouble is None:
                         self.trouble = (
                             "every worker exited before its first trial finished; run one trial on "
                             f"its own to see why, or look at the logs in {self.store.running}"

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from launching import Scene
@@ -192,6 +192,53 @@ def test_workers_share_the_slots_and_no_more_trials_run_at_once(
 
     assert [pack.members for pack in packs] == expected
     assert sorted(job.trials[0].key for pack in packs for job in pack.jobs) == sorted(launch.trials)
+
+
+class DyingRounds:
+    """Stands in for Ray: the one worker of a round dies in its first three trials, or it ends all."""
+
+    def __init__(self, _session: Path, store: Store, _settings: RunSettings) -> None:
+        self._store = store
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def start(self) -> None: ...
+
+    def run(self, number: int, files: list[str], *, on_ended: Any, **_: object) -> None:
+        jobs = [job for f in files for job in json.loads(Path(f).read_text())["jobs"]]
+        keys = [trial["key"] for job in jobs for trial in job["trials"]]
+        if number > int(os.environ["DEATHS"]):
+            for key in keys:
+                on_ended([key, "finished", None, 1])
+            return
+        for key in keys[:3]:
+            (self._store.running / f"{key}.json").write_text("{}")
+
+
+@pytest.mark.parametrize(("deaths", "ran", "died"), [(1, 6, 3), (2, 0, 6)])
+def test_trials_behind_a_pack_that_died_early_run_unless_the_next_one_dies_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaths: int, ran: int, died: int
+) -> None:
+    monkeypatch.setattr("sweeps.execution.launch.RayRounds", DyingRounds)
+    monkeypatch.setenv("DEATHS", str(deaths))
+    plan = toy_plan(toy_sweep(LEVELS, seeds=(0, 1, 2)), Known())
+    launch = Launch(
+        plan=plan,
+        store=Store(tmp_path / "store"),
+        function="toy_trials:toy_trial",
+        settings=RunSettings(slots=3, members=3),
+        todo=list(plan.trials),
+        on_progress=None,
+        on_record=None,
+    )
+
+    launch._with_one_ray(launch.jobs, tmp_path)
+
+    assert (len(launch.results), len(launch.died)) == (ran, died)
+    assert (launch.trouble is None) == (deaths == 1)
 
 
 # ---------------------------------------------------------------------------- in real processes
