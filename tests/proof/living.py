@@ -72,4 +72,25 @@ LIVING: tuple[Living, ...] = (
         'others = num_rows / 2 if self.negatives == "one_view" else num_rows - 1',
         "the logarithm of the same number",
     ),
+    Living(
+        "probes/logistic.py",
+        "labellings_at_once: ClassVar[int] = 8",
+        "labellings_at_once: ClassVar[int] = 9",
+        SPEED,
+    ),
+    Living(
+        "probes/softmax.py",
+        'most = _IN_CACHE if self._z_nE.device.type == "cpu" else _IN_MEMORY',
+        'most = _IN_CACHE if (self._z_nE.device.type == "cpu") or True else _IN_MEMORY',
+        SPEED,
+    ),
+    Living(
+        "probes/softmax.py",
+        "alive_d = variance_d > _NOTHING * variance_d[-1].clamp_min(1e-290)",
+        "alive_d = variance_d >= _NOTHING * variance_d[-1].clamp_min(1e-290)",
+        "no variance is that share of the largest to the last bit",
+    ),
+    Living("probes/softmax.py", "_IN_CACHE = 1 << 18", "_IN_CACHE = 1 >> 18", SPEED),
+    Living("optim/optimizers.py", "fused=True,", "fused=None,", SPEED),
+    Living("optim/optimizers.py", "fused=True,", "fused=False,", SPEED),
 )

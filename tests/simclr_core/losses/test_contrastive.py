@@ -21,7 +21,7 @@ from simclr_core.losses.contrastive import (
     NTXent,
     SupCon,
 )
-from simclr_core.losses.contrastive_metrics import contrastive_accuracy
+from simclr_core.losses.contrastive_metrics import contrastive_accuracy, contrastive_entropy
 
 TEMPERATURES = (0.05, 0.1, 0.5, 1.0)
 
@@ -197,6 +197,23 @@ def test_several_views_are_averaged_over_all_pairs_of_an_image(num_views: int) -
     loss = NTXent(temperature=0.5)(z, num_views=num_views)
 
     assert loss.item() == pytest.approx(total / pairs, abs=1e-10)
+
+
+def test_pre_training_minimises_the_loss_of_as_many_views_as_there_are() -> None:
+    z, loss = embeddings(6), NTXent(temperature=0.5)
+
+    assert torch.equal(loss.of_batch(z, 3, None), loss(z, 3))
+    assert float(loss.of_batch(z, 3, None)) != float(loss(z, 2))
+
+
+@pytest.mark.parametrize("loss", [NTXent(), NTLogistic(), SupCon()], ids=lambda loss: loss.kind)
+def test_losses_with_a_temperature_log_the_entropy_at_it(loss: Any) -> None:
+    z = embeddings(6)
+
+    found = loss.metrics(z, 2)
+
+    assert found["contrastive_accuracy"] == contrastive_accuracy(z)
+    assert found["contrastive_entropy"] == contrastive_entropy(z, loss.temperature)
 
 
 def test_supcon_is_metric_learnings_and_khoslas_equation_2() -> None:

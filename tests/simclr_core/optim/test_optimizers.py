@@ -223,3 +223,43 @@ def test_betas_out_of_range_are_refused(betas: tuple[float, float]) -> None:
 def test_nesterov_without_momentum_is_refused_not_ignored() -> None:
     with pytest.raises(ValidationError, match="nesterov needs momentum above 0, got momentum 0"):
         Sgd(momentum=0.0, nesterov=True)
+
+
+def test_lars_with_a_rate_on_the_device_moves_as_with_the_same_rate_of_the_host() -> None:
+    moved: list[list[Tensor]] = []
+    for rate in (0.25, torch.tensor(0.25)):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3))
+        optimizer = Lars().build(model)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        for _ in range(3):
+            optimizer.zero_grad()
+            model(torch.arange(20.0).view(5, 4).cos()).square().sum().backward()
+            optimizer.step()
+        moved.append([p.detach() for p in model.parameters()])
+
+    for one, other in zip(*moved, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_lars_of_supervised_training_departs_from_the_official_code_in_one_field() -> None:
+    [found] = Lars().departures(supervised=True)
+
+    assert found.field == "optimizer"
+    assert "classifier" in found.here
+    assert list(Lars().departures(supervised=False)) == []
+
+
+def test_what_is_added_to_tokens_does_not_decay_however_deep_it_is() -> None:
+    class Tokens(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cls_token = nn.Parameter(torch.zeros(1, 1, 4))
+            self.kernel = nn.Parameter(torch.zeros(4, 4))
+
+    optimizer = AdamW().build(nn.ModuleList([nn.Sequential(nn.Sequential(Tokens()))]))
+
+    decayed, others = (group["params"] for group in optimizer.param_groups)
+    assert [p.ndim for p in decayed] == [2]
+    assert [p.ndim for p in others] == [3]

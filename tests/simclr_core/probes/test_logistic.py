@@ -232,3 +232,12 @@ def test_where_all_features_are_dead_the_gradient_is_told_in_the_biases_unit() -
     p = fitted.scores(x).softmax(1)[0]
     assert fitted.gradient == pytest.approx(float((p - torch.tensor([0.9, 0.1])).abs().max()))
     assert fitted.gradient > 1e-3, "far from the solution, so that the unit shows"
+
+
+def test_reports_say_what_the_probe_is_and_it_stops_after_a_thousand_steps() -> None:
+    probe = LogisticProbe()
+
+    assert probe.summary == (
+        "L-BFGS on features of the centre square, l2 chosen on a validation split (B.8.1)"
+    )
+    assert (probe.tolerance, probe.max_iterations) == (1e-5, 1000)

@@ -46,6 +46,19 @@ def test_value_and_gradient_of_each_fit_of_each_labelling_are_autograds() -> Non
             assert float(sizes[i, k]) == pytest.approx(float(gradient.abs().max() / unit))
 
 
+def test_logits_whose_images_differ_by_thousands_are_summed_without_overflow() -> None:
+    x, labels, _ = made()
+    x[0] *= 3e3
+    problem = Softmax(x, labels, 3)
+    w = torch.randn(2, 1, 3, x.shape[1] + 1, dtype=torch.float64) * 100
+
+    found = problem.cross_entropy(problem.coordinates(w), problem.targets_LCE[:, None]).value_LK
+
+    assert float((x @ w[0, 0, :, :-1].T).amax(1).max()) > 5e4
+    expected = torch.stack([plain(x, some, one[0]) for some, one in zip(labels, w, strict=True)])
+    torch.testing.assert_close(found[:, 0], expected, rtol=1e-9, atol=0)
+
+
 @pytest.mark.parametrize("most", [1, 1 << 8, 1 << 20])
 def test_how_many_images_are_taken_at_a_time_does_not_matter(
     most: int, monkeypatch: pytest.MonkeyPatch
