@@ -154,9 +154,12 @@ def _claim(verdict: Verdict, findings: Findings) -> list[Cell | str]:
 def seed_section(findings: Findings) -> Section:
     evidence = findings.evidence
     seeds = sorted({outcome.trial.seed for outcome in findings.found})
+    by_cell: dict[str, dict[int, Outcome]] = {}
+    for outcome in findings.found:
+        by_cell.setdefault(outcome.cell.name, {})[outcome.trial.seed] = outcome
     rows: list[list[Cell | str]] = []
     for info in evidence.cells:
-        own = {o.trial.seed: o for o in findings.found if o.cell.name == info.name}
+        own = by_cell.get(info.name, {})
         if info.role in ("arm", "floor") and own:
             rows.append([info.name, *(_seed(own.get(seed)) for seed in seeds)])
     names = [f"seed {seed}" for seed in seeds]
