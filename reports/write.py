@@ -1,4 +1,4 @@
-"""Writes both reports, each atomically."""
+"""Writes the reports and their tables and figures, each file atomically."""
 
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -13,16 +13,25 @@ ReportName = Literal["report.html", "report.pdf"]
 REPORTS: tuple[ReportName, ...] = ("report.html", "report.pdf")
 """In the order in which they are written: HTML is faster and has no missing glyphs."""
 
+FolderName = Literal["tables", "figures"]
+
+FOLDERS: tuple[FolderName, ...] = ("tables", "figures")
+"""Next to the reports: every table as CSV, LaTeX and JSON, every figure as SVG and PDF."""
+
 
 class Written(NamedTuple):
-    """The paths of the reports."""
+    """The paths of the reports and of the files next to them."""
 
     html: Path
     pdf: Path
+    tables: tuple[Path, ...]
+    figures: tuple[Path, ...]
 
 
 def write_reports(evidence: Evidence, folder: Path) -> Written:
-    """Writes `report.html` and `report.pdf` into the folder, which is created if needed.
+    """Writes `report.html`, `report.pdf`, `tables/` and `figures/` into the folder.
+
+    The folder is created if needed.
 
     Raises:
         ReportError: The folder cannot be written.
@@ -30,7 +39,9 @@ def write_reports(evidence: Evidence, folder: Path) -> Written:
     from reports.document import document
 
     made = document(evidence)
-    return Written(*(write_report(made, name, folder) for name in REPORTS))
+    html, pdf = (write_report(made, name, folder) for name in REPORTS)
+    tables, figures = (write_folder(made, name, folder) for name in FOLDERS)
+    return Written(html, pdf, tables, figures)
 
 
 def write_report(document: Document, name: ReportName, folder: Path) -> Path:
@@ -41,8 +52,29 @@ def write_report(document: Document, name: ReportName, folder: Path) -> Path:
     """
     from reports.document import html, pdf
 
-    content = html(document).encode() if name == "report.html" else pdf(document)
+    linked = name == "report.html"
+    content = html(document, linked=linked).encode() if linked else pdf(document)
     return _write(folder / name, content)
+
+
+def write_folder(document: Document, name: FolderName, folder: Path) -> tuple[Path, ...]:
+    """Writes the tables or the figures of a report into the folder of that name.
+
+    Files of an earlier report whose table or figure no longer exists are deleted, other files stay.
+
+    Raises:
+        ReportError: A figure cannot be made, or the folder cannot be written.
+    """
+    from reports.exports import FIGURES, TABLES, figure_files, table_files
+
+    place = folder / name
+    files = table_files(document) if name == "tables" else figure_files(document)
+    written = tuple(_write(place / file, content) for file, content in files.items())
+    for path in sorted(place.iterdir()) if place.is_dir() else ():
+        ours = path.name in TABLES if name == "tables" else FIGURES.fullmatch(path.name)
+        if ours and path.name not in files:
+            path.unlink(missing_ok=True)
+    return written
 
 
 def _write(path: Path, content: bytes) -> Path:

@@ -1,9 +1,11 @@
 """Reports are written one by one, so that one failure does not affect the others."""
 
 import traceback
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ablations.commands.terminal import say
 from ablations.study import Request
@@ -13,6 +15,8 @@ from sweeps.storage import Store
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+T = TypeVar("T")
 
 DONE, FAILED = 0, 1
 
@@ -24,6 +28,8 @@ class Reports(NamedTuple):
 
     files: tuple[Path, ...]
     missing: tuple[str, ...]
+    folders: tuple[Path, ...] = ()
+    """The folders with every table and every figure as files of their own."""
 
 
 def show_written(out: "Console", written: Reports) -> int:
@@ -33,46 +39,51 @@ def show_written(out: "Console", written: Reports) -> int:
     for path in written.files:
         # Unwrapped: a path that is broken in two cannot be clicked or copied.
         out.print(f"report: {path}", soft_wrap=True)
+    for path in written.folders:
+        out.print(f"{path.name}: {path}", soft_wrap=True)
     return FAILED if written.missing else DONE
 
 
 def write_all(evidence: Evidence, store: Store, request: Request) -> Reports:
-    """Writes both reports into the study's folder of the store, or only one if the other fails.
+    """Writes both reports, their tables and figures into the study's folder of the store.
+
+    If one of them fails, the others are written.
 
     Raises only interruptions: the trials have finished by then, and a missing font or a full disk must
     not hide their results.
     """
     from reports.document import document
-    from reports.write import REPORTS, write_report
+    from reports.write import FOLDERS, REPORTS, write_folder, write_report
 
     folder = store.study(evidence.label)
     again = f"ablate report {replace(request, recompute=False).words()}"
-    files: list[Path] = []
     missing: list[str] = []
 
-    def note(name: str, error: BaseException) -> None:
-        old = "; the existing file is from an earlier run" if (folder / name).is_file() else ""
-        missing.append(
-            f"{name} was not written: {_reason(error)}{old}; the trials are saved; write it again "
-            f"with: {again}"
-        )
-
-    # A panic in the PDF compiler is not an Exception, hence BaseException.
-    try:
-        made = document(evidence)
-    except _INTERRUPTIONS:
-        raise
-    except BaseException as error:  # noqa: BLE001
-        note(" and ".join(REPORTS), error)
-        return Reports((), tuple(missing))
-    for name in REPORTS:
+    def attempt(name: str, make: Callable[[], T]) -> T | None:
+        # A panic in the PDF compiler is not an Exception, hence BaseException.
         try:
-            files.append(write_report(made, name, folder))
+            return make()
         except _INTERRUPTIONS:
             raise
         except BaseException as error:  # noqa: BLE001
-            note(name, error)
-    return Reports(tuple(files), tuple(missing))
+            there = "file is" if (folder / name).is_file() else "files may be"
+            old = f"; the existing {there} from an earlier run" if (folder / name).exists() else ""
+            missing.append(
+                f"{name} was not written: {_reason(error)}{old}; the trials are saved; write it "
+                f"again with: {again}"
+            )
+            return None
+
+    made = attempt(" and ".join(REPORTS), lambda: document(evidence))
+    if made is None:
+        return Reports((), tuple(missing))
+    files = [attempt(name, partial(write_report, made, name, folder)) for name in REPORTS]
+    folders = [
+        folder / name
+        for name in FOLDERS
+        if attempt(name, partial(write_folder, made, name, folder))
+    ]
+    return Reports(tuple(filter(None, files)), tuple(missing), tuple(folders))
 
 
 def _reason(error: BaseException) -> str:

@@ -69,7 +69,7 @@ def control_section(findings: Findings) -> Section:
         (c.name, Cell(text=c.state.value, tone=tones[c.state]), c.detail) for c in board.controls
     ]
     caption = "A control that has not passed withholds every verdict."
-    blocks: list[AnyBlock] = [table(caption, ("control", "state", "numbers"), rows)]
+    blocks: list[AnyBlock] = [table("controls", caption, ("control", "state", "numbers"), rows)]
     overlaps = [o.facts.data.test_images_in_train for o in findings.found]
     if known := [overlap for overlap in overlaps if overlap is not None]:
         both = "Images with the same content in the training and the test split"
@@ -83,7 +83,7 @@ def trouble_section(findings: Findings) -> Section:
     if lost := [o for o in findings.found if o.state != "finished"]:
         rows = [(o.cell.name, str(o.trial.seed), o.state, o.reason, o.trial.key) for o in lost]
         names = ("cell", "seed", "state", "reason", "key")
-        blocks.append(table("Trials without a result.", names, rows))
+        blocks.append(table("without-result", "Trials without a result.", names, rows))
     if marked := [o for o in findings.found if o.mark]:
         caption = (
             "Trials whose embeddings collapsed in pre-training: the loss stayed at the value of "
@@ -93,14 +93,14 @@ def trouble_section(findings: Findings) -> Section:
             (o.cell.name, str(o.trial.seed), value_text(o.record, evidence), o.mark, o.trial.key)
             for o in marked
         ]
-        blocks.append(table(caption, ("cell", "seed", metric, "mark", "key"), rows))
+        blocks.append(table("collapsed", caption, ("cell", "seed", metric, "mark", "key"), rows))
     if others := excluded(evidence):
         caption = (
             "Records that are not counted: their key is not in the plan, so they belong to another "
             "configuration, scale or data set."
         )
         rows = [(r.cell, str(r.seed), r.state, value_text(r, evidence), r.key) for r in others]
-        blocks.append(table(caption, ("cell", "seed", "state", metric, "key"), rows))
+        blocks.append(table("not-counted", caption, ("cell", "seed", "state", metric, "key"), rows))
     if repeated := {o.trial.key: o for o in findings.found if len(o.attempts) > 1}:
         blocks.append(_attempts(list(repeated.values()), evidence))
     if not blocks:
@@ -113,6 +113,7 @@ def trouble_section(findings: Findings) -> Section:
 def _attempts(repeated: Sequence[Outcome], evidence: Evidence) -> Table:
     times = "1 trial was" if len(repeated) == 1 else f"{len(repeated)} trials were"
     return table(
+        "attempts",
         f"{times} run more than once. The newest attempt with a number counts; every attempt is "
         "listed.",
         ("cell", "seed", "attempt", "state", evidence.metric, "started", "key"),
@@ -140,7 +141,7 @@ def method_section(findings: Findings) -> Section:
         blocks.append(Text(text=text))
     if changes := evidence.stamp.changes:
         rows = [(change.claim or "all", change.text) for change in changes]
-        blocks.append(table("Changes since the first run.", ("claim", "change"), rows))
+        blocks.append(table("changes", "Changes since the first run.", ("claim", "change"), rows))
     if facts := (*evidence.methods, *evidence.data_facts):
         blocks.append(Facts(facts=tuple((fact.name, fact.text) for fact in facts)))
     return Section(ident="methods", title="Methods", blocks=tuple(blocks))
@@ -176,7 +177,7 @@ def cost_section(findings: Findings) -> Section:
         for cell, each in seconds.items()
     ]
     names = ("cell", "attempts", "mean, s", "total, s")
-    shown = table("Seconds by cell, over all attempts.", names, rows, numeric=names[1:])
+    shown = table("cost", "Seconds by cell, over all attempts.", names, rows, numeric=names[1:])
     return Section(ident="cost", title="Cost", blocks=(Text(text=text), shown))
 
 

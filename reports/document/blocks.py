@@ -18,6 +18,34 @@ Tone = Literal["plain", "good", "bad", "open", "quiet"]
 """The colour of a text; it only repeats what the words say."""
 
 
+TableName = Literal[
+    "cells",
+    "claims",
+    "seeds",
+    "deviations-of-all",
+    "deviations-of-some",
+    "controls",
+    "without-result",
+    "collapsed",
+    "not-counted",
+    "attempts",
+    "changes",
+    "cost",
+    "trials",
+]
+"""The tables of a report; the names of their files."""
+
+TABLE_FILES = ("csv", "tex", "json")
+"""The endings of a table's files, in the folder `tables` next to the page."""
+
+FIGURE_FILES = ("svg", "pdf")
+"""The endings of a figure's files, in the folder `figures` next to the page."""
+
+
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" '
+"""The namespace that `reports.figures.svg` removes because HTML does not need it."""
+
+
 def _known(order: float | None) -> float | None:
     return None if order is None or not math.isfinite(order) else order
 
@@ -50,6 +78,7 @@ class Table(Frozen):
     """A table with column headings; the HTML page lets a reader sort it."""
 
     kind: Literal["table"] = "table"
+    ident: TableName
     caption: Shown
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
@@ -69,6 +98,12 @@ class Drawing(Frozen):
     caption: Shown
     alt: Shown
     svg: str
+    """Without namespaces, for a page."""
+
+    @property
+    def standalone(self) -> str:
+        """The SVG with its namespace, as other programs need it."""
+        return self.svg.replace("<svg ", SVG, 1)
 
 
 class VerdictCard(Frozen):

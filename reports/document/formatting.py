@@ -4,7 +4,7 @@ import math
 from collections.abc import Container, Iterable, Sequence
 from typing import Literal
 
-from reports.document.blocks import Cell, Column, Table
+from reports.document.blocks import Cell, Column, Table, TableName
 from reports.spec import Deviation, Evidence
 from sweeps.intervals import Interval
 from sweeps.record import TrialRecord
@@ -17,6 +17,7 @@ FORMS: dict[str, Literal["number", "code"]] = {
 
 
 def table(
+    ident: TableName,
     caption: str,
     names: Sequence[str],
     rows: Iterable[Sequence[Cell | str]],
@@ -25,6 +26,7 @@ def table(
 ) -> Table:
     """A table of cells and texts; columns in `numeric` are numbers."""
     return Table(
+        ident=ident,
         caption=caption,
         columns=tuple(
             Column(name=name, form="number" if name in numeric else FORMS.get(name, "words"))

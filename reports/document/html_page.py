@@ -13,7 +13,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from reports.document.blocks import Document, Drawing
+from reports.document.blocks import FIGURE_FILES, TABLE_FILES, Document, Drawing
 from reports.figures import BLUE, FAINT, FLOOR, INK, PAPER
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
@@ -22,8 +22,11 @@ PAGE_COLOURS = {INK: "--ink", FAINT: "--faint", PAPER: "--paper", FLOOR: "--floo
 """Colours that follow the page's theme: drawn colour -> CSS variable."""
 
 
-def html(document: Document) -> str:
-    """The page, the same for the same document."""
+def html(document: Document, *, linked: bool = False) -> str:
+    """The page, the same for the same document.
+
+    `linked`: each table and figure links to its files in `tables` and `figures` next to the page.
+    """
     script = (TEMPLATES / "sort.js").read_text(encoding="utf-8")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -34,6 +37,8 @@ def html(document: Document) -> str:
     )
     return environment.get_template("page.html.j2").render(
         document=document,
+        table_files=TABLE_FILES if linked else (),
+        figure_files=FIGURE_FILES if linked else (),
         style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704
         script=Markup(script),  # noqa: S704
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

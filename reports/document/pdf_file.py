@@ -14,9 +14,6 @@ from reports.errors import ReportError
 
 TEMPLATE = Path(__file__).parents[1] / "templates" / "page.typ"
 
-SVG = '<svg xmlns="http://www.w3.org/2000/svg" '
-"""The namespace that `reports.figures.svg` removes because HTML does not need it."""
-
 FULL_WIDTH = 640.0
 """Width in points of a figure that fills the page; narrower figures are scaled in proportion."""
 
@@ -91,7 +88,7 @@ def _value(document: Document) -> dict[str, Any]:
     for section, shown in zip(document.sections, value["sections"], strict=True):
         for block, fields in zip(section.blocks, shown["blocks"], strict=True):
             if isinstance(block, Drawing):
-                fields["svg"] = block.svg.replace("<svg ", SVG, 1)
+                fields["svg"] = block.standalone
                 width = re.search(r'width="([\d.]+)pt"', block.svg)
                 fields["share"] = float(width[1]) / FULL_WIDTH if width else 1.0
             elif isinstance(block, Table):

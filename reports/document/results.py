@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from reports.document.blocks import AnyBlock, Cell, Section, Table, Text
+from reports.document.blocks import AnyBlock, Cell, Section, Table, TableName, Text
 from reports.document.findings import Findings
 from reports.document.formatting import (
     common_to,
@@ -42,7 +42,7 @@ def number_section(findings: Findings) -> Section:
             f"{evidence.metric_name}, by cell: mean over seeds with its 95 % Student-t interval, "
             f"{_paper(evidence)}and the difference from the random encoder."
         )
-        blocks.append(table(caption, names, rows, numeric=names[1:]))
+        blocks.append(table("cells", caption, names, rows, numeric=names[1:]))
     blocks += [Text(text=text) for text in (*_baselines(findings), *_references(findings))]
     if evidence.published_source:
         parts = filter(None, (evidence.published_source, evidence.published_about))
@@ -126,7 +126,7 @@ def claim_section(findings: Findings) -> Section:
         "same images."
     )
     rows = [_claim(verdict, findings) for verdict in findings.judged]
-    shown = table(caption, names, rows, numeric=("margin", "estimate", "interval"))
+    shown = table("claims", caption, names, rows, numeric=("margin", "estimate", "interval"))
     return Section(ident="claims", title="Claims", blocks=(shown,) if rows else ())
 
 
@@ -137,7 +137,7 @@ def _claim(verdict: Verdict, findings: Findings) -> list[Cell | str]:
         margin, reach = "", "none"
         mean = "none yet" if math.isnan(shown.mean) else f"tau-b {shown.mean:+.2f}"
     else:
-        margin, mean, reach = f"{claim.margin:+.1f}", signed(shown), interval_of(shown)
+        margin, mean, reach = number(claim.margin, sign=True), signed(shown), interval_of(shown)
     listed = ", ".join(cells) if len(cells) <= 6 else f"{len(cells)} cells"
     error = sampling_error(verdict, findings.evidence, findings.found)
     return [
@@ -164,7 +164,7 @@ def seed_section(findings: Findings) -> Section:
             rows.append([info.name, *(_seed(own.get(seed)) for seed in seeds)])
     names = [f"seed {seed}" for seed in seeds]
     caption = f"{evidence.metric_name}, {evidence.unit}, by cell and seed."
-    shown = table(caption, ["cell", *names], rows, numeric=names)
+    shown = table("seeds", caption, ["cell", *names], rows, numeric=names)
     return Section(ident="seeds", title="Results by seed", blocks=(shown,) if rows else ())
 
 
@@ -173,9 +173,9 @@ def deviation_section(findings: Findings) -> Section:
     common = common_to([info.deviations for info in arms])
     blocks: list[AnyBlock] = []
     if common:
-        blocks.append(
-            _deviation_table("Deviations shared by all arms.", [("all arms", d) for d in common])
-        )
+        rows = [("all arms", deviation) for deviation in common]
+        caption = "Deviations shared by all arms."
+        blocks.append(_deviation_table("deviations-of-all", caption, rows))
     own: dict[Deviation, list[str]] = {}
     for info in arms:
         for deviation in info.deviations:
@@ -183,7 +183,7 @@ def deviation_section(findings: Findings) -> Section:
                 own.setdefault(deviation, []).append(info.name)
     if own:
         rows = [(", ".join(names), deviation) for deviation, names in own.items()]
-        blocks.append(_deviation_table("Deviations of some arms only.", rows))
+        blocks.append(_deviation_table("deviations-of-some", "Deviations of some arms only.", rows))
     text = (
         "Every field of the resolved configuration that differs from the same cell at paper scale, "
         "found by comparing the two configurations."
@@ -211,13 +211,15 @@ def trial_section(findings: Findings) -> Section:
         for o in findings.found
     ]
     names = ("cell", "seed", metric, *mark, "key", "command")
-    shown = table(caption, names, rows, numeric=(metric,))
+    shown = table("trials", caption, names, rows, numeric=(metric,))
     return Section(ident="trials", title="Trials and commands", blocks=(shown,) if rows else ())
 
 
-def _deviation_table(caption: str, rows: Sequence[tuple[str, Deviation]]) -> Table:
+def _deviation_table(
+    ident: TableName, caption: str, rows: Sequence[tuple[str, Deviation]]
+) -> Table:
     listed = [(cell, one.field, one.here, one.paper) for cell, one in rows]
-    return table(caption, ("arm", "field", "here", "paper"), listed)
+    return table(ident, caption, ("arm", "field", "here", "paper"), listed)
 
 
 def _seed(outcome: Outcome | None) -> Cell:

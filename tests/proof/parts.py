@@ -250,6 +250,8 @@ NAMED: dict[str, Part] = {
                 "spec/figure_specs": "values by hand, matplotlib's own geometry",
                 "spec/models": "examples with their messages",
                 "document/written": "pypdf, an HTML parser, a second process's bytes",
+                "exports/table_forms": "csv, json, pandas, LaTeX's commands by its manual",
+                "exports/figure_forms": "an XML parser, pypdf",
             },
         ),
         rest=("reports",),

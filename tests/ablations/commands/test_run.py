@@ -93,6 +93,8 @@ def test_a_complete_study_trains_nothing_and_ends_with_board_and_reports(
     assert f"nothing to run: all {len(plan.trials)} trials have finished or failed" in said.out
     assert "colour helps" in said.out
     assert f"report: {place / 'report.html'}\n" in said.out
+    assert f"tables: {place / 'tables'}\nfigures: {place / 'figures'}\n" in said.out
+    assert (place / "tables/cells.csv").is_file()
     assert (place / "report.pdf").read_bytes().startswith(b"%PDF-")
     (settled,) = tracker.settled
     assert (settled["cells"]["crop"].n, settled["cells"]["crop"].mean) == (2, 50.5)
@@ -277,7 +279,7 @@ def test_whatever_a_writer_raises_board_and_numbers_are_out_before(
     study, _ = complete(here)
     seen: list[tuple[str, int]] = []
 
-    def fails(*_: object) -> str:
+    def fails(*_: object, **__: object) -> str:
         seen.append((capsys.readouterr().out, len(tracker.settled)))
         raise error
 
@@ -304,7 +306,7 @@ def test_an_interruption_while_reports_are_written_leaves_the_study_finished_in_
 
     study, _ = complete(here)
 
-    def stopped(*_: object) -> str:
+    def stopped(*_: object, **__: object) -> str:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("reports.document.html", stopped)
@@ -314,6 +316,28 @@ def test_an_interruption_while_reports_are_written_leaves_the_study_finished_in_
     assert said.code == 130
     assert len(tracker.settled) == 1
     assert [closed.get("interrupted", False) for closed in tracker.closed] == [False]
+
+
+@pytest.mark.parametrize("name", ["tables", "figures"])
+def test_tables_and_figures_that_cannot_be_written_are_named_and_the_reports_are_written(
+    here: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    study, _ = complete(here)
+    place = here / "runs/studies/mine@laptop"
+    place.mkdir(parents=True)
+    (place / name).write_text("a file in the way")
+    (other,) = {"tables", "figures"} - {name}
+
+    said = called(capsys, "report", study)
+
+    assert said.code == 1
+    (line,) = said.err.splitlines()
+    assert line.startswith(f"ablate: {name} was not written: ")
+    assert line.endswith(f"write it again with: ablate report {study}")
+    assert f"{other}: {place / other}\n" in said.out
+    assert f"{name}: " not in said.out
+    assert "report.html\n" in said.out
+    assert "report.pdf\n" in said.out
 
 
 @pytest.mark.slow
@@ -388,7 +412,8 @@ def test_the_board_is_a_table_where_there_is_room_for_one(
 
     assert ("verdict" in out and "estimate" in out) == table
     assert "2 seeds, next look at 5" in out
-    assert all(len(line) <= int(columns) or line.startswith("report:") for line in out.split("\n"))
+    paths = ("report:", "tables:", "figures:")  # unbroken, to be copied
+    assert all(len(line) <= int(columns) or line.startswith(paths) for line in out.split("\n"))
 
 
 # `trial`: one trial in this process, with a real training

@@ -89,6 +89,8 @@ class Study(NamedTuple):
     page: str
     reader: pypdf.PdfReader
     paper: str
+    files: frozenset[str]
+    """The files of tables and figures, relative to the page."""
 
 
 @cache
@@ -99,7 +101,9 @@ def written(made: Callable[[], Evidence]) -> Study:
         paths = write_reports(evidence, Path(folder))
         source = paths.html.read_text(encoding="utf-8")
         reader, paper = read_pdf(io.BytesIO(paths.pdf.read_bytes()))
-    return Study(evidence, document(evidence), source, read_html(source), reader, paper)
+        beside = (*paths.tables, *paths.figures)
+        files = frozenset(str(path.relative_to(folder)) for path in beside if path.is_file())
+    return Study(evidence, document(evidence), source, read_html(source), reader, paper, files)
 
 
 @pytest.fixture(params=STUDIES, ids=lambda study: study.__name__)
@@ -182,8 +186,11 @@ def test_two_variations_of_a_study_differ_in_the_title_of_the_window() -> None:
     assert ["variation loss.temperature=0.2" in title for title in titles] == [False, True]
 
 
-def test_no_page_asks_for_anything_outside_itself(study: Study) -> None:
-    assert not re.search(r"(?:src|href)=\"(?!#|data:)", study.source)
+def test_no_page_asks_for_anything_and_links_only_to_its_own_files(study: Study) -> None:
+    links = re.findall(r"(?:src|href)=\"(?!#|data:)([^\"]*)\"", study.source)
+    assert len(study.files) > 15
+    assert sorted(links) == sorted(study.files)
+    assert not re.search(r"(?:src|href)=\"(?!#|data:)", written_page(study.document))
     assert "://" not in study.source
     assert "@import" not in study.source
 
@@ -202,7 +209,8 @@ def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
     assert [process.wait(timeout=120) for process in running] == [0, 0]
 
     files = sorted(path.relative_to(tmp_path / "1") for path in (tmp_path / "1").rglob("*.*"))
-    assert [path.suffix for path in files] == [".html", ".pdf"] * 2
+    assert {path.suffix for path in files} == {".html", ".pdf", ".csv", ".tex", ".json", ".svg"}
+    assert len(files) > 2 * (2 + 3 * 5 + 2)
     for path in files:
         assert (tmp_path / "1" / path).read_bytes() == (tmp_path / "4242" / path).read_bytes()
 
@@ -219,10 +227,20 @@ def test_names_are_never_read_as_markup(tmp_path: Path) -> None:
 
 
 def test_a_written_report_replaces_the_old_one_and_leaves_nothing_else(tmp_path: Path) -> None:
-    write_reports(quickstart(), tmp_path)
     write_reports(compositions(), tmp_path)
+    gone = tmp_path / "tables" / "not-counted.csv"
+    assert gone.is_file()
+    (tmp_path / "tables" / "mine.csv").write_text("a file of the user's")
 
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.pdf"]
+    write_reports(quickstart(), tmp_path)
+
+    names = ["figures", "report.html", "report.pdf", "tables"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    assert not gone.exists()
+    assert (tmp_path / "tables" / "mine.csv").is_file()
+    assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".")]
+    write_reports(compositions(), tmp_path)
+    assert gone.is_file()
     assert "Composition of data" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 

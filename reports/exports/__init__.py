@@ -1,0 +1,11 @@
+"""The tables and figures of a report as files for papers and other programs."""
+
+from reports.exports.figure_forms import FIGURES, figure_files
+from reports.exports.table_forms import TABLES, table_files
+
+__all__ = [
+    "FIGURES",
+    "TABLES",
+    "figure_files",
+    "table_files",
+]
