@@ -284,7 +284,7 @@ def _request(
     again: bool = False,  # noqa: FBT001, FBT002 -- handed on from the options
     failed: bool = False,  # noqa: FBT001, FBT002
 ) -> "Request":
-    from ablations.study import Request, parse_assignment, parse_seeds
+    from ablations.study import Request, one_of, parse_assignment, parse_seeds
 
     sentences: list[str] = []
 
@@ -300,7 +300,7 @@ def _request(
         "only": read(_cells, only),
         "seeds": None if seeds is None else read(parse_seeds, seeds),
         "set": tuple(read(parse_assignment, text) for text in settings or ()),
-        "device": read(_one_of, "--device", device, ("auto", "cpu", "cuda", "mps")),
+        "device": read(one_of, "--device", device, ("auto", "cpu", "cuda", "mps")),
     }
     if sentences:
         raise UsageError(*sentences)
@@ -308,13 +308,15 @@ def _request(
 
 
 def _scale(name: str) -> Any:
-    from ablations.study import SCALES
+    from ablations.study import SCALES, one_of
 
-    return _one_of("--scale", name, SCALES)
+    return one_of("--scale", name, SCALES)
 
 
 def _keep(word: str) -> Any:
-    return _one_of("--keep", word, ("none", "last"))
+    from ablations.study import one_of
+
+    return one_of("--keep", word, ("none", "last"))
 
 
 def _cells(text: str | None) -> tuple[str, ...] | None:
@@ -324,13 +326,3 @@ def _cells(text: str | None) -> tuple[str, ...] | None:
     if not names:
         raise UsageError(f"--only: must name at least one cell, got {text!r}")
     return names
-
-
-def _one_of(option: str, word: str, known: tuple[str, ...]) -> str:
-    from sweeps.suggest import did_you_mean
-
-    if word in known:
-        return word
-    raise UsageError(
-        f"{option}: must be one of {', '.join(known)}, got {word!r}{did_you_mean(word, known)}"
-    )

@@ -9,6 +9,7 @@ from ablations.commands.write_reports import show_written, write_all
 from ablations.errors import UsageError
 from ablations.evidence import current, evidence
 from ablations.study import Request
+from reports.spec import Evidence
 from sweeps.planning import Plan
 from sweeps.storage import Store, launch_history, load_plan, studies
 
@@ -17,6 +18,20 @@ def report_study(request: Request) -> int:
     """Judges the records again and writes both reports; returns the exit code.
 
     Neither the images nor torch, ray and mlflow are needed once a launch has stored its snapshot.
+
+    Raises:
+        UsageError: There is no store, or it has no record of the study's arms.
+    """
+    gathered, note = recorded(request)
+    if note:
+        say(note)
+    out = console()
+    show_board(gathered, out)
+    return show_written(out, write_all(gathered, Store(request.store), request))
+
+
+def recorded(request: Request) -> tuple[Evidence, str]:
+    """The evidence of a request from its records, and a note on what it is made from; may be empty.
 
     Raises:
         UsageError: There is no store, or it has no record of the study's arms.
@@ -35,11 +50,7 @@ def report_study(request: Request) -> int:
     if not any(record.key in keys for record in gathered.records):
         run = f"ablate run {replace(request, recompute=False).words()}"
         raise _nothing_recorded(store, gathered.label, gathered.study, run)
-    if note:
-        say(note)
-    out = console()
-    show_board(gathered, out)
-    return show_written(out, write_all(gathered, store, request))
+    return gathered, note
 
 
 def _nothing_recorded(store: Store, label: str, study: str, run: str) -> UsageError:

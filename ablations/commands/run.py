@@ -4,13 +4,13 @@ import contextlib
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ablations.commands.collector import unsearched
 from ablations.commands.output import DATA_MISSING, threads
 from ablations.commands.terminal import console, say
 from ablations.commands.verdict_table import show_board
-from ablations.commands.write_reports import show_written, write_all
+from ablations.commands.write_reports import Reports, show_written, write_all
 from ablations.compose import (
     ResolvedStudy,
     compose,
@@ -48,10 +48,46 @@ MOST_NAMED = 5
 Keep = Literal["none", "last"]
 
 
+class Performed(NamedTuple):
+    """The result of a run."""
+
+    evidence: Evidence
+    reports: Reports
+    store: Store
+    messages: tuple[str, ...]
+    """What was printed for each trial without a result, and for tracking."""
+    complete: bool
+    """Whether no trial failed or was left."""
+
+
+class _Stopped(KeyboardInterrupt):
+    """An interruption after which the run can be continued with this command."""
+
+    def __init__(self, again: str) -> None:
+        super().__init__(f"stopped; finished trials are saved; continue with: {again}")
+
+
 def run_study(
     request: Request, *, keep: Keep, tracking: str | None, slots: int | None = None
 ) -> int:
     """Runs what is missing, then judges and writes; returns the exit code."""
+    try:
+        done = perform(request, keep=keep, tracking=tracking, slots=slots)
+    except _Stopped:
+        return STOPPED
+    code = show_written(console(), done.reports)
+    return code if done.complete else FAILED
+
+
+def perform(
+    request: Request, *, keep: Keep, tracking: str | None, slots: int | None = None
+) -> Performed:
+    """Runs what is missing, then judges, prints the board and writes the reports.
+
+    Raises:
+        AblationError, SweepError: The request cannot be run; nothing was.
+        KeyboardInterrupt: Finished trials are saved; how to continue was printed.
+    """
     from ablations.commands.report_tracking import Track
     from ablations.compose import decode
     from sweeps.tracking import tracking_uri
@@ -65,7 +101,7 @@ def run_study(
     tracking_uri(store, tracking)
     decode(plan.todo, store)
     snapshot = snapshot_of(composed)
-    out = console()
+    again = _again(request, keep, tracking)
     try:
         with Track(store, composed, plan, tracking) as track:
             execution = _execute(composed, snapshot, store, plan, keep, track, slots)
@@ -73,20 +109,22 @@ def run_study(
                 raise KeyboardInterrupt  # noqa: TRY301 -- the same end as before and after the trials
             with unsearched():
                 gathered = evidence(snapshot, request, store)
-            show_board(gathered, out)
+            show_board(gathered, console())
             track.settle(gathered)
-            code = _failures(execution, gathered, store, _again(request, keep, tracking))
+            lost, messages = _failures(execution, gathered, store, again)
             written = write_all(gathered, store, request)
             trouble = track.finish(written.files)
     except KeyboardInterrupt:
-        say(f"stopped; finished trials are saved; continue with: {_again(request, keep, tracking)}")
-        return STOPPED
+        stopped = _Stopped(again)
+        say(str(stopped))
+        raise stopped from None
     finally:
         for sentence in store.messages:
             say(sentence)
     if trouble is not None:
         say(trouble)
-    return max(code, show_written(out, written))
+        messages.append(trouble)
+    return Performed(gathered, written, store, tuple(messages), not lost)
 
 
 def _again(request: Request, keep: Keep, tracking: str | None) -> str:
@@ -215,8 +253,16 @@ def _settings(
     )
 
 
-def _failures(execution: "Execution", gathered: Evidence, store: Store, again: str) -> int:
-    """Prints each trial that ended without a result; returns the exit code."""
+def _failures(
+    execution: "Execution", gathered: Evidence, store: Store, again: str
+) -> tuple[bool, list[str]]:
+    """Prints each trial that ended without a result; whether there is any, and the messages."""
+    messages: list[str] = []
+
+    def tell(message: str) -> None:
+        messages.append(message)
+        say(message)
+
     names = {trial.key: trial for trial in gathered.planned}
     counted = [
         counting(of, gathered.metric)
@@ -225,23 +271,23 @@ def _failures(execution: "Execution", gathered: Evidence, store: Store, again: s
     ]
     failed = [record for record in counted if record is not None and record.state == "failed"]
     for record in failed:
-        say(
+        tell(
             f"failed: {record.cell}, seed {record.seed}: {record.error}; log "
             f"{store.path / record.log}; run it again with --failed"
         )
     for ended in execution.died:
-        say(
+        tell(
             f"{ended.cell}, seed {ended.seed}: {ended.why}; log {ended.log}; run the study again to resume"
         )
     if execution.stopped is not None:
-        say(execution.stopped)
+        tell(execution.stopped)
     left = [names[key] for key in execution.left if key in names]
     if left:
         shown = ", ".join(f"{trial.cell} seed {trial.seed}" for trial in left[:MOST_NAMED])
         more = f" and {len(left) - MOST_NAMED} more" if len(left) > MOST_NAMED else ""
         were = "trials were" if len(left) > 1 else "trial was"
-        say(f"{len(left)} {were} not run: {shown}{more}; continue with: {again}")
-    return FAILED if failed or execution.died or left else DONE
+        tell(f"{len(left)} {were} not run: {shown}{more}; continue with: {again}")
+    return bool(failed or execution.died or left), messages
 
 
 def _refuse_missing_data(plan: Plan) -> None:

@@ -10,6 +10,7 @@ from typing import Literal
 from ablations.errors import UsageError
 from ablations.study.assignments import Setting
 from ablations.study.schema import ScaleName
+from sweeps.suggest import did_you_mean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +76,19 @@ def seeds_text(seeds: tuple[int, ...]) -> str:
     if seeds == tuple(range(len(seeds))):
         return str(len(seeds))
     return ",".join(map(str, seeds)) + ("," if len(seeds) == 1 else "")
+
+
+def one_of(name: str, word: str, known: tuple[str, ...]) -> str:
+    """The word, if it is among the known ones; `name` is that of the option or argument.
+
+    Raises:
+        UsageError: It is not.
+    """
+    if word in known:
+        return word
+    raise UsageError(
+        f"{name}: must be one of {', '.join(known)}, got {word!r}{did_you_mean(word, known)}"
+    )
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:

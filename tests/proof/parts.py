@@ -264,6 +264,8 @@ NAMED: dict[str, Part] = {
                 "evidence/collect": "made records, the paper's numbers",
                 "commands/export": "a new process that loads the file",
                 "compose/foresight": "studies made by hand, with their messages",
+                "notebook/calls": "made records, the report's own tables, a new process",
+                "notebook/page": "the page's own blocks, executed; MLflow's search_runs",
                 "study/paths": "folders made by hand",
                 "commands/store_folder": "trees of files, compared before and after",
                 "reference/page": "the models, row by row",
@@ -296,7 +298,7 @@ NAMED: dict[str, Part] = {
                 "whole_chain": "a real run and its files",
             },
         ),
-        files=("*.md", "*/README.md", "Makefile", "LICENSE"),
+        files=("*.md", "*/README.md", "ablations/*/README.md", "Makefile", "LICENSE"),
         rest=("end_to_end",),
     ),
     "tree": Part(
@@ -308,7 +310,14 @@ NAMED: dict[str, Part] = {
                 "proof": "the files themselves",
             },
         ),
-        files=("*.md", "*/README.md", "Makefile", "LICENSE", "tests/**/*.py"),
+        files=(
+            "*.md",
+            "*/README.md",
+            "ablations/*/README.md",
+            "Makefile",
+            "LICENSE",
+            "tests/**/*.py",
+        ),
         rest=("architecture",),
     ),
     "paper": Part(

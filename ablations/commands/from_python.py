@@ -1,0 +1,32 @@
+"""The parts of commands that Python calls use too; their slow imports are inside."""
+
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from ablations.commands.run import Performed
+    from ablations.study import Request
+    from reports.spec import Evidence
+
+
+def perform_run(
+    request: "Request", *, keep: Literal["none", "last"], tracking: str | None, slots: int | None
+) -> "Performed":
+    """`ablate run` without an exit code; see `ablations.commands.run.perform`."""
+    from ablations.commands.collector import searched_again
+    from ablations.commands.run import perform
+
+    try:
+        return perform(request, keep=keep, tracking=tracking, slots=slots)
+    finally:
+        searched_again()  # a notebook goes on for hours
+
+
+def recorded_evidence(request: "Request") -> "tuple[Evidence, str]":
+    """The evidence of `ablate report`; see `ablations.commands.report.recorded`."""
+    from ablations.commands.collector import searched_again
+    from ablations.commands.report import recorded
+
+    try:
+        return recorded(request)
+    finally:
+        searched_again()

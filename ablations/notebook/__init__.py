@@ -1,0 +1,14 @@
+"""Studies from Python: run them, read their results as data frames, show their reports."""
+
+from ablations.notebook.calls import curves, report, results, run, verdicts
+from ablations.notebook.outcome import ReportFiles, RunResult
+
+__all__ = [
+    "ReportFiles",
+    "RunResult",
+    "curves",
+    "report",
+    "results",
+    "run",
+    "verdicts",
+]

@@ -1,0 +1,74 @@
+"""From the arguments of a call to the request that the command line would make."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, TypedDict
+
+from ablations.errors import UsageError
+from ablations.study import SCALES, Request, one_of, parse_assignment, parse_seeds
+
+Scale = Literal["smoke", "laptop", "gpu", "paper"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+class Selection(TypedDict, total=False):
+    """Arguments that every call takes, as the options of the command line with these names."""
+
+    only: str | Iterable[str] | None
+    """Cells; None: those that the scale runs."""
+    seeds: int | Iterable[int] | None
+    """A count, or the seeds themselves; None: those of the study."""
+    set: Mapping[str, Any] | None
+    """Field -> value, for all cells."""
+    data: Path | str | None
+    """A folder or archive of images that replaces the study's."""
+    device: Device
+    """The default is auto."""
+
+
+def request_of(
+    study: str | Path,
+    *,
+    scale: str,
+    store: str | Path,
+    only: str | Iterable[str] | None = None,
+    seeds: int | Iterable[int] | None = None,
+    set: Mapping[str, Any] | None = None,  # noqa: A002 -- the option's name
+    data: Path | str | None = None,
+    device: str = "auto",
+    again: bool = False,
+    failed: bool = False,
+    recompute: bool = False,
+) -> Request:
+    """The request of a call.
+
+    Raises:
+        UsageError: An argument is wrong; names and values of fields are checked later.
+    """
+    values: dict[str, Any] = {
+        "scale": one_of("scale", scale, SCALES),
+        "device": one_of("device", device, ("auto", "cpu", "cuda", "mps")),
+    }
+    if only is not None:
+        values["only"] = (only,) if isinstance(only, str) else tuple(only)
+        if not values["only"]:
+            raise UsageError("only: must name at least one cell, got none")
+    if seeds is not None:
+        values["seeds"] = parse_seeds(str(seeds) if isinstance(seeds, int) else _list(seeds))
+    if data is not None:
+        values["data"] = Path(data)
+    assigned = (f"{name}={json.dumps(value, default=str)}" for name, value in (set or {}).items())
+    return Request(
+        study=str(study),
+        store=Path(store),
+        set=tuple(parse_assignment(text) for text in assigned),
+        again=again,
+        failed=failed,
+        recompute=recompute,
+        **values,
+    )
+
+
+def _list(seeds: Iterable[int]) -> str:
+    return "".join(f"{seed}," for seed in seeds)
