@@ -272,6 +272,40 @@ def fields(
     show_fields(prefix, as_json=as_json, as_schema=schema, as_markdown=markdown)
 
 
+@app.command()
+def explain(
+    term: Annotated[
+        str | None, typer.Argument(metavar="[TERM]", help="A term, a kind or a field.")
+    ] = None,
+) -> None:
+    """Explain a term of the glossary, a kind or a field; without TERM, list them."""
+    from ablations.commands.explain import explain_term, list_terms
+
+    if term is None:
+        list_terms()
+    else:
+        explain_term(term)
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The study's name.")],
+    *,
+    template: Annotated[
+        str,
+        typer.Option(
+            "--template",
+            metavar="TEMPLATE",
+            help="levels, factorial, own-augmentation or own-images.",
+        ),
+    ] = "levels",
+) -> None:
+    """Write a commented study to start from into the current folder."""
+    from ablations.commands.new import new_study
+
+    new_study(name, template)
+
+
 def _request(
     study: str,
     scale: str,

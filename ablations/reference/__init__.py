@@ -19,6 +19,7 @@ from ablations.reference.facts import (
     listed_at,
     takes_of,
 )
+from ablations.reference.glossary_page import Term, glossary, mentions
 from ablations.reference.page import fields_page
 from ablations.reference.wording import shortened, written
 
@@ -29,13 +30,16 @@ __all__ = [
     "Entry",
     "Kind",
     "Listing",
+    "Term",
     "default_of",
     "entries_below",
     "every_entry",
     "fields_page",
+    "glossary",
     "kind_of_owner",
     "kinds",
     "listed_at",
+    "mentions",
     "nearest",
     "shortened",
     "study_schema",

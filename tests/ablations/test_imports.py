@@ -37,6 +37,9 @@ def imported(folder: Path, *words: str) -> set[str]:
         ("export", "--help"),
         ("conform", "--help"),
         ("show", "width"),
+        ("fields", "--help"),
+        ("explain", "--help"),
+        ("new", "mine"),
     ],
 )
 def test_help_list_and_show_import_nothing_heavy(words: tuple[str, ...], here: Path) -> None:

@@ -272,6 +272,8 @@ NAMED: dict[str, Part] = {
                 "reference/editor_schema": "jsonschema, the shipped studies, mistakes by hand",
                 "reference/entries": "pydantic's own models, walked a second way",
                 "commands/fields": "examples by hand",
+                "commands/explain": "the glossary's own page",
+                "commands/new": "files and exit codes of the commands that a user calls next",
                 "commands/terminal": "escape sequences in names made by hand",
                 "commands/ui_ends": "real processes that are ended in each way",
                 "compose/variations": "studies made by hand",
