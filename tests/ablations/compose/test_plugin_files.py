@@ -14,7 +14,7 @@ from ablations.study.assignments import Setting
 from ablations.study.paths import resolve_paths
 from simclr_core.plugins import component
 from sweeps.execution.result import Execution
-from sweeps.execution.trial_runner import Job, RunSettings, run_trial
+from sweeps.execution.trial_runner import Job, RunSettings, log_and_terminal, run_trial
 from sweeps.planning.trial_plan import Plan
 from sweeps.storage.store import Store
 from sweeps.tracking.contract import TrackingResult
@@ -105,7 +105,7 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         )
         job = Job.model_validate_json(job.model_dump_json())
         for trial in job.trials:
-            run_trial(job, trial, store, echo=True)
+            run_trial(job, trial, store, log_to=log_and_terminal)
         component._texts.update(texts)
         return Execution("x", (), (), (), (), interrupted=False, stopped=None, seconds=1.0)
 

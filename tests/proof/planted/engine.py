@@ -212,8 +212,8 @@ MUTANTS = (
     plant(
         "half an encoder is taken for a whole one",
         "storage/store.py",
-        "if KEY.fullmatch(made.name) and (made / artifacts.MADE).exists()",
-        "if KEY.fullmatch(made.name)",
+        "if KEY.fullmatch(made) and (folder / made / artifacts.MADE).exists()",
+        "if KEY.fullmatch(made)",
         "sweeps/storage/test_store.py",
         "sweeps/storage/test_foreign_files.py",
     ),
@@ -265,7 +265,7 @@ MUTANTS = (
     plant(
         "a full disk is a failure of the trial",
         "execution/trial_runner.py",
-        "    except (StoreError, LaunchError):\n        raise\n    except (Exception",
+        "    except (StoreError, LaunchError, NeedsRoom):\n        raise\n    except (Exception",
         "    except (Exception",
         "sweeps/execution/test_trial_runner.py",
     ),

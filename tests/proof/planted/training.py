@@ -269,8 +269,8 @@ MUTANTS = (
     plant(
         "a step that cannot be captured ends its training",
         "training/capture.py",
-        "except RuntimeError as error:",
-        "except MemoryError as error:",
+        "except RuntimeError as error:\n                self.failure",
+        "except MemoryError as error:\n                self.failure",
         "simclr_core/training/test_step.py",
     ),
     plant(

@@ -199,9 +199,8 @@ def test_an_operation_comes_back_from_its_settings(operation: AnyOperation) -> N
     adapter = TypeAdapter(AnyOperation)
 
     assert adapter.validate_python(operation.model_dump(mode="json")) == operation
-    needed = {
-        name: value for name, value in operation if type(operation).model_fields[name].is_required()
-    }
+    fields = type(operation).model_fields
+    needed = {name: getattr(operation, name) for name in fields if fields[name].is_required()}
     alone = adapter.validate_python({"kind": operation.kind, **needed})
     assert alone == operation or isinstance(operation, FileOperation)
 
