@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from ablations.study.messages import shown
 from ablations.study.schema import FLOOR, SCALES, ScaleName, Study
 from ablations.study.yaml_file import Location, YamlFile
-from reports.spec import MAX_PRIMARY, Beats
+from reports.spec import MAX_PRIMARY, Beats, Equivalent
 from sweeps.errors import PlanError
 from sweeps.planning import Sweep
 from sweeps.suggest import did_you_mean
@@ -41,6 +41,7 @@ def broken_rules(study: Study, file: YamlFile) -> list[str]:
             *_roles(study, cells, every),
             *_claims(study, every),
             *_differences(study),
+            *_alike(study),
             *_published(study, every),
             *_figures(study),
         ]
@@ -122,6 +123,21 @@ def _differences(study: Study) -> Iterator[Broken]:
                 text = f"compares single cells, but role {role!r} names {many[0][1]}"
                 text += f" at {many[0][0]} scale; name one of them"
                 yield Broken(("claims", index, field), text)
+
+
+def _alike(study: Study) -> Iterator[Broken]:
+    """Claims of equivalence with a single cell at a scale; with none, they are not judged there."""
+    for index, claim in enumerate(study.claims):
+        if not isinstance(claim, Equivalent):
+            continue
+        for scale in SCALES:
+            filled = [study.roles_at(scale).get(role, ()) for role in claim.roles()]
+            cells = {c for f in filled for c in ((f,) if isinstance(f, str) else f)}
+            if len(cells) == 1:
+                text = f"compares cells with each other, but names only {cells.pop()!r} at {scale} "
+                text += "scale; name another one"
+                yield Broken(("claims", index, "among"), text)
+                break  # the other scales usually say the same
 
 
 def _published(study: Study, every: list[str]) -> Iterator[Broken]:

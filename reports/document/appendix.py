@@ -49,10 +49,20 @@ METHODS = (
         "judge by."
     ),
     (
+        "A claim that cells are equivalent is tested by two one-sided t-tests of the paired differences "
+        "for each two of them, each at half of the claim's level. If the interval of every pair lies "
+        "within plus and minus the margin, the cells are alike, as the claim says; if that of some "
+        "pair lies outside, at the level divided by the number of pairs, they are not. No significant "
+        "difference is no evidence of equivalence, and cells that are alike without being "
+        "significantly above their random encoder and raw pixels get no verdict. The p-value is that of "
+        "the pair that decides, against the nearer end of the margin, two-sided."
+    ),
+    (
         "The number of seeds still needed is the smallest N with (t(1 - a/2; N-1) + t(0.8; N-1)) s / "
         "sqrt(N) at "
         "most |mean - margin|, where a is the next look's share of the 5 % divided by the number of "
-        "undecided claims (Holm's first step) and s the observed standard deviation. This gives 80 % "
+        "undecided claims (Holm's first step) and s the observed standard deviation; for an equivalence, "
+        "the smallest N at which both one-sided tests reject. This gives 80 % "
         "power if mean and spread stay the same."
     ),
 )

@@ -125,6 +125,13 @@ def claim_section(findings: Findings) -> Section:
         "it is a binomial standard error, and an upper bound because all cells are tested on the "
         "same images."
     )
+    if any(verdict.claim.kind == "equivalent" for verdict in findings.judged):
+        caption += (
+            " A claim of equivalence (±) is decided when the interval lies wholly within both ends of "
+            "the margin, or wholly outside, which is two one-sided tests. Of more than two cells "
+            "every pair is tested; shown is the pair that decides, the nearest to an end of the "
+            "margin or the farthest beyond it. Beyond it, the interval allows for the number of pairs."
+        )
     rows = [_claim(verdict, findings) for verdict in findings.judged]
     shown = table("claims", caption, names, rows, numeric=("margin", "estimate", "interval"))
     return Section(ident="claims", title="Claims", blocks=(shown,) if rows else ())
@@ -137,12 +144,18 @@ def _claim(verdict: Verdict, findings: Findings) -> list[Cell | str]:
         margin, reach = "", "none"
         mean = "none yet" if math.isnan(shown.mean) else f"tau-b {shown.mean:+.2f}"
     else:
-        margin, mean, reach = number(claim.margin, sign=True), signed(shown), interval_of(shown)
+        alike = claim.kind == "equivalent"
+        both = Cell(text=f"±{claim.margin:.1f}", order=claim.margin)
+        margin = both if alike else number(claim.margin, sign=True)
+        mean, reach = signed(shown), interval_of(shown)
     listed = ", ".join(cells) if len(cells) <= 6 else f"{len(cells)} cells"
+    if claim.kind in ("beats", "equivalent"):
+        listed = " against ".join(verdict.shown_cells)
+        listed += f", of {len(cells)} cells" if len(cells) > 2 else ""
     error = sampling_error(verdict, findings.evidence, findings.found)
     return [
         *(claim.name, "primary" if claim.primary else "exploratory"),
-        " against ".join(cells) if claim.kind == "beats" else listed,
+        listed,
         *(margin, Cell(text=mean, order=shown.mean), Cell(text=reach, order=shown.low)),
         *(level_of(verdict), "" if math.isnan(error) else f"at most {error:.1f}"),
         Cell(text=seed_list(verdict.seeds), order=len(verdict.seeds)),

@@ -11,16 +11,19 @@ from matplotlib.lines import Line2D
 from reports.figures.marks import HOLLOW, diamond, label, legend
 from reports.figures.theme import FAINT, INK, PALETTE
 from reports.judging import Verdict, percent
-from reports.spec import RanksLike
+from reports.spec import Equivalent, RanksLike
 
 COLUMNS = (
     *("claim", "seed", "value", "mean", "low", "high", "n", "level"),
-    *("margin", "published", "per_step"),
+    *("margin", "lower_margin", "published", "per_step"),
 )
 
 
 def values(verdicts: Sequence[Verdict]) -> pd.DataFrame:
-    """One row for each claim and paired seed; the interval is the claim's, at its level."""
+    """One row for each claim and paired seed; the interval is the claim's, at its level.
+
+    `lower_margin` is the other end of an equivalence's margin, NaN for other claims.
+    """
     rows = [
         (
             verdict.claim.name,
@@ -29,6 +32,7 @@ def values(verdicts: Sequence[Verdict]) -> pd.DataFrame:
             *(verdict.shown.mean, verdict.shown.low, verdict.shown.high, verdict.shown.n),
             percent(verdict.shown.level),
             verdict.claim.margin,
+            -verdict.claim.margin if isinstance(verdict.claim, Equivalent) else math.nan,
             math.nan if verdict.published is None else verdict.published,
             verdict.claim.per_step,
         )
@@ -47,7 +51,7 @@ def size(table: pd.DataFrame) -> tuple[float, float]:
 def draw(table: pd.DataFrame, axes: Axes, unit: str) -> None:
     """Draws the table; the paper's difference is a hollow diamond, the margin a tick."""
     claims = list(dict.fromkeys(table["claim"]))
-    low = min(0.0, table[["value", "low", "published", "margin"]].min().min())
+    low = min(0.0, table[["value", "low", "published", "margin", "lower_margin"]].min().min())
     high = max(0.0, table[["value", "high", "published", "margin"]].max().max())
     axes.axvline(0, color=FAINT, linewidth=1)
     for place, claim in enumerate(claims):
@@ -82,7 +86,8 @@ def _line(axes: Axes, place: int, rows: pd.DataFrame) -> None:
     if not math.isnan(first["low"]):
         axes.plot([first["low"], first["high"]], [place] * 2, color=INK, linewidth=1.8)
     axes.plot([first["mean"]], [place], "s", color=INK, markersize=6)
-    axes.plot([first["margin"]] * 2, [place - 0.2, place + 0.2], color=FAINT, linewidth=1.8)
+    for end in (first["margin"], first["lower_margin"]):
+        axes.plot([end] * 2, [place - 0.2, place + 0.2], color=FAINT, linewidth=1.8)
     label(axes, f"{first['mean']:+.1f}", (first["mean"], place), 6, 11)
     if not math.isnan(first["published"]):
         diamond(axes, (first["published"], place), 7)

@@ -72,12 +72,18 @@ def render_forest(verdicts: Sequence[Verdict], ident: str, unit: str) -> Rendere
         f"{row['claim']}: {row['mean']:+.1f} from {row['n']} seeds"
         for row in table.drop_duplicates("claim").to_dict("records")
     )
+    alike = bool(table["lower_margin"].notna().any())
+    ends = (
+        " Ticks on both sides of 0 are the two ends of a margin of equivalence; its difference is that "
+        "of the pair of cells that decides."
+    )
     return Rendered(
         ident,
         "Paired differences",
         "Every dot is one seed, shared by both cells of a difference. Whiskers show the interval, "
         "at the level printed under the claim's name, over the seeds of the look that judged the claim. "
-        "Before a look, and for exploratory claims, it is a 95 % interval over all paired seeds.",
+        "Before a look, and for exploratory claims, it is a 95 % interval over all paired seeds."
+        + (ends if alike else ""),
         f"Paired differences by claim. {text}.",
         svg,
     )

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from reports.judging.ranks import Place, incomplete, num_orders, rank_agreement, smallest_p
 from reports.judging.trial_outcomes import Table
-from reports.spec import ERROR_RATE, AnyClaim, Evidence, RanksLike
+from reports.spec import ERROR_RATE, AnyClaim, Equivalent, Evidence, RanksLike
 from sweeps.intervals import Interval, interval
 
 
@@ -35,6 +35,7 @@ def subject_of(claim: AnyClaim, evidence: Evidence, numbers: Table) -> Subject:
     if isinstance(claim, RanksLike):
         return _ranked(claim, evidence, numbers)
     names, absent = _named(claim, evidence)
+    names = tuple(dict.fromkeys(names)) if isinstance(claim, Equivalent) else names
     if absent := absent or claim.fault(len(names)):
         return Subject(claim, numbers, absent=absent)
     published = {cell.name: cell.published for cell in evidence.cells}

@@ -8,7 +8,7 @@ numbers say what the claim says. Any other claim is the study's own: shown, or n
 from collections.abc import Sequence
 from enum import StrEnum
 
-from reports.spec import AnyClaim, Deviation, Evidence, RanksLike
+from reports.spec import AnyClaim, Deviation, Equivalent, Evidence, RanksLike
 from sweeps.intervals import Interval
 
 
@@ -54,34 +54,48 @@ def cites(claim: AnyClaim, published: Sequence[float | None], source: str) -> st
     numbers = [number for number in published if number is not None]
     if not numbers or len(numbers) < len(published):
         return ""
-    says_so = isinstance(claim, RanksLike) or claim.contrast(numbers) > claim.margin
-    return source if says_so else ""
+    return source if claim.supported_by(numbers) else ""
 
 
-def denied_by(claim: AnyClaim, published: float) -> str:
-    """How the published numbers contradict a claim that names a source; empty if they agree."""
-    if published > claim.margin:
+def denied_by(claim: AnyClaim, published: Sequence[float | None]) -> str:
+    """How the published numbers contradict a claim that names a source; empty if they agree.
+
+    `published` are the numbers of the claim's cells, in its order; empty if one is unknown.
+    """
+    numbers = [number for number in published if number is not None]
+    if isinstance(claim, RanksLike) or not numbers or len(numbers) < len(published):
         return ""
-    numbers = f"{published:+.1f}, margin {claim.margin:g}"
-    return f"the published numbers of its cells do not support the claim: {numbers}"
+    if claim.supported_by(numbers):
+        return ""
+    alike = isinstance(claim, Equivalent)
+    size = f"{max(numbers) - min(numbers):.1f}" if alike else f"{claim.contrast(numbers):+.1f}"
+    denied = "the published numbers of its cells do not support the claim"
+    return f"{denied}: {size}, margin {claim.margin:g}"
 
 
-def decision(numbers: Interval, margin: float, *, cited: bool) -> Decision:
+def decision(numbers: Interval, claim: AnyClaim, *, cited: bool) -> Decision:
     """The decision on a claim whose test against the margin is significant, from its interval.
+
+    An interval within both ends of the margin shows an equivalence, one outside the opposite.
 
     A value below the margin does not show the opposite of the claim; for that, the interval must be
     below 0 as well. If the true value is 0 or more, the interval is below 0 in at most half of the
     test's error rate. Likewise, a value above a negative margin does not show the claim's direction;
     for that, the interval must be above 0.
     """
+    margin = claim.margin
+    shown = Decision.REPRODUCED if cited else Decision.SHOWN
+    opposite = Decision.CONTRADICTED if cited else Decision.NOT_SHOWN
+    if isinstance(claim, Equivalent):
+        return shown if abs(numbers.mean) < margin else opposite
     if margin < 0 and margin < numbers.mean and not numbers.low > 0:
         return Decision.NO_WORSE
     if numbers.mean > margin:
-        return Decision.REPRODUCED if cited else Decision.SHOWN
+        return shown
     # Rank claims have no bounds, and no margin: a reversal is the opposite.
     if margin > 0 and not numbers.high < 0:
         return Decision.SMALLER
-    return Decision.CONTRADICTED if cited else Decision.NOT_SHOWN
+    return opposite
 
 
 def verdict_words(

@@ -47,11 +47,7 @@ def learned(evidence: Evidence, numbers: Table) -> tuple[Control, ...]:
 def _tested(
     evidence: Evidence, numbers: Table, arms: Sequence[CellInfo], asked: Sequence[CellInfo]
 ) -> tuple[State, str]:
-    references = [
-        numbers[cell.name]
-        for cell in evidence.cells
-        if cell.role == "reference" and cell.predicts == CLASSES and numbers.get(cell.name)
-    ]
+    references = _references(evidence, numbers)
     compared = [_compared(cell, numbers, references) for cell in asked]
     if not any(one.encoder for one in compared):
         return State.MISSING, "no arm shares a seed with its random encoder."
@@ -90,6 +86,33 @@ def _tested(
     if set(range(first)) <= nearest.encoder.keys():
         why = "all its seeds gave the same number, so there is no spread to judge by"
     return State.OPEN, f"{why}; so far {text}."
+
+
+def not_learned(
+    names: Sequence[str], evidence: Evidence, numbers: Table, look: int
+) -> tuple[str, ...]:
+    """Those of the arms that are not significantly above both their random encoder and raw pixels.
+
+    At the look's share of 5 %, without correction: used where each of the arms must have learned.
+    Arms that predict something else than classes are left out.
+    """
+    references = _references(evidence, numbers)
+    level = dict(zip(evidence.looks.seeds, evidence.looks.shares, strict=True))[look] * ERROR_RATE
+    return tuple(
+        cell.name
+        for cell in evidence.cells
+        if cell.name in names
+        and (cell.role, cell.predicts) == ("arm", CLASSES)
+        and not _compared(cell, numbers, references).p(range(look)) <= level
+    )
+
+
+def _references(evidence: Evidence, numbers: Table) -> list[dict[int, float]]:
+    return [
+        numbers[cell.name]
+        for cell in evidence.cells
+        if cell.role == "reference" and cell.predicts == CLASSES and numbers.get(cell.name)
+    ]
 
 
 def _compared(

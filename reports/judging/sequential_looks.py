@@ -4,6 +4,7 @@ import math
 from typing import NamedTuple
 
 from reports.judging.contrasts import Subject, by_seed, tau_of
+from reports.judging.equivalence import compared
 from reports.judging.statistics import HolmTest, holm, t_test
 from reports.spec import ERROR_RATE, AnyClaim, Evidence, RanksLike
 from sweeps.intervals import Interval, interval
@@ -51,7 +52,9 @@ def judged_looks(subjects: list[Subject], evidence: Evidence) -> dict[str, Look]
             if result is not None:
                 numbers, p = result
                 if not isinstance(subject.claim, RanksLike):
-                    numbers = interval(by_seed(subject, tuple(range(count))), 1 - test.level)
+                    shown = compared(subject, tuple(range(count)))
+                    values = by_seed(shown.subject, tuple(range(count)))
+                    numbers = interval(values, 1 - test.level / shown.tests)
                 judged[subject.claim.name] = Look(subject.claim, count, test, numbers, p)
     left = len(_undecided(subjects, judged))
     return {name: look._replace(left=left) for name, look in judged.items()}
@@ -64,5 +67,7 @@ def _undecided(subjects: list[Subject], judged: dict[str, Look]) -> list[Subject
 def _test(subject: Subject, seeds: tuple[int, ...]) -> tuple[Interval, float]:
     if isinstance(subject.claim, RanksLike):
         return tau_of(subject, seeds)
-    values = by_seed(subject, seeds)
-    return interval(values), t_test(values, subject.claim.margin)
+    shown = compared(subject, seeds)
+    values = by_seed(shown.subject, seeds)
+    # Of two numbers Python's min returns the first if that is NaN.
+    return interval(values), min(shown.tests * t_test(values, shown.margin), 1.0)

@@ -90,6 +90,25 @@ def holm(p_values: Sequence[float], error_rate: float) -> list[HolmTest]:
     return tests
 
 
+def seeds_for_equivalence(values: Sequence[float], margin: float, error_rate: float) -> int | None:
+    """The number of seeds that show equivalence in 80 % of repetitions, if mean and spread stay.
+
+    The smallest N with F(x - t) + F(y - t) - 1 >= 0.8, where x and y = (margin -+ mean) sqrt(N) / s,
+    t = t(1 - error_rate/2; N - 1), and F is the distribution of t with N - 1 degrees of freedom: the
+    probability that neither one-sided test fails. None as for `seeds_needed`, or if the mean is not
+    within the margin.
+    """
+    if len(values) < 2 or no_spread(values):
+        return None
+    n = np.arange(2, MOST_SEEDS + 1)
+    error = np.std(values, ddof=1) / np.sqrt(n)
+    mean = math.fsum(values) / len(values)
+    critical = special.stdtrit(n - 1, 1 - error_rate / 2)
+    sides = [special.stdtr(n - 1, (margin + sign * mean) / error - critical) for sign in (-1, 1)]
+    enough = np.flatnonzero(sides[0] + sides[1] - 1 >= POWER)
+    return int(n[enough[0]]) if len(enough) else None
+
+
 def seeds_needed(values: Sequence[float], margin: float, error_rate: float) -> int | None:
     """The number of seeds that decide in 80 % of repetitions, if mean and spread stay as observed.
 

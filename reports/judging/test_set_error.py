@@ -20,12 +20,12 @@ def sampling_error(verdict: Verdict, evidence: Evidence, found: Sequence[Outcome
     same images, and those of the other sign as if on independent ones; in truth these agree too,
     which makes the error of a paired difference smaller. Only for accuracies in per cent.
     """
-    claim, cells = verdict.claim, len(verdict.cells)
-    weights = [] if isinstance(claim, RanksLike) else claim.weights(cells)
-    own = [o for o in found if o.cell.name in verdict.cells and o.record is not None and o.values]
+    claim, cells = verdict.claim, verdict.shown_cells
+    weights = [] if isinstance(claim, RanksLike) else claim.weights(len(cells))
+    own = [o for o in found if o.cell.name in cells and o.record is not None and o.values]
     counts = {o.facts.data.test_images for o in own}
     asked = {o.facts.measured_on or "test" for o in own}
-    each = {cell: [o.value for o in own if o.cell.name == cell] for cell in verdict.cells}
+    each = {cell: [o.value for o in own if o.cell.name == cell] for cell in cells}
     means = [fmean(values) if values else math.nan for values in each.values()]
     known = evidence.unit == "%" and len(counts) == 1 and asked == {"test"}
     number = next(iter(counts), None)

@@ -4,8 +4,9 @@ import math
 from collections.abc import Sequence
 
 from reports.judging.contrasts import Subject, by_seed
+from reports.judging.equivalence import compared
 from reports.judging.sequential_looks import Look
-from reports.judging.statistics import seeds_needed
+from reports.judging.statistics import seeds_for_equivalence, seeds_needed
 from reports.judging.trial_outcomes import Outcome
 from reports.spec import ERROR_RATE, Evidence, RanksLike
 from sweeps.intervals import no_spread
@@ -25,13 +26,18 @@ def why_open(subject: Subject, look: Look, evidence: Evidence, later: list[int])
                 f"least {subject.claim.min_tau:g} was required"
             )
         return "more cells, not more seeds, would decide it"
-    values = by_seed(subject, tuple(range(look.seeds)))
+    shown = compared(subject, tuple(range(look.seeds)))
+    values = by_seed(shown.subject, tuple(range(look.seeds)))
     if no_spread(values):
         return f"no spread: {len(values)} seeds gave the same number, {values[0]:+.2f}"
     share = dict(zip(evidence.looks.seeds, evidence.looks.shares, strict=True))
     # Holm's first step: the level of the claim whatever the other results are.
     level = share[later[0] if later else look.seeds] * ERROR_RATE / look.left
-    needed = seeds_needed(values, subject.claim.margin, level)
+    needed = (
+        seeds_for_equivalence(values, subject.claim.margin, level)
+        if shown.within
+        else seeds_needed(values, shown.margin, level / shown.tests)
+    )
     if needed is None:
         return "more than 1,000 seeds would be needed at this mean and spread"
     text = f"about {needed} seeds would be needed at this mean and spread"

@@ -17,11 +17,13 @@ from typing import NamedTuple
 from reports.judging.collapses import collapsed_cells
 from reports.judging.contrasts import Subject, by_seed, published_of, subject_of, tau_of
 from reports.judging.decisions import DECIDED, Decision, cites, decision, denied_by, verdict_words
+from reports.judging.equivalence import Compared, compared, in_words
+from reports.judging.learned_something import not_learned
 from reports.judging.negative_controls import controls, withheld
 from reports.judging.sequential_looks import Look, judged_looks
 from reports.judging.trial_outcomes import Outcome, Table, first_attempts, outcomes, table
 from reports.judging.undecided import join, lacking, next_look, why_open
-from reports.spec import AnyClaim, Deviation, Evidence, RanksLike
+from reports.spec import AnyClaim, Deviation, Equivalent, Evidence, RanksLike
 from sweeps.intervals import Interval, interval
 
 
@@ -51,6 +53,8 @@ class Verdict(NamedTuple):
     cites: str
     """The place in a publication that makes the claim; empty for the study's own claims."""
     cells: tuple[str, ...]
+    shown_cells: tuple[str, ...]
+    """The cells behind the estimate: all of them, or of an equivalence the pair that decides."""
     deviations: tuple[Deviation, ...]
     """The deviations of the claim's cells, each once."""
 
@@ -103,16 +107,18 @@ def _verdict(
 ) -> Verdict:
     seeds, claim = subject.seeds, subject.claim
     if isinstance(claim, RanksLike):
-        per_seed, so_far = (), tau_of(subject, seeds)[0]
+        shown, per_seed, so_far = Compared(subject, 0.0), (), tau_of(subject, seeds)[0]
     else:
-        per_seed = by_seed(subject, seeds)
+        shown = compared(subject, tuple(range(look.seeds)) if look else seeds)
+        per_seed = by_seed(shown.subject, seeds)
         so_far = interval(per_seed)
     deviations = _deviations(subject.cells, evidence)
     cited = cites(claim, subject.published, evidence.published_source)
     decided, note = _decide(subject, look, evidence, found)
-    published = published_of(subject) if evidence.comparable else None
-    if decided in DECIDED and claim.source and published is not None:
-        note = join(note, denied_by(claim, published))
+    if isinstance(claim, Equivalent) and seeds and decided is not Decision.NOT_JUDGED:
+        note = join(in_words(subject, shown, decided=decided in DECIDED), note)
+    if decided in DECIDED and claim.source and evidence.comparable:
+        note = join(note, denied_by(claim, subject.published))
     if reason and decided in DECIDED | {Decision.INCONCLUSIVE}:
         decided, note = Decision.WITHHELD, reason
     return Verdict(
@@ -128,9 +134,10 @@ def _verdict(
         so_far=so_far,
         seeds=seeds,
         per_seed=per_seed,
-        published=published,
+        published=published_of(shown.subject) if evidence.comparable else None,
         cites=cited,
         cells=subject.cells,
+        shown_cells=shown.subject.cells,
         deviations=deviations,
     )
 
@@ -149,7 +156,10 @@ def _decide(
         # Synthetic data reproduce nothing, even where a claim cites a publication.
         cited = cites(subject.claim, subject.published, evidence.published_source)
         own = not cited or evidence.synthetic_data
-        decided = decision(look.numbers, look.claim.margin, cited=not own)
+        decided = decision(look.numbers, look.claim, cited=not own)
+        positive = decided in (Decision.REPRODUCED, Decision.SHOWN)
+        if isinstance(subject.claim, Equivalent) and positive:
+            return _alike(decided, subject, look, evidence, found)
         return _with_collapses(decided, subject, look, found)
     note = why_open(subject, look, evidence, later)
     if later:
@@ -170,6 +180,20 @@ def _with_collapses(
         note = "then the differences are not roughly normal, which the test assumes"
         return Decision.WITHHELD, join(why, note, text)
     return decided, text
+
+
+def _alike(
+    decided: Decision, subject: Subject, look: Look, evidence: Evidence, found: Sequence[Outcome]
+) -> tuple[Decision, str]:
+    """Encoders that learned nothing are alike for that reason, which shows nothing about the cells."""
+    decided, note = _with_collapses(decided, subject, look, found)
+    lost = not_learned(subject.cells, evidence, subject.numbers, look.seeds)
+    _, whole = collapsed_cells(subject.cells, look.seeds, found)
+    if not lost and not whole:
+        return decided, note
+    nothing = f"not significantly above random encoder and raw pixels: {', '.join(lost)}"
+    why = "alike, but encoders that learned nothing are alike"
+    return Decision.WITHHELD, join(f"{why}: {nothing}" if lost else why, note)
 
 
 def _deviations(cells: tuple[str, ...], evidence: Evidence) -> tuple[Deviation, ...]:

@@ -9,7 +9,7 @@ from reports.judging.decisions import CITES_NOTHING, Decision
 from reports.judging.negative_controls import controls
 from reports.judging.trial_outcomes import Outcome, outcomes, table
 from reports.judging.verdict import Verdict, verdicts
-from reports.spec import SMOKE_JUDGES_NOTHING, AnyClaim, Evidence, RanksLike
+from reports.spec import SMOKE_JUDGES_NOTHING, AnyClaim, Equivalent, Evidence, RanksLike
 from sweeps.base import Frozen
 from sweeps.intervals import Interval
 
@@ -24,7 +24,7 @@ class BoardRow(Frozen):
     """The verdict in words, with its scale; the same in the terminal, HTML and PDF."""
     note: str
     margin: str
-    """The value that the estimate was tested against; empty for rank claims."""
+    """The value that the estimate was tested against, "±" for both ends of one; empty for rank claims."""
     changes: tuple[str, ...]
     """Terms of this claim that changed since the first trial, with the old and new values."""
     estimate: str
@@ -137,6 +137,13 @@ def unit_of(claim: AnyClaim, evidence: Evidence) -> str:
     return f"{unit} per step" if claim.per_step else unit
 
 
+def margin_of(claim: AnyClaim) -> str:
+    """A claim's margin: "+2", or "±2" for an equivalence; empty for rank claims."""
+    if isinstance(claim, RanksLike):
+        return ""
+    return f"±{claim.margin:g}" if isinstance(claim, Equivalent) else f"{claim.margin:+g}"
+
+
 def _row(verdict: Verdict, evidence: Evidence) -> BoardRow:
     claim = verdict.claim
     shown = verdict.shown
@@ -159,9 +166,7 @@ def _row(verdict: Verdict, evidence: Evidence) -> BoardRow:
         decision=verdict.decision,
         words=verdict.words,
         note=verdict.note,
-        margin=""
-        if isinstance(claim, RanksLike)
-        else f"{claim.margin:+g} {unit_of(claim, evidence)}",
+        margin=f"{margin_of(claim)} {unit_of(claim, evidence)}" if margin_of(claim) else "",
         changes=tuple(c.text for c in evidence.stamp.changes if c.claim == claim.name),
         estimate=estimate,
         interval=interval,

@@ -1,6 +1,6 @@
 """The content of a study and its records: claims, figures, looks, and the evidence as one value."""
 
-from reports.spec.claims import AnyClaim, Beats, Increases, RanksLike
+from reports.spec.claims import AnyClaim, Beats, Equivalent, Increases, RanksLike
 from reports.spec.evidence import (
     SMOKE_JUDGES_NOTHING,
     CellInfo,
@@ -29,6 +29,7 @@ __all__ = [
     "Change",
     "CollapseFacts",
     "Deviation",
+    "Equivalent",
     "Evidence",
     "Fact",
     "Heatmap",

@@ -72,6 +72,10 @@ class _Contrast(_Claim):
         del num_cells
         return ""
 
+    def supported_by(self, numbers: Sequence[float]) -> bool:
+        """Whether the cells' published numbers say what the claim says."""
+        return self.contrast(numbers) > self.margin
+
 
 class Beats(_Contrast):
     """One cell is better than another, by more than a margin.
@@ -144,6 +148,42 @@ class Increases(_Contrast):
         return "a single cell has no slope" if num_cells < 2 else ""
 
 
+class Equivalent(_Contrast):
+    """Cells differ by less than a margin, each two of them.
+
+    Two one-sided Student-t tests (TOST; Schuirmann 1987) for each pair of cells, on one number for
+    each seed: the difference of the two at that seed. If the interval of every pair lies within
+    (-margin, +margin), reproduced or shown; if that of some pair lies outside, at a level divided by
+    the number of pairs, contradicted or not shown; else inconclusive. No significant difference is
+    no evidence of equivalence. The difference shown is that of the pair that decides: the nearest
+    to an end of the margin, or the farthest beyond one, in standard errors.
+    """
+
+    kind: Literal["equivalent"] = "equivalent"
+
+    among: tuple[str, ...] = Field(min_length=1)
+    """Roles of the cells that are alike, two cells or more; a role may name several."""
+
+    margin: float = Field(gt=0, allow_inf_nan=False)
+    """The difference from which two cells count as different, in the metric's unit; above 0."""
+
+    def roles(self) -> tuple[str, ...]:
+        """The roles that the claim names, in its order."""
+        return self.among
+
+    def weights(self, num_cells: int) -> list[float]:
+        """The difference of a pair."""
+        return [1.0, -1.0][:num_cells]
+
+    def fault(self, num_cells: int) -> str:
+        """A comparison needs two cells."""
+        return "a single cell has nothing to be compared with" if num_cells < 2 else ""
+
+    def supported_by(self, numbers: Sequence[float]) -> bool:
+        """Whether no two of the published numbers differ by the margin or more."""
+        return max(numbers) - min(numbers) < self.margin
+
+
 class RanksLike(_Claim):
     """The cells agree in rank with the published table.
 
@@ -172,5 +212,10 @@ class RanksLike(_Claim):
         """The roles that the claim names; none if it ranks every published arm."""
         return self.among or ()
 
+    def supported_by(self, numbers: Sequence[float]) -> bool:
+        """The published order is what the claim says."""
+        del numbers
+        return True
 
-AnyClaim = Annotated[Beats | Increases | RanksLike, Field(discriminator="kind")]
+
+AnyClaim = Annotated[Beats | Increases | Equivalent | RanksLike, Field(discriminator="kind")]

@@ -232,6 +232,7 @@ NAMED: dict[str, Part] = {
             {
                 "judging/calibration": "studies in which nothing is true",
                 "judging/citing": "examples by hand",
+                "judging/equivalence": "statsmodels' TOST, scipy, power by integration",
                 "judging/negative_controls": "planted leaks",
                 "spec/interim_looks": "laws",
                 "judging/rank_of_means": "scipy",

@@ -13,12 +13,15 @@ from ruamel.yaml import YAML
 from reports.judging.contrasts import subject_of
 from reports.judging.sequential_looks import judged_looks
 from reports.judging.trial_outcomes import Table
-from reports.spec import AnyClaim, Evidence, Increases, RanksLike
+from reports.spec import AnyClaim, Equivalent, Evidence, Increases, RanksLike
 
 FIGURE_5 = Path(__file__).parents[2] / "ablations" / "published" / "figure-5.yaml"
 SEEDS = 10
 
-KINDS = ("beats", "increases", "figure 5 permuted", "additive operations", "plain cells")
+KINDS = (
+    *("beats", "increases", "figure 5 permuted", "additive operations", "plain cells"),
+    *("equivalent", "equivalent at a small margin", "equivalent, three cells"),
+)
 """Kinds of claims; the two tables of ordered pairs have figure 5's cells."""
 
 
@@ -49,11 +52,11 @@ def _table(cells: Iterable[str], rows: ArrayLike) -> Table:
     }
 
 
-def _paired(cells: str, claims: tuple[AnyClaim, ...]) -> Drawn:
+def _paired(cells: str, claims: tuple[AnyClaim, ...], means: ArrayLike = 0.0) -> Drawn:
     """Seeds differ more than cells do."""
 
     def draw(rng: np.random.Generator) -> Table:
-        shared = 3 * rng.normal(size=SEEDS)
+        shared = 3 * rng.normal(size=SEEDS) + np.reshape(means, (-1, 1))
         return _table(cells, rng.normal(size=(len(cells), SEEDS)) + shared)
 
     return _study(cells, claims), draw
@@ -69,6 +72,28 @@ def _increases() -> Drawn:
         for along in ("abcd", "efgh", "ijkl")
     ]
     return _paired("abcdefghijkl", tuple(claims))
+
+
+def _alike(*groups: str, margin: float) -> tuple[AnyClaim, ...]:
+    return tuple(
+        Equivalent(name=cells, among=tuple(cells), margin=margin, primary=True) for cells in groups
+    )
+
+
+def _equivalent() -> Drawn:
+    """Three pairs at an end of the margin: the first cell is better in two of them, worse in one."""
+    return _paired("abcdef", _alike("ab", "cd", "ef", margin=4.0), [4, 0, 0, 4, 4, 0])
+
+
+def _equivalent_small() -> Drawn:
+    """As `_equivalent`, with a margin below the standard error of a difference of five seeds."""
+    return _paired("abcdef", _alike("ab", "cd", "ef", margin=0.4), [0.4, 0, 0, 0.4, 0.4, 0])
+
+
+def _equivalent_cells() -> Drawn:
+    """Three claims of three cells each, whose first two differ by the margin, to both sides."""
+    means = [4, 0, 2, 0, 4, 4, 4, 0, 0]
+    return _paired("abcdefghi", _alike("abc", "def", "ghi", margin=4.0), means)
 
 
 def _ranked(published: dict[str, float], **changes: Any) -> Evidence:
@@ -136,6 +161,9 @@ def _collapse() -> Drawn:
 STUDIES: dict[str, Callable[[], Drawn]] = {
     "beats": _beats,
     "increases": _increases,
+    "equivalent": _equivalent,
+    "equivalent at a small margin": _equivalent_small,
+    "equivalent, three cells": _equivalent_cells,
     "figure 5 permuted": _permuted,
     "additive operations": _additive,
     "plain cells": _plain,

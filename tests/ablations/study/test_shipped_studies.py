@@ -19,7 +19,7 @@ from ablations.study.request import Request
 from ablations.study.schema import SCALES, PublishedTable, ScaleName
 from ablations.study.yaml_file import read_yaml
 from reports.judging.verdict import Decision, verdicts
-from reports.spec import Beats, RanksLike
+from reports.spec import Beats, Equivalent, RanksLike
 
 CELLS = {
     "quickstart": (2, 3, 3, 3),
@@ -249,7 +249,7 @@ def test_small_images_are_learned_from_as_appendix_b_9_does(
 
 
 PRINTED = re.compile(r"(\d+(?:\.\d+)?) against (\d+(?:\.\d+)?)")
-SIZE = re.compile(r"by (?:about |more than )?(\d+(?:\.\d+)?) (?:points|%)")
+SIZE = re.compile(r"by (?:about |more than |less than )?(\d+(?:\.\d+)?) (?:points|%)")
 
 
 @pytest.mark.parametrize("study", sorted(CELLS))
@@ -268,6 +268,24 @@ def test_a_statement_with_a_size_has_that_margin_and_numbers_are_those_of_its_ce
             roles = written.study.roles_at("paper")
             pair = {numbers[str(roles[role])] for role in (claim.better, claim.worse)}
             assert {float(printed[1]), float(printed[2])} == pair, claim.name
+
+
+@pytest.mark.parametrize("kind", ["linear", "mlp"])
+def test_the_margin_of_the_output_sizes_is_between_figure_8s_spread_and_its_least_effect(
+    kind: str,
+) -> None:
+    written = read_study("projection-head")
+    roles = {"linear": "linear heads", "mlp": "non-linear heads"}
+    [claim] = [c for c in written.study.claims if roles[kind] in c.roles()]
+    sizes = FIGURE_8[kind]
+    gains = [mlp - linear for linear, mlp in zip(FIGURE_8["linear"], FIGURE_8["mlp"], strict=True)]
+
+    assert isinstance(claim, Equivalent)
+    assert max(sizes) - min(sizes) < claim.margin < min(gains)
+    for scale in ("laptop", "gpu", "paper"):
+        arms = [c.name for c in the_plan("projection-head", scale=scale).cells if c.role == "arm"]
+        of_kind = [name for name in arms if name.startswith(kind) and "hidden" not in name]
+        assert list(written.study.roles_at(scale)[roles[kind]]) == of_kind
 
 
 def test_on_small_images_claims_are_of_the_cells_that_appendix_b_9_recommends() -> None:

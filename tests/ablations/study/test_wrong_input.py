@@ -20,6 +20,9 @@ def replaced(old: str, new: str) -> str:
     return STUDY.replace(old, new)
 
 
+COMPARED = "kind: beats, name: colour helps, better: with, worse: without, margin: 0"
+"""A claim of `STUDY`, as it stands there."""
+
 STUDIES: dict[str, tuple[str | bytes, str]] = {
     "empty": ("", "mine.yaml"),
     "only a comment": ("# nothing\n", "mine.yaml"),
@@ -72,6 +75,14 @@ STUDIES: dict[str, tuple[str | bytes, str]] = {
         replaced("with: crop+colour,", "with: [crop, crop+colour],"),
         "claims.0.better: compares single cells, but role 'with' names 2 at smoke scale",
     ),
+    "a single cell that is alike": (
+        replaced(COMPARED, "kind: equivalent, name: alike, among: [with], margin: 1"),
+        "claims.0.among: compares cells with each other, but names only 'crop+colour' at smoke scale",
+    ),
+    "an equivalence without a margin": (
+        replaced(COMPARED, "kind: equivalent, name: alike, among: [with, without], margin: 0"),
+        "claims.0.margin: must be greater than 0, got 0",
+    ),
     "numbers without a source": (
         STUDY + 'published: {values: {crop: 1}, source: "  "}\n',
         "values: needs source:",
@@ -107,6 +118,7 @@ NOT_BY_A_SCHEMA = {
     "an axis named with a comma": "the reason, cells on a command line, is said by the study's own check",
     "a metric that no trial records": "what is recorded depends on the evaluations of the cells",
     "a test value of trials that choose settings": "what is recorded depends on the evaluation's split",
+    "a single cell that is alike": "how many cells a role names is said by the study's own check",
     "a source without a statement": "a rule between two fields of a claim",
     "a difference of several cells": "how many cells a role names is a choice of the study",
     "numbers without a source": "a rule between two fields",

@@ -98,10 +98,69 @@ MUTANTS = (
     plant(
         "the difference has the wrong sign",
         "spec/claims.py",
-        "return [1.0, -1.0][:num_cells]",
-        "return [-1.0, 1.0][:num_cells]",
+        '"""A difference."""\n        return [1.0, -1.0][:num_cells]',
+        '"""A difference."""\n        return [-1.0, 1.0][:num_cells]',
         "reports/judging/test_verdict.py",
         "reports/spec/test_interim_looks.py",
+    ),
+    plant(
+        "an equivalence is tested at the upper end of its margin only",
+        "judging/equivalence.py",
+        "end = math.copysign(claim.margin, mean)",
+        "end = claim.margin",
+        "reports/judging/test_equivalence.py",
+    ),
+    plant(
+        "an equivalence is any difference that is significant",
+        "judging/equivalence.py",
+        "end = math.copysign(claim.margin, mean)",
+        "end = 0.0",
+        "reports/judging/test_equivalence.py",
+    ),
+    plant(
+        "an equivalence compares other seeds of the second cell",
+        "judging/contrasts.py",
+        "rows = [[subject.numbers[cell][seed] for cell in subject.cells] for seed in seeds]",
+        "shift = (*seeds[1:], *seeds[:1])\n"
+        "    own = [[subject.numbers[c][s] for c in subject.cells[:1]] for s in seeds]\n"
+        "    rest = [[subject.numbers[c][s] for c in subject.cells[1:]] for s in shift]\n"
+        "    rows = [one + other for one, other in zip(own, rest, strict=True)]",
+        "reports/judging/test_equivalence.py",
+    ),
+    plant(
+        "one pair of many that is alike makes all alike",
+        "judging/equivalence.py",
+        "pair = min(pairs, key=",
+        "pair = max(pairs, key=",
+        "reports/judging/test_equivalence.py",
+    ),
+    plant(
+        "each pair of many may contradict at the whole level",
+        "judging/equivalence.py",
+        "1 if within else len(pairs)",
+        "1",
+        "reports/judging/test_equivalence.py",
+    ),
+    plant(
+        "a pair without spread counts as alike",
+        "judging/equivalence.py",
+        "        return 0.0\n",
+        "        return math.inf\n",
+        "reports/judging/test_equivalence.py",
+    ),
+    plant(
+        "encoders that learned nothing are shown to be alike",
+        "judging/verdict.py",
+        "    if not lost and not whole:",
+        "    if True:",
+        "reports/judging/test_equivalence.py",
+    ),
+    plant(
+        "the seeds still needed forget one of the two tests",
+        "judging/statistics.py",
+        "enough = np.flatnonzero(sides[0] + sides[1] - 1 >= POWER)",
+        "enough = np.flatnonzero(np.minimum(*sides) >= POWER)",
+        "reports/judging/test_equivalence.py",
     ),
     plant(
         "a look takes all seeds there are",
@@ -142,8 +201,8 @@ MUTANTS = (
     plant(
         "the interval shown has another level than the one that judged",
         "judging/sequential_looks.py",
-        "interval(by_seed(subject, tuple(range(count))), 1 - test.level)",
-        "interval(by_seed(subject, tuple(range(count))))",
+        "interval(values, 1 - test.level / shown.tests)",
+        "interval(values)",
         "reports/spec/test_interim_looks.py",
     ),
     # What counts.
@@ -191,8 +250,8 @@ MUTANTS = (
     plant(
         "a source whose own numbers deny the claim is not told",
         "judging/decisions.py",
-        "    if published > claim.margin:",
-        "    if True:",
+        '    if claim.supported_by(numbers):\n        return ""',
+        '    if True:\n        return ""',
         "reports/judging/test_citing.py",
     ),
     plant(
@@ -324,8 +383,8 @@ MUTANTS = (
     plant(
         "a claim that cites nothing is called reproduced",
         "judging/decisions.py",
-        "return Decision.REPRODUCED if cited else Decision.SHOWN",
-        "return Decision.REPRODUCED",
+        "shown = Decision.REPRODUCED if cited else Decision.SHOWN",
+        "shown = Decision.REPRODUCED",
         "reports/judging/test_verdict.py",
     ),
     plant(
@@ -337,9 +396,9 @@ MUTANTS = (
     ),
     plant(
         "numbers that say the opposite count as a citation",
-        "judging/decisions.py",
-        "isinstance(claim, RanksLike) or claim.contrast(numbers) > claim.margin",
-        "True",
+        "spec/claims.py",
+        "return self.contrast(numbers) > self.margin",
+        "return True",
         "reports/judging/test_citing.py",
     ),
     plant(

@@ -16,7 +16,7 @@ from reports.judging.test_set_error import sampling_error
 from reports.judging.trial_outcomes import outcomes
 from reports.judging.verdict import verdicts
 from reports.judging.verdict_board import board
-from reports.spec import Evidence, Increases
+from reports.spec import Equivalent, Evidence, Increases
 
 UP = [9.0, 9.5, 8.5, 9.2, 8.8, 4.0, 14.0]
 FLAT = [0.1, -0.2, 0.3, -0.1, 0.2, 0.0, 0.1]
@@ -63,6 +63,33 @@ def test_a_judged_claim_has_the_interval_that_judged_everywhere() -> None:
     assert in_figure == (text, "97.5 %")
 
 
+def test_an_equivalence_has_the_interval_of_its_deciding_pair_and_both_ends_everywhere() -> None:
+    claim = Equivalent(name="alike", among=tuple("abc"), margin=2.5, primary=True)
+    made = evidence({"a": FLAT, "b": [v + 1 for v in UP], "c": UP}, claims=(claim,))
+    difference = np.subtract(FLAT, [v + 1 for v in UP])[:5]
+    level = 1 - 0.025 / 3
+    low, high = stats.t.interval(level, 4, loc=difference.mean(), scale=stats.sem(difference))
+    text = f"[{low:+.1f}, {high:+.1f}]"
+
+    on_board, on_card, in_table, in_figure = shown(made)
+
+    assert on_board == f"99.17 %: {text}"
+    assert on_card == f"99.17 % interval: {text}"
+    assert in_table == f"{text}: 99.17 %"
+    assert in_figure == (text, "99.17 %")
+    found = findings_of(made)
+    drawn = values(found.judged).iloc[0]
+    assert (drawn["margin"], drawn["lower_margin"]) == (2.5, -2.5)
+    (listed,) = claim_section(found).blocks
+    row = dict(zip([column.name for column in listed.columns], listed.rows[0], strict=True))
+    assert row["cells"].text == "a against b, of 3 cells"
+    assert row["margin"].text == "±2.5"
+    assert "Of more than two cells every pair is tested" in listed.caption
+    picture = render_forest(found.judged, "figure1", "%")
+    assert picture is not None
+    assert "the two ends of a margin of equivalence" in picture.caption
+
+
 def test_before_a_look_the_interval_is_95_per_cent_and_a_description_everywhere() -> None:
     made = evidence({"a": UP[:3], "b": FLAT[:3]}, claims=(beats("a", "b"),))
     differences = np.subtract(UP, FLAT)[:3]
@@ -94,6 +121,19 @@ def test_the_error_of_the_test_images_is_that_of_two_binomials() -> None:
 
     shares = (stats.binom.std(1000, 0.62) / 1000, stats.binom.std(1000, 0.5) / 1000)
     assert found == pytest.approx(100 * math.hypot(*shares))
+
+
+def test_the_error_of_an_equivalence_is_that_of_its_deciding_pair() -> None:
+    cells = {"a": [60.0, 64.0], "b": [50.0, 51.0], "c": [60.5, 63.0]}
+    claim = Equivalent(name="alike", among=tuple(cells), margin=2.0)
+
+    found = error_over_images(cells, claim)
+
+    nearest = error_over_images({"a": cells["a"], "b": cells["b"]}, beats("a", "b"))
+    other = error_over_images({"b": cells["b"], "c": cells["c"]}, beats("c", "b"))
+    assert found in (nearest, other)
+    (verdict,) = verdicts(evidence(cells, claims=(claim,)))
+    assert found == (nearest if verdict.shown_cells == ("a", "b") else other)
 
 
 def test_the_error_of_a_slope_bounds_that_of_cells_that_agree_on_each_image() -> None:

@@ -17,6 +17,7 @@ HEAVY = ("pandas", "matplotlib", "seaborn", "scipy", "typst", "numpy", "jinja2",
 CLAIMS: dict[str, dict[str, Any]] = {
     "beats": {"better": "a", "worse": "b"},
     "increases": {"along": ["a"]},
+    "equivalent": {"among": ["a", "b"], "margin": 1.0},
     "ranks_like": {},
 }
 FIGURES: dict[str, dict[str, Any]] = {
@@ -73,7 +74,7 @@ def test_every_kind_of_figure_is_read_from_a_study_file_by_its_kind(model: type[
 
 
 def test_an_unknown_kind_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ValidationError, match="'beats', 'increases', 'ranks_like'"):
+    with pytest.raises(ValidationError, match="'beats', 'increases', 'equivalent', 'ranks_like'"):
         TypeAdapter(AnyClaim).validate_python({"kind": "wins", "name": "n"})
 
 
