@@ -11,12 +11,14 @@ from typing import Any, get_args
 import pandas as pd
 
 from reports.judging import Decision, Outcome, Verdict, outcomes, verdicts
-from reports.spec import CellInfo, Evidence, RanksLike
+from reports.spec import AnyClaim, CellInfo, Evidence, RanksLike
 from sweeps.record import TrialRecord
 
 STATES = ("finished", "no number", "failed")
 ROLES: tuple[str, ...] = get_args(CellInfo.model_fields["role"].annotation)
-KINDS = ("beats", "increases", "ranks_like")
+KINDS: tuple[str, ...] = tuple(
+    claim.model_fields["kind"].default for claim in get_args(get_args(AnyClaim)[0])
+)
 
 
 def trial_frame(evidence: Evidence, metrics: Iterable[str], *, controls: bool) -> pd.DataFrame:

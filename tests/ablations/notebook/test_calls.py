@@ -17,11 +17,13 @@ from ablations.commands import report_tracking
 from ablations.errors import StudyError, UsageError
 from ablations.evidence.collect import evidence
 from ablations.evidence.snapshots import current
+from ablations.notebook.frames import verdict_frame
 from ablations.notebook.outcome import ReportFiles
 from ablations.study.request import Request
 from reports.document.blocks import Table
 from reports.document.sections import document
 from reports.errors import ReportError
+from reports.spec import CellInfo, Equivalent, Evidence, Increases
 from sweeps.errors import PlanError
 from sweeps.storage.store import Store
 from sweeps.tracking.contract import TrackingResult
@@ -253,6 +255,21 @@ def test_a_report_that_is_gone_says_so(tmp_path: Path) -> None:
     gone = ReportFiles(*(tmp_path / name for name in ("<b>.html", "b", "c", "d")))
 
     assert "&lt;b&gt;.html cannot be read (No such file or directory)" in gone._repr_html_()
+
+
+def test_every_kind_of_claim_keeps_its_name() -> None:
+    claims = (
+        Equivalent(name="alike", among=("a", "b"), margin=1.0),
+        Increases(name="rises", along=("a", "b")),
+    )
+    cells = (CellInfo(name="a"), CellInfo(name="b"))
+    made = Evidence(
+        study="s", title="t", question="", source="", scale="laptop", synthetic_data=False,
+        data_name="none", cells=cells, planned=(), records=(), claims=claims,
+        roles={"a": "a", "b": "b"},
+    )  # fmt: skip
+
+    assert verdict_frame(made)["kind"].tolist() == ["equivalent", "increases"]
 
 
 def test_names_and_axes_of_any_kind_have_columns_of_their_own(here: Path) -> None:
