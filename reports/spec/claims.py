@@ -161,10 +161,10 @@ class Equivalent(_Contrast):
 
     kind: Literal["equivalent"] = "equivalent"
 
-    among: tuple[str, ...] = Field(min_length=1)
+    among: tuple[str, ...] = Field(min_length=1, examples=[["mlp 32", "mlp 128", "mlp 2048"]])
     """Roles of the cells that are alike, two cells or more; a role may name several."""
 
-    margin: float = Field(gt=0, allow_inf_nan=False)
+    margin: float = Field(gt=0, allow_inf_nan=False, examples=[2.0])
     """The difference from which two cells count as different, in the metric's unit; above 0."""
 
     def roles(self) -> tuple[str, ...]:

@@ -141,7 +141,7 @@ def test_a_table_too_long_for_a_pdf_keeps_the_rows_that_need_attention_and_says_
         (Cell(text=f"trial {place}", tone="bad" if place == 2 * MOST_ROWS else "plain"),)
         for place in range(2 * MOST_ROWS + 1)
     )
-    table = Table(caption="Trials.", columns=(Column(name="trial"),), rows=rows)
+    table = Table(ident="trials", caption="Trials.", columns=(Column(name="trial"),), rows=rows)
     made = Document(
         title="t",
         subtitle="s",
