@@ -101,16 +101,7 @@ def ran(study: Path) -> None:
     assert (study.parent / "runs/studies/mine@smoke/report.html").is_file()
 
 
-@pytest.mark.slow
-def test_the_template_with_an_augmentation_runs(
-    here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    ran(written(here, capsys, "own-augmentation"))
-
-
 @pytest.mark.proof
-@pytest.mark.parametrize("template", ["factorial", "levels", "own-images"])
-def test_every_other_template_runs(
-    here: Path, capsys: pytest.CaptureFixture[str], template: str
-) -> None:
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_every_template_runs(here: Path, capsys: pytest.CaptureFixture[str], template: str) -> None:
     ran(written(here, capsys, template))
