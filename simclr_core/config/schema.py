@@ -23,7 +23,7 @@ from simclr_core.seeds import Seeds, Source
 TRAINER_VERSION = 1
 """Raised by hand when equal configurations give different encoders; part of every encoder's key."""
 
-EVALUATION_VERSION = 1
+EVALUATION_VERSION = 2
 """Raised by hand when equal encoders give different evaluation results; part of every trial's key."""
 
 _PRETRAINING = {"views", "encoder", "head", "loss", "optimizer", "schedule"}
