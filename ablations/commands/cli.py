@@ -131,7 +131,7 @@ def run(
     from ablations.commands.run import run_study
 
     how = replace(request, recompute=recompute)
-    raise typer.Exit(run_study(how, keep=_keep(keep), tracking=tracking, slots=slots))
+    raise typer.Exit(run_study(how, keep=_keep(keep), tracking=tracking, slots=_slots(slots)))
 
 
 @app.command()
@@ -345,6 +345,12 @@ def _scale(name: str) -> Any:
     from ablations.study import SCALES, one_of
 
     return one_of("--scale", name, SCALES)
+
+
+def _slots(text: str | None) -> int | None:
+    if text is not None and not (text.isascii() and text.isdecimal() and int(text)):
+        raise UsageError(f"--slots: must be a whole number of at least 1, got {text!r}")
+    return None if text is None else int(text)
 
 
 def _keep(word: str) -> Any:

@@ -35,10 +35,7 @@ def new_study(name: str, template: str) -> None:
     sentences = [*_unfit(name)]
     if template not in templates():
         known = templates()
-        sentences.append(
-            f"--template: must be one of {', '.join(known)}, got {template!r}"
-            f"{did_you_mean(template, known)}"
-        )
+        sentences.append(f"--template: no template {template!r}{did_you_mean(template, known)}")
     if sentences:
         raise UsageError(*sentences)
     files = {Path(f"{name}{path.suffix}"): path for path in sorted(TEMPLATES.glob(f"{template}.*"))}

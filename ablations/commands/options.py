@@ -74,11 +74,10 @@ Recompute = Annotated[
     ),
 ]
 Slots = Annotated[
-    int | None,
+    str | None,
     typer.Option(
         "--slots",
         metavar="N",
-        min=1,
         help="Trials at a time; default: what `ablate doctor` measured on this machine.",
     ),
 ]

@@ -592,3 +592,14 @@ def test_a_beginning_that_fits_several_keys_or_none_is_refused(
     assert "give more characters" in several.err
     assert f"did you mean '{key}'" in none.err
     assert not (here / "runs").exists()
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "many", "1.5", "", "\u0663"])
+def test_slots_are_a_whole_number_of_at_least_1(
+    here: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    said = called(capsys, "run", written_study(here), f"--slots={text}")
+
+    assert (said.code, said.out) == (2, "")
+    assert said.err == f"ablate: --slots: must be a whole number of at least 1, got {text!r}\n"
+    assert not (here / "runs").exists()
