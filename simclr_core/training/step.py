@@ -1,10 +1,10 @@
 """One optimiser step as a function of device tensors, after algorithm 1 of the paper.
 
-All that a step depends on is on its device: how many were done before, the epoch's order of images,
-learning rates, weights and the optimiser's state. Its host reads none of it, so that a GPU need not
-wait for the host, and the step can be captured there as one graph (`captured_step`).
+All that a step depends on is on its device: how many steps were done, the epoch's order of images,
+learning rates, weights and the optimiser's state. The host reads none of it. A GPU therefore never
+waits for the host within a step, and can replay it as one graph (`capture.py`).
 
-Shape suffixes: N images, B images per step, E steps per epoch, V views, M = V B, D embedding.
+Shape suffixes: B images per step, E steps per epoch, V views, M = V B, D embedding.
 """
 
 from typing import NamedTuple
