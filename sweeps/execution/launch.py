@@ -69,7 +69,8 @@ class Launch:
             for trials in _by_first_stage(todo)
         ]
         self.results: dict[str, TrialResult] = {}
-        self.died: list[str] = []
+        self.died: dict[str, str] = {}
+        """Key of each trial whose process or thread ended without a record -> why."""
         self.trouble: str | None = None
         self.interrupted = False
         self.rounds = 0
@@ -198,6 +199,10 @@ class Launch:
         key, state, text, attempt = ended
         if state == "trouble":
             self.trouble = str(text)
+        elif state == "died":
+            # It may have been interrupted after its record was there.
+            if not self._has_record(key):
+                self.died[key] = str(text)
         elif state != "stopped":
             self.results[key] = TrialResult(key, state, text, attempt)
             ends = [
@@ -212,7 +217,8 @@ class Launch:
             return []
         rest: list[Job] = []
         for job in jobs:
-            missing = [trial for trial in job.trials if trial.key not in self.results]
+            ended = {*self.results, *self.died}
+            missing = [trial for trial in job.trials if trial.key not in ended]
             if not missing:
                 continue
             first, *behind = missing
@@ -221,7 +227,7 @@ class Launch:
                     # The worker died before this job's turn.
                     rest.append(job.model_copy(update={"trials": tuple(missing)}))
                     continue
-                self.died.append(first.key)
+                self.died[first.key] = why_it_died(self._log_of(first.key))
                 self._clear_heartbeats([first.key])
             if behind:
                 rest.append(job.model_copy(update={"trials": tuple(behind)}))
@@ -255,6 +261,9 @@ class Launch:
         while time.monotonic() < until and self._running():
             time.sleep(0.05)
 
+    def _log_of(self, key: str) -> Path:
+        return self.store.running / f"{key}.log"
+
     def _running(self) -> list[str]:
         """Keys of the trials of this launch that have a heartbeat."""
         notes = heartbeats(self.store.running)
@@ -279,7 +288,6 @@ class Launch:
         def unfinished(key: str, why: str, log: Path) -> UnfinishedTrial:
             return UnfinishedTrial(key, self.trials[key].cell, self.trials[key].seed, why, log)
 
-        logs = {key: self.store.running / f"{key}.log" for key in self.died}
         return Execution(
             launch=self.name,
             finished=tuple(key for key, one in self.results.items() if one.state == "finished"),
@@ -288,7 +296,7 @@ class Launch:
                 for key, one in self.results.items()
                 if one.state == "failed"
             ),
-            died=tuple(unfinished(key, why_it_died(log), log) for key, log in logs.items()),
+            died=tuple(unfinished(key, why, self._log_of(key)) for key, why in self.died.items()),
             left=tuple(key for key in self.trials if key not in {*self.results, *self.died}),
             interrupted=self.interrupted,
             stopped=self.trouble,

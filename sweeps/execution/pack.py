@@ -15,7 +15,7 @@ from sweeps.execution.trial_runner import (
     Job,
     TrialResult,
     drop_temporary_artifacts,
-    run_trial,
+    run_in_worker,
 )
 from sweeps.execution.turns import Turns
 from sweeps.storage import Store
@@ -93,7 +93,7 @@ class PackRun:
                 return
             company = self._turns.give_way if self._running > 1 else None
             try:
-                ran = run_trial(job, trial, store, log_to=thread_log, give_way=company)
+                ran = run_in_worker(job, trial, store, log_to=thread_log, give_way=company)
                 if trial is job.trials[-1]:
                     drop_temporary_artifacts(job, store)
             except NeedsRoom:

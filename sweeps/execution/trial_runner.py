@@ -74,10 +74,10 @@ class Job(Frozen):
 
 
 class TrialResult(NamedTuple):
-    """How a trial ended: with a record, or stopped without one."""
+    """How a trial ended: with a record, or without one because it was stopped or died."""
 
     key: str
-    state: State | Literal["stopped"]
+    state: State | Literal["stopped", "died"]
     error: str | None = None
     attempt: int = 0
 
@@ -130,6 +130,32 @@ def run_trial(
         record = store.commit(record, log, context.files)
         context.drop_checkpoints()
     return TrialResult(trial.key, record.state, record.error, record.attempt)
+
+
+def run_in_worker(
+    job: Job,
+    trial: Trial,
+    store: Store,
+    *,
+    log_to: LogTo | None = None,
+    give_way: Callable[[], None] | None = None,
+) -> TrialResult:
+    """`run_trial` in a worker, which outlives an interruption of its trial.
+
+    KeyboardInterrupt and its like are no error of the trial, so they leave no record: it died, and
+    runs again with the next launch. The traceback is in its log.
+    """
+    try:
+        return run_trial(job, trial, store, log_to=log_to, give_way=give_way)
+    except Exception:
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever passes by `Exception`
+        log = store.running / f"{trial.key}.log"
+        if log.exists():  # it moves when the record is written
+            with log.open("a", encoding="utf-8") as file:
+                traceback.print_exc(file=file)
+        why = f"{type(error).__name__} interrupted it; the traceback is in the log"
+        return TrialResult(trial.key, "died", why)
 
 
 def drop_temporary_artifacts(job: Job, store: Store) -> None:

@@ -13,7 +13,7 @@ from ray import tune
 
 from sweeps.errors import SweepError
 from sweeps.execution.pack import Ended, Pack, PackRun
-from sweeps.execution.trial_runner import drop_temporary_artifacts, run_trial
+from sweeps.execution.trial_runner import drop_temporary_artifacts, run_in_worker
 from sweeps.storage import Store
 
 
@@ -53,7 +53,7 @@ def _alone(pack: Pack) -> Iterator[tuple[Ended, bool]]:
         for trial in job.trials:
             last = trial is job.trials[-1]
             try:
-                ran = run_trial(job, trial, store)
+                ran = run_in_worker(job, trial, store)
                 if last:
                     drop_temporary_artifacts(job, store)
             except SweepError as error:

@@ -343,4 +343,11 @@ MUTANTS = (
         "if None in errors:",
         "sweeps/execution/test_failures.py",
     ),
+    plant(
+        "a trial that is interrupted ends its worker",
+        "execution/trial_runner.py",
+        'return TrialResult(trial.key, "died", why)',
+        "raise",
+        "sweeps/execution/test_pack.py::test_a_trial_that_is_interrupted_dies_alone_or_packed_and_no_other_one_does",
+    ),
 )

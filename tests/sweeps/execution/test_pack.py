@@ -81,6 +81,86 @@ def test_a_member_that_fails_leaves_the_others_untouched(tmp_path: Path) -> None
     assert "told to fail" in (store.path / found["2"].log).read_text()
 
 
+class Unexpected(BaseException):
+    """No `Exception`, like KeyboardInterrupt."""
+
+
+def interrupted(context: TrialContext) -> Outcome:
+    for step in range(3):
+        if context.config["x"] == 2 and step == 1:
+            raise {0: KeyboardInterrupt, 1: Unexpected}[context.seed]
+        context.should_stop()
+    return Outcome({"top1": 1.0})
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_a_trial_that_is_interrupted_dies_alone_or_packed_and_no_other_one_does(
+    tmp_path: Path, members: int
+) -> None:
+    from sweeps.execution.worker import _alone, _together
+
+    store = Store(tmp_path / "store")
+    plan = toy_plan(toy_sweep(LEVELS, seeds=(0, 1)), Known())
+    pack = Pack(jobs=jobs_of(plan, store, f"{__name__}:interrupted"), members=members)
+
+    ended = {one[0]: one for one, _ in (_alone if members == 1 else _together)(pack)}
+
+    assert ended.keys() == {trial.key for trial in plan.trials}
+    for trial in plan.trials:
+        _, state, text, attempt = ended[trial.key]
+        if trial.cell != "2":
+            assert (state, text, attempt) == ("finished", None, 1)
+            continue
+        name = {0: "KeyboardInterrupt", 1: "Unexpected"}[trial.seed]
+        why = f"{name} interrupted it; the traceback is in the log"
+        assert (state, text, attempt) == ("died", why, 0)
+        assert name in (store.running / f"{trial.key}.log").read_text()
+    assert len(store.summaries()) == 4
+
+
+def launched(tmp_path: Path, plan: Plan, **settings: int) -> Launch:
+    return Launch(
+        plan=plan,
+        store=Store(tmp_path / "store"),
+        function="toy_trials:toy_trial",
+        settings=RunSettings(**settings),
+        todo=list(plan.trials),
+        on_progress=None,
+        on_record=None,
+    )
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_a_launch_reports_an_interrupted_trial_as_died_and_does_not_run_it_again(
+    tmp_path: Path, members: int
+) -> None:
+    plan = toy_plan(toy_sweep(LEVELS), Known())
+    launch = launched(tmp_path, plan, slots=3, members=members)
+    first, *others = plan.trials
+
+    launch.take_result([first.key, "died", "KeyboardInterrupt interrupted it", 0])
+    for trial in others:
+        launch.take_result([trial.key, "finished", None, 1])
+
+    assert launch._after_deaths(launch.jobs) == []
+    execution = launch._execution(1.0)
+    assert [(one.key, one.why) for one in execution.died] == [
+        (first.key, "KeyboardInterrupt interrupted it")
+    ]
+    assert (len(execution.finished), execution.left) == (len(others), ())
+
+
+def test_a_trial_that_is_interrupted_behind_its_record_has_ended(tmp_path: Path) -> None:
+    ended, store = packed(tmp_path, "toy_trials:toy_trial")
+    plan = toy_plan(toy_sweep(LEVELS, seeds=(0, 1)), Known())
+    launch = launched(tmp_path, plan, slots=3, members=3)
+    launch.name = next(store.records([ended[0][0]])).launch
+
+    launch.take_result([ended[0][0], "died", "KeyboardInterrupt interrupted it", 0])
+
+    assert (launch.died, launch.results[ended[0][0]].state) == ({}, "finished")
+
+
 def test_each_log_holds_what_its_own_trial_printed(tmp_path: Path) -> None:
     ended, store = packed(tmp_path, f"{__name__}:talks")
 
@@ -178,15 +258,7 @@ def test_workers_share_the_slots_and_no_more_trials_run_at_once(
     tmp_path: Path, slots: int, members: int, expected: list[int]
 ) -> None:
     plan = toy_plan(toy_sweep(list(range(10))), Known())
-    launch = Launch(
-        plan=plan,
-        store=Store(tmp_path / "store"),
-        function="toy_trials:toy_trial",
-        settings=RunSettings(slots=slots, members=members),
-        todo=list(plan.trials),
-        on_progress=None,
-        on_record=None,
-    )
+    launch = launched(tmp_path, plan, slots=slots, members=members)
 
     packs = [Pack.model_validate_json(Path(f).read_text()) for f in launch._files(launch.jobs)]
 
@@ -225,15 +297,7 @@ def test_trials_behind_a_pack_that_died_early_run_unless_the_next_one_dies_too(
     monkeypatch.setattr("sweeps.execution.launch.RayRounds", DyingRounds)
     monkeypatch.setenv("DEATHS", str(deaths))
     plan = toy_plan(toy_sweep(LEVELS, seeds=(0, 1, 2)), Known())
-    launch = Launch(
-        plan=plan,
-        store=Store(tmp_path / "store"),
-        function="toy_trials:toy_trial",
-        settings=RunSettings(slots=3, members=3),
-        todo=list(plan.trials),
-        on_progress=None,
-        on_record=None,
-    )
+    launch = launched(tmp_path, plan, slots=3, members=3)
 
     launch._with_one_ray(launch.jobs, tmp_path)
 
