@@ -168,10 +168,10 @@ def plan_lines(
 
 def compute_line(of: "Compute") -> str:
     """The floating-point operations of pre-training, on any machine."""
-    from ablations.compose import shown
+    from reports.spec import flop_text
 
-    pair = " to ".join(dict.fromkeys(shown(operations) for operations in of.pair))
-    whole = "the images were not counted" if of.total is None else f"{shown(of.total)} in all"
+    pair = " to ".join(dict.fromkeys(flop_text(operations) for operations in of.pair))
+    whole = "the images were not counted" if of.total is None else f"{flop_text(of.total)} in all"
     return (
         f"pre-training: {of.encoders} encoders, {pair} for the views of an image, {whole}; "
         "estimated, not measured, excluding loss and evaluation"

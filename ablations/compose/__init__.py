@@ -1,6 +1,6 @@
 """From a study and a request to resolved configurations, keys and a plan."""
 
-from ablations.compose.flops import Compute, num_images, shown
+from ablations.compose.flops import Compute, compute, num_images
 from ablations.compose.foresight import foreseen, kernel_by_kernel, left_out
 from ablations.compose.identity import ENCODER, chain
 from ablations.compose.name_clashes import refuse_another_design
@@ -19,6 +19,7 @@ __all__ = [
     "ResolvedStudy",
     "chain",
     "compose",
+    "compute",
     "cost",
     "decode",
     "executed",
@@ -31,6 +32,5 @@ __all__ = [
     "part_text",
     "planned",
     "refuse_another_design",
-    "shown",
     "skipped",
 ]

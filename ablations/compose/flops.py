@@ -133,15 +133,6 @@ def _outline(encoder: str, head: str, size: int) -> "Sequential | None":
     return None if f is None or g is None else Sequential(f, g)
 
 
-def shown(operations: float) -> str:
-    """An approximate number, in the unit that leaves few digits."""
-    for unit in ("FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP"):
-        if operations < 999.5:
-            return f"{operations:.3g} {unit}"
-        operations /= 1000
-    return f"{operations:,.0f} PFLOP" if operations >= 99.5 else f"{operations:.3g} PFLOP"
-
-
 def as_text(settings: Any) -> str:
     """Settings as `operations` and `weight_bytes` take them."""
     return json.dumps(settings, sort_keys=True)

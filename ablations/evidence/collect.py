@@ -52,6 +52,7 @@ def evidence(snapshot: Snapshot, request: Request, store: Store) -> Evidence:
             arm: statement.published[arm] for arm in arms if arm in statement.published
         },
         places=snapshot.sweep.places(),
+        scope=snapshot.scope,
         planned=(*(_planned(snapshot, request, trial) for trial in trials), *controls),
         records=records,
         stamp=stamp_of(snapshot, store, first=first),

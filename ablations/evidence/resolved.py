@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ablations.evidence.wording import data_name, method_text
 from ablations.study import (
     LoadedStudy,
     PublishedTable,
@@ -46,6 +47,7 @@ _STATED = {
 def snapshot_of(composed: "ResolvedStudy") -> Snapshot:
     """Resolves all cells of a study at its scale; needs the trainer."""
     from ablations.evidence.deviations import Paper
+    from ablations.evidence.scope import scope_of
 
     resolved = _Resolving(composed)
     first = composed.seeds[:1]
@@ -69,6 +71,7 @@ def snapshot_of(composed: "ResolvedStudy") -> Snapshot:
         statement=statement_of(composed.loaded, composed.scale, composed.metric_name),
         sweep=everything.model_copy(update={"added": ()}),
         cells=resolved.cells,
+        scope=scope_of(composed, paper),
     )
 
 
@@ -145,24 +148,10 @@ class _Resolving:
         return self.cells[key].at
 
 
-def data_name(data: dict[str, Any]) -> str:
-    """The name of the images for readers."""
-    match data:
-        case {"kind": "textures", **more}:
-            num = more.get("num_images")
-            return f"textures (synthetic, {num} images)" if num else "textures (synthetic)"
-        case {"kind": kind, **more}:
-            name = str(more.get("name") or {"cifar10": "CIFAR-10"}.get(kind, kind))
-            num = more.get("num_images")
-            return f"{name} ({num} images)" if num else name
-        case _:
-            return "unknown"
-
-
 def _methods(config: dict[str, Any], varied: list[tuple[str, AnyAxis]]) -> Iterable[Fact]:
     for field, name in METHODS.items():
         axes = [axis.name for f, axis in varied if f == field or f.startswith(f"{field}.")]
-        text = _method_text(config.get(field))
+        text = method_text(config.get(field))
         if axes:
             text += f" (varied by axis {', '.join(dict.fromkeys(axes))}; value of the first cell)"
         yield Fact(name=name, text=text)
@@ -191,24 +180,3 @@ def _steps_text(config: dict[str, Any]) -> str:
         "drops its last, incomplete batch. The official code counts steps over "
         f"all epochs together, which gives {theirs[0]:,} and {theirs[1]:,}"
     )
-
-
-def _method_text(value: Any) -> str:
-    from ablations.compose import part_text
-    from ablations.evidence.deviations import value_text
-
-    if isinstance(value, list) and len(value) > 8 and not isinstance(value[0], (dict, list)):
-        return f"{len(value)} values from {value_text(value[0])} to {value_text(value[-1])}"
-    if not isinstance(value, dict):
-        return value_text(value)
-    kind = str(value.get("kind", "")).replace("_", " ")
-    if kind == "file":
-        kind = part_text(value)
-        value = {name: inner for name, inner in value.items() if name not in ("name", "sha256")}
-    rest = [
-        f"{name.replace('_', ' ')} "
-        f"{_method_text(inner) if isinstance(inner, (dict, list)) else value_text(inner)}"
-        for name, inner in value.items()
-        if name not in ("kind", "path") and inner not in (None, {})
-    ]
-    return ", ".join([*([kind] if kind else []), *rest])

@@ -19,6 +19,8 @@ Tone = Literal["plain", "good", "bad", "open", "quiet"]
 
 
 TableName = Literal[
+    "scorecard",
+    "scope",
     "cells",
     "claims",
     "seeds",

@@ -1,13 +1,35 @@
 """The sections that a reader sees first: the verdict board and the figures."""
 
+import math
 from collections.abc import Iterator, Sequence
 
-from reports.document.blocks import AnyBlock, BoardBlock, Drawing, Section, Text, Tone, VerdictCard
+from reports.document.blocks import (
+    AnyBlock,
+    BoardBlock,
+    Cell,
+    Drawing,
+    Section,
+    Table,
+    Text,
+    Tone,
+    VerdictCard,
+)
 from reports.document.findings import Findings
-from reports.document.formatting import common_to, listed, signed
+from reports.document.formatting import common_to, count, listed, signed, table
+from reports.document.scope import scope_table
 from reports.figures import render, render_forest
-from reports.judging import Board, BoardRow, Decision, State, Verdict, board_of
-from reports.spec import Deviation, Evidence
+from reports.judging import (
+    Board,
+    BoardRow,
+    Decision,
+    State,
+    Verdict,
+    board_of,
+    interval_of,
+    level_of,
+    unit_of,
+)
+from reports.spec import Deviation, Evidence, RanksLike
 
 TONES: dict[Decision, Tone] = {
     **dict.fromkeys((Decision.REPRODUCED, Decision.SHOWN), "good"),
@@ -25,6 +47,7 @@ def verdict_section(findings: Findings) -> Section:
     cards = tuple(_card(row, by_name[row.claim], common) for row in board.rows)
     blocks: list[AnyBlock] = [*_remarks(board, evidence)]
     if cards:
+        blocks.append(_scorecard([by_name[row.claim] for row in board.rows], evidence))
         blocks.append(BoardBlock(cards=cards))
         if common:
             blocks.append(
@@ -33,7 +56,44 @@ def verdict_section(findings: Findings) -> Section:
     else:
         blocks.append(Text(text="This study makes no claims; its results are below."))
     blocks.append(Text(text=f"{board.summary}.", tone="quiet"))
+    if scope := scope_table(findings):
+        blocks.append(scope)
     return Section(ident="verdicts", title=board.title, blocks=tuple(blocks))
+
+
+def _scorecard(judged: Sequence[Verdict], evidence: Evidence) -> Table:
+    """One row a claim, primary claims first."""
+    rows: list[tuple[Cell | str, ...]] = []
+    for verdict in judged:
+        claim, shown = verdict.claim, verdict.shown
+        unit, form = (
+            ("", ".2f") if isinstance(claim, RanksLike) else (unit_of(claim, evidence), ".1f")
+        )
+        paper = "no number" if verdict.reference is None else f"{verdict.reference:+.1f} {unit}"
+        ours = "none yet" if math.isnan(shown.mean) else f"{shown.mean:+{form}} {unit}".strip()
+        if isinstance(claim, RanksLike):
+            paper, ours = "its table", ours if math.isnan(shown.mean) else f"tau-b {ours}"
+        rows.append(
+            (
+                claim.name + ("" if claim.primary else " (exploratory)"),
+                Cell(text=paper, order=verdict.reference, tone=_tone(evidence)),
+                Cell(text=ours, order=shown.mean),
+                " at ".join(filter(None, (interval_of(shown), level_of(verdict)))),
+                Cell(text=verdict.words, tone=TONES.get(verdict.decision, "open")),
+                count(shown.n),
+            )
+        )
+    about = "" if evidence.comparable else " (for reference only, not comparable)"
+    caption = (
+        f"Every claim with the paper's number{about}, ours with its interval, and the verdict; one "
+        "page on each follows."
+    )
+    names = ("claim", "paper", "ours", "interval", "verdict", "seeds")
+    return table("scorecard", caption, names, rows, numeric=("seeds",))
+
+
+def _tone(evidence: Evidence) -> Tone:
+    return "plain" if evidence.comparable else "quiet"
 
 
 def _remarks(board: Board, evidence: Evidence) -> Iterator[Text]:

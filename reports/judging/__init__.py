@@ -14,6 +14,7 @@ from reports.judging.verdict_board import (
     interval_of,
     level_of,
     percent,
+    unit_of,
 )
 
 __all__ = [
@@ -35,5 +36,6 @@ __all__ = [
     "percent",
     "sampling_error",
     "table",
+    "unit_of",
     "verdicts",
 ]

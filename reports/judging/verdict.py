@@ -49,7 +49,9 @@ class Verdict(NamedTuple):
     per_seed: tuple[float, ...]
     """Paired difference or slope by seed, in the order of `seeds`; empty for rank claims."""
     published: float | None
-    """The same number from the paper's table; None if the table has none."""
+    """The same number from the paper's table; None if it has none or is not to be compared."""
+    reference: float | None
+    """The paper's number whether or not it is to be compared; None if its table has none."""
     cites: str
     """The place in a publication that makes the claim; empty for the study's own claims."""
     cells: tuple[str, ...]
@@ -135,6 +137,7 @@ def _verdict(
         seeds=seeds,
         per_seed=per_seed,
         published=published_of(shown.subject) if evidence.comparable else None,
+        reference=published_of(shown.subject),
         cites=cited,
         cells=subject.cells,
         shown_cells=shown.subject.cells,

@@ -14,12 +14,15 @@ from reports.spec.evidence import (
 )
 from reports.spec.figure_specs import AnyFigure, Bars, Heatmap, Lines
 from reports.spec.interim_looks import ERROR_RATE, MAX_PRIMARY, Looks
+from reports.spec.scope import PAPERS_CORES, PAPERS_HOURS, Pretraining, Scope, flop_text
 from reports.spec.snapshot import ResolvedCell, Snapshot, Statement, seed_routes
 from reports.spec.trial_facts import CollapseFacts, TrialFacts, facts_of
 
 __all__ = [
     "ERROR_RATE",
     "MAX_PRIMARY",
+    "PAPERS_CORES",
+    "PAPERS_HOURS",
     "SMOKE_JUDGES_NOTHING",
     "AnyClaim",
     "AnyFigure",
@@ -37,13 +40,16 @@ __all__ = [
     "Lines",
     "Looks",
     "PlannedTrial",
+    "Pretraining",
     "RanksLike",
     "ResolvedCell",
+    "Scope",
     "Snapshot",
     "Stamp",
     "Stated",
     "Statement",
     "TrialFacts",
     "facts_of",
+    "flop_text",
     "seed_routes",
 ]

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from reports.spec.claims import AnyClaim
 from reports.spec.figure_specs import AnyFigure
 from reports.spec.interim_looks import MAX_PRIMARY, Looks
+from reports.spec.scope import Scope
 from sweeps.base import Frozen
 from sweeps.history_label import label_of
 from sweeps.record import TrialRecord
@@ -183,6 +184,9 @@ class Evidence(Stated):
     places: dict[str, tuple[tuple[str, ...], ...]] = Field(default_factory=dict)
     """Arm -> where it is in the table of the axes: for each axis the items of its level, two for an
     ordered pair. Cells that share items are not exchangeable; without a place, each cell is."""
+
+    scope: Scope = Scope()
+    """The pre-training of the arms, here and in a full replication."""
 
     planned: tuple[PlannedTrial, ...] = ()
     records: tuple[TrialRecord, ...] = ()

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from reports.errors import ReportError
 from reports.spec.evidence import Deviation, Fact, Stated
+from reports.spec.scope import Scope
 from sweeps.base import Frozen
 from sweeps.history_label import label_of
 from sweeps.planning import Cell, Resolved, Sweep, key_of
@@ -89,6 +90,9 @@ class Snapshot(Frozen):
 
     cells: dict[str, ResolvedCell]
     """Key of a cell's own settings -> its complete configuration."""
+
+    scope: Scope = Scope()
+    """Empty in snapshots of earlier versions."""
 
     @property
     def label(self) -> str:

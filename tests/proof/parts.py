@@ -248,6 +248,7 @@ NAMED: dict[str, Part] = {
                 "document/browser": "chromium",
                 "figures/legible": "matplotlib's own geometry",
                 "document/blocks": "made studies, counted by hand",
+                "document/scope": "numbers by hand",
                 "spec/figure_specs": "values by hand, matplotlib's own geometry",
                 "spec/models": "examples with their messages",
                 "document/written": "pypdf, an HTML parser, a second process's bytes",
@@ -263,6 +264,7 @@ NAMED: dict[str, Part] = {
             {
                 "compose/flops": "torchvision's published counts",
                 "evidence/collect": "made records, the paper's numbers",
+                "evidence/scope": "torchvision's published counts, the paper's protocol",
                 "commands/export": "a new process that loads the file",
                 "compose/foresight": "studies made by hand, with their messages",
                 "notebook/calls": "made records, the report's own tables, a new process",

@@ -20,9 +20,10 @@ sys.path += [str(Path(__file__).parents[1] / name) for name in ("simclr_core", "
 from commands import the_plan
 from made_trials import HERE, Listener, equal_states, kernels, made_dataset, random_pictures
 
-from ablations.compose.flops import compute, shown
+from ablations.compose.flops import compute
 from ablations.compose.planning import cost
 from ablations.study.catalogue import shipped
+from reports.spec import flop_text
 from simclr_core.config.schema import Config
 from simclr_core.optim.optimizers import Lars
 from simclr_core.optim.schedules import WarmupCosine
@@ -119,7 +120,7 @@ def test_a_step_at_paper_scale_moves_the_weights_by_a_finite_loss(
     record_property(
         "told",
         f"{study}, {cell}: one step of {BATCH} pairs, {millions} million weights in f, "
-        f"{shown(operations_of(config))}, {seconds:.0f} s of a processor",
+        f"{flop_text(operations_of(config))}, {seconds:.0f} s of a processor",
     )
 
 
@@ -160,7 +161,7 @@ def test_what_a_study_would_cost_is_its_encoders_epochs_and_images(
     years = found.total / operations_a_second / (365.25 * 86400)
     record_property(
         "told",
-        f"{study} in whole: {cells} cells x {len(arms) // cells} seeds, {shown(found.total)} "
-        f"(counted); {years:,.0f} years on one {cpu_name()} at {shown(operations_a_second)}/s "
+        f"{study} in whole: {cells} cells x {len(arms) // cells} seeds, {flop_text(found.total)} "
+        f"(counted); {years:,.0f} years on one {cpu_name()} at {flop_text(operations_a_second)}/s "
         "(measured, ResNet-50, quicker of 2 steps)",
     )

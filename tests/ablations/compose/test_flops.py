@@ -6,8 +6,9 @@ import pytest
 from commands import called, the_plan
 from torchvision.models import ResNet18_Weights, ResNet50_Weights
 
-from ablations.compose.flops import compute, num_images, shown
+from ablations.compose.flops import compute, num_images
 from ablations.compose.planning import cost
+from reports.spec import flop_text
 from sweeps.planning.trial_plan import Known
 
 
@@ -44,7 +45,7 @@ def test_the_plan_says_it_in_words_and_to_programs(capsys: pytest.CaptureFixture
     told = called(capsys, "plan", "quickstart", "--scale", "gpu", "--json").json["operations"]
 
     assert "pre-training: 17 encoders" in said.out
-    assert f"{shown(told)} in all" in said.out
+    assert f"{flop_text(told)} in all" in said.out
 
 
 def test_a_third_view_costs_half_as_much_again_and_caching_a_third_more() -> None:
@@ -71,4 +72,4 @@ def test_images_of_a_folder_that_was_not_counted_are_not_guessed() -> None:
     [(512, "512 FLOP"), (48.6e9, "48.6 GFLOP"), (2e15, "2 PFLOP"), (1.5e21, "1,500,000 PFLOP")],
 )
 def test_operations_are_told_in_a_unit_of_few_digits(operations: float, text: str) -> None:
-    assert shown(operations) == text
+    assert flop_text(operations) == text
