@@ -1,5 +1,6 @@
 """How a trial is executed: settings that may change its speed but are not part of its identity."""
 
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,9 @@ from simclr_core.base import Frozen
 from simclr_core.errors import ConfigurationError
 
 Device = Literal["cpu", "cuda", "mps"]
+
+_FULL = re.compile("out of memory|ALLOC(ATION)?_FAILED")
+"""How torch, CUDA, cuBLAS, cuDNN, cuSOLVER, cuFFT and cuSPARSE say that a device has no memory left."""
 
 
 class _Settings(NamedTuple):
@@ -90,6 +94,9 @@ class Execution(Frozen):
         """Within it torch uses `threads`, and fp32 is fp32: what was before is restored at the end.
 
         By default, convolutions on newer NVIDIA GPUs round their factors to 10 bits (TF32).
+
+        Raises:
+            torch.OutOfMemoryError: a device had too little memory, whatever error said so within.
         """
         before = _Settings.of_torch()
         own = _Settings(
@@ -101,6 +108,10 @@ class Execution(Frozen):
         own.apply()
         try:
             yield
+        except Exception as error:
+            if isinstance(error, torch.OutOfMemoryError) or not lacks_memory(error):
+                raise
+            raise torch.OutOfMemoryError(str(error)) from error
         finally:
             # Trials that take turns in one process begin and end in any order.
             _in_force.remove(own)
@@ -119,6 +130,21 @@ class Execution(Frozen):
         with torch.cuda.stream(stream):
             yield
         torch.cuda.current_stream().wait_stream(stream)
+
+
+def lacks_memory(error: BaseException | None) -> bool:
+    """Whether an error, or one that led to it, is that a device has too little memory.
+
+    Torch has a type for its own allocator only; what a library of CUDA could not allocate is a
+    RuntimeError.
+    """
+    while error is not None:
+        if isinstance(error, torch.OutOfMemoryError):
+            return True
+        if isinstance(error, RuntimeError) and _FULL.search(str(error)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def autocast(precision: Literal["auto", "fp32", "bf16"], device: torch.device) -> torch.autocast:

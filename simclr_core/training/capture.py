@@ -11,7 +11,7 @@ import torch
 
 from simclr_core.config import Config
 from simclr_core.plugins import files_of
-from simclr_core.runtime import Execution
+from simclr_core.runtime import Execution, lacks_memory
 from simclr_core.training.step import Step, StepResult
 
 EAGER_STEPS = 3
@@ -21,9 +21,6 @@ Captured = tuple[Callable[[], None], StepResult]
 """What replays a step, and the place of its result."""
 
 Stepping = TypeVar("Stepping", bound=Callable[[], StepResult])
-
-_FULL = "out of memory"
-"""What CUDA says where a graph itself needs more memory than there is: no error of torch's allocator."""
 
 _broken: list[torch.cuda.CUDAGraph] = []
 """Graphs whose capture failed. The memory allocator goes on asking each of them which stream it
@@ -67,9 +64,9 @@ class CapturedStep(Generic[Stepping]):
         if self._captured is None:
             try:
                 self._captured = self._capture(self._step)
-            except torch.OutOfMemoryError:
-                raise
             except RuntimeError as error:
+                if lacks_memory(error):
+                    raise
                 self.failure = str(error.__context__ or error).partition("\n")[0]
                 warnings.warn(
                     f"the step is run kernel by kernel, since it was not captured: {self.failure}",
@@ -86,8 +83,8 @@ def cuda_graph(step: Step) -> Captured:
     """The step as a CUDA graph; nothing of it is executed yet. Needs a stream of the run's own.
 
     Raises:
-        torch.OutOfMemoryError: there is no memory for it.
-        RuntimeError: the step needs the host, or an earlier capture of this process failed.
+        RuntimeError: there is no memory for it, the step needs the host, or an earlier capture of this
+            process failed.
     """
     if _broken:
         raise RuntimeError("a capture in this process failed before")
@@ -97,11 +94,9 @@ def cuda_graph(step: Step) -> Captured:
         # Other threads of this process may use the GPU meanwhile.
         with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
             result = step()
-    except torch.OutOfMemoryError:
-        raise
     except RuntimeError as error:
-        if _FULL in str(error):
-            raise torch.OutOfMemoryError(str(error)) from error
-        _broken.append(graph)
+        # Behind an error of the step there is one of the capture's end only where that failed, too.
+        if error.__context__ is not None or not lacks_memory(error):
+            _broken.append(graph)
         raise
     return graph.replay, result

@@ -7,7 +7,8 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
-from simclr_core.errors import ConfigurationError
+from simclr_core.errors import ConfigurationError, PartError
+from simclr_core.plugins import FromFile
 from simclr_core.runtime import Execution, resolve_device
 
 
@@ -62,6 +63,50 @@ def test_fp32_on_a_gpu_is_not_rounded_to_ten_bits_within() -> None:
         assert allowed() == (False, False)
 
     assert allowed() == before
+
+
+NO_ROOM = (
+    "CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported",
+    "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+    "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+    "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+    "cusolver error: CUSOLVER_STATUS_ALLOC_FAILED, when calling `cusolverDnCreate(handle)`",
+    "cuFFT error: CUFFT_ALLOC_FAILED",
+    "MPS backend out of memory (MPS allocated: 17.8 GB, other allocations: 1.2 GB)",
+)
+OTHER_FAULTS = (
+    "CUDA error: an illegal memory access was encountered",
+    "CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemm(handle)`",
+    "cuDNN error: CUDNN_STATUS_EXECUTION_FAILED",
+)
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, torch.AcceleratorError])
+@pytest.mark.parametrize("message", NO_ROOM)
+def test_whatever_library_lacks_memory_it_is_one_error(message: str, kind: type) -> None:
+    with pytest.raises(torch.OutOfMemoryError, match=message[:20]), Execution().in_force():
+        raise kind(message)
+
+
+@pytest.mark.parametrize("message", OTHER_FAULTS)
+def test_other_errors_of_a_device_stay_what_they_are(message: str) -> None:
+    with pytest.raises(RuntimeError) as caught, Execution().in_force():
+        raise RuntimeError(message)
+
+    assert type(caught.value) is RuntimeError
+
+
+def test_a_component_that_found_no_memory_is_not_blamed_for_it() -> None:
+    part = FromFile(path="loss.py", name="loss", sha256=64 * "0")
+
+    named = pytest.raises(torch.OutOfMemoryError, match=r"loss\.py")
+    with named, Execution().in_force(), part.blamed():
+        raise RuntimeError(NO_ROOM[1])
+
+
+def test_words_about_memory_in_another_kind_of_error_are_no_lack_of_it() -> None:
+    with pytest.raises(PartError), Execution().in_force():
+        raise PartError("loss.py must not say out of memory")
 
 
 def test_no_threads_leave_torchs_own_choice() -> None:

@@ -9,6 +9,7 @@ import torch
 from commands import STUDY, the_plan, written_study
 from torch import nn
 
+from simclr_core.losses import NTXent
 from simclr_core.seeds import KeepsChance
 from sweeps.execution import RunSettings
 from sweeps.execution.pack import Pack, PackRun
@@ -85,6 +86,25 @@ def test_records_are_bit_equal_alone_and_in_any_pack(here: Path, members: int) -
 
     assert len(alone) == 2 * members
     assert packed == alone
+
+
+def test_a_member_whose_library_finds_no_memory_runs_again_with_fewer(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials = list(the_plan(written_study(here, DIFFERING)).trials)[:2]
+    alone = run(trials, here / "alone", 1)
+    plain, left = NTXent.__call__, ["once"]
+
+    def full_once(self: NTXent, z: torch.Tensor, num_views: int = 2) -> torch.Tensor:
+        if left:
+            left.clear()
+            raise RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`")
+        return plain(self, z, num_views)
+
+    monkeypatch.setattr(NTXent, "__call__", full_once)
+
+    assert run(trials, here / "packed", 2) == alone
+    assert left == []
 
 
 def test_a_member_that_diverges_leaves_the_others_untouched(here: Path) -> None:

@@ -269,9 +269,17 @@ MUTANTS = (
     plant(
         "a step that cannot be captured ends its training",
         "training/capture.py",
-        "except RuntimeError as error:\n                self.failure",
-        "except MemoryError as error:\n                self.failure",
+        "except RuntimeError as error:\n                if lacks_memory",
+        "except MemoryError as error:\n                if lacks_memory",
         "simclr_core/training/test_step.py",
+    ),
+    plant(
+        "only torch's own allocator lacks memory",
+        "runtime.py",
+        "isinstance(error, RuntimeError) and _FULL",
+        "isinstance(error, torch.OutOfMemoryError) and _FULL",
+        "simclr_core/test_runtime.py",
+        "ablations/trial/test_packed_trials.py",
     ),
     plant(
         "a trial waits for its step before others may run",

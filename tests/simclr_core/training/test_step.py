@@ -25,6 +25,7 @@ from torch import Tensor
 
 from simclr_core.chance import Chance
 from simclr_core.losses.contrastive import NTXent
+from simclr_core.runtime import lacks_memory
 from simclr_core.training import monitor
 from simclr_core.training.capture import CapturedStep, cuda_graph, why_eager
 from simclr_core.training.monitor import Monitor
@@ -313,12 +314,22 @@ def test_a_step_that_cannot_be_captured_is_run_to_the_end_with_a_warning() -> No
     assert told.column("loss") == eager.column("loss")
 
 
-def test_a_capture_without_memory_ends_the_training() -> None:
-    made = training(RATES, Listener())
-    made.advance = CapturedStep(made.step, refused(torch.OutOfMemoryError("full")))
+NO_ROOM = [
+    torch.OutOfMemoryError("full"),
+    RuntimeError("CUDA error: out of memory"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+]
 
-    with pytest.raises(torch.OutOfMemoryError):
+
+@pytest.mark.parametrize("error", NO_ROOM)
+def test_a_capture_without_memory_ends_the_training(error: RuntimeError) -> None:
+    made = training(RATES, Listener())
+    made.advance = CapturedStep(made.step, refused(error))
+
+    with pytest.raises(RuntimeError) as caught:
         made.run()
+
+    assert caught.value is error
 
 
 def test_the_optimiser_is_told_of_a_capture_only_where_there_is_one() -> None:
@@ -414,18 +425,38 @@ def test_after_a_failed_capture_its_process_makes_no_other_one() -> None:
 
 
 @pytest.mark.usefixtures("captures")
-@pytest.mark.parametrize(
-    "error", [torch.OutOfMemoryError("full"), RuntimeError("CUDA error: out of memory")]
-)
+@pytest.mark.parametrize("error", NO_ROOM)
 def test_a_capture_without_memory_leaves_the_next_one_possible(error: Exception) -> None:
     made = training(RATES, Listener())
     made.step.begin(0)
     made.begin_epoch(0)
     failing: Any = Failing(error)
-    with pytest.raises(torch.OutOfMemoryError):
+    with pytest.raises(RuntimeError) as caught:
         cuda_graph(failing)
 
+    assert caught.value is error
     assert cuda_graph(made.step)
+
+
+@pytest.mark.usefixtures("captures")
+def test_a_graph_that_could_not_be_ended_is_kept_though_memory_was_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    @contextmanager
+    def graph(*_: object, **__: object) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            raise RuntimeError("operation failed due to a previous error during capture")
+
+    monkeypatch.setattr(torch.cuda, "graph", graph)
+    failing: Any = Failing(NO_ROOM[2])
+
+    with pytest.raises(RuntimeError) as caught:
+        cuda_graph(failing)
+
+    assert lacks_memory(caught.value)
+    assert len(capture_module._broken) == 1
 
 
 def test_nothing_of_a_finished_training_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
