@@ -6,7 +6,7 @@ class token and positions of a transformer, as in timm, since these are not weig
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -21,6 +21,9 @@ _Share = Annotated[float, Field(ge=0, lt=1)]
 
 class Optimizer(Frozen):
     """The contract of an optimiser: its base rate, how that scales with the batch, what it builds."""
+
+    rate_on_device: ClassVar[bool] = True
+    """Whether what it builds takes a rate in the memory of a GPU, so that a step can be replayed."""
 
     learning_rate: float
     scaling: Literal["none", "linear", "square_root"]
@@ -160,8 +163,11 @@ class FileOptimizer(FromFile, Optimizer):
     """A custom optimiser: ``build(model, **options) -> torch.optim.Optimizer``.
 
     ``model`` contains encoder and head; a class instead of a function takes the same arguments. Each
-    group's `lr` is set before each step: from `learning_rate`, its scaling and the schedule.
+    group's `lr` is set before each step: from `learning_rate`, its scaling and the schedule. It is a
+    float on every device.
     """
+
+    rate_on_device: ClassVar[bool] = False
 
     learning_rate: float = Field(gt=0, allow_inf_nan=False, examples=[0.001])
     """Base rate."""

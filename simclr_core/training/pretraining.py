@@ -158,7 +158,7 @@ class Training:
             dataset.size,
             loss,
             self._optimizer,
-            self._on_device(rates),
+            rates,
             self._trace,
         )
         self._why_eager = why_eager(config, execution, one_shape=loss.images.of_one_shape)
@@ -270,8 +270,3 @@ class Training:
         """The learning rates of all steps."""
         share, steps = self._config.schedule.share, (self._steps, self._steps_per_epoch)
         return [self._peak * share(step, *steps) for step in range(self._steps)]
-
-    def _on_device(self, rates: list[float]) -> Tensor:
-        """The rates on the device, in what its optimisers compute with."""
-        wide = torch.float64 if self._device.type == "cpu" else torch.float32
-        return torch.tensor(rates, dtype=wide).to(self._device)

@@ -7,6 +7,7 @@ waits for the host within a step, and can replay it as one graph (`capture.py`).
 Shape suffixes: B images per step, E steps per epoch, V views, M = V B, D embedding.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -57,14 +58,18 @@ class Step:
         size: int,
         loss: BatchLoss,
         optimizer: torch.optim.Optimizer,
-        rates: Float[Tensor, " steps"],
+        rates: Sequence[float],
         trace: Trace,
     ) -> None:
-        """`images` and `rates`, the learning rates of all steps, are on the device."""
+        """`images` and the networks are on the device; `rates` are the learning rates of all steps."""
         self._config, self._execution = config, execution
         self._networks, self._images, self._size = networks, images, size
         self._loss, self._optimizer, self._trace = loss, optimizer, trace
-        self._rates, self._device = rates, rates.device
+        self._device = torch.device(execution.resolved_device)
+        # In what the device's optimisers compute with.
+        wide = torch.float64 if self._device.type == "cpu" else torch.float32
+        self._rates = torch.tensor(rates, dtype=wide).to(self._device)
+        self._rates_of_host, self._ran = rates, 0
         self._batch, self._steps_per_epoch = config.batch_size, len(images) // config.batch_size
         self._seed = config.seed_of("views")
         shape = self._steps_per_epoch, self._batch
@@ -75,7 +80,8 @@ class Step:
     def begin(self, done: int) -> None:
         """Goes on after `done` steps; called before the first one, and where a state was loaded."""
         self._done.fill_(done)
-        if self._device.type != "cpu":
+        self._ran = done
+        if self._device.type != "cpu" and self._config.optimizer.rate_on_device:
             # The groups of a loaded state hold the rate in the host's memory.
             keep_rate_on_device(self._optimizer, self._device)
 
@@ -144,12 +150,15 @@ class Step:
         return StepResult(loss.detach(), z_MD.detach())
 
     def _set_rate(self) -> None:
+        """Sets each group's rate: on the device, or a float where the step is never captured."""
         rate = self._rates.index_select(0, self._done[None])[0]
         for group in self._optimizer.param_groups:
             if isinstance(group["lr"], Tensor):
                 group["lr"].copy_(rate)
             else:
-                group["lr"] = float(rate)  # on a CPU, whose memory is the host's
+                # A replay would not count, nor set it again.
+                group["lr"] = self._rates_of_host[self._ran]
+        self._ran += 1
 
 
 def keep_rate_on_device(optimizer: torch.optim.Optimizer, device: torch.device) -> None:

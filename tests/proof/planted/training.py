@@ -260,6 +260,13 @@ MUTANTS = (
         "simclr_core/training/test_step.py",
     ),
     plant(
+        "a custom optimiser is given a rate in the memory of the GPU",
+        "training/step.py",
+        " and self._config.optimizer.rate_on_device",
+        "",
+        "simclr_core/training/test_step.py",
+    ),
+    plant(
         "a finished training keeps its memory",
         "training/pretraining.py",
         "rates.__getitem__",

@@ -5,12 +5,14 @@ import importlib
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from hostless import second_step
 from interrupted import OPTIMIZERS, pictures
+from made_parts import settings_of
 from made_trials import (
     HERE,
     NO_CURVE,
@@ -25,6 +27,7 @@ from torch import Tensor
 
 from simclr_core.chance import Chance
 from simclr_core.losses.contrastive import NTXent
+from simclr_core.optim.optimizers import FileOptimizer
 from simclr_core.runtime import lacks_memory
 from simclr_core.training import monitor
 from simclr_core.training.capture import CapturedStep, cuda_graph, why_eager
@@ -131,6 +134,55 @@ def test_numbers_are_read_in_the_widest_type_that_their_device_has(wide: torch.d
     assert [one.tolist() for one in read] == [losses.tolist(), [accuracy.item()]]
 
 
+OWN_OPTIMIZERS = {
+    "reads its rate": """
+import math, torch
+
+class Own(torch.optim.Optimizer):
+    def __init__(self, model):
+        super().__init__(model.parameters(), {"lr": 1.0})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            assert type(group["lr"]) is float, type(group["lr"])
+            for weight in group["params"]:
+                weight.sub_(weight.grad, alpha=math.sqrt(group["lr"]))
+""",
+    "torch's Adam of many tensors": """
+import torch
+
+def Own(model):
+    return torch.optim.Adam(model.parameters(), foreach=True)
+""",
+}
+
+
+@pytest.mark.parametrize("text", OWN_OPTIMIZERS.values(), ids=OWN_OPTIMIZERS)
+def test_a_custom_optimiser_is_given_floats_on_every_device(text: str, tmp_path: Path) -> None:
+    own = settings_of(FileOptimizer, tmp_path, text, name="Own")
+    config = small_config({"optimizer": own, **NO_CURVE})
+
+    result, _ = second_step(config, textures())
+
+    assert result.loss.device.type == "meta"
+
+
+def test_a_custom_optimiser_is_given_the_rate_of_each_step(tmp_path: Path) -> None:
+    told = Listener()
+    text = OWN_OPTIMIZERS["reads its rate"]
+    own = settings_of(FileOptimizer, tmp_path, text, name="Own")
+    run = training({**RATES, "optimizer": own}, told, rate_on_device=False)
+    given: list[float] = []
+    plain = run._optimizer.step
+    run._optimizer.step = lambda: (given.append(run._optimizer.param_groups[0]["lr"]), plain())
+
+    run.run()
+
+    assert given == run._rates()
+    assert len(set(given)) > 20
+
+
 def test_a_number_read_on_the_way_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = NTXent.__call__
 
@@ -163,12 +215,13 @@ def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(masked_apply, "_PICKED_ON", ())
 
 
-def training(changes: dict[str, Any], told: Listener) -> Training:
+def training(changes: dict[str, Any], told: Listener, *, rate_on_device: bool = True) -> Training:
     """24 steps in 4 epochs, whose rate is on the device as a GPU's is."""
     config = small_config({"batch_size": 10, "epochs": 4, **changes, **NO_CURVE})
     encoder = HERE.place(config.encoder.build(config.seed, 8))
     made = Training(config, pictures(), encoder, HERE, told, None)
-    keep_rate_on_device(made._optimizer, torch.device("cpu"))
+    if rate_on_device:
+        keep_rate_on_device(made._optimizer, torch.device("cpu"))
     return made
 
 
