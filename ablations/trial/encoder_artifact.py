@@ -38,7 +38,7 @@ UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, KeyError, UnpicklingE
 _FACTS = (
     *("optimiser_steps", "pretraining_seconds", "num_parameters", "device", "precision"),
     *("images_left_out_of_each_epoch", "labels_seen", "test_reads_in_pretraining"),
-    *("collapsed", "collapse", "resumed_at_step"),
+    *("collapsed", "collapse", "captured_steps", "why_eager", "resumed_at_step"),
 )
 """The facts of a record that describe the training run."""
 

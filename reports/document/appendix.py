@@ -2,14 +2,14 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reports.document.blocks import AnyBlock, Cell, Facts, Section, Table, Text, Tone
 from reports.document.findings import Findings
 from reports.document.formatting import count, number, table, value_text
 from reports.judging import Outcome, State, board_of, excluded, percent
-from reports.spec import ERROR_RATE, Evidence, Stamp
+from reports.spec import ERROR_RATE, Evidence, Stamp, TrialFacts, facts_of
 
 MOST_VALUES = 4
 """How many values of one fact of provenance, such as the load, are listed; the records contain all."""
@@ -198,6 +198,8 @@ def provenance_section(findings: Findings) -> Section:
     for record in counting.values():
         for name, value in _flat(record.provenance):
             facts.setdefault(name, Counter())[value] += 1
+        for text in _steps_of(facts_of(record)):
+            facts.setdefault("steps on the GPU", Counter())[text] += 1
     started = sorted(record.started for record in counting.values() if record.started)
     rows = [(name, _tallied(values)) for name, values in sorted(facts.items())]
     if unsealed := sum(record.seal is None for record in counting.values()):
@@ -212,6 +214,13 @@ def provenance_section(findings: Findings) -> Section:
         rows.insert(0, ("command", evidence.command))
     blocks = (Facts(facts=tuple(rows)),) if rows else ()
     return Section(ident="provenance", title="Provenance", blocks=blocks)
+
+
+def _steps_of(facts: TrialFacts) -> Iterator[str]:
+    """How a trial's steps ran on a GPU, if it trained on one; it changes their speed alone."""
+    if facts.device == "cuda" and facts.captured_steps is not None:
+        why = facts.why_eager or "too few steps for a graph"
+        yield "replayed as one graph" if facts.captured_steps else f"kernel by kernel ({why})"
 
 
 def _tallied(values: Counter[str]) -> str:

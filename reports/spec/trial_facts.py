@@ -92,6 +92,13 @@ class TrialFacts(Frozen):
     """None if it could not be judged."""
 
     collapse: CollapseFacts | None = None
+    captured_steps: int | None = None
+    """Optimiser steps that a GPU replayed as one graph; all others ran kernel by kernel. None in records
+    of earlier versions, and where nothing was trained."""
+
+    why_eager: str | None = None
+    """Why steps ran kernel by kernel; None if they were captured, or the record does not say."""
+
     resumed_at_step: tuple[int, ...] = ()
     """Optimiser steps at which an interrupted pre-training was resumed."""
 

@@ -53,6 +53,8 @@ class CapturedStep(Generic[Stepping]):
     def __init__(self, step: Stepping, capture: Callable[[Stepping], Captured]) -> None:
         self._step, self._capture, self._ran = step, capture, 0
         self._captured: Captured | None = None
+        self.replayed = 0
+        """Steps that were replayed."""
         self.failure: str | None = None
         """Why it could not be captured."""
 
@@ -76,6 +78,7 @@ class CapturedStep(Generic[Stepping]):
                 return self._step()
         replay, result = self._captured
         replay()
+        self.replayed += 1
         return result
 
 

@@ -19,7 +19,7 @@ import torch
 from simclr_core.config import TRAINER_VERSION, Config
 from simclr_core.runtime import Execution
 
-FORMAT = 1
+FORMAT = 2
 """Raised when a checkpoint's fields change; others are refused."""
 
 _LARGEST_SHARE = 0.02

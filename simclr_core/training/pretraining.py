@@ -165,6 +165,7 @@ class Training:
         self.advance = self._captured()
         """The next step: run kernel by kernel, or captured and replayed."""
         self._resumed_at: list[int] = []
+        self._replayed_before = 0
         self.earlier_seconds = 0.0
         """Of earlier processes, up to the checkpoints that were resumed."""
         # What a custom component remembers of a run is in no state of ours.
@@ -196,6 +197,13 @@ class Training:
         if self._device.type != "cuda":
             return f"graphs are captured on cuda, not on {self._device.type}"
         return self.advance.failure if isinstance(self.advance, CapturedStep) else self._why_eager
+
+    @property
+    def captured_steps(self) -> int:
+        """Steps that were replayed as one graph, over all processes that the run was resumed in."""
+        advance = self.advance
+        here = advance.replayed if isinstance(advance, CapturedStep) else 0
+        return self._replayed_before + here
 
     def losses(self, done: int) -> Tensor:
         """The losses of the first `done` steps, as far as they were done in this process."""
@@ -229,9 +237,10 @@ class Training:
         self.step.begin_epoch(order[:whole].view(self._steps_per_epoch, -1), epoch)
 
     def facts(self) -> dict[str, Any]:
-        """Whether it collapsed, and the steps at which it was resumed."""
+        """Whether it collapsed, how its steps ran, and those at which it was resumed."""
+        ran = {"captured_steps": self.captured_steps, "why_eager": self.why_eager}
         resumed = {"resumed_at_step": self._resumed_at} if self._resumed_at else {}
-        return {**self._monitor.facts(), **resumed}
+        return {**self._monitor.facts(), **ran, **resumed}
 
     def _state(self, done: int) -> dict[str, Any] | None:
         """All that the rest of the run depends on; None where the run has already diverged.
@@ -243,6 +252,7 @@ class Training:
         return {
             "step": done,
             "resumed_at": self._resumed_at,
+            "captured_steps": self.captured_steps,
             "seconds": self.earlier_seconds + time.perf_counter() - self._began,
             "encoder": self._networks.encoder.state_dict(),
             "head": self._networks.head.state_dict(),
@@ -260,6 +270,7 @@ class Training:
         self._networks.head.load_state_dict(state["head"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._resumed_at = [*state["resumed_at"], done]
+        self._replayed_before = state["captured_steps"]
         self.earlier_seconds = state["seconds"]
         self._trace.begin(done, state["collapse"]["last"])
         self._monitor.restore(state, done, self._device)

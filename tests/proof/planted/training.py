@@ -267,6 +267,13 @@ MUTANTS = (
         "simclr_core/training/test_step.py",
     ),
     plant(
+        "steps that were replayed before an interruption are not counted",
+        "training/pretraining.py",
+        'self._replayed_before = state["captured_steps"]',
+        "pass",
+        "simclr_core/training/test_step.py",
+    ),
+    plant(
         "a finished training keeps its memory",
         "training/pretraining.py",
         "rates.__getitem__",

@@ -263,6 +263,28 @@ def test_provenance_tells_few_values_and_counts_the_rest() -> None:
     )
 
 
+def test_provenance_tells_how_steps_ran_on_a_gpu_and_no_number_hangs_on_it() -> None:
+    made = evidence({"a": [40.0] * 5}, floor=[], control=None, pixels=None)
+    ran: list[dict[str, Any]] = [
+        {"device": "cuda", "captured_steps": 397},
+        {"device": "cuda", "captured_steps": 397},
+        {"device": "cuda", "captured_steps": 0, "why_eager": "recompute runs parts again"},
+        {"device": "cuda"},
+        {"device": "cpu", "captured_steps": 0, "why_eager": "graphs are captured on cuda"},
+    ]
+    records = tuple(
+        r.model_copy(update={"facts": {**r.facts, **ran[r.seed]}, "provenance": {}})
+        for r in made.records
+    )
+    told = made.model_copy(update={"records": records})
+
+    assert (
+        "steps on the GPU\nreplayed as one graph (2 trials); "
+        "kernel by kernel (recompute runs parts again) (1 trial)"
+    ) in words(told, "provenance")
+    assert words(told, "numbers") == words(made, "numbers")
+
+
 def test_a_figure_is_followed_by_the_paired_differences() -> None:
     drawings = [b for b in section(projection_head(), "figures").blocks if isinstance(b, Drawing)]
 

@@ -59,15 +59,24 @@ def test_the_facts_of_a_record_of_format_2_are_read() -> None:
     assert (facts.shared_images, facts.measured_on, facts.test_reads) == (0, "test", 1)
     assert facts.unknown == {"knn_top1": "not measured"}
     assert facts.custom == {"of_another_time": 3}
+    assert (facts.captured_steps, facts.why_eager) == (None, None)
+
+
+def test_facts_of_version_2_say_nothing_of_captures_if_they_are_older_than_those() -> None:
+    older = TrialFacts.of_trial(WRITTEN).recorded()
+
+    assert not {"captured_steps", "why_eager"} & older.keys()
+    assert facts_of(record(older)).captured_steps is None
 
 
 def test_what_was_written_is_read_again() -> None:
-    facts = TrialFacts.of_trial(WRITTEN)
+    facts = TrialFacts.of_trial({**WRITTEN, "captured_steps": 0, "why_eager": "recompute"})
 
     assert facts_of(record(facts.recorded())) == facts
     assert facts.recorded()["version"] == 2
     assert "shared_images" not in facts.recorded()
     assert facts.resumed_at_step == (3, 5)
+    assert (facts.captured_steps, facts.why_eager) == (0, "recompute")
     assert facts.few_labels["10%"] == FewLabelsFacts(images=30, l2=1.0, l2_at_the_edge=True)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from hostless import second_step
-from interrupted import OPTIMIZERS, pictures
+from interrupted import OPTIMIZERS, Memory, pictures
 from made_parts import settings_of
 from made_trials import (
     HERE,
@@ -215,11 +215,17 @@ def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(masked_apply, "_PICKED_ON", ())
 
 
-def training(changes: dict[str, Any], told: Listener, *, rate_on_device: bool = True) -> Training:
+def training(
+    changes: dict[str, Any],
+    told: Listener,
+    *,
+    rate_on_device: bool = True,
+    memory: Memory | None = None,
+) -> Training:
     """24 steps in 4 epochs, whose rate is on the device as a GPU's is."""
     config = small_config({"batch_size": 10, "epochs": 4, **changes, **NO_CURVE})
     encoder = HERE.place(config.encoder.build(config.seed, 8))
-    made = Training(config, pictures(), encoder, HERE, told, None)
+    made = Training(config, pictures(), encoder, HERE, told, memory)
     if rate_on_device:
         keep_rate_on_device(made._optimizer, torch.device("cpu"))
     return made
@@ -268,7 +274,7 @@ def test_a_replayed_training_equals_one_that_runs_each_step(changes: dict[str, A
     assert told.column("contrastive_accuracy") == eager.column("contrastive_accuracy")
     states = [made._networks.both.state_dict() for made in (first, second)]
     assert equal_states(*states)
-    assert first.facts() == second.facts()
+    assert second.facts() == {**first.facts(), "captured_steps": first._steps - 3}
 
 
 @pytest.mark.usefixtures("as_on_a_gpu")
@@ -358,13 +364,27 @@ def test_a_step_that_cannot_be_captured_is_run_to_the_end_with_a_warning() -> No
     eager, told = Listener(), Listener()
     training(RATES, eager).run()
     made = training(RATES, told)
-    made.advance = refusing = CapturedStep(made.step, refused(RuntimeError("not while capturing")))
+    made.advance = CapturedStep(made.step, refused(RuntimeError("not while capturing")))
 
     with pytest.warns(RuntimeWarning, match="not while capturing"):
         made.run()
 
-    assert refusing.failure == "not while capturing"
+    made._device = torch.device("cuda")  # the facts are a GPU's
+    facts = made.facts()
+    assert (facts["captured_steps"], facts["why_eager"]) == (0, "not while capturing")
     assert told.column("loss") == eager.column("loss")
+
+
+@pytest.mark.usefixtures("as_on_a_gpu")
+def test_captured_steps_are_counted_over_all_processes_of_a_training() -> None:
+    memory = Memory()
+    first = replayed(training({}, Listener(stop_after=10), memory=memory))
+    second = replayed(training({}, Listener(), memory=memory))
+
+    assert (first.run(), second.run()) == (10, 24)
+
+    assert first.facts()["captured_steps"] == 10 - 3
+    assert second.facts()["captured_steps"] == (10 - 3) + (14 - 3)
 
 
 NO_ROOM = [
