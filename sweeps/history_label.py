@@ -7,6 +7,12 @@ def label_of(study: str, scale: str | None, variation: str = "") -> str:
     return f"{place}+{variation}" if variation else place
 
 
+def difference_first(label: str) -> str:
+    """A label for lists that cut names off: `loss.temperature=0.2, quickstart@laptop`."""
+    place, _, variation = label.partition("+")
+    return f"{variation}, {place}" if variation else place
+
+
 def study_and_scale(label: str) -> tuple[str, str | None]:
     """The study and the scale of a label."""
     study, at, scale = label.partition("+")[0].partition("@")

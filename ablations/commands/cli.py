@@ -52,11 +52,11 @@ def _begin(context: typer.Context, *, version: Version = False) -> None:
 
 
 @app.command("list")
-def list_studies(*, as_json: options.Json = False) -> None:
-    """List the studies that come with the package."""
+def list_studies(*, store: options.StorePath = Path("runs"), as_json: options.Json = False) -> None:
+    """List the studies that come with the package, and those on record in a store."""
     from ablations.commands.output import list_shipped
 
-    list_shipped(as_json=as_json)
+    list_shipped(store, as_json=as_json)
 
 
 @app.command()

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from ablations.commands.report import Recorded
     from ablations.commands.run import Performed
     from ablations.study import Request
-    from reports.spec import Evidence
 
 
 def perform_run(
@@ -21,7 +21,7 @@ def perform_run(
         searched_again()  # a notebook goes on for hours
 
 
-def recorded_evidence(request: "Request") -> "tuple[Evidence, str]":
+def recorded_evidence(request: "Request") -> "Recorded":
     """The evidence of `ablate report`; see `ablations.commands.report.recorded`."""
     from ablations.commands.collector import searched_again
     from ablations.commands.report import recorded

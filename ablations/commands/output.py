@@ -3,9 +3,11 @@
 import json
 import sys
 from collections import Counter, defaultdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ablations.commands.collector import unsearched
+from ablations.commands.on_record import histories
 from ablations.commands.terminal import console, say
 from ablations.study import (
     SCALES,
@@ -18,6 +20,8 @@ from ablations.study import (
     read_yaml,
     shipped,
 )
+from sweeps.history_label import difference_first
+from sweeps.storage import Store
 
 if TYPE_CHECKING:
     from ablations.compose import Compute, Cost, Executed
@@ -33,11 +37,13 @@ def print_json(value: Any) -> None:
     sys.stdout.write("\n")
 
 
-def list_shipped(*, as_json: bool) -> None:
-    """Prints one row for each study."""
+def list_shipped(path: Path, *, as_json: bool) -> None:
+    """Prints one row for each study, and one for each study and variation on record in a store."""
     studies = [read_study(name).study for name in shipped()]
+    known = histories(Store(path))
     if as_json:
-        print_json({"studies": [_listed(study) for study in studies]})
+        recorded = [{**one._asdict(), "label": one.label, "report": one.report} for one in known]
+        print_json({"studies": [_listed(study) for study in studies], "recorded": recorded})
         return
     table = plain_table("study", "question", "cells")
     for study in studies:
@@ -46,6 +52,12 @@ def list_shipped(*, as_json: bool) -> None:
         table.add_row(study.name, study.question, cells)
     console().print(table)
     console().print(f"cells at {'/'.join(SCALES)}; `ablate plan STUDY` shows what would run")
+    if known:
+        console().print(f"on record in {path}:")
+    for one in known:
+        done = f"{one.arms} of {one.trials} trials of arms"
+        console().print(f"  {difference_first(one.label)}: {done}", soft_wrap=True)
+        console().print(f"    {one.report}", soft_wrap=True)  # a command that breaks runs another
 
 
 def show_file(name: str) -> None:

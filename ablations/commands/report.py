@@ -1,17 +1,31 @@
 """The command `report`: judges and writes from the snapshot and the records alone."""
 
+import shlex
 from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
 
 from ablations.commands.collector import unsearched
+from ablations.commands.on_record import History, histories
 from ablations.commands.terminal import console, say
 from ablations.commands.verdict_table import show_board
 from ablations.commands.write_reports import show_written, write_all
 from ablations.errors import UsageError
-from ablations.evidence import current, evidence
-from ablations.study import Request
+from ablations.evidence import current, evidence, snapshot_at
+from ablations.study import Request, name_in, parse_assignment
 from reports.spec import Evidence
-from sweeps.planning import Plan
-from sweeps.storage import Store, launch_history, load_plan, studies
+from sweeps.history_label import label_of
+from sweeps.storage import Store
+
+
+class Recorded(NamedTuple):
+    """What a report is made from."""
+
+    evidence: Evidence
+    request: Request
+    """As given, or with the settings of the only variation on record."""
+    notes: tuple[str, ...]
+    """What a reader should know about it."""
 
 
 def report_study(request: Request) -> int:
@@ -22,16 +36,19 @@ def report_study(request: Request) -> int:
     Raises:
         UsageError: There is no store, or it has no record of the study's arms.
     """
-    gathered, note = recorded(request)
-    if note:
+    found = recorded(request)
+    for note in found.notes:
         say(note)
     out = console()
-    show_board(gathered, out)
-    return show_written(out, write_all(gathered, Store(request.store), request))
+    show_board(found.evidence, out)
+    return show_written(out, write_all(found.evidence, Store(request.store), found.request))
 
 
-def recorded(request: Request) -> tuple[Evidence, str]:
-    """The evidence of a request from its records, and a note on what it is made from; may be empty.
+def recorded(request: Request) -> Recorded:
+    """The evidence of a request from its records.
+
+    Of a study that was only run as one variation, without `--set` and `--data` in the request, this is
+    the variation.
 
     Raises:
         UsageError: There is no store, or it has no record of the study's arms.
@@ -43,6 +60,7 @@ def recorded(request: Request) -> tuple[Evidence, str]:
             f"--store: there is no store at {request.store}; `ablate run {request.study}` creates one"
         )
     with unsearched():
+        request, found = _as_recorded(request, store)
         snapshot, note = current(request, store)
         gathered = evidence(snapshot, request, store)
     arms = {cell.name for cell in gathered.cells if cell.role == "arm"}
@@ -50,25 +68,46 @@ def recorded(request: Request) -> tuple[Evidence, str]:
     if not any(record.key in keys for record in gathered.records):
         run = f"ablate run {replace(request, recompute=False).words()}"
         raise _nothing_recorded(store, gathered.label, gathered.study, run)
-    return gathered, note
+    return Recorded(gathered, request, tuple(filter(None, (found, note))))
+
+
+def _as_recorded(request: Request, store: Store) -> tuple[Request, str]:
+    """The request with the settings of the only variation on record, and a note that names them.
+
+    Unchanged if it has settings, if the study itself was run, or if there is not exactly one.
+    """
+    if request.set or request.data is not None:
+        return request, ""
+    name = name_in(request.study)
+    own = label_of(name, request.scale)
+    known = histories(store)
+    if own in {one.label for one in known} | {one.label for one in store.summaries()}:
+        return request, ""
+    found = [one for one in known if (one.study, one.scale) == (name, request.scale) and one.arms]
+    if len(found) != 1:
+        return request, ""
+    # The snapshot has the absolute path of the images.
+    before = snapshot_at(store, found[0].label)
+    changes = found[0].settings if before is None else before.changes
+    note = f"{own} was not run; this is the report of its only variation on record: {changes}"
+    return _changed(request, changes), note
+
+
+def _changed(request: Request, changes: str) -> Request:
+    words = shlex.split(changes)
+    pairs = list(zip(words[::2], words[1::2], strict=True))
+    data = [Path(value) for option, value in pairs if option == "--data"]
+    given = tuple(parse_assignment(value) for option, value in pairs if option == "--set")
+    return replace(request, set=given, data=data[-1] if data else None)
 
 
 def _nothing_recorded(store: Store, label: str, study: str, run: str) -> UsageError:
-    """The error for a history without records: which others have some, and what to type.
-
-    Trials of arms alone are counted: random encoders and controls may be shared with other histories.
-    """
-    keys = {summary.key for summary in store.summaries()}
-    others: list[str] = []
-    for other in studies(store):
-        plan = load_plan(store, other)
-        if plan is None or plan.study != study or other == label:
-            continue
-        if arms := sum(trial.key in keys for trial in plan.trials if trial.role == "arm"):
-            command = _report_command(store, plan)
-            others.append(
-                f"{other} ({arms} trials of arms)" + (f": `{command}`" if command else "")
-            )
+    """The error for a history without records: which others have some, and what to type."""
+    others = [
+        _on_record(one)
+        for one in histories(store)
+        if one.study == study and one.label != label and one.arms
+    ]
     none = f"the store {store.path} has no records of the arms of {label}"
     if not others:
         return UsageError(f"{none}; `{run}` creates them")
@@ -77,9 +116,5 @@ def _nothing_recorded(store: Store, label: str, study: str, run: str) -> UsageEr
     return UsageError(f"{none}; this study has records of:", *others)
 
 
-def _report_command(store: Store, plan: Plan) -> str:
-    """Writes its report again, from the folder in which it was run; empty where none was recorded."""
-    last = plan.command
-    if not last and (before := launch_history(store, plan.label)):
-        last = str(before[-1].get("command") or "")
-    return last.removesuffix(" --recompute").replace("ablate run ", "ablate report ", 1)
+def _on_record(one: History) -> str:
+    return f"{one.label} ({one.arms} trials of arms)" + (f": `{one.report}`" if one.report else "")

@@ -2,7 +2,7 @@
 
 from ablations.evidence.collect import evidence
 from ablations.evidence.resolved import snapshot_of
-from ablations.evidence.snapshots import current, save
+from ablations.evidence.snapshots import current, save, snapshot_at
 from ablations.evidence.stamp import fix
 
 __all__ = [
@@ -10,5 +10,6 @@ __all__ = [
     "evidence",
     "fix",
     "save",
+    "snapshot_at",
     "snapshot_of",
 ]

@@ -43,6 +43,7 @@ def evidence(snapshot: Snapshot, request: Request, store: Store) -> Evidence:
         study=snapshot.study,
         scale=snapshot.scale,
         variation=snapshot.variation,
+        changes=snapshot.changes if snapshot.variation else "",
         synthetic_data=any(one.synthetic for one in resolved),
         data_name=of_first_trial.data_name,
         data_facts=_data_facts(records),

@@ -130,10 +130,22 @@ def stored(request: Request, store: Store) -> Snapshot | None:
     return max(found, key=lambda one: one.taken, default=None)
 
 
+def snapshot_at(store: Store, label: str) -> Snapshot | None:
+    """The stored snapshot of a study's folder; None if there is none that can be read."""
+    return _read(store.study(label) / FILE)
+
+
 def _all(store: Store) -> Iterator[Snapshot]:
     for file in sorted((store.path / "studies").glob(f"*/{FILE}")):
-        with contextlib.suppress(ValidationError):  # damaged, or of another format
-            yield Snapshot.model_validate(read_json(file))
+        if (found := _read(file)) is not None:
+            yield found
+
+
+def _read(file: Path) -> Snapshot | None:
+    try:
+        return Snapshot.model_validate(read_json(file))
+    except ValidationError:  # missing, damaged, or of another format
+        return None
 
 
 def _name(request: Request) -> str:

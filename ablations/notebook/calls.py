@@ -146,10 +146,10 @@ def report(
     from reports.write import write_reports
 
     request = request_of(study, scale=scale, store=store, **selection)
-    gathered, note = recorded_evidence(request)
-    _warn(note)
-    folder = Store(request.store).study(gathered.label)
-    write_reports(gathered, folder)
+    found = recorded_evidence(request)
+    _warn(*found.notes)
+    folder = Store(request.store).study(found.evidence.label)
+    write_reports(found.evidence, folder)
     return _files(folder)
 
 

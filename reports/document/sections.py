@@ -26,7 +26,8 @@ def document(evidence: Evidence) -> Document:
     where = "synthetic data, " if evidence.synthetic_data else ""
     other = f"variation {evidence.variation}, " if evidence.variation else ""
     return Document(
-        title=evidence.title,
+        # The difference first: titles of windows and tabs are cut off at their end.
+        title=f"{evidence.variation}: {evidence.title}" if evidence.variation else evidence.title,
         subtitle=f"Study {evidence.study}, {evidence.scale} scale, {other}{where}{evidence.data_name}; "
         f"{evidence.source}",
         question=evidence.question,

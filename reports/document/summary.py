@@ -98,6 +98,8 @@ def _tone(evidence: Evidence) -> Tone:
 
 def _remarks(board: Board, evidence: Evidence) -> Iterator[Text]:
     """Remarks that a reader needs before the first verdict."""
+    if evidence.changes:
+        yield Text(text=f"A variation of the study {evidence.study}: {evidence.changes}.")
     if board.remark:
         yield Text(text=_sentence(board.remark), tone="open")
     elif evidence.synthetic_data:

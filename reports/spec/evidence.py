@@ -162,6 +162,9 @@ class Evidence(Stated):
     variation: str = ""
     """The difference of all cells from the study file, in one word; empty for the study itself."""
 
+    changes: str = ""
+    """The same as options of the command line, complete; empty for the study itself."""
+
     synthetic_data: bool
     """Whether the images are synthetic; if so, no claim counts as reproduced."""
 

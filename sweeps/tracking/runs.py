@@ -13,6 +13,7 @@ from mlflow.entities import Experiment, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from sweeps.history_label import difference_first
 from sweeps.planning import by_key, counting
 from sweeps.record import Summary
 from sweeps.storage import Store, launch_history
@@ -152,7 +153,7 @@ class Runs:
     def _reopened(self, found: Run | None) -> Run:
         if found is None:
             found = self.client.create_run(
-                self.experiment, run_name=self.label, tags=self._own_tags("study")
+                self.experiment, run_name=difference_first(self.label), tags=self._own_tags("study")
             )
         if self.brief["reopen"]:
             self.client.update_run(found.info.run_id, status="RUNNING")

@@ -3,6 +3,8 @@
 import json
 import re
 import shlex
+import sys
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -341,32 +343,95 @@ def test_records_from_before_there_were_variations_still_load(here: Path) -> Non
 # `report` without the options of the run
 
 
-def test_report_names_the_only_variation_on_record_and_its_command(
+def run_as(here: Path, plan: Plan) -> None:
+    """All trials of a plan on record, as its own run left them."""
+    store = Store(here / "runs")
+    store.prepare()
+    for trial in plan.todo:
+        store.commit(record_of(trial, plan, variation=plan.variation), store.running / "log")
+
+
+def test_report_finds_the_only_variation_on_record_and_names_its_settings(
     here: Path, capsys: pytest.CaptureFixture[str], opened: list[str]
 ) -> None:
     study = written_study(here)
     folder = images(here / "obst daten")
     other = the_plan(study, data=folder)
-    store = Store(here / "runs")
-    store.prepare()
-    for trial in other.trials:
-        store.commit(record_of(trial, other, variation=other.variation), store.running / "log")
+    run_as(here, other)
     assert called(capsys, "run", study, "--data", "obst daten").code == 0
-    assert len(opened) == 1
+    assert opened == [other.label]
+    report = here / "runs/studies" / other.label / "report.html"
+    report.unlink()
+    settings_of_it = shlex.join(["--data", str(folder)])
+
+    said = called(capsys, "report", study)
+
+    assert said.code == 0, said.err
+    assert said.err == (
+        "ablate: mine@laptop was not run; this is the report of its only variation on record: "
+        f"{settings_of_it}\n"
+    )
+    page = unescape(report.read_text(encoding="utf-8"))
+    assert f"A variation of the study mine: {settings_of_it}." in page
+    assert f"<title>{other.variation}: A study of my own" in page
+    assert not (here / "runs/studies/mine@laptop").exists()
+
+
+def test_of_several_variations_report_takes_none_and_lists_the_command_of_each(
+    here: Path, capsys: pytest.CaptureFixture[str], opened: list[str]
+) -> None:
+    study = written_study(here)
+    for value in ("0.2", "0.3"):
+        run_as(here, the_plan(study, set=settings(f"loss.temperature={value}")))
+        assert called(capsys, "run", study, "--set", f"loss.temperature={value}").code == 0
+    assert len(opened) == 2
     before = tree(here / "runs", but="index.jsonl")
 
     said = called(capsys, "report", study)
 
     assert said.code == 2
-    assert (
-        f"no records of the arms of mine@laptop; the only records of this study are of {other.label}"
-        in (said.err)
-    )
-    command = re.findall(r"`(.*?)`", said.err)[-1]
     assert tree(here / "runs", but="index.jsonl") == before
-    program, *words = shlex.split(command)
-    assert (program, words[0]) == ("ablate", "report")
-    assert called(capsys, *words).code == 0
+    commands = re.findall(r"`(.*?)`", said.err)
+    assert commands == [
+        f"ablate report {study} --set loss.temperature={value}" for value in ("0.2", "0.3")
+    ]
+
+
+def test_a_variation_is_found_where_the_study_cannot_be_resolved(
+    here: Path, capsys: pytest.CaptureFixture[str], opened: list[str], monkeypatch: Any
+) -> None:
+    study, other = written_study(here), the_plan(written_study(here), set=settings(WARMER[1]))
+    run_as(here, other)
+    assert called(capsys, "run", study, *WARMER).code == 0
+    assert opened == [other.label]
+    monkeypatch.setitem(sys.modules, "ablations.compose", None)
+
+    said = called(capsys, "report", study)
+
+    assert said.code == 0, said.err
+    assert "only variation on record: --set loss.temperature=0.2" in said.err
+
+
+def test_list_names_what_is_on_record_the_difference_first(
+    here: Path, capsys: pytest.CaptureFixture[str], opened: list[str]
+) -> None:
+    study, _, _ = both_recorded(here)
+    for options in ((), WARMER):
+        assert called(capsys, "run", study, *options).code == 0
+    assert len(opened) == 2
+
+    lines = called(capsys, "list").out.splitlines()
+    found = called(capsys, "list", "--json").json["recorded"]
+
+    assert lines[-5:] == [
+        "on record in runs:",
+        "  mine@laptop: 4 of 4 trials of arms",
+        f"    ablate report {study}",
+        "  loss.temperature=0.2, mine@laptop: 4 of 4 trials of arms",
+        f"    ablate report {study} --set loss.temperature=0.2",
+    ]
+    assert [one["label"] for one in found] == ["mine@laptop", "mine@laptop+loss.temperature=0.2"]
+    assert called(capsys, "list", "--store", "none").code == 0
 
 
 def test_report_lists_all_variations_on_record_each_with_its_command(
@@ -386,25 +451,6 @@ def test_report_lists_all_variations_on_record_each_with_its_command(
     assert commands == [f"ablate report {study}", f"ablate report {study} {' '.join(WARMER)}"]
     for command in commands:
         assert called(capsys, *shlex.split(command)[1:]).code == 0
-
-
-def test_shared_floors_alone_are_no_study_to_report(
-    here: Path, capsys: pytest.CaptureFixture[str], opened: list[str]
-) -> None:
-    study = written_study(here)
-    other = the_plan(study, set=settings(WARMER[1]))
-    store = Store(here / "runs")
-    store.prepare()
-    for trial in other.trials:
-        store.commit(record_of(trial, other, variation=other.variation), store.running / "log")
-    assert called(capsys, "run", study, *WARMER).code == 0
-    assert len(opened) == 1
-
-    said = called(capsys, "report", study)
-
-    assert said.code == 2
-    assert f"`ablate report {study} {' '.join(WARMER)}`" in said.err
-    assert not (here / "runs/studies/mine@laptop").exists()
 
 
 def test_a_plan_is_kept_with_its_variation_and_its_command(

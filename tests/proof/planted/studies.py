@@ -151,6 +151,14 @@ MUTANTS = (
         EVIDENCE + "test_a_deviation_that_a_study_declares_is_of_the_cells_that_it_names",
     ),
     plant(
+        "a report takes the first of several variations",
+        "commands/report.py",
+        "if len(found) != 1:",
+        "if not found:",
+        "ablations/compose/test_variations.py::test_of_several_variations_report_takes_none_and_lists_the_"
+        "command_of_each",
+    ),
+    plant(
         "the random encoder is trained",
         "study/controls.py",
         'set={"epochs": 0})\n    if scale',

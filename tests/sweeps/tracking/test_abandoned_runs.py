@@ -26,8 +26,15 @@ def test_what_a_dead_tracker_left_open_is_closed_and_what_is_foreign_stays(
         for name in (store.identity, "of another store")
     )
 
-    about = {"label": "toy@smoke", "study": "toy", "scale": "smoke", "uri": uri, "reopen": False}
-    Runs(client, store, {**about, "trials": [], "cells": [], "metric": "top1"})
+    about = {
+        "label": "toy@smoke+size=2",
+        "study": "toy",
+        "scale": "smoke",
+        "uri": uri,
+        "reopen": False,
+    }
+    made = Runs(client, store, {**about, "trials": [], "cells": [], "metric": "top1"})
 
     assert client.get_run(ours).info.status == "KILLED"
     assert client.get_run(foreign).info.status == "RUNNING"
+    assert made.parent.info.run_name == "size=2, toy@smoke"  # the difference first
