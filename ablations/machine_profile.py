@@ -8,11 +8,12 @@ provenance.
 import time
 from pathlib import Path
 from statistics import median
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from sweeps.base import Frozen
+from sweeps.execution import even_shares
 from sweeps.processes import now
 from sweeps.provenance import cpu_name, usable_cores
 from sweeps.storage import as_store_error, read_json, write_json
@@ -68,23 +69,34 @@ class Machine(Frozen):
     slots: int = Field(ge=1)
     """Trials at a time."""
 
-    members: int = Field(default=1, ge=1)
-    """Trials at a time in one worker process; more than one only on a GPU."""
+    workers: int | None = Field(default=None, ge=1)
+    """Worker processes, one for each GPU, which share the slots; None gives each slot its own."""
 
     memory_format: MemoryFormat
     rates: tuple[Rate, ...]
     timed: str
     """When, ISO 8601."""
 
-    def with_slots(self, slots: int) -> "Machine":
-        """The same machine with another number of trials at a time.
+    @model_validator(mode="before")
+    @classmethod
+    def _of_an_earlier_version(cls, about: Any) -> Any:
+        """It held the trials at a time in one worker."""
+        if isinstance(about, dict) and isinstance(members := about.get("members"), int):
+            rest = {name: value for name, value in about.items() if name != "members"}
+            if about.get("device") == "cuda":
+                rest["workers"] = max(1, about["slots"] // max(1, members))
+            return rest
+        return about
 
-        On a GPU they share its worker; on a CPU the cores are divided among them.
+    def with_slots(self, slots: int | None) -> "Machine":
+        """The same machine with another number of trials at a time, if one is given.
+
+        GPUs share them evenly, each with its worker; on a CPU the cores are divided among them.
         """
+        if slots is None:
+            return self
         if self.device == "cuda":
-            workers = max(1, self.slots // self.members)
-            members = -(-slots // workers)
-            return self.model_copy(update={"slots": slots, "members": members})
+            return self.model_copy(update={"slots": slots})
         threads = max(1, self.cores // slots)
         return self.model_copy(update={"slots": slots, "threads": threads})
 
@@ -116,6 +128,19 @@ def known(file: Path) -> Machine | None:
         return None
 
 
+def on_gpus(slots: int, gpus: int | None) -> str | None:
+    """How several GPUs share the trials at a time; None where there are not several."""
+    if gpus is None or gpus == 1:
+        return None
+    if slots < gpus:
+        return f"{slots} at a time use {slots} of {gpus} GPUs; --slots {gpus} uses all of them"
+    *others, last = shares = even_shares(slots, gpus)
+    if shares[0] == last:
+        return f"{slots} at a time on {gpus} GPUs: {last} on each"
+    each = f"{', '.join(map(str, others))} and {last}"
+    return f"{slots} at a time on {gpus} GPUs: {each}; --slots {gpus * shares[0]} loads all alike"
+
+
 def slots_at(file: Path) -> int:
     """Trials at a time on the machine of a store; 1 before it was timed."""
     about = known(file)
@@ -140,10 +165,10 @@ def measure(device: Device) -> Machine:
         for form in formats
     ]
     threads, slots, form = choose(rates, cores, psutil.virtual_memory().available, device)
-    members = 1
+    workers = None
     if device == "cuda":
-        members = members_on_a_gpu()
-        slots = members * torch.cuda.device_count()
+        workers = torch.cuda.device_count()
+        slots = workers * members_on_a_gpu()
     return Machine(
         cpu=cpu_name(),
         cores=cores,
@@ -151,7 +176,7 @@ def measure(device: Device) -> Machine:
         torch=torch.__version__,
         threads=threads,
         slots=slots,
-        members=members,
+        workers=workers,
         memory_format=form,
         rates=tuple(rates),
         timed=now(),

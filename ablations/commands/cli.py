@@ -99,13 +99,14 @@ def plan(
     store: options.StorePath = Path("runs"),
     device: options.Device = "auto",
     keep: options.Keep = "last",
+    slots: options.Slots = None,
     as_json: options.Json = False,
 ) -> None:
     """Show what would run, why and at what cost, without running anything."""
     request = _request(study, scale, only, set, seeds, data, store, device, again, failed)
     from ablations.commands.output import show_plan
 
-    show_plan(request, keep=_keep(keep), as_json=as_json)
+    show_plan(request, keep=_keep(keep), slots=_slots(slots), as_json=as_json)
 
 
 @app.command()

@@ -52,7 +52,7 @@ def examine(path: Path, data: Path | None, *, as_json: bool) -> None:
     out.print(
         f"result: {timed.slots} trials at a time with {threads(timed.threads)} each, "
         f"{timed.memory_format.replace('_', ' ')}"
-        f"{f', {timed.members} in each worker' if timed.members > 1 else ''}"
+        f"{'' if timed.workers is None else f', {-(-timed.slots // timed.workers)} on each GPU'}"
     )
     out.print(f"bf16: {gain_text(gain, device)}")
     for sentence in missing or ["nothing is missing"]:

@@ -68,7 +68,9 @@ def show_file(name: str) -> None:
 
 
 @unsearched()
-def show_plan(request: Request, *, keep: Literal["none", "last"], as_json: bool) -> None:
+def show_plan(
+    request: Request, *, keep: Literal["none", "last"], slots: int | None, as_json: bool
+) -> None:
     """Prints the plan: by cell for people, by trial as JSON."""
     from ablations.compose import (
         compose,
@@ -81,7 +83,8 @@ def show_plan(request: Request, *, keep: Literal["none", "last"], as_json: bool)
         refuse_another_design,
         skipped,
     )
-    from ablations.machine_profile import slots_at
+    from ablations.machine_profile import known as known_machine
+    from ablations.machine_profile import on_gpus
 
     composed, store = compose(request)
     known = store.known()
@@ -91,6 +94,11 @@ def show_plan(request: Request, *, keep: Literal["none", "last"], as_json: bool)
     notes = [*foreseen(composed, the_plan, known), *left_out(composed)]
     notes += kernel_by_kernel(composed, the_plan)
     notes += skipped(composed.data.values(), composed.cache)
+    timed = known_machine(store.machine)
+    if timed is not None:
+        timed = timed.with_slots(slots)
+        spread = on_gpus(timed.slots, timed.workers) if composed.device == "cuda" else None
+        notes += [] if spread is None else [spread]
     files = executed(the_plan, known.artifacts)
     for sentence in (*store.messages, *_without_glyph(composed.study, request)):
         say(sentence)
@@ -102,7 +110,9 @@ def show_plan(request: Request, *, keep: Literal["none", "last"], as_json: bool)
     out.print(plan_table(the_plan))
     for note in notes:
         out.print(f"note: {note}", soft_wrap=True)
-    for line in plan_lines(the_plan, price, request, keep=keep, slots=slots_at(store.machine)):
+    at_a_time = timed.slots if timed is not None else slots or 1
+    more = "" if slots is None else f" --slots {slots}"
+    for line in plan_lines(the_plan, price, request, keep=keep, slots=at_a_time, more=more):
         out.print(line, soft_wrap=True)  # a command that breaks in two runs something else
     for file in files:
         out.print(f"a run executes {file}", soft_wrap=True)
@@ -147,9 +157,9 @@ def plan_table(the_plan: "Plan") -> Any:
 
 
 def plan_lines(
-    the_plan: "Plan", price: "Cost", request: Request, *, keep: str, slots: int
+    the_plan: "Plan", price: "Cost", request: Request, *, keep: str, slots: int, more: str
 ) -> list[str]:
-    """A summary of the plan, and the command that runs it."""
+    """A summary of the plan, and the command that runs it; `more` are further options of it."""
     todo = len(the_plan.todo)
     lines = [f"{todo} of {len(the_plan.trials)} trials to run, {price.encoders} encoders to train"]
     if todo:
@@ -168,7 +178,7 @@ def plan_lines(
     if (operations := price.compute) is not None:
         lines.append(compute_line(operations))
     if todo:
-        more = " --again" * request.again + " --failed" * request.failed
+        more += " --again" * request.again + " --failed" * request.failed
         more += "" if keep == "last" else f" --keep {keep}"
         lines.append(f"start with: ablate run {request.words()}{more}")
     missing = [t.reason for t in the_plan.trials if t.reason.startswith(DATA_MISSING)]

@@ -173,6 +173,7 @@ def _execute(
     slots: int | None,
 ) -> "Execution":
     from ablations.commands.progress_table import Live
+    from ablations.machine_profile import on_gpus
     from sweeps.execution import Execution, execute, unused_variables
     from sweeps.storage import save_plan
 
@@ -196,6 +197,8 @@ def _execute(
         f"{len(plan.todo)} of {len(plan.trials)} trials to run, {settings.slots} at a time with "
         f"{threads(settings.threads)} each"
     )
+    if (spread := on_gpus(settings.slots, settings.workers)) is not None:
+        out.print(f"note: {spread}", soft_wrap=True)
     unused = unused_variables()
     if unused is not None:
         say(unused)
@@ -228,12 +231,10 @@ def _settings(
     from sweeps.execution import RunSettings
     from sweeps.provenance import collect
 
-    timed = machine(store.machine, composed.device)
-    if slots is not None:
-        timed = timed.with_slots(slots)
+    timed = machine(store.machine, composed.device).with_slots(slots)
     return RunSettings(
         slots=timed.slots,
-        members=timed.members,
+        workers=timed.workers,
         threads=timed.threads,
         gpus=1.0 if timed.device == "cuda" else 0.0,
         payload={

@@ -6,7 +6,7 @@ from sweeps.execution.ray_settings import unused_variables
 from sweeps.execution.result import Execution, UnfinishedTrial
 from sweeps.execution.study_progress import CellProgress, Progress, Running, progress
 from sweeps.execution.trial_context import Outcome, TrialContext, TrialFunction
-from sweeps.execution.trial_runner import RunSettings, TrialResult
+from sweeps.execution.trial_runner import RunSettings, TrialResult, even_shares
 
 __all__ = [
     "CellProgress",
@@ -20,6 +20,7 @@ __all__ = [
     "TrialResult",
     "UnfinishedTrial",
     "end_signals",
+    "even_shares",
     "execute",
     "progress",
     "run_here",

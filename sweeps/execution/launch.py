@@ -13,7 +13,7 @@ from sweeps.execution.failures import TrialEnd, common_failure, why_it_died, why
 from sweeps.execution.heartbeat import heartbeats, stop_file
 from sweeps.execution.interrupts import interruptible
 from sweeps.execution.notifier import OnProgress, OnRecord, notifying
-from sweeps.execution.pack import Pack
+from sweeps.execution.pack import Pack, put_jobs
 from sweeps.execution.ray_rounds import RayLostError, RayRefusedError, RayRounds, ray_log
 from sweeps.execution.ray_session import end_processes, remove_session
 from sweeps.execution.result import Execution, UnfinishedTrial
@@ -164,7 +164,7 @@ class Launch:
                     jobs = self._after_deaths(jobs)
                     without_result = without_result + 1 if len(self.results) == ended else 0
                     # One death ends all trials of a pack, and no other trial of its round begins.
-                    most = 1 if self.settings.members > 1 else 0
+                    most = 1 if self.settings.packed else 0
                     if without_result > most and jobs and self.trouble is None:
                         self.trouble = (
                             "every worker exited before its first trial finished; run one trial on "
@@ -178,16 +178,15 @@ class Launch:
 
     def _files(self, jobs: list[Job]) -> list[str]:
         """The packs of a round, each in a file for the worker that takes it."""
-        slots, workers = self.settings.slots, self.settings.workers
         packs = [Pack(jobs=(job,), members=1) for job in jobs]
-        if self.settings.members > 1:
-            dealt = [(jobs[place::workers], slots - place) for place in range(workers)]
-            packs = [
-                Pack(jobs=tuple(some), members=-(-left // workers)) for some, left in dealt if some
-            ]
         files: list[str] = []
         with as_store_error(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
+            if self.settings.packed:
+                # Dealt out beforehand, they would leave the worker idle whose trials end first.
+                shared = self.folder / f"jobs-{next(self.numbers):05d}"
+                put_jobs(shared, jobs)
+                packs = [Pack(shared=shared, members=s) for s in self.settings.shares(len(jobs))]
             for pack in packs:
                 file = self.folder / f"{next(self.numbers):05d}.json"
                 file.write_text(pack.model_dump_json(), encoding="utf-8")
@@ -223,7 +222,7 @@ class Launch:
                 continue
             first, *behind = missing
             if not self._has_record(first.key):
-                if self.settings.members > 1 and not self._began(first.key):
+                if self.settings.packed and not self._began(first.key):
                     # The worker died before this job's turn.
                     rest.append(job.model_copy(update={"trials": tuple(missing)}))
                     continue

@@ -4,7 +4,7 @@ import queue
 import sys
 import threading
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -24,7 +24,10 @@ from sweeps.storage import Store
 class Pack(Frozen):
     """The jobs of one worker, and how many of them run at once."""
 
-    jobs: tuple[Job, ...]
+    jobs: tuple[Job, ...] = ()
+    shared: Path | None = None
+    """A folder of further jobs, each of which goes to the first worker that asks for one."""
+
     members: int
 
 
@@ -36,7 +39,7 @@ class PackRun:
     """Runs the jobs of a pack; a member that ends its job takes the next one."""
 
     def __init__(self, pack: Pack) -> None:
-        self._jobs = deque(pack.jobs)
+        self._jobs, self._shared = deque(pack.jobs), pack.shared
         self._turns = Turns()
         self._ended: queue.SimpleQueue[TrialResult | Ended | BaseException | None] = (
             queue.SimpleQueue()
@@ -44,7 +47,7 @@ class PackRun:
         self._over = False
         self._members = [
             threading.Thread(target=self._member, name=f"member {number}", daemon=True)
-            for number in range(min(pack.members, len(pack.jobs)))
+            for number in range(pack.members)
         ]
         self._running = len(self._members)
 
@@ -74,9 +77,9 @@ class PackRun:
     def _member(self) -> None:
         try:
             with self._turns:
-                while self._jobs and not self._over:
+                while not self._over and (job := self._next_job()) is not None:
                     try:
-                        self._run(self._jobs.popleft())
+                        self._run(job)
                     except _Leaves:
                         break
                 self._running -= 1
@@ -85,6 +88,13 @@ class PackRun:
             self._ended.put(error)
         finally:
             self._ended.put(None)
+
+    def _next_job(self) -> Job | None:
+        """Those of its own come last: they wait until there is more memory."""
+        job = None if self._shared is None else take_job(self._shared)
+        if job is None and self._jobs:
+            job = self._jobs.popleft()
+        return job
 
     def _run(self, job: Job) -> None:
         store = Store(job.store)
@@ -108,6 +118,25 @@ class PackRun:
                 return
             self._over = self._over or ran.state == "stopped"
             self._ended.put(ran)
+
+
+def put_jobs(folder: Path, jobs: Iterable[Job]) -> None:
+    """Writes jobs to a new folder, to be taken in this order."""
+    folder.mkdir()
+    for number, job in enumerate(jobs):
+        (folder / f"{number:06d}.json").write_text(job.model_dump_json(), encoding="utf-8")
+
+
+def take_job(folder: Path) -> Job | None:
+    """The next job of a folder, which no other process gets; None if there is none left."""
+    for file in sorted(folder.glob("*.json")):
+        taken = file.with_suffix(".taken")
+        try:
+            file.rename(taken)
+        except FileNotFoundError:
+            continue  # another worker was first
+        return Job.model_validate_json(taken.read_text(encoding="utf-8"))
+    return None
 
 
 class _Leaves(Exception):

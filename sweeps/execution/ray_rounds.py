@@ -47,7 +47,7 @@ class RayRounds:
         self._session, self._store = session, store
         self._inbox: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._servers: list[tuple[str, ProcessMark]] = []
-        brief = {"session": str(session), "workers": settings.workers, "gpus": settings.gpus}
+        brief = {"session": str(session), "workers": len(settings.shares()), "gpus": settings.gpus}
         with as_store_error(session):
             (session / "brief.json").write_text(json.dumps(brief), encoding="utf-8")
         with as_store_error(ray_log(store)):

@@ -44,7 +44,7 @@ def ray_environment(session: Path, settings: RunSettings) -> dict[str, str]:
         "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
         # The driver handles Ctrl-C.
         "TUNE_DISABLE_SIGINT_HANDLER": "1",
-        "TUNE_MAX_PENDING_TRIALS_PG": str(2 * settings.workers),
+        "TUNE_MAX_PENDING_TRIALS_PG": str(2 * len(settings.shares())),
         # Tune's own state is never read: records are the truth.
         "TUNE_GLOBAL_CHECKPOINT_S": "86400",
         "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",

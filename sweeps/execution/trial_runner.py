@@ -31,8 +31,8 @@ class RunSettings(Frozen):
     slots: int = Field(1, ge=1)
     """Trials at a time."""
 
-    members: int = Field(default=1, ge=1)
-    """Trials at a time in one worker process, at most; 1 gives each slot a process of its own."""
+    workers: int | None = Field(default=None, ge=1)
+    """Worker processes, which share the slots evenly; None gives each slot a process of its own."""
 
     threads: int = Field(1, ge=1)
     """Threads of a trial (OMP_NUM_THREADS and similar variables in the worker)."""
@@ -53,9 +53,19 @@ class RunSettings(Frozen):
     """The command that launched it, for people."""
 
     @property
-    def workers(self) -> int:
-        """Worker processes."""
-        return -(-self.slots // self.members)
+    def packed(self) -> bool:
+        """Whether a worker runs several trials at a time."""
+        return self.workers is not None and self.workers < self.slots
+
+    def shares(self, trials: int | None = None) -> list[int]:
+        """Trials at a time in each worker, which differ by one at most; no more workers than trials."""
+        return even_shares(min(self.slots, trials or self.slots), self.workers)
+
+
+def even_shares(slots: int, workers: int | None) -> list[int]:
+    """The slots of each worker, the larger shares first; none is idle, and None stands for one each."""
+    num = min(workers or slots, slots)
+    return [-(-(slots - place) // num) for place in range(num)]
 
 
 class Job(Frozen):

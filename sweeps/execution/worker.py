@@ -28,7 +28,7 @@ class Worker(tune.Trainable):
         # Python stack there, from which the launch reads why the process died.
         faulthandler.enable(file=2)
         pack = Pack.model_validate_json(Path(config["pack"]).read_text(encoding="utf-8"))
-        self.alone = pack.members == 1
+        self.alone = pack.members == 1 and pack.shared is None
         self.results = _alone(pack) if self.alone else _together(pack)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:

@@ -22,7 +22,7 @@ def main() -> None:
     plan = toy_plan(sweep, store.known(), options.get("by_cell"), **options.get("how", {}))
     settings = RunSettings(
         slots=options.get("slots", 2),
-        members=options.get("members", 1),
+        workers=options.get("workers"),
         threads=options.get("threads", 1),
         payload={
             "counter": options["counter"],

@@ -182,27 +182,61 @@ def test_an_accelerator_has_one_trial_at_a_time() -> None:
     assert choose(rates((16, 900)), 16, 64 * GIB, "cuda")[:2] == (16, 1)
 
 
-@pytest.mark.parametrize(
-    ("device", "slots", "members", "asked", "expected"),
-    [
-        ("cpu", 2, 1, 1, (1, 1, 8)),
-        ("cpu", 2, 1, 4, (4, 1, 2)),
-        ("cpu", 2, 1, 20, (20, 1, 1)),
-        ("cuda", 8, 8, 3, (3, 3, 4)),
-        ("cuda", 16, 8, 5, (5, 3, 4)),
-    ],
-)
-def test_a_chosen_number_of_slots_divides_cores_or_fills_the_workers_of_gpus(
-    device: Any, slots: int, members: int, asked: int, expected: tuple[int, int, int]
-) -> None:
-    timed = machine_profile.Machine(
-        cpu="x", cores=8, device=device, torch="x", threads=4, slots=slots, members=members,
-        memory_format="contiguous", rates=(), timed="",
+def profile(device: Any, slots: int, **more: Any) -> machine_profile.Machine:
+    return machine_profile.Machine(
+        cpu="x", cores=8, device=device, torch="x", threads=4, slots=slots,
+        memory_format="contiguous", rates=(), timed="", **more,
     )  # fmt: skip
 
-    found = timed.with_slots(asked)
 
-    assert (found.slots, found.members, found.threads) == expected
+@pytest.mark.parametrize(
+    ("device", "slots", "workers", "asked", "expected"),
+    [
+        ("cpu", 2, None, 1, (1, None, 8)),
+        ("cpu", 2, None, 4, (4, None, 2)),
+        ("cpu", 2, None, 20, (20, None, 1)),
+        ("cpu", 2, None, None, (2, None, 4)),
+        ("cuda", 8, 1, 3, (3, 1, 4)),
+        ("cuda", 16, 2, 5, (5, 2, 4)),
+    ],
+)
+def test_a_chosen_number_of_slots_divides_cores_or_goes_to_all_gpus(
+    device: Any,
+    slots: int,
+    workers: int | None,
+    asked: int | None,
+    expected: tuple[int, int | None, int],
+) -> None:
+    found = profile(device, slots, workers=workers).with_slots(asked)
+
+    assert (found.slots, found.workers, found.threads) == expected
+
+
+@pytest.mark.parametrize(
+    ("device", "slots", "members", "workers"),
+    [("cuda", 16, 8, 2), ("cuda", 3, 1, 3), ("cpu", 2, 1, None)],
+)
+def test_a_profile_of_an_earlier_version_has_the_gpus_that_it_had(
+    device: str, slots: int, members: int, workers: int | None
+) -> None:
+    assert profile(device, slots, members=members).workers == workers
+
+
+@pytest.mark.parametrize(
+    ("slots", "gpus", "expected"),
+    [
+        (8, 1, None),
+        (2, None, None),
+        (8, 4, "8 at a time on 4 GPUs: 2 on each"),
+        (9, 4, "9 at a time on 4 GPUs: 3, 2, 2 and 2; --slots 12 loads all alike"),
+        (3, 2, "3 at a time on 2 GPUs: 2 and 1; --slots 4 loads all alike"),
+        (3, 4, "3 at a time use 3 of 4 GPUs; --slots 4 uses all of them"),
+    ],
+)
+def test_how_gpus_share_the_trials_is_said(
+    slots: int, gpus: int | None, expected: str | None
+) -> None:
+    assert machine_profile.on_gpus(slots, gpus) == expected
 
 
 def test_on_a_gpu_as_many_trials_run_at_once_as_pay(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,7 +249,7 @@ def test_on_a_gpu_as_many_trials_run_at_once_as_pay(monkeypatch: pytest.MonkeyPa
 
     found = machine_profile.measure("cuda")
 
-    assert (found.members, found.slots) == (4, 8)
+    assert (found.workers, found.slots) == (2, 8)
     assert let_go, "what was timed leaves the GPU's memory to the workers"
 
 

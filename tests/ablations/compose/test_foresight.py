@@ -11,8 +11,10 @@ from ablations.commands import run as running
 from ablations.compose.planning import compose
 from ablations.evidence.collect import evidence
 from ablations.evidence.resolved import snapshot_of
+from ablations.machine_profile import Machine
 from ablations.study.request import Request
 from reports.judging.verdict import verdicts
+from sweeps.storage.atomic_io import write_json
 
 
 def waits(study: Path, seeds: tuple[int, ...], store: Path) -> bool:
@@ -161,3 +163,27 @@ def test_a_plan_for_a_gpu_names_the_trials_whose_steps_are_no_graph_and_why(
     )
     assert sentence in " ".join(cached.out.split())
     assert "kernel by kernel" not in plain.out + on_cpu.out
+
+
+def test_the_plan_says_how_gpus_share_the_trials_of_the_slots_that_were_asked_for(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    study = written_study(here)
+    timed = Machine(
+        cpu="x", cores=8, device="cuda", torch="x", threads=1, slots=8, workers=4,
+        memory_format="contiguous", rates=(), timed="",
+    )  # fmt: skip
+    recorded(Path("runs"), the_plan(study, device="cuda"))
+    write_json(here / "runs/machine.json", timed.model_dump(mode="json"))
+    cuda = ("plan", study, "--device", "cuda", "--again")
+
+    usual, five = called(capsys, *cuda), called(capsys, *cuda, "--slots", "5")
+    on_cpu = called(capsys, "plan", study, "--device", "cpu", "--slots", "5")
+
+    assert "note: 8 at a time on 4 GPUs: 2 on each\n" in usual.out
+    assert "note: 5 at a time on 4 GPUs: 2, 1, 1 and 1; --slots 8 loads all alike\n" in five.out
+    assert "in 8 slots" in usual.out
+    assert "in 5 slots" in five.out
+    assert "mine.yaml --device cuda --slots 5 --again\n" in five.out
+    assert "GPUs" not in on_cpu.out

@@ -51,7 +51,7 @@ def told(record: TrialRecord) -> dict[str, Any]:
 def run(trials: list[Trial], store: Path, members: int) -> dict[str, dict[str, Any]]:
     """What the trials recorded, by key, in a pack of so many members."""
     payload = {"device": "cpu", "threads": 1}
-    settings = RunSettings(slots=members, members=members, payload=payload)
+    settings = RunSettings(slots=members, workers=1, payload=payload)
     jobs = tuple(
         Job(
             study="mine",

@@ -350,4 +350,18 @@ MUTANTS = (
         "raise",
         "sweeps/execution/test_pack.py::test_a_trial_that_is_interrupted_dies_alone_or_packed_and_no_other_one_does",
     ),
+    plant(
+        "slots that are no multiple of the workers leave one idle",
+        "execution/trial_runner.py",
+        "return [-(-(slots - place) // num) for place in range(num)]",
+        "most = -(-slots // num)\n    return [min(most, slots - at) for at in range(0, slots, most)]",
+        "sweeps/execution/test_pack.py::test_workers_share_the_slots_evenly_and_none_is_idle_while_there_are_trials",
+    ),
+    plant(
+        "a job goes to every worker that asks",
+        "execution/pack.py",
+        "            file.rename(taken)\n",
+        "            taken.write_bytes(file.read_bytes())\n            file.unlink(missing_ok=True)\n",
+        "sweeps/execution/test_pack.py::test_a_shared_job_goes_to_one_of_many_workers_and_none_is_left",
+    ),
 )

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +16,7 @@ from toy_trials import toy_plan, toy_sweep
 from sweeps.errors import NeedsRoom
 from sweeps.execution import RunSettings, TrialContext
 from sweeps.execution.launch import Launch
-from sweeps.execution.pack import Ended, Pack, PackRun
+from sweeps.execution.pack import Ended, Pack, PackRun, put_jobs, take_job
 from sweeps.execution.trial_context import Outcome
 from sweeps.execution.trial_runner import Job
 from sweeps.planning import Known, Plan
@@ -25,7 +26,7 @@ LEVELS = [1, 2, 3]
 
 
 def jobs_of(plan: Plan, store: Store, function: str, **payload: Any) -> tuple[Job, ...]:
-    settings = RunSettings(slots=3, members=3, payload={"counter": "counter", **payload})
+    settings = RunSettings(slots=3, workers=1, payload={"counter": "counter", **payload})
     return tuple(
         Job(
             study=plan.study,
@@ -130,12 +131,12 @@ def launched(tmp_path: Path, plan: Plan, **settings: int) -> Launch:
     )
 
 
-@pytest.mark.parametrize("members", [1, 3])
+@pytest.mark.parametrize("workers", [1, 3])
 def test_a_launch_reports_an_interrupted_trial_as_died_and_does_not_run_it_again(
-    tmp_path: Path, members: int
+    tmp_path: Path, workers: int
 ) -> None:
     plan = toy_plan(toy_sweep(LEVELS), Known())
-    launch = launched(tmp_path, plan, slots=3, members=members)
+    launch = launched(tmp_path, plan, slots=3, workers=workers)
     first, *others = plan.trials
 
     launch.take_result([first.key, "died", "KeyboardInterrupt interrupted it", 0])
@@ -153,7 +154,7 @@ def test_a_launch_reports_an_interrupted_trial_as_died_and_does_not_run_it_again
 def test_a_trial_that_is_interrupted_behind_its_record_has_ended(tmp_path: Path) -> None:
     ended, store = packed(tmp_path, "toy_trials:toy_trial")
     plan = toy_plan(toy_sweep(LEVELS, seeds=(0, 1)), Known())
-    launch = launched(tmp_path, plan, slots=3, members=3)
+    launch = launched(tmp_path, plan, slots=3, workers=1)
     launch.name = next(store.records([ended[0][0]])).launch
 
     launch.take_result([ended[0][0], "died", "KeyboardInterrupt interrupted it", 0])
@@ -251,19 +252,84 @@ def too_large(context: TrialContext) -> Outcome:
 
 
 @pytest.mark.parametrize(
-    ("slots", "members", "expected"),
-    [(8, 8, [8]), (3, 2, [2, 1]), (5, 3, [3, 2]), (4, 2, [2, 2]), (2, 1, 20 * [1])],
+    ("slots", "workers", "num_jobs", "expected"),
+    [
+        (8, 1, 10, [8]),
+        (3, 2, 10, [2, 1]),
+        (5, 4, 10, [2, 1, 1, 1]),
+        (9, 4, 10, [3, 2, 2, 2]),
+        (16, 2, 5, [3, 2]),
+        (16, 4, 2, [1, 1]),
+    ],
 )
-def test_workers_share_the_slots_and_no_more_trials_run_at_once(
-    tmp_path: Path, slots: int, members: int, expected: list[int]
+def test_workers_share_the_slots_evenly_and_none_is_idle_while_there_are_trials(
+    tmp_path: Path, slots: int, workers: int, num_jobs: int, expected: list[int]
 ) -> None:
-    plan = toy_plan(toy_sweep(list(range(10))), Known())
-    launch = launched(tmp_path, plan, slots=slots, members=members)
+    plan = toy_plan(toy_sweep(list(range(num_jobs)), seeds=(0,)), Known())
+    launch = launched(tmp_path, plan, slots=slots, workers=workers)
 
     packs = [Pack.model_validate_json(Path(f).read_text()) for f in launch._files(launch.jobs)]
 
     assert [pack.members for pack in packs] == expected
+    assert [job.trials[0].key for job in taken(packs)] == [trial.key for trial in plan.trials]
+
+
+@pytest.mark.parametrize(("slots", "workers"), [(2, None), (3, 3), (3, 4)])
+def test_slots_that_are_not_more_than_workers_are_a_process_each(
+    tmp_path: Path, slots: int, workers: int | None
+) -> None:
+    plan = toy_plan(toy_sweep(list(range(10))), Known())
+    launch = launched(tmp_path, plan, slots=slots, workers=workers)
+
+    packs = [Pack.model_validate_json(Path(f).read_text()) for f in launch._files(launch.jobs)]
+
+    assert launch.settings.shares() == slots * [1]
+    assert [pack.members for pack in packs] == 20 * [1]
     assert sorted(job.trials[0].key for pack in packs for job in pack.jobs) == sorted(launch.trials)
+
+
+def taken(packs: list[Pack]) -> list[Job]:
+    """The jobs that the workers of these packs share, taken by one."""
+    [folder] = {pack.shared for pack in packs}
+    assert folder is not None
+    return list(iter(lambda: take_job(folder), None))
+
+
+def test_a_shared_job_goes_to_one_of_many_workers_and_none_is_left(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    plan = toy_plan(toy_sweep(list(range(50))), Known())
+    put_jobs(tmp_path / "jobs", jobs_of(plan, store, "toy_trials:toy_trial"))
+
+    with ThreadPoolExecutor(8) as pool:
+        each = list(
+            pool.map(lambda _: list(iter(lambda: take_job(tmp_path / "jobs"), None)), range(8))
+        )
+
+    found = [job.trials[0].key for some in each for job in some]
+    assert sorted(found) == sorted(trial.key for trial in plan.trials)
+
+
+def test_a_worker_whose_trials_are_short_takes_those_that_a_busy_one_leaves(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    plan = toy_plan(toy_sweep(list(range(6)), seeds=(0,)), Known())
+    put_jobs(tmp_path / "jobs", jobs_of(plan, store, f"{__name__}:waits_for_the_others"))
+    packs = [PackRun(Pack(shared=tmp_path / "jobs", members=1)) for _ in range(2)]
+
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(2) as pool:
+        patch.setenv("STORE", str(store.path))
+        ended = list(pool.map(lambda pack: len(list(pack.results())), packs))
+
+    assert sorted(ended) == [1, 5]
+
+
+def waits_for_the_others(context: TrialContext) -> Outcome:
+    """The first trial ends once the five others are on record."""
+    until = time.monotonic() + 60
+    while context.trial.cell == "0" and time.monotonic() < until:
+        if len(Store(os.environ["STORE"]).summaries()) == 5:
+            break
+        time.sleep(0.02)
+    return Outcome({"top1": 1.0})
 
 
 class DyingRounds:
@@ -280,8 +346,8 @@ class DyingRounds:
     def start(self) -> None: ...
 
     def run(self, number: int, files: list[str], *, on_ended: Any, **_: object) -> None:
-        jobs = [job for f in files for job in json.loads(Path(f).read_text())["jobs"]]
-        keys = [trial["key"] for job in jobs for trial in job["trials"]]
+        jobs = taken([Pack.model_validate_json(Path(f).read_text()) for f in files])
+        keys = [trial.key for job in jobs for trial in job.trials]
         if number > int(os.environ["DEATHS"]):
             for key in keys:
                 on_ended([key, "finished", None, 1])
@@ -297,7 +363,7 @@ def test_trials_behind_a_pack_that_died_early_run_unless_the_next_one_dies_too(
     monkeypatch.setattr("sweeps.execution.launch.RayRounds", DyingRounds)
     monkeypatch.setenv("DEATHS", str(deaths))
     plan = toy_plan(toy_sweep(LEVELS, seeds=(0, 1, 2)), Known())
-    launch = launched(tmp_path, plan, slots=3, members=3)
+    launch = launched(tmp_path, plan, slots=3, workers=1)
 
     launch._with_one_ray(launch.jobs, tmp_path)
 
@@ -316,7 +382,7 @@ def records_of(scene: Scene) -> dict[str, Any]:
 def test_killed_with_9_a_pack_loses_no_finished_member_and_only_the_missing_run_again(
     tmp_path: Path,
 ) -> None:
-    told = {"levels": LEVELS, "slots": 3, "members": 3, "base": {"steps": 3}}
+    told = {"levels": LEVELS, "slots": 3, "workers": 1, "base": {"steps": 3}}
     with Scene(tmp_path) as scene:
         # Of six trials the first ones finish; the last level holds until the gate opens.
         driver = scene.start("first", by_cell={"3": {"hold": True}}, **told)
@@ -345,7 +411,7 @@ def test_killed_with_9_a_pack_loses_no_finished_member_and_only_the_missing_run_
 
 @pytest.mark.slow
 def test_asked_to_stop_all_members_stop_and_go_on_later(tmp_path: Path) -> None:
-    told = {"levels": LEVELS, "slots": 3, "members": 3, "trial": "walk", "base": {"steps": 30}}
+    told = {"levels": LEVELS, "slots": 3, "workers": 1, "trial": "walk", "base": {"steps": 30}}
     with Scene(tmp_path) as scene:
         driver = scene.start("first", pause=0.05, **told)
         until = time.monotonic() + 120
@@ -361,5 +427,5 @@ def test_asked_to_stop_all_members_stop_and_go_on_later(tmp_path: Path) -> None:
     other = tmp_path / "alone"
     other.mkdir()
     with Scene(other) as scene:
-        scene.run("alone", **{**told, "slots": 2, "members": 1})
+        scene.run("alone", **{**told, "slots": 2, "workers": None})
         assert {key: one.values for key, one in records_of(scene).items()} == packed_values
