@@ -16,7 +16,10 @@ Scale = Annotated[
     str, typer.Option("--scale", metavar="SCALE", help="smoke, laptop, gpu or paper.")
 ]
 Only = Annotated[
-    str | None, typer.Option("--only", metavar="CELL,...", help="Run only these cells.")
+    str | None,
+    typer.Option(
+        "--only", metavar="CELL,...", help="Run only these cells; axis=level is all cells with it."
+    ),
 ]
 Again = Annotated[
     bool, typer.Option("--again", help="Repeat finished trials; earlier records stay.")

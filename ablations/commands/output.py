@@ -3,6 +3,7 @@
 import json
 import sys
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -100,14 +101,15 @@ def show_plan(
         spread = on_gpus(timed.slots, timed.workers) if composed.device == "cuda" else None
         notes += [] if spread is None else [spread]
     files = executed(the_plan, known.artifacts)
+    excluded = composed.sweep().excluded()
     for sentence in (*store.messages, *_without_glyph(composed.study, request)):
         say(sentence)
     if as_json:
-        print_json({**_planned(the_plan, price, files), "notes": notes})
+        print_json({**_planned(the_plan, price, files), "excluded": excluded, "notes": notes})
         return
     out = console()
     out.print(f"{the_plan.label}: {composed.study.question}")
-    out.print(plan_table(the_plan))
+    out.print(plan_table(the_plan, excluded))
     for note in notes:
         out.print(f"note: {note}", soft_wrap=True)
     at_a_time = timed.slots if timed is not None else slots or 1
@@ -135,8 +137,8 @@ def _without_glyph(study: Study, request: Request) -> list[str]:
     return [f"{fonts}; the text of report.html shows them"]
 
 
-def plan_table(the_plan: "Plan") -> Any:
-    """One row for each cell and reason."""
+def plan_table(the_plan: "Plan", excluded: Mapping[str, str]) -> Any:
+    """One row for each cell and reason, then one for each cell that the study excludes."""
     rows: dict[str, Counter[str]] = defaultdict(Counter)
     todo: Counter[str] = Counter()
     for trial in the_plan.trials:
@@ -153,6 +155,8 @@ def plan_table(the_plan: "Plan") -> Any:
             for reason, times in reasons.items()
         )
         table.add_row(cell, roles[cell], str(sum(reasons.values())), str(todo[cell]), why)
+    for cell, reason in excluded.items():
+        table.add_row(cell, "arm", "0", "0", f"excluded: {reason}")
     return table
 
 

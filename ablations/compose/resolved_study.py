@@ -34,7 +34,7 @@ from simclr_core.config import Config, checked, default_settings
 from simclr_core.data import AnyData, fingerprint
 from simclr_core.errors import DataError, DataMissing
 from simclr_core.runtime import resolve_device
-from sweeps.planning import Cell, Resolved, Sweep
+from sweeps.planning import Cell, Resolved, Sweep, named_cells
 
 NO_ACCURACIES = ("alignment", "uniformity", "effective_rank")
 """Recorded values that cannot be a study's metric."""
@@ -123,18 +123,25 @@ class ResolvedStudy:
         return "linear probe, top-1" if linear else "accuracy of the probe"
 
     def sweep(self, *, everything: bool = False, seeds: tuple[int, ...] = ()) -> Sweep:
-        """The sweep over the requested cells or over all cells, with other seeds if any are given."""
-        only = self.request.only or chosen_cells(self.study, self.scale)
-        only = None if everything else only
+        """The sweep over the requested cells or over all cells, with other seeds if any are given.
+
+        Raises:
+            PlanError: a selection by level fits no cell.
+        """
         sweep = Sweep(
             study=self.study.name,
             scale=self.scale,
             variation=self.variation,
             axes=self.axes,
             design=self.study.design,
+            exclude=self.study.exclude,
             seeds=seeds or self.seeds,
-            only=only,
         )
+        only = None if everything else chosen_cells(self.study, self.scale)
+        if self.request.only is not None and not everything:
+            arms = {arm.name: arm.levels for arm in sweep.arms()}
+            only = named_cells(self.request.only, arms, sweep.excluded())
+        sweep = sweep.model_copy(update={"only": only})
         return with_controls(sweep, self.scale, self.study.control_arm, self.settings)
 
     def settings(self, cell: Cell) -> dict[str, Any]:

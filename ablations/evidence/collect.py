@@ -1,13 +1,22 @@
 """From a study, its plan and its records to the one value that reports are made from."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from ablations.errors import UsageError
 from ablations.evidence.snapshots import sweep_of
 from ablations.evidence.stamp import stamp_of
 from ablations.study import CONTROL, SHUFFLED, SHUFFLED_SEEDS, Request, predicts
-from reports.spec import CellInfo, Evidence, Fact, PlannedTrial, Snapshot, Stated, facts_of
+from reports.spec import (
+    CellInfo,
+    Evidence,
+    ExcludedCell,
+    Fact,
+    PlannedTrial,
+    Snapshot,
+    Stated,
+    facts_of,
+)
 from sweeps.errors import PlanError
 from sweeps.planning import Cell, Known, Plan, Trial, chain_keys, plan
 from sweeps.record import TrialRecord
@@ -49,6 +58,8 @@ def evidence(snapshot: Snapshot, request: Request, store: Store) -> Evidence:
         data_facts=_data_facts(records),
         cells=tuple(_cell_info(snapshot, cell) for cell in cells),
         scale_arms=arms,
+        scale_levels=snapshot.sweep.levels(),
+        excluded=tuple(_excluded(snapshot, known)),
         scale_published={
             arm: statement.published[arm] for arm in arms if arm in statement.published
         },
@@ -63,8 +74,8 @@ def evidence(snapshot: Snapshot, request: Request, store: Store) -> Evidence:
 
 
 def _requested(snapshot: Snapshot, request: Request, known: Known) -> Plan:
-    sweep = sweep_of(snapshot, only=request.only, seeds=request.seeds or ())
     try:
+        sweep = sweep_of(snapshot, only=request.only, seeds=request.seeds or ())
         return plan(sweep, snapshot.resolve, known)
     except PlanError as error:
         option = "--only: " if request.only else ""
@@ -114,6 +125,12 @@ def _with_recorded(snapshot: Snapshot, known: Known, asked: Plan) -> tuple[list[
     order += [name for name in chosen if name not in order]
     ranked = sorted(trials.values(), key=lambda trial: (trial.seed, order.index(trial.cell)))
     return [chosen[name] for name in order], ranked
+
+
+def _excluded(snapshot: Snapshot, known: Known) -> Iterator[ExcludedCell]:
+    own = [one.cell for one in known.summaries if one.label == snapshot.label]
+    for cell, reason in snapshot.sweep.excluded().items():
+        yield ExcludedCell(name=cell, reason=reason, records=own.count(cell))
 
 
 def _scale_arms(snapshot: Snapshot) -> tuple[str, ...]:

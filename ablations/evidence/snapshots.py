@@ -12,7 +12,7 @@ from ablations.evidence.resolved import changes_of, design_of, snapshot_of, stat
 from ablations.study import Request, ScaleName, read_study, with_controls
 from reports.spec import Snapshot
 from sweeps.errors import StoreError
-from sweeps.planning import Sweep
+from sweeps.planning import Sweep, named_cells
 from sweeps.storage import Store, as_store_error, read_json, write_bytes
 
 FILE = "snapshot.json"
@@ -46,9 +46,15 @@ def sweep_of(
     seeds: tuple[int, ...] = (),
     everything: bool = False,
 ) -> Sweep:
-    """The sweep over the requested cells and seeds, by default the scale's, or over all cells."""
+    """The sweep over the requested cells and seeds, by default the scale's, or over all cells.
+
+    Raises:
+        PlanError: a selection by level fits no cell.
+    """
     statement = snapshot.statement
-    chosen = None if everything else only or statement.only
+    arms = {arm.name: arm.levels for arm in snapshot.sweep.arms()}
+    named = None if only is None else named_cells(only, arms, snapshot.sweep.excluded())
+    chosen = None if everything else named or statement.only
     sweep = snapshot.sweep.model_copy(
         update={"only": chosen, "seeds": seeds or statement.seeds, "added": ()}
     )

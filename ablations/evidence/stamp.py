@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ablations.evidence.snapshots import sweep_of
-from reports.spec import AnyClaim, Change, RanksLike, Snapshot, Stamp, Statement
+from reports.spec import AnyClaim, Change, Factorial, RanksLike, Snapshot, Stamp, Statement
 from sweeps.planning import Known, plan
 from sweeps.processes import now
 from sweeps.provenance import version_of
@@ -210,9 +210,9 @@ def _changes(
 def _changed_cells(
     history: list[dict[str, list[str]]], claims: dict[str, AnyClaim], when: str
 ) -> Iterator[Change]:
-    """Arms added, left out or reconfigured, reported with the claims that rank all arms."""
+    """Arms added, left out or reconfigured, reported with the claims over the table of all arms."""
     first, *later = history
-    ranks = [n for n, c in claims.items() if isinstance(c, RanksLike) and c.among is None]
+    whole = [name for name, claim in claims.items() if _of_the_table(claim)]
     differ: dict[str, list[list[str]]] = {
         "added": [[name for name in one if name not in first] for one in later],
         "left out": [[name for name in first if name not in one] for one in later],
@@ -226,7 +226,7 @@ def _changed_cells(
             more = [f"{len(ever) - NAMED} more"] if len(ever) > NAMED else []
             back = "" if names[-1] else ", not now"
             text = f"cells {what}{back}, against those {when}: {', '.join([*ever[:NAMED], *more])}"
-            yield from (Change(claim=claim, text=text) for claim in ranks or [""])
+            yield from (Change(claim=claim, text=text) for claim in whole or [""])
 
 
 def _concerned(
@@ -247,9 +247,14 @@ def _concerned(
         for role in claim.roles():
             filled = roles.get(role, ())
             cells += [filled] if isinstance(filled, str) else filled
-        if way[1] in cells or (isinstance(claim, RanksLike) and claim.among is None):
+        if way[1] in cells or _of_the_table(claim):
             found.append(name)
     return found or [""]
+
+
+def _of_the_table(claim: AnyClaim) -> bool:
+    """Whether a claim names no cells by role, but takes them from the table of the axes."""
+    return isinstance(claim, Factorial) or (isinstance(claim, RanksLike) and claim.among is None)
 
 
 def _flat(terms: dict[str, Any]) -> dict[Way, Any]:

@@ -1,27 +1,19 @@
 """Rules between the fields of a study that need no trainer: cells, roles, claims, figures."""
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from pydantic import ValidationError
 
+from ablations.study.design_rules import Broken, broken_designs, sweep_at
 from ablations.study.messages import shown
 from ablations.study.schema import FLOOR, SCALES, ScaleName, Study
-from ablations.study.yaml_file import Location, YamlFile
+from ablations.study.yaml_file import YamlFile
 from reports.spec import MAX_PRIMARY, Beats, Equivalent
 from sweeps.errors import PlanError
-from sweeps.planning import Sweep
 from sweeps.suggest import did_you_mean
 
 Cells = dict[ScaleName, list[str]]
 """The arms that the axes of each scale span."""
-
-
-class Broken(NamedTuple):
-    """One broken rule, at one field of a study."""
-
-    at: Location
-    text: str
 
 
 def broken_rules(study: Study, file: YamlFile) -> list[str]:
@@ -35,13 +27,14 @@ def broken_rules(study: Study, file: YamlFile) -> list[str]:
             found = [Broken(study.axes_way(scale), text) for text in _texts(error)]
             break
     else:
-        every = list(dict.fromkeys(name for names in cells.values() for name in names))
+        every = list(dict.fromkeys(name for s in SCALES for name in sweep_at(study, s).levels()))
         found = [
             *_chosen_cells(study, cells),
             *_roles(study, cells, every),
             *_claims(study, every),
             *_differences(study),
             *_alike(study),
+            *broken_designs(study),
             *_published(study, every),
             *_figures(study),
         ]
@@ -56,21 +49,25 @@ def cell_names(study: Study, scale: ScaleName) -> list[str]:
     Raises:
         PlanError, ValidationError: the axes contradict each other.
     """
-    axes = study.axes_at(scale)
-    sweep = Sweep(study=study.name, scale=scale, axes=axes, design=study.design, seeds=(0,))
-    return [arm.name for arm in sweep.arms()]
+    return [arm.name for arm in sweep_at(study, scale).arms()]
 
 
 def _chosen_cells(study: Study, cells: Cells) -> Iterator[Broken]:
     for scale in SCALES:
-        only = study.scale(scale).only
+        only, excluded = study.scale(scale).only, sweep_at(study, scale).excluded()
         for index, name in enumerate(only or ()):
-            if name not in cells[scale]:
+            if name in excluded:
+                text = f"cell {name!r} is excluded: {excluded[name]}; leave it out here"
+                yield Broken(("scales", scale, "only", index), text)
+            elif name not in cells[scale]:
                 text = f"no cell {name!r} at this scale{did_you_mean(name, cells[scale])}"
                 yield Broken(("scales", scale, "only", index), text)
         if only == ():
             yield Broken(("scales", scale, "only"), "must name at least one cell, got none")
-        if study.control_arm is not None and study.control_arm not in cells[scale]:
+        if study.control_arm in excluded:
+            text = f"cell {study.control_arm!r} is excluded: {excluded[study.control_arm]}; "
+            yield Broken(("control_arm",), f"{text}name a cell that runs")
+        elif study.control_arm is not None and study.control_arm not in cells[scale]:
             hint = did_you_mean(study.control_arm, cells[scale])
             text = f"no cell {study.control_arm!r} at {scale} scale{hint}"
             yield Broken(("control_arm",), text)

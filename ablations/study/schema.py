@@ -15,7 +15,7 @@ from ablations.study.protocols import Preset
 from ablations.study.scale_axes import Layer, merged
 from reports.spec import AnyClaim, AnyFigure, Deviation, Looks
 from sweeps.base import Frozen
-from sweeps.planning import AnyAxis
+from sweeps.planning import AnyAxis, Exclusion
 
 ScaleName = Literal["smoke", "laptop", "gpu", "paper"]
 """The scales of a study, by cost."""
@@ -211,6 +211,13 @@ class Study(Frozen):
 
     design: Literal["factorial", "one_at_a_time"] = "factorial"
     """All combinations of the axes' levels, or each axis on its own, starting from the first levels."""
+
+    exclude: tuple[Exclusion, ...] = Field(
+        default=(),
+        examples=[[{"where": {"head": "none", "loss": "margin"}, "reason": "the loss diverges"}]],
+    )
+    """Cells that the axes span and the study does not have, each with a reason for the report. A claim
+    that needs one of them is inconclusive."""
 
     seeds: Seeds = tuple(range(NUM_SEEDS))
     """A count, or a list."""

@@ -58,6 +58,16 @@ METHODS = (
         "the pair that decides, against the nearer end of the margin, two-sided."
     ),
     (
+        "A claim of a main effect compares two marginal means, a claim of an interaction two "
+        "differences of marginal means. A marginal mean is taken within a seed, over all cells with a "
+        "level, each combination of the other axes' levels with the same weight, so that the claim "
+        "has one number for each seed; these are tested by the same two-sided t-test against the "
+        "margin, with the same words. A claim that needs a cell that the study excludes is "
+        "inconclusive, and one with a cell without a number waits for it: no mean over other cells "
+        "takes its place. An interaction is one of differences in the metric's unit: near the "
+        "metric's ends, such as 100 %, differences shrink by themselves."
+    ),
+    (
         "The number of seeds still needed is the smallest N with (t(1 - a/2; N-1) + t(0.8; N-1)) s / "
         "sqrt(N) at "
         "most |mean - margin|, where a is the next look's share of the 5 % divided by the number of "
@@ -104,6 +114,14 @@ def trouble_section(findings: Findings) -> Section:
             for o in marked
         ]
         blocks.append(table("collapsed", caption, ("cell", "seed", metric, "mark", "key"), rows))
+    if evidence.excluded:
+        caption = (
+            "Cells that the study file excludes, with its reason. They have no trials here, and "
+            "trials of them on record count nowhere."
+        )
+        rows = [(cell.name, cell.reason, count(cell.records)) for cell in evidence.excluded]
+        names = ("cell", "reason", "trials on record")
+        blocks.append(table("excluded-cells", caption, names, rows, numeric=names[2:]))
     if others := excluded(evidence):
         caption = (
             "Records that are not counted: their key is not in the plan, so they belong to another "

@@ -27,6 +27,7 @@ TableName = Literal[
     "deviations-of-all",
     "deviations-of-some",
     "controls",
+    "excluded-cells",
     "without-result",
     "collapsed",
     "not-counted",

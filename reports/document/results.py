@@ -22,7 +22,7 @@ from reports.judging import (
     level_of,
     sampling_error,
 )
-from reports.spec import CellInfo, Deviation, Evidence, RanksLike, facts_of
+from reports.spec import CellInfo, Deviation, Evidence, Factorial, RanksLike, facts_of
 from sweeps.intervals import interval
 
 RUN_ONCE = "run once"
@@ -152,6 +152,8 @@ def _claim(verdict: Verdict, findings: Findings) -> list[Cell | str]:
     if claim.kind in ("beats", "equivalent"):
         listed = " against ".join(verdict.shown_cells)
         listed += f", of {len(cells)} cells" if len(cells) > 2 else ""
+    if isinstance(claim, Factorial):
+        listed = f"{claim.in_words()} ({len(cells)} cells)"
     error = sampling_error(verdict, findings.evidence, findings.found)
     return [
         *(claim.name, "primary" if claim.primary else "exploratory"),

@@ -1,11 +1,12 @@
 """Contrasts: a claim with its cells and their numbers."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from reports.judging.ranks import Place, incomplete, num_orders, rank_agreement, smallest_p
 from reports.judging.trial_outcomes import Table
-from reports.spec import ERROR_RATE, AnyClaim, Equivalent, Evidence, RanksLike
+from reports.spec import ERROR_RATE, AnyClaim, Equivalent, Evidence, RanksLike, cells_of
 from sweeps.intervals import Interval, interval
 
 
@@ -22,6 +23,9 @@ class Subject(NamedTuple):
     """For rank claims: published numbers that are closer than this count as tied."""
     absent: str = ""
     """Why the claim cannot be judged at this scale; empty if it can."""
+    excluded: str = ""
+    """Which of its cells the study excludes, and why; empty if it has all of them. Such a claim keeps
+    its place among those that share the error rate."""
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -36,8 +40,9 @@ def subject_of(claim: AnyClaim, evidence: Evidence, numbers: Table) -> Subject:
         return _ranked(claim, evidence, numbers)
     names, absent = _named(claim, evidence)
     names = tuple(dict.fromkeys(names)) if isinstance(claim, Equivalent) else names
-    if absent := absent or claim.fault(len(names)):
-        return Subject(claim, numbers, absent=absent)
+    excluded = _excluded(names, evidence)
+    if excluded or (absent := absent or claim.fault(len(names))):
+        return Subject(claim, numbers, excluded=excluded, absent="" if excluded else absent)
     published = {cell.name: cell.published for cell in evidence.cells}
     return Subject(claim, numbers, names, tuple(published.get(name) for name in names))
 
@@ -53,6 +58,8 @@ def _ranked(claim: RanksLike, evidence: Evidence, numbers: Table) -> Subject:
         names, absent = evidence.scale_arms or tuple(published), ""
     else:
         names, absent = _named(claim, evidence)
+        if excluded := _excluded(names, evidence):
+            return Subject(claim, numbers, excluded=excluded)
     cells = () if absent else tuple(name for name in names if name in published)
     theirs = tuple(published[cell] for cell in cells)
     places = tuple(evidence.places.get(cell, ((cell,),)) for cell in cells)
@@ -62,16 +69,27 @@ def _ranked(claim: RanksLike, evidence: Evidence, numbers: Table) -> Subject:
 
 
 def _named(claim: AnyClaim, evidence: Evidence) -> tuple[tuple[str, ...], str]:
-    """The cells of the claim's roles, and which roles have none at this scale."""
+    """The cells that the claim names, and why it cannot be judged at this scale."""
+    names, absent = cells_of(claim, evidence.roles, evidence.levels)
     there = {cell.name for cell in evidence.cells} | set(evidence.scale_arms)
-    names, lost = list[str](), list[str]()
-    for role in claim.roles():
-        cells = evidence.roles.get(role, ())
-        cells = (cells,) if isinstance(cells, str) else cells
-        names += cells
-        if not cells or any(name not in there for name in cells):
-            lost.append(role)
-    return tuple(names), f"this scale has no cell for {', '.join(map(repr, lost))}" if lost else ""
+    there |= {cell.name for cell in evidence.excluded}
+    if absent or there.issuperset(names):
+        return names, absent
+    # A role is named as the study names it, a cell of a factorial claim by itself.
+    roles = {role: evidence.roles.get(role, ()) for role in claim.roles()}
+    cells = {role: (of,) if isinstance(of, str) else of for role, of in roles.items()}
+    lost = [role for role, of in cells.items() if not there.issuperset(of)]
+    lost = lost or [name for name in names if name not in there]
+    return names, f"this scale has no cell for {', '.join(map(repr, lost))}"
+
+
+def _excluded(names: Sequence[str], evidence: Evidence) -> str:
+    """Which of the cells the study excludes, and why."""
+    cells = [cell for cell in evidence.excluded if cell.name in names]
+    if not cells:
+        return ""
+    which = "; ".join(f"{cell.name} ({cell.reason})" for cell in cells)
+    return f"it needs a cell that the study excludes, so it has no number: {which}"
 
 
 def _unrankable(

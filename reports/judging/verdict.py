@@ -18,12 +18,13 @@ from reports.judging.collapses import collapsed_cells
 from reports.judging.contrasts import Subject, by_seed, published_of, subject_of, tau_of
 from reports.judging.decisions import DECIDED, Decision, cites, decision, denied_by, verdict_words
 from reports.judging.equivalence import Compared, compared, in_words
+from reports.judging.factorial import parts_in_words
 from reports.judging.learned_something import not_learned
 from reports.judging.negative_controls import controls, withheld
 from reports.judging.sequential_looks import Look, judged_looks
 from reports.judging.trial_outcomes import Outcome, Table, first_attempts, outcomes, table
 from reports.judging.undecided import join, lacking, next_look, why_open
-from reports.spec import AnyClaim, Deviation, Equivalent, Evidence, RanksLike
+from reports.spec import AnyClaim, Deviation, Equivalent, Evidence, Factorial, RanksLike
 from sweeps.intervals import Interval, interval
 
 
@@ -119,9 +120,11 @@ def _verdict(
     decided, note = _decide(subject, look, evidence, found)
     if isinstance(claim, Equivalent) and seeds and decided is not Decision.NOT_JUDGED:
         note = join(in_words(subject, shown, decided=decided in DECIDED), note)
+    if isinstance(claim, Factorial) and seeds and decided is not Decision.NOT_JUDGED:
+        note = join(parts_in_words(subject, tuple(range(look.seeds)) if look else seeds), note)
     if decided in DECIDED and claim.source and evidence.comparable:
         note = join(note, denied_by(claim, subject.published))
-    if reason and decided in DECIDED | {Decision.INCONCLUSIVE}:
+    if reason and not subject.excluded and decided in DECIDED | {Decision.INCONCLUSIVE}:
         decided, note = Decision.WITHHELD, reason
     return Verdict(
         claim=claim,
@@ -151,7 +154,9 @@ def _decide(
     if subject.absent or not evidence.judges:
         return Decision.NOT_JUDGED, subject.absent
     if not subject.claim.primary:
-        return Decision.EXPLORATORY, ""
+        return Decision.EXPLORATORY, subject.excluded
+    if subject.excluded:
+        return Decision.INCONCLUSIVE, subject.excluded
     later = [n for n in evidence.looks.seeds if look is None or n > look.seeds]
     if look is None:
         return Decision.WAITING, lacking(subject, later[0], found)

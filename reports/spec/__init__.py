@@ -1,17 +1,19 @@
 """The content of a study and its records: claims, figures, looks, and the evidence as one value."""
 
-from reports.spec.claims import AnyClaim, Beats, Equivalent, Increases, RanksLike
+from reports.spec.claims import AnyClaim, Beats, Equivalent, Increases, RanksLike, cells_of
 from reports.spec.evidence import (
     SMOKE_JUDGES_NOTHING,
     CellInfo,
     Change,
     Deviation,
     Evidence,
+    ExcludedCell,
     Fact,
     PlannedTrial,
     Stamp,
     Stated,
 )
+from reports.spec.factorial_claims import Factorial, Interaction, MainEffect
 from reports.spec.figure_specs import AnyFigure, Bars, Heatmap, Lines
 from reports.spec.interim_looks import ERROR_RATE, MAX_PRIMARY, Looks
 from reports.spec.scope import PAPERS_CORES, PAPERS_HOURS, Pretraining, Scope, flop_text
@@ -34,11 +36,15 @@ __all__ = [
     "Deviation",
     "Equivalent",
     "Evidence",
+    "ExcludedCell",
     "Fact",
+    "Factorial",
     "Heatmap",
     "Increases",
+    "Interaction",
     "Lines",
     "Looks",
+    "MainEffect",
     "PlannedTrial",
     "Pretraining",
     "RanksLike",
@@ -49,6 +55,7 @@ __all__ = [
     "Stated",
     "Statement",
     "TrialFacts",
+    "cells_of",
     "facts_of",
     "flop_text",
     "seed_routes",

@@ -1,83 +1,21 @@
 """Claims as data: statements of a study about its cells, which it names by role, before any measurement.
 
-A role is a name in the study file for one cell, or for several in order. Claims are judged by
+A role is a name in the study file for one cell, or for several in order. Claims about factorial
+designs name levels of axes instead (`reports.spec.factorial_claims`). Claims are judged by
 `reports.judging`; this module only defines them, so that a study file can be read without the
 libraries that judge it.
 """
 
-import math
-from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal, Self
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field
 
-from sweeps.base import Frozen
-
-
-class _Claim(Frozen):
-    """The fields of all claims."""
-
-    name: str = Field(min_length=1, examples=["colour helps cropping"])
-    """Short and unique within the study."""
-
-    primary: bool = False
-    """A primary claim is judged; any other is an estimate, marked exploratory."""
-
-    statement: str = Field(default="", examples=["Cropping needs colour distortion."])
-    """The claim in words."""
-
-    source: Annotated[str, StringConstraints(strip_whitespace=True)] = Field(
-        default="", examples=["section 3.1, figure 5"]
-    )
-    """The place where a publication makes the statement, such as "section 4.2, figure 8". If left
-    out, the claim is the study's own, and is shown or not shown, unless a published table has a
-    number for each of its cells and these numbers support it."""
-
-    @model_validator(mode="after")
-    def _states_what_it_cites(self) -> Self:
-        if self.source and not self.statement.strip():
-            raise ValueError(
-                f"source: {self.source!r} needs statement:, the wording of the claim there; add "
-                "it, or leave source: out"
-            )
-        return self
+from reports.spec.claim_base import Claim, Contrast
+from reports.spec.factorial_claims import Interaction, Levels, MainEffect
 
 
-class _Contrast(_Claim):
-    """A claim about one number for each seed: a weighted sum of its cells, tested against a margin.
-
-    A new kind of claim is a subclass, named in `AnyClaim`; nothing else knows the kinds.
-    """
-
-    margin: float = Field(default=0.0, allow_inf_nan=False)
-    """In the metric's unit; with 0, any larger value counts."""
-
-    per_step: ClassVar[bool] = False
-    """Whether the number is in the metric's unit per step instead of the metric's unit."""
-
-    min_tau: ClassVar[float] = 0.0
-    """Any distance from the margin is enough for a verdict."""
-
-    @abstractmethod
-    def weights(self, num_cells: int) -> list[float]:
-        """The weight of each cell in the number of a seed."""
-
-    def contrast(self, row: Sequence[float]) -> float:
-        """The number of one seed, from the cells' values in the claim's order."""
-        return math.fsum(w * value for w, value in zip(self.weights(len(row)), row, strict=True))
-
-    def fault(self, num_cells: int) -> str:
-        """Why this number of cells cannot be judged; empty if it can."""
-        del num_cells
-        return ""
-
-    def supported_by(self, numbers: Sequence[float]) -> bool:
-        """Whether the cells' published numbers say what the claim says."""
-        return self.contrast(numbers) > self.margin
-
-
-class Beats(_Contrast):
+class Beats(Contrast):
     """One cell is better than another, by more than a margin.
 
     Judged on one number for each seed: d = better - worse, both of the same seed. Two-sided Student-t
@@ -111,7 +49,7 @@ class Beats(_Contrast):
         )
 
 
-class Increases(_Contrast):
+class Increases(Contrast):
     """The metric rises along cells in a stated order.
 
     Judged on one number for each seed: the least-squares slope over the positions 0, 1, 2, ... of the
@@ -148,7 +86,7 @@ class Increases(_Contrast):
         return "a single cell has no slope" if num_cells < 2 else ""
 
 
-class Equivalent(_Contrast):
+class Equivalent(Contrast):
     """Cells differ by less than a margin, each two of them.
 
     Two one-sided Student-t tests (TOST; Schuirmann 1987) for each pair of cells, on one number for
@@ -184,7 +122,7 @@ class Equivalent(_Contrast):
         return max(numbers) - min(numbers) < self.margin
 
 
-class RanksLike(_Claim):
+class RanksLike(Claim):
     """The cells agree in rank with the published table.
 
     Kendall's tau-b of the table of means with the published one, over all cells of the scale that
@@ -218,4 +156,22 @@ class RanksLike(_Claim):
         return True
 
 
-AnyClaim = Annotated[Beats | Increases | Equivalent | RanksLike, Field(discriminator="kind")]
+AnyClaim = Annotated[
+    Beats | Increases | Equivalent | MainEffect | Interaction | RanksLike,
+    Field(discriminator="kind"),
+]
+
+
+def cells_of(
+    claim: AnyClaim, roles: Mapping[str, str | tuple[str, ...]], levels: Levels
+) -> tuple[tuple[str, ...], str]:
+    """The cells that a claim names, in its order, and why it names none at this scale.
+
+    `levels` are those of every cell that the axes span, whether or not it runs.
+    """
+    if isinstance(claim, MainEffect | Interaction):
+        return claim.cells(levels)
+    filled = {role: roles.get(role, ()) for role in claim.roles()}
+    lost = [role for role, cells in filled.items() if not cells]
+    names = [cell for one in filled.values() for cell in ((one,) if isinstance(one, str) else one)]
+    return tuple(names), f"this scale has no cell for {', '.join(map(repr, lost))}" if lost else ""

@@ -64,6 +64,17 @@ class CellInfo(Frozen):
     """Derived, never written by hand."""
 
 
+class ExcludedCell(Frozen):
+    """A cell that the axes span and the study excludes."""
+
+    name: str
+    reason: str
+    """As the study file gives it."""
+
+    records: int = 0
+    """How many trials of it are on record; none of them counts."""
+
+
 class PlannedTrial(Frozen):
     """One trial of the report; cells that share one (a random encoder) each list it."""
 
@@ -180,6 +191,13 @@ class Evidence(Stated):
     """Names of all arms that the study has at this scale, requested or not: a claim over them stays
     in the family of claims that share the 5 %, whatever was run or is shown."""
 
+    scale_levels: dict[str, dict[str, str]] = Field(default_factory=dict)
+    """Cell -> axis -> label, of every cell that the axes span at this scale, excluded or not; those
+    of other arms in `cells` are added."""
+
+    excluded: tuple[ExcludedCell, ...] = ()
+    """The cells that the study excludes at this scale, in its order."""
+
     scale_published: dict[str, float] = Field(default_factory=dict)
     """Published numbers of all arms that the study has at this scale, requested or not; those of
     `cells` are added."""
@@ -218,6 +236,12 @@ class Evidence(Stated):
     def comparable(self) -> bool:
         """Whether the paper's numbers are meant to be compared with these."""
         return self.judges and not self.synthetic_data
+
+    @property
+    def levels(self) -> dict[str, dict[str, str]]:
+        """Cell -> axis -> label, of every arm that is known."""
+        arms = {cell.name: cell.levels for cell in self.cells if cell.role == "arm"}
+        return {**arms, **self.scale_levels}
 
     @property
     def publishes(self) -> bool:

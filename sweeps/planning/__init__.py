@@ -5,12 +5,14 @@ from sweeps.planning.axes import AnyAxis, Levels, OrderedPairs, Paired
 from sweeps.planning.cells import Resolve, Resolved
 from sweeps.planning.grid import AddedCell, Cell, Role, Sweep, flatten, overlap
 from sweeps.planning.keys import canonical, chain_keys, key_of
+from sweeps.planning.selection import Exclusion, Where, fits, named_cells
 from sweeps.planning.trial_plan import Known, Plan, Trial, plan
 
 __all__ = [
     "AddedCell",
     "AnyAxis",
     "Cell",
+    "Exclusion",
     "Known",
     "Levels",
     "OrderedPairs",
@@ -21,13 +23,16 @@ __all__ = [
     "Role",
     "Sweep",
     "Trial",
+    "Where",
     "by_key",
     "canonical",
     "chain_keys",
     "counting",
+    "fits",
     "flatten",
     "has_number",
     "key_of",
+    "named_cells",
     "numbered",
     "overlap",
     "plan",

@@ -16,6 +16,7 @@ from sweeps.base import Frozen
 from sweeps.errors import PlanError
 from sweeps.history_label import label_of
 from sweeps.planning.axes import AnyAxis
+from sweeps.planning.selection import Exclusion
 from sweeps.suggest import did_you_mean
 
 Role = Literal["arm", "floor", "reference", "control"]
@@ -82,6 +83,9 @@ class Sweep(Frozen):
     design: Literal["factorial", "one_at_a_time"] = "factorial"
     """All combinations, or the first level of every axis and one change at a time from it."""
 
+    exclude: tuple[Exclusion, ...] = ()
+    """Cells that the axes span and the sweep does not have."""
+
     added: tuple[AddedCell, ...] = ()
     """Its controls and baselines."""
 
@@ -127,14 +131,30 @@ class Sweep(Frozen):
         return label_of(self.study, self.scale, self.variation)
 
     def arms(self) -> tuple[Cell, ...]:
-        """All cells that the axes span, in order, the first axis slowest; `only` is not applied."""
+        """All cells but the excluded ones, in order, the first axis slowest; `only` is not applied."""
+        excluded = self.excluded()
         arms = tuple(
             Cell(name=name, levels=levels, settings=settings)
             for name, levels, settings in self._combinations()
+            if name not in excluded
         )
+        if not arms:
+            raise PlanError("exclude: leaves no cell; remove an entry")
         if doubles := _doubles("cell", [arm.name for arm in arms]):
             raise PlanError(*(f"{double}; rename a level" for double in doubles))
         return arms
+
+    def levels(self) -> dict[str, dict[str, str]]:
+        """Cell -> axis -> label, of every cell that the axes span, excluded or not."""
+        return {name: levels for name, levels, _ in self._combinations()}
+
+    def excluded(self) -> dict[str, str]:
+        """Excluded cell -> why."""
+        reasons = {
+            name: "; ".join(one.reason for one in self.exclude if one.excludes(levels))
+            for name, levels in (self.levels().items() if self.exclude else ())
+        }
+        return {name: reason for name, reason in reasons.items() if reason}
 
     def places(self) -> dict[str, tuple[tuple[str, ...], ...]]:
         """Arm -> where it is in the table of the axes: for each axis the items of its level.
@@ -143,11 +163,13 @@ class Sweep(Frozen):
         """
         items = {axis.name: axis.items_of() for axis in self.axes}
         table = self.design == "factorial" or len(self.axes) == 1
+        excluded = self.excluded()
         return {
             name: tuple(items[axis][label] for axis, label in levels.items())
             if table and levels
             else ((name,),)
             for name, levels, _ in self._combinations()
+            if name not in excluded
         }
 
     def _combinations(self) -> list[tuple[str, dict[str, str], dict[str, Any]]]:

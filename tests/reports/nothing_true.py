@@ -1,7 +1,8 @@
 """Studies in which no claim is true, one a kind of claim, through looks and Holm as shipped."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,15 @@ from ruamel.yaml import YAML
 from reports.judging.contrasts import subject_of
 from reports.judging.sequential_looks import judged_looks
 from reports.judging.trial_outcomes import Table
-from reports.spec import AnyClaim, Equivalent, Evidence, Increases, RanksLike
+from reports.spec import (
+    AnyClaim,
+    Equivalent,
+    Evidence,
+    Increases,
+    Interaction,
+    MainEffect,
+    RanksLike,
+)
 
 FIGURE_5 = Path(__file__).parents[2] / "ablations" / "published" / "figure-5.yaml"
 SEEDS = 10
@@ -21,6 +30,7 @@ SEEDS = 10
 KINDS = (
     *("beats", "increases", "figure 5 permuted", "additive operations", "plain cells"),
     *("equivalent", "equivalent at a small margin", "equivalent, three cells"),
+    *("main_effect", "interaction", "main effects and their interaction"),
 )
 """Kinds of claims; the two tables of ordered pairs have figure 5's cells."""
 
@@ -96,6 +106,59 @@ def _equivalent_cells() -> Drawn:
     return _paired("abcdefghi", _alike("abc", "def", "ghi", margin=4.0), means)
 
 
+def main_effect(axis: str, **changes: Any) -> MainEffect:
+    """A primary claim about levels 1 and 0 of an axis."""
+    fields = {"name": axis, "axis": axis, "better": "1", "worse": "0", "primary": True}
+    return MainEffect(**fields | changes)
+
+
+def interaction(axis: str, by: str, **changes: Any) -> Interaction:
+    """A primary claim that 1 minus 0 on one axis is larger at 1 than at 0 of another."""
+    fields = {"name": f"{axis} x {by}", "axis": axis, "better": "1", "worse": "0", "primary": True}
+    return Interaction(**fields | {"by": by, "larger_at": "1", "smaller_at": "0"} | changes)
+
+
+def _factorial(
+    claims: tuple[AnyClaim, ...], effects: Mapping[str, float], axes: str = "abc"
+) -> Drawn:
+    """Two levels an axis; an effect of axes is added where all of them have level 1, centred."""
+    levels = {
+        " / ".join(labels): dict(zip(axes, labels, strict=True))
+        for labels in product("01", repeat=len(axes))
+    }
+    means = [
+        sum(
+            size * np.prod([1 if own[axis] == "1" else -1 for axis in of])
+            for of, size in effects.items()
+        )
+        for own in levels.values()
+    ]
+
+    def draw(rng: np.random.Generator) -> Table:
+        shared = 3 * rng.normal(size=SEEDS) + np.reshape(means, (-1, 1))
+        return _table(levels, rng.normal(size=(len(levels), SEEDS)) + shared)
+
+    return _study(levels, claims, scale_levels=levels), draw
+
+
+def _main_effects() -> Drawn:
+    """Marginal means are equal, though every effect is there at a level of another axis."""
+    claims = tuple(main_effect(axis) for axis in "abc")
+    return _factorial(claims, {"ab": 3.0, "ac": -2.0, "bc": 4.0, "abc": 2.0})
+
+
+def _interactions() -> Drawn:
+    """Each axis has a large effect, the same at all levels of each other one."""
+    claims = tuple(interaction(*pair) for pair in combinations("abc", 2))
+    return _factorial(claims, {"a": 5.0, "b": -3.0, "c": 8.0, "abc": 2.0})
+
+
+def _both() -> Drawn:
+    """Two main effects and their interaction over the same four cells."""
+    claims = (main_effect("a"), main_effect("b"), interaction("a", "b"))
+    return _factorial(claims, {}, axes="ab")
+
+
 def _ranked(published: dict[str, float], **changes: Any) -> Evidence:
     # Without a least tau: the rate is that of the test itself.
     claim = RanksLike(name="ranks", primary=True, min_tau=0.0)
@@ -164,6 +227,9 @@ STUDIES: dict[str, Callable[[], Drawn]] = {
     "equivalent": _equivalent,
     "equivalent at a small margin": _equivalent_small,
     "equivalent, three cells": _equivalent_cells,
+    "main_effect": _main_effects,
+    "interaction": _interactions,
+    "main effects and their interaction": _both,
     "figure 5 permuted": _permuted,
     "additive operations": _additive,
     "plain cells": _plain,

@@ -67,7 +67,7 @@ def test_without_a_term_all_are_listed(capsys: pytest.CaptureFixture[str]) -> No
     said = called(capsys, "explain")
 
     assert all(names in said.out for names in rows())
-    assert "beats, increases, equivalent, ranks_like" in said.out
+    assert "beats, increases, equivalent, main_effect, interaction, ranks_like" in said.out
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from ablations.evidence.collect import evidence
 from ablations.evidence.resolved import data_name, snapshot_of
 from ablations.study.assignments import Setting
 from ablations.study.request import Request
+from reports.judging.decisions import Decision
 from reports.judging.negative_controls import Control, controls
 from reports.judging.trial_outcomes import outcomes, table
 from reports.judging.verdict import verdicts
@@ -333,6 +334,45 @@ def test_an_earlier_attempt_is_listed_beside_the_later(here: Path) -> None:
     attempts = [record for record in told.records if record.key == plan.trials[0].key]
     assert [record.attempt for record in attempts] == [1, 2]
     assert [record.values["top1"] for record in attempts] == [50.0, 99.0]
+
+
+def test_an_excluded_cell_is_listed_with_its_reason_and_its_records_count_nowhere(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = written_study(here)
+    recorded(Path("runs"), the_plan(file))
+    file.write_text(STUDY + "exclude: [{where: {views: crop}, reason: it diverges}]\n")
+
+    told = told_of(file)
+    [verdict] = verdicts(told)
+
+    [out] = told.excluded
+    assert (out.name, out.reason, out.records) == ("crop", "it diverges", 2)
+    assert {record.cell for record in told.records if record.role == "arm"} == {"crop+colour"}
+    assert verdict.decision is Decision.INCONCLUSIVE
+    assert "crop (it diverges)" in verdict.note
+    plan = called(capsys, "plan", file, "--store", "runs")
+    assert "excluded: it diverges" in plan.out
+    assert called(capsys, "plan", file, "--json").json["excluded"] == {"crop": "it diverges"}
+    refused = called(capsys, "plan", file, "--only", "crop")
+    assert refused.code == 2
+    assert "--only: cell 'crop' is excluded: it diverges" in refused.err
+
+
+def test_a_selection_by_level_is_that_of_its_cells(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = written_study(here)
+
+    by_level = called(capsys, "plan", file, "--only", "views=crop", "--json").json
+    by_name = called(capsys, "plan", file, "--only", "crop", "--json").json
+    wrong = called(capsys, "plan", file, "--only", "views=corp")
+
+    assert by_level["trials"] == by_name["trials"]
+    assert "--only: axis 'views' has no level 'corp'; did you mean 'crop'" in wrong.err
+    recorded(Path("runs"), the_plan(file))
+    told = told_of(file, only=("views=crop",))
+    assert {cell.name for cell in told.cells if cell.role == "arm"} == {"crop", "crop+colour"}
 
 
 def test_data_have_a_name_for_readers() -> None:

@@ -83,6 +83,51 @@ STUDIES: dict[str, tuple[str | bytes, str]] = {
         replaced(COMPARED, "kind: equivalent, name: alike, among: [with, without], margin: 0"),
         "claims.0.margin: must be greater than 0, got 0",
     ),
+    "a main effect on no axis": (
+        replaced(
+            COMPARED, "kind: main_effect, name: m, axis: view, better: crop, worse: crop+colour"
+        ),
+        "claims.0.axis: no axis 'view'; did you mean 'views'",
+    ),
+    "a main effect of no level": (
+        replaced(COMPARED, "kind: main_effect, name: m, axis: views, better: corp, worse: crop"),
+        "claims.0.better: axis 'views' has no level 'corp'; did you mean 'crop'",
+    ),
+    "an interaction with itself": (
+        replaced(
+            COMPARED,
+            "kind: interaction, name: m, axis: views, better: crop+colour, worse: crop, by: views, "
+            "larger_at: crop, smaller_at: crop+colour",
+        ),
+        "axis and by must differ, got 'views' for both",
+    ),
+    "a main effect without a table": (
+        replaced(
+            COMPARED, "kind: main_effect, name: m, axis: views, better: crop+colour, worse: crop"
+        )
+        .replace("seeds: 2\n", "seeds: 2\ndesign: one_at_a_time\n")
+        .replace(
+            "axes:\n",
+            "axes:\n  - {kind: levels, name: rate, field: batch_size, levels: [16, 32]}\n",
+        ),
+        "claims.0.kind: needs all combinations of the axes' levels, but the design is one_at_a_time",
+    ),
+    "an exclusion without a reason": (
+        STUDY + 'exclude: [{where: {views: crop}, reason: ""}]\n',
+        "exclude.0.reason",
+    ),
+    "an exclusion of no level": (
+        STUDY + "exclude: [{where: {views: corp}, reason: it diverges}]\n",
+        "exclude.0.where.views: axis 'views' has no level 'corp'; did you mean 'crop'",
+    ),
+    "an exclusion of all cells": (
+        STUDY + "exclude: [{where: {views: [crop, crop+colour]}, reason: all diverge}]\n",
+        "exclude: leaves no cell",
+    ),
+    "a control of an excluded cell": (
+        STUDY + "control_arm: crop\nexclude: [{where: {views: crop}, reason: it diverges}]\n",
+        "control_arm: cell 'crop' is excluded: it diverges; name a cell that runs",
+    ),
     "numbers without a source": (
         STUDY + 'published: {values: {crop: 1}, source: "  "}\n',
         "values: needs source:",
@@ -121,6 +166,13 @@ NOT_BY_A_SCHEMA = {
     "a single cell that is alike": "how many cells a role names is said by the study's own check",
     "a source without a statement": "a rule between two fields of a claim",
     "a difference of several cells": "how many cells a role names is a choice of the study",
+    "a main effect on no axis": "axes are names that the study itself gives",
+    "a main effect of no level": "levels are names that the study itself gives",
+    "an interaction with itself": "a rule between two fields of a claim",
+    "a main effect without a table": "a rule between a claim and the design",
+    "an exclusion of no level": "levels are names that the study itself gives",
+    "an exclusion of all cells": "which cells are left is said by the study's own check",
+    "a control of an excluded cell": "cells are combinations of the study's own levels",
     "numbers without a source": "a rule between two fields",
     "unknown table of numbers": "a table may be a file of the user's",
 }

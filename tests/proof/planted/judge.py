@@ -104,6 +104,43 @@ MUTANTS = (
         "reports/spec/test_interim_looks.py",
     ),
     plant(
+        "an interaction adds the differences",
+        "spec/factorial_claims.py",
+        "signs = (1.0, -1.0, -1.0, 1.0)[:corners]",
+        "signs = (1.0, -1.0, 1.0, -1.0)[:corners]",
+        "reports/judging/test_factorial.py",
+    ),
+    plant(
+        "a marginal mean is a sum over its cells",
+        "spec/factorial_claims.py",
+        "return [sign / size for sign in signs for _ in range(size)]",
+        "return [sign for sign in signs for _ in range(size)]",
+        "reports/judging/test_factorial.py",
+    ),
+    plant(
+        "a main effect takes cells of every level",
+        "spec/factorial_claims.py",
+        "if fits(labels, self.where)",
+        "if True",
+        "reports/judging/test_factorial.py",
+    ),
+    plant(
+        "a claim is judged without its excluded cell",
+        "judging/contrasts.py",
+        "    excluded = _excluded(names, evidence)\n    if excluded or",
+        "    gone = {cell.name for cell in evidence.excluded}\n"
+        '    names, excluded = tuple(name for name in names if name not in gone), ""\n'
+        "    if excluded or",
+        "reports/judging/test_factorial.py",
+    ),
+    plant(
+        "a claim with an excluded cell leaves the others its share of the error rate",
+        "judging/verdict.py",
+        "if s.claim.primary and not s.absent and evidence.judges",
+        "if s.claim.primary and not s.absent and not s.excluded and evidence.judges",
+        "reports/judging/test_factorial.py",
+    ),
+    plant(
         "an equivalence is tested at the upper end of its margin only",
         "judging/equivalence.py",
         "end = math.copysign(claim.margin, mean)",
@@ -396,7 +433,7 @@ MUTANTS = (
     ),
     plant(
         "numbers that say the opposite count as a citation",
-        "spec/claims.py",
+        "spec/claim_base.py",
         "return self.contrast(numbers) > self.margin",
         "return True",
         "reports/judging/test_citing.py",

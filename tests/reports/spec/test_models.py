@@ -18,6 +18,15 @@ CLAIMS: dict[str, dict[str, Any]] = {
     "beats": {"better": "a", "worse": "b"},
     "increases": {"along": ["a"]},
     "equivalent": {"among": ["a", "b"], "margin": 1.0},
+    "main_effect": {"axis": "a", "better": "1", "worse": "2"},
+    "interaction": {
+        "axis": "a",
+        "better": "1",
+        "worse": "2",
+        "by": "b",
+        "larger_at": "3",
+        "smaller_at": "4",
+    },
     "ranks_like": {},
 }
 FIGURES: dict[str, dict[str, Any]] = {
@@ -74,7 +83,8 @@ def test_every_kind_of_figure_is_read_from_a_study_file_by_its_kind(model: type[
 
 
 def test_an_unknown_kind_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ValidationError, match="'beats', 'increases', 'equivalent', 'ranks_like'"):
+    known = "'beats', 'increases', 'equivalent', 'main_effect', 'interaction', 'ranks_like'"
+    with pytest.raises(ValidationError, match=known):
         TypeAdapter(AnyClaim).validate_python({"kind": "wins", "name": "n"})
 
 
