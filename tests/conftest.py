@@ -1,5 +1,6 @@
 """What holds for every test: Hypothesis' profile, no silent skips, no process that outlives a run."""
 
+import sys
 from pathlib import Path
 
 import hypothesis
@@ -11,6 +12,13 @@ hypothesis.settings.register_profile("steady", derandomize=True, deadline=None, 
 hypothesis.settings.load_profile("steady")
 
 SKIPS = Path(__file__).with_name("SKIPS.md")
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """What a test draws without a generator of its own is the same, whatever ran before it."""
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
 
 
 class SkipsAreListed:

@@ -2,7 +2,6 @@
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from copy import deepcopy
 from typing import Any, NamedTuple, cast, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -61,7 +60,7 @@ def overridden(settings: Mapping[str, Any], changes: Iterable[tuple[str, Any]]) 
     A mapping with a `kind` replaces the value at its field, one without refines it field by field.
     A number in a dotted name is an index into a list: `views.operations.1.strength`.
     """
-    result = deepcopy(dict(settings))
+    result = _copied(settings)
     for field, value in changes:
         path = field.split(".")
         _write_out_list(result, path)
@@ -71,7 +70,7 @@ def overridden(settings: Mapping[str, Any], changes: Iterable[tuple[str, Any]]) 
 
 def value_at(settings: Mapping[str, Any], field: str) -> Any:
     """The value that settings have at a dotted field, a default list included; None if none."""
-    result = deepcopy(dict(settings))
+    result = _copied(settings)
     path = field.split(".")
     _write_out_list(result, [*path, "0"])
     here: Any = result
@@ -141,6 +140,15 @@ def checked(complete: Mapping[str, Any], texts: dict[str, str] | None = None) ->
     return Config.model_validate(complete, context=reading(texts))
 
 
+def _copied(value: Any) -> Any:
+    """A copy of the mappings and lists in a value; `deepcopy` takes five times as long."""
+    if isinstance(value, Mapping):
+        return {name: _copied(inner) for name, inner in cast("Mapping[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [_copied(inner) for inner in cast("list[Any]", value)]
+    return value
+
+
 def _write_out_list(settings: dict[str, Any], path: Sequence[str]) -> None:
     """Puts a default list in its place if the path leads into one, so that items can be refined."""
     here: Any = settings
@@ -174,7 +182,7 @@ def _put(here: Any, path: Sequence[str], value: Any) -> None:
         for name, below in value.items():
             _put(inner, str(name).split("."), below)
     else:
-        here[step] = deepcopy(value)
+        here[step] = _copied(value)
 
 
 def _mistake(details: ErrorDetails, settings: dict[str, Any], accepted: Sequence[str]) -> Mistake:

@@ -38,6 +38,7 @@ IDENTITY: dict[str, Any] = {"files": "by hash"}
 """The context of a dump in which files stand by their hash alone, wherever they lie."""
 
 Value = TypeVar("Value")
+Model = TypeVar("Model", bound=BaseModel)
 
 _numbers = itertools.count(1)
 _texts: dict[str, str] = {}
@@ -290,12 +291,17 @@ def files_of(config: Mapping[str, Any]) -> Iterator[OwnFile]:
     yield from below(config, "")
 
 
-def with_fresh_components(value: Value) -> Value:
-    """The value with fresh custom components: with their hashes, and not yet executed.
+def with_fresh_components(config: Model) -> Model:
+    """The configuration with fresh custom components: with their hashes, and not yet executed.
 
     Raises:
         ConfigurationError: a file without a hash cannot be read or used.
     """
+    # Nearly all have none, and a plan resolves thousands: the text says so at once.
+    return _fresh(config) if '"kind":"file"' in config.model_dump_json() else config
+
+
+def _fresh(value: Value) -> Value:
     made: Any = value
     if isinstance(value, FromFile):
         context = reading() if value.sha256 is None else None
@@ -305,12 +311,12 @@ def with_fresh_components(value: Value) -> Value:
             sentences = [f"{e['loc'][0]}: {e['msg']}" for e in error.errors(include_url=False)]
             raise ConfigurationError("\n".join(sentences)) from error
     elif isinstance(value, tuple):
-        items = tuple(with_fresh_components(item) for item in value)
+        items = tuple(_fresh(item) for item in value)
         if any(new is not old for new, old in zip(items, value, strict=True)):
             made = items
     elif isinstance(value, BaseModel):
         fields = {name: getattr(value, name) for name in type(value).model_fields}
-        fresh = {name: with_fresh_components(old) for name, old in fields.items()}
+        fresh = {name: _fresh(old) for name, old in fields.items()}
         changed = {name: new for name, new in fresh.items() if new is not fields[name]}
         if changed:
             made = value.model_copy(update=changed)

@@ -1,18 +1,25 @@
 """The index: a copy of the records' summaries in one file, so that thousands are quick to read.
 
 It does not prove that a record exists: an entry counts only while its record's file exists with the
-same size and time as when the entry was made.
+same size and time as when the entry was made. A key's folder is listed again unless its time is that
+of all its entries, for a folder changes its time with each attempt that comes or goes.
 """
 
 import contextlib
 import hashlib
 import json
+import os
+import time
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from sweeps.record import Stage, Summary
 from sweeps.storage.atomic_io import write_bytes
+
+SETTLED = 3_000_000_000
+"""Nanoseconds until a folder's time can be trusted: times are coarse, and two changes may share one."""
 
 
 class Index:
@@ -22,6 +29,8 @@ class Index:
         self.file = file
         self.entries: dict[tuple[str, int], Summary] = {}
         self.stamps: dict[tuple[str, int], str] = {}
+        self.homes: dict[str, dict[int, str]] = defaultdict(dict)
+        """Key -> attempt -> the stamp of the key's folder when the entry was made."""
         self._read_to = 0
 
     def load(self) -> None:
@@ -44,10 +53,18 @@ class Index:
                 if checksum != _checksum(text):
                     continue
                 about = json.loads(text)
-                stamp = about.pop("stamp", "")
+                stamp, home = about.pop("stamp", ""), about.pop("home", "")
                 summary = _summary(about)
                 self.entries[summary.key, summary.attempt] = summary
                 self.stamps[summary.key, summary.attempt] = stamp
+                self.homes[summary.key][summary.attempt] = home
+
+    def attempts(self, key: str, home: str) -> list[int] | None:
+        """The attempts in a key's folder with this stamp; None if it must be listed."""
+        known = self.homes.get(key)
+        if not home or known is None or any(one != home for one in known.values()):
+            return None
+        return sorted(known)
 
     def append(self, summaries: Iterable[Summary]) -> None:
         """Adds lines; if the disk refuses them, only speed is lost."""
@@ -64,6 +81,7 @@ class Index:
         gone = self.entries.keys() - there
         for place in gone:
             del self.entries[place]
+            self.homes[place[0]].pop(place[1], None)
         if len(gone) > len(there):
             text = "".join(map(self._line, self.entries.values()))
             with contextlib.suppress(OSError):
@@ -71,19 +89,33 @@ class Index:
                 self._read_to = 0
 
     def _line(self, summary: Summary) -> str:
-        stamp = self.stamps.get((summary.key, summary.attempt), "")
-        text = json.dumps({"stamp": stamp, **summary.model_dump(mode="json")})
+        about = {
+            "stamp": self.stamps.get((summary.key, summary.attempt), ""),
+            "home": self.homes[summary.key].get(summary.attempt, ""),
+        }
+        text = json.dumps({**about, **summary.model_dump(mode="json")})
         return f"{_checksum(text.encode()).decode()} {text}\n"
 
 
-def stamp(file: Path) -> str:
+def stamp(file: str) -> str:
     """What changes when a record's file is replaced; empty where there is none."""
     try:
-        about = file.stat()
+        about = os.stat(file)  # noqa: PTH116 -- a Path takes longer than the call, ten thousand times
     except OSError:
         return ""
     # The time of change, unlike that of writing, cannot be set back.
     return f"{about.st_mtime_ns} {about.st_ctime_ns} {about.st_size}"
+
+
+def stamp_of_home(home: str) -> str:
+    """What changes when an attempt comes or goes; empty for a folder changed moments ago."""
+    try:
+        about = os.stat(home)  # noqa: PTH116
+    except OSError:
+        return ""
+    # Seen from a clock that is behind, a folder's time lies ahead of it: not settled either.
+    settled = time.time_ns() - about.st_mtime_ns > SETTLED
+    return f"{about.st_mtime_ns} {about.st_ctime_ns}" if settled else ""
 
 
 def _checksum(text: bytes) -> bytes:

@@ -25,7 +25,7 @@ from sweeps.storage.atomic_io import (
     write_failure,
 )
 from sweeps.storage.checkpoints import drop_done
-from sweeps.storage.index import Index, stamp
+from sweeps.storage.index import Index, stamp, stamp_of_home
 from sweeps.storage.record_file import Unreadable, read_record, write_record
 from sweeps.storage.store_folder import (
     ATTEMPT,
@@ -87,30 +87,44 @@ class Store:
 
         Those that the index lacks are read and added to it. Unreadable ones are set aside.
         """
-        self._index.load()
+        if not self.exists:
+            return ()
+        index = self._index
+        index.load()
         fresh: list[Summary] = []
         here: list[tuple[str, int]] = []
-        for key, attempt, file in self._record_files():
-            place, now_there = (key, attempt), stamp(file)
-            if place not in self._index.entries or self._index.stamps[place] != now_there:
-                record = self._read(file, key, attempt)
-                if record is None:
-                    continue
-                fresh.append(record.summary())
-                self._index.entries[place] = fresh[-1]
-                self._index.stamps[place] = now_there
-            here.append(place)
-        self._index.retain(here)
+        for key in self._keys():
+            home = f"{self.trials}/{key}"
+            settled = stamp_of_home(home)
+            known = index.attempts(key, settled)
+            for attempt in _attempts(home) if known is None else known:
+                place, file = (key, attempt), _record_file(home, attempt)
+                now_there = stamp(file)
+                if place not in index.entries or index.stamps[place] != now_there:
+                    record = self._read(Path(file), key, attempt)
+                    if record is None:
+                        continue
+                    index.entries[place], index.stamps[place] = record.summary(), now_there
+                    fresh.append(index.entries[place])
+                elif known is None and settled:  # the next call need not list this folder
+                    fresh.append(index.entries[place])
+                index.homes[key][attempt] = settled
+                here.append(place)
+        index.retain(here)
         if fresh:
-            self._index.append(fresh)
-        return tuple(self._index.entries[place] for place in here)
+            index.append(fresh)
+        return tuple(index.entries[place] for place in here)
 
     def records(self, keys: Iterable[str] | None = None) -> Iterator[TrialRecord]:
         """The readable records, all attempts, by key and attempt; of some keys or of all."""
-        for key, attempt, file in self._record_files(keys):
-            record = self._read(file, key, attempt)
-            if record is not None:
-                yield record
+        if not self.exists:
+            return
+        for key in self._keys() if keys is None else dict.fromkeys(keys):
+            home = f"{self.trials}/{key}"
+            for attempt in _attempts(home):
+                record = self._read(Path(_record_file(home, attempt)), key, attempt)
+                if record is not None:
+                    yield record
 
     def record(self, key: str, attempt: int) -> TrialRecord | None:
         """One record; None if there is no readable one."""
@@ -296,17 +310,8 @@ class Store:
 
     # Helpers
 
-    def _record_files(self, keys: Iterable[str] | None = None) -> Iterator[tuple[str, int, Path]]:
-        if not self.exists:
-            return
-        homes = (
-            sorted(name for name in _folders(self.trials) if KEY.fullmatch(name))
-            if keys is None
-            else dict.fromkeys(keys)
-        )
-        for home in homes:
-            for attempt, folder in sorted(_attempts(f"{self.trials}/{home}")):
-                yield home, attempt, Path(f"{folder}/record.json")
+    def _keys(self) -> list[str]:
+        return sorted(name for name in _folders(self.trials) if KEY.fullmatch(name))
 
     def _read(self, file: Path, key: str, attempt: int) -> TrialRecord | None:
         try:
@@ -320,16 +325,28 @@ def _folders(path: Path | str) -> list[str]:
     """The names of the folders in a folder, those with a leading dot excepted."""
     try:
         with os.scandir(path) as entries:
-            return [entry.name for entry in entries if entry.name[0] != "." and entry.is_dir()]
+            return [entry.name for entry in entries if entry.name[0] != "." and _is_folder(entry)]
     except (FileNotFoundError, NotADirectoryError):
         return []
 
 
-def _attempts(home: str) -> list[tuple[int, str]]:
-    """Attempts by number; a folder without any file of a record is foreign."""
-    return [
-        (int(name), f"{home}/{name}")
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _attempts(home: str) -> list[int]:
+    """Attempts in order; a folder without any file of a record is foreign."""
+    return sorted(
+        int(name)
         for name in _folders(home)
         if ATTEMPT.fullmatch(name)
+        and name == f"{int(name):03d}"
         and any(os.path.lexists(f"{home}/{name}/{file}") for file in ("record.json", "log.txt"))
-    ]
+    )
+
+
+def _record_file(home: str, attempt: int) -> str:
+    return f"{home}/{attempt:03d}/record.json"

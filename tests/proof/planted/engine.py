@@ -163,15 +163,29 @@ MUTANTS = (
     plant(
         "the index is believed",
         "storage/store.py",
-        "if place not in self._index.entries or self._index.stamps[place] != now_there:",
-        "if place not in self._index.entries:",
+        "if place not in index.entries or index.stamps[place] != now_there:",
+        "if place not in index.entries:",
+        "sweeps/storage/test_store.py",
+    ),
+    plant(
+        "a folder is not listed again after its time has changed",
+        "storage/index.py",
+        "if not home or known is None or any(one != home for one in known.values()):",
+        "if not home or known is None:",
+        "sweeps/storage/test_store.py",
+    ),
+    plant(
+        "the time of a folder is believed at once",
+        "storage/index.py",
+        "settled = time.time_ns() - about.st_mtime_ns > SETTLED",
+        "settled = True",
         "sweeps/storage/test_store.py",
     ),
     plant(
         "records that are gone stay in the index",
         "storage/store.py",
-        "        self._index.retain(here)\n",
-        "        here = list(self._index.entries)\n",
+        "        index.retain(here)\n",
+        "        here = list(index.entries)\n",
         "sweeps/storage/test_store.py",
     ),
     plant(

@@ -192,9 +192,12 @@ def test_own_operations_draw_by_their_name_whatever_stands_beside_them() -> None
     alone, _ = draw_views(Symmetric(operations=(darken,)), pictures, shapes, chance, 32)
     behind, _ = draw_views(Symmetric(operations=(beside, darken)), pictures, shapes, chance, 32)
     twice, _ = draw_views(Symmetric(operations=(darken, darken)), pictures, shapes, chance, 32)
+    renamed = made(FileOperation, FILE.replace("def darken", "def dim"), name="dim")
+    other, _ = draw_views(Symmetric(operations=(renamed,)), pictures, shapes, chance, 32)
 
     assert torch.equal(alone, behind)
     assert not torch.equal(alone, twice)
+    assert not torch.equal(alone, other)
 
 
 def test_an_operation_gets_as_many_numbers_as_it_asks_for() -> None:

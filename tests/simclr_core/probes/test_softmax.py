@@ -47,10 +47,10 @@ def test_value_and_gradient_of_each_fit_of_each_labelling_are_autograds() -> Non
 
 
 def test_logits_whose_images_differ_by_thousands_are_summed_without_overflow() -> None:
-    x, labels, _ = made()
+    x, labels, w = made()
     x[0] *= 3e3
-    problem = Softmax(x, labels, 3)
-    w = torch.randn(2, 1, 3, x.shape[1] + 1, dtype=torch.float64) * 100
+    problem = Softmax(x, labels, CLASSES)
+    w = w[:, :1] * 1e4
 
     found = problem.cross_entropy(problem.coordinates(w), problem.targets_LCE[:, None]).value_LK
 

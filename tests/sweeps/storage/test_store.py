@@ -1,6 +1,7 @@
 """Records are whole or not there, and what is wrong with a store is one sentence."""
 
 import errno
+import hashlib
 import json
 import multiprocessing
 import os
@@ -8,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from sweeps.errors import StoreError
 from sweeps.execution.heartbeat import Heartbeat
 from sweeps.planning import Plan
 from sweeps.storage import Store
+from sweeps.storage.index import stamp_of_home
 
 KEY = "0123456789abcdef"
 
@@ -119,6 +122,12 @@ def test_a_record_of_a_newer_format_is_left_where_it_is(half_done: Store) -> Non
     assert file.exists()
 
 
+def _relabelled(line: str, **fields: object) -> str:
+    """A line of the index with other fields and its checksum."""
+    text = json.dumps(json.loads(line.partition(" ")[2]) | fields)
+    return f"{hashlib.sha256(text.encode()).hexdigest()[:16]} {text}\n"
+
+
 @pytest.mark.parametrize("index", ["gone", "torn", "foreign", "ahead"])
 def test_the_index_is_only_a_copy(half_done: Store, index: str) -> None:
     expected = half_done.summaries()
@@ -132,7 +141,8 @@ def test_the_index_is_only_a_copy(half_done: Store, index: str) -> None:
         case "foreign":
             file.write_text('{"key": 1}\nno json\n')
         case _:
-            file.write_text(lines + lines.replace('"attempt":1', '"attempt":7'))
+            of_attempt_7 = [_relabelled(line, attempt=7) for line in lines.splitlines()]
+            file.write_text(lines + "".join(of_attempt_7))
 
     assert Store(half_done.path).summaries() == expected
 
@@ -146,6 +156,71 @@ def test_a_record_that_was_replaced_is_read_again(half_done: Store, small_plan: 
     for store in (half_done, Store(half_done.path)):
         [summary] = (one for one in store.summaries() if one.key == trial.key)
         assert (summary.state, summary.attempt) == ("failed", 1)
+
+
+def aged(folder: Path) -> None:
+    """Folders as they are long after their last change."""
+    long_ago = time.time() - 3600
+    for home in folder.iterdir():
+        os.utime(home, (long_ago, long_ago))
+
+
+def test_folders_of_finished_trials_are_not_listed_again(
+    half_done: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aged(half_done.trials)
+    expected = half_done.summaries()
+    monkeypatch.setattr("sweeps.storage.store._attempts", pytest.fail)
+
+    assert half_done.summaries() == Store(half_done.path).summaries() == expected
+
+
+@pytest.mark.parametrize("read", [True, False], ids=["read before", "a new process"])
+def test_an_attempt_that_comes_or_goes_is_seen(
+    half_done: Store, small_plan: Plan, *, read: bool
+) -> None:
+    aged(half_done.trials)
+    trial = small_plan.trials[0]
+    half_done.summaries()
+
+    def attempts() -> list[int]:
+        store = half_done if read else Store(half_done.path)
+        return [one.attempt for one in store.summaries() if one.key == trial.key]
+
+    assert attempts() == [1]
+    commit(half_done, trial)
+    assert attempts() == [1, 2]
+    aged(half_done.trials)
+    assert attempts() == [1, 2]
+    shutil.rmtree(half_done.trials / trial.key / "002")
+    assert attempts() == [1]
+    commit(half_done, trial)
+    commit(half_done, trial)
+    aged(half_done.trials)  # seen by nobody while it was new
+    assert attempts() == [1, 2, 3]
+
+
+def test_the_time_of_a_folder_that_changed_moments_ago_says_nothing(
+    half_done: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Two changes may share one time, so that the second one would not be seen.
+    home = str(next(half_done.trials.iterdir()))
+    changed = Path(home).stat().st_mtime_ns
+
+    def at(seconds: float) -> str:
+        monkeypatch.setattr(time, "time_ns", lambda: changed + int(seconds * 1e9))
+        return stamp_of_home(home)
+
+    assert (at(-60), at(0), at(2)) == ("", "", "")
+    assert at(60)
+
+
+def test_a_link_to_itself_among_the_trials_is_no_trial(half_done: Store) -> None:
+    expected = half_done.summaries()
+    loop = half_done.trials / ("0" * 16)
+    loop.symlink_to(loop)
+
+    assert Store(half_done.path).summaries() == expected
 
 
 def test_a_full_disk_is_one_message_and_nothing_is_torn(store: Store, small_plan: Plan) -> None:
@@ -234,6 +309,7 @@ def test_reading_a_store_that_is_not_there_makes_nothing(tmp_path: Path) -> None
 HOLDER = """
 import sys
 from sweeps.storage import Store
+from sweeps.storage.index import stamp_of_home
 store = Store(sys.argv[1])
 with store.locked():
     store.note_holder()
