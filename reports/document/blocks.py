@@ -22,6 +22,7 @@ TableName = Literal[
     "scorecard",
     "scope",
     "cells",
+    "marginal-means",
     "claims",
     "seeds",
     "deviations-of-all",

@@ -16,10 +16,12 @@ from reports.document.formatting import (
 from reports.judging import (
     CITES_NOTHING,
     CLASSES,
+    Margin,
     Outcome,
     Verdict,
     interval_of,
     level_of,
+    marginal_means,
     sampling_error,
 )
 from reports.spec import CellInfo, Deviation, Evidence, Factorial, RanksLike, facts_of
@@ -43,11 +45,42 @@ def number_section(findings: Findings) -> Section:
             f"{_paper(evidence)}and the difference from the random encoder."
         )
         blocks.append(table("cells", caption, names, rows, numeric=names[1:]))
+    if margins := marginal_means(evidence, findings.found):
+        blocks.append(_margins(margins, unit))
     blocks += [Text(text=text) for text in (*_baselines(findings), *_references(findings))]
     if evidence.published_source:
         parts = filter(None, (evidence.published_source, evidence.published_about))
         blocks.append(Text(text=f"The paper's numbers: {'; '.join(parts)}."))
     return Section(ident="numbers", title="Results by cell", blocks=tuple(blocks))
+
+
+def _margins(margins: Sequence[Margin], unit: str) -> Table:
+    """The levels of each axis of a factorial study."""
+    caption = (
+        "Marginal means: a level's mean over all cells with it, each combination of the other axes' levels "
+        "with the same weight, taken within each seed that all of these cells have; mean and 95 % "
+        "interval over these seeds."
+    )
+    rows: list[list[Cell | str]] = [
+        [
+            *(one.axis, one.level, number(one.mean.mean)),
+            Cell(text=interval_of(one.mean, sign=""), order=one.mean.low),
+            *(count(one.mean.n), count(len(one.cells)), ", ".join(one.lacking[:6])),
+        ]
+        for one in margins
+    ]
+    names = [
+        "axis",
+        "level",
+        f"mean, {unit}",
+        "95 % interval",
+        "n",
+        "cells",
+        "cells without a number",
+    ]
+    if not any(one.lacking for one in margins):
+        names, rows = names[:-1], [row[:-1] for row in rows]
+    return table("marginal-means", caption, names, rows, numeric=names[2:6])
 
 
 def _numbers(info: CellInfo, findings: Findings) -> list[Cell | str]:

@@ -25,7 +25,7 @@ from reports.figures import forest
 from reports.figures.figure_data import arms_on
 from reports.figures.theme import STYLE
 from reports.judging import Verdict
-from reports.spec import AnyFigure
+from reports.spec import AnyFigure, MarginalMeans
 
 STRIPPED = (
     r"<\?xml.*?\?>",
@@ -80,7 +80,7 @@ def render_forest(verdicts: Sequence[Verdict], ident: str, unit: str) -> Rendere
     return Rendered(
         ident,
         "Paired differences",
-        "Every dot is one seed, shared by both cells of a difference. Whiskers show the interval, "
+        "Every dot is one seed, shared by all cells of a difference. Whiskers show the interval, "
         "at the level printed under the claim's name, over the seeds of the look that judged the claim. "
         "Before a look, and for exploratory claims, it is a 95 % interval over all paired seeds."
         + (ends if alike else ""),
@@ -122,6 +122,8 @@ def _svg(ident: str, size: tuple[float, float], draw: Callable[[Axes], None]) ->
 
 def _caption(figure: AnyFigure, table: pd.DataFrame) -> str:
     own = kind_of(figure).caption(figure, table)
+    if isinstance(figure, MarginalMeans):
+        return own  # draws nothing where it has no mean
     hatched = int(table.drop_duplicates("cell")["mean"].isna().sum())
     if not hatched:
         return own

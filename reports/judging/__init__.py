@@ -3,6 +3,7 @@
 from reports.judging.control import State
 from reports.judging.decisions import CITES_NOTHING, Decision
 from reports.judging.learned_something import CLASSES
+from reports.judging.margins import Margin, marginal_means, seed_means
 from reports.judging.test_set_error import sampling_error
 from reports.judging.trial_outcomes import Outcome, cell_intervals, excluded, outcomes, table
 from reports.judging.verdict import Verdict, verdicts
@@ -23,6 +24,7 @@ __all__ = [
     "Board",
     "BoardRow",
     "Decision",
+    "Margin",
     "Outcome",
     "State",
     "Verdict",
@@ -32,9 +34,11 @@ __all__ = [
     "excluded",
     "interval_of",
     "level_of",
+    "marginal_means",
     "outcomes",
     "percent",
     "sampling_error",
+    "seed_means",
     "table",
     "unit_of",
     "verdicts",

@@ -14,7 +14,7 @@ from reports.spec.evidence import (
     Stated,
 )
 from reports.spec.factorial_claims import Factorial, Interaction, MainEffect
-from reports.spec.figure_specs import AnyFigure, Bars, Heatmap, Lines
+from reports.spec.figure_specs import AnyFigure, Bars, Heatmap, Lines, MarginalMeans
 from reports.spec.interim_looks import ERROR_RATE, MAX_PRIMARY, Looks
 from reports.spec.scope import PAPERS_CORES, PAPERS_HOURS, Pretraining, Scope, flop_text
 from reports.spec.snapshot import ResolvedCell, Snapshot, Statement, seed_routes
@@ -45,6 +45,7 @@ __all__ = [
     "Lines",
     "Looks",
     "MainEffect",
+    "MarginalMeans",
     "PlannedTrial",
     "Pretraining",
     "RanksLike",

@@ -80,4 +80,26 @@ class Lines(Frozen):
         return tuple(axis for axis in (self.axis, self.group) if axis is not None)
 
 
-AnyFigure = Annotated[Heatmap | Bars | Lines, Field(discriminator="kind")]
+class MarginalMeans(Frozen):
+    """The mean of each level over all levels of the other axes, one line for each level of a second axis.
+
+    The figure of main effects, and with `group` of an interaction: without one, lines are parallel.
+    """
+
+    kind: Literal["marginal_means"] = "marginal_means"
+
+    title: str = Field(examples=["Heads at two temperatures"])
+    """The title above the figure."""
+
+    axis: str = Field(examples=["temperature"])
+    """The axis along the bottom."""
+
+    group: str | None = Field(default=None, examples=["head"])
+    """A second axis, one line for each level; the other axes are averaged over."""
+
+    def axes(self) -> tuple[str, ...]:
+        """The axes that the figure names."""
+        return tuple(axis for axis in (self.axis, self.group) if axis is not None)
+
+
+AnyFigure = Annotated[Heatmap | Bars | Lines | MarginalMeans, Field(discriminator="kind")]

@@ -235,6 +235,7 @@ NAMED: dict[str, Part] = {
                 "judging/citing": "examples by hand",
                 "judging/equivalence": "statsmodels' TOST, scipy, power by integration",
                 "judging/factorial": "statsmodels' repeated-measures ANOVA, scipy",
+                "judging/margins": "numpy, scipy",
                 "judging/negative_controls": "planted leaks",
                 "spec/interim_looks": "laws",
                 "judging/rank_of_means": "scipy",

@@ -125,6 +125,13 @@ MUTANTS = (
         "reports/judging/test_factorial.py",
     ),
     plant(
+        "a marginal mean is over the cells that have a number",
+        "judging/margins.py",
+        "columns = [numbers.get(cell, {}) for cell in cells]",
+        "columns = [numbers[cell] for cell in cells if numbers.get(cell)]",
+        "reports/judging/test_margins.py",
+    ),
+    plant(
         "a claim is judged without its excluded cell",
         "judging/contrasts.py",
         "    excluded = _excluded(names, evidence)\n    if excluded or",

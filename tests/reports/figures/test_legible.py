@@ -16,7 +16,7 @@ from reports.document.sections import document
 from reports.figures import heatmap
 from reports.figures.frame import tidy
 from reports.figures.svg import kind_of, values
-from reports.spec import Bars, Evidence, Heatmap, Lines
+from reports.spec import Bars, Evidence, Heatmap, Lines, MarginalMeans
 from reports.write import write_reports
 
 ODD = "日本 🦆"
@@ -53,8 +53,10 @@ def on_axes(figure: Any, made: Evidence) -> Any:
     return axes
 
 
-@pytest.mark.parametrize("kind", [Lines, Bars])
-def test_numbers_of_several_series_do_not_cover_each_other(kind: type[Lines | Bars]) -> None:
+@pytest.mark.parametrize("kind", [Lines, Bars, MarginalMeans])
+def test_numbers_of_several_series_do_not_cover_each_other(
+    kind: type[Lines | Bars | MarginalMeans],
+) -> None:
     axes = on_axes(kind(title="by batch", axis="batch", group="loss"), grid(0.1))
 
     boxes = [label.get_window_extent() for label in axes.texts if label.get_text()]
@@ -68,8 +70,8 @@ def test_numbers_of_several_series_do_not_cover_each_other(kind: type[Lines | Ba
     assert covered == []
 
 
-@pytest.mark.parametrize("kind", [Lines, Bars])
-def test_an_axis_in_per_cent_ends_at_a_hundred(kind: type[Lines | Bars]) -> None:
+@pytest.mark.parametrize("kind", [Lines, Bars, MarginalMeans])
+def test_an_axis_in_per_cent_ends_at_a_hundred(kind: type[Lines | Bars | MarginalMeans]) -> None:
     axes = on_axes(kind(title="by batch", axis="batch", group="loss"), grid(0.3, base=95.5))
 
     assert max(axes.get_yticks()) <= 100

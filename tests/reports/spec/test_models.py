@@ -33,6 +33,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     "heatmap": {"axis": "a"},
     "bars": {},
     "lines": {"axis": "a"},
+    "marginal_means": {"axis": "a"},
 }
 
 
