@@ -71,8 +71,8 @@ def write_folder(document: Document, name: FolderName, folder: Path) -> tuple[Pa
     files = table_files(document) if name == "tables" else figure_files(document)
     written = tuple(_write(place / file, content) for file, content in files.items())
     for path in sorted(place.iterdir()) if place.is_dir() else ():
-        ours = path.name in TABLES if name == "tables" else FIGURES.fullmatch(path.name)
-        if ours and path.name not in files:
+        ours = TABLES if name == "tables" else FIGURES
+        if ours.fullmatch(path.name) and path.name not in files:
             path.unlink(missing_ok=True)
     return written
 

@@ -6,7 +6,7 @@
 import math
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from sweeps.base import Frozen
 from sweeps.plain_text import printable
@@ -38,6 +38,9 @@ TableName = Literal[
     "trials",
 ]
 """The tables of a report; the names of their files."""
+
+ClaimTable = Annotated[str, StringConstraints(pattern=r"^claim\d+-(seeds|deviations)$")]
+"""The tables of a claim's page."""
 
 TABLE_FILES = ("csv", "tex", "json")
 """The endings of a table's files, in the folder `tables` next to the page."""
@@ -82,7 +85,7 @@ class Table(Frozen):
     """A table with column headings; the HTML page lets a reader sort it."""
 
     kind: Literal["table"] = "table"
-    ident: TableName
+    ident: TableName | ClaimTable
     caption: Shown
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
@@ -111,8 +114,9 @@ class Drawing(Frozen):
 
 
 class VerdictCard(Frozen):
-    """One claim on the board."""
+    """One claim with its verdict."""
 
+    kind: Literal["card"] = "card"
     claim: Shown
     statement: Shown
     words: Shown
@@ -120,25 +124,17 @@ class VerdictCard(Frozen):
     facts: tuple[tuple[Shown, Shown], ...]
     """Name and value, such as "estimate" and "+49.4 %"."""
     note: Shown
-    deviations: Shown
-    """How these runs differ from the paper's, in one line."""
-
-
-class BoardBlock(Frozen):
-    """The verdict board."""
-
-    kind: Literal["board"] = "board"
-    cards: tuple[VerdictCard, ...]
 
 
 class Facts(Frozen):
     """Names and their values."""
 
     kind: Literal["facts"] = "facts"
+    title: Shown = ""
     facts: tuple[tuple[Shown, Shown], ...]
 
 
-AnyBlock = Annotated[Text | Table | Drawing | BoardBlock | Facts, Field(discriminator="kind")]
+AnyBlock = Annotated[Text | Table | Drawing | VerdictCard | Facts, Field(discriminator="kind")]
 
 
 class Section(Frozen):
@@ -147,6 +143,8 @@ class Section(Frozen):
     ident: str
     title: Shown
     blocks: tuple[AnyBlock, ...]
+    page: bool = False
+    """Whether it begins a new page in print."""
 
 
 class Document(Frozen):

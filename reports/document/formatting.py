@@ -4,10 +4,18 @@ import math
 from collections.abc import Container, Iterable, Sequence
 from typing import Literal
 
-from reports.document.blocks import Cell, Column, Table, TableName
+from reports.document.blocks import Cell, ClaimTable, Column, Table, TableName, Tone
+from reports.judging import Decision
 from reports.spec import Deviation, Evidence
 from sweeps.intervals import Interval
 from sweeps.record import TrialRecord
+
+TONES: dict[Decision, Tone] = {
+    **dict.fromkeys((Decision.REPRODUCED, Decision.SHOWN), "good"),
+    **dict.fromkeys((Decision.CONTRADICTED, Decision.NOT_SHOWN, Decision.WITHHELD), "bad"),
+    **dict.fromkeys((Decision.NOT_JUDGED, Decision.EXPLORATORY), "quiet"),
+}
+"""How decisions are coloured; all others are open."""
 
 FORMS: dict[str, Literal["number", "code"]] = {
     **dict.fromkeys(("seed", "attempt", "attempts", "n"), "number"),
@@ -17,7 +25,7 @@ FORMS: dict[str, Literal["number", "code"]] = {
 
 
 def table(
-    ident: TableName,
+    ident: TableName | ClaimTable,
     caption: str,
     names: Sequence[str],
     rows: Iterable[Sequence[Cell | str]],
@@ -66,7 +74,3 @@ def seed_list(seeds: Sequence[int]) -> str:
 
 def common_to(each: Sequence[Sequence[Deviation]]) -> tuple[Deviation, ...]:
     return tuple(d for d in each[0] if all(d in other for other in each)) if each else ()
-
-
-def listed(deviations: Sequence[Deviation]) -> str:
-    return "; ".join(f"{d.field} {d.here} (paper: {d.paper})" for d in deviations)

@@ -8,6 +8,7 @@ from reports.document.appendix import (
     trouble_section,
 )
 from reports.document.blocks import Document
+from reports.document.claim_page import claim_pages
 from reports.document.findings import findings_of
 from reports.document.results import (
     claim_section,
@@ -35,6 +36,7 @@ def document(evidence: Evidence) -> Document:
             section
             for section in (
                 verdict_section(findings),
+                *claim_pages(findings),
                 figure_section(findings),
                 number_section(findings),
                 claim_section(findings),

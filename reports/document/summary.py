@@ -1,58 +1,24 @@
-"""The sections that a reader sees first: the verdict board and the figures."""
+"""Page one, with the scorecard and the scope of the run, and the figures."""
 
 import math
 from collections.abc import Iterator, Sequence
 
-from reports.document.blocks import (
-    AnyBlock,
-    BoardBlock,
-    Cell,
-    Drawing,
-    Section,
-    Table,
-    Text,
-    Tone,
-    VerdictCard,
-)
+from reports.document.blocks import AnyBlock, Cell, Drawing, Section, Table, Text, Tone
 from reports.document.findings import Findings
-from reports.document.formatting import common_to, count, listed, signed, table
+from reports.document.formatting import TONES, count, table
 from reports.document.scope import scope_table
 from reports.figures import render, render_forest
-from reports.judging import (
-    Board,
-    BoardRow,
-    Decision,
-    State,
-    Verdict,
-    board_of,
-    interval_of,
-    level_of,
-    unit_of,
-)
-from reports.spec import Deviation, Evidence, RanksLike
-
-TONES: dict[Decision, Tone] = {
-    **dict.fromkeys((Decision.REPRODUCED, Decision.SHOWN), "good"),
-    **dict.fromkeys((Decision.CONTRADICTED, Decision.NOT_SHOWN, Decision.WITHHELD), "bad"),
-    **dict.fromkeys((Decision.NOT_JUDGED, Decision.EXPLORATORY), "quiet"),
-}
-"""How decisions are coloured; all others are open."""
+from reports.judging import Board, State, Verdict, board_of, interval_of, level_of, unit_of
+from reports.spec import Evidence, RanksLike
 
 
 def verdict_section(findings: Findings) -> Section:
     evidence = findings.evidence
     board = board_of(evidence, findings.found, findings.judged)
     by_name = {verdict.claim.name: verdict for verdict in findings.judged}
-    common = common_to([v.deviations for v in findings.judged if v.cells])
-    cards = tuple(_card(row, by_name[row.claim], common) for row in board.rows)
     blocks: list[AnyBlock] = [*_remarks(board, evidence)]
-    if cards:
+    if board.rows:
         blocks.append(_scorecard([by_name[row.claim] for row in board.rows], evidence))
-        blocks.append(BoardBlock(cards=cards))
-        if common:
-            blocks.append(
-                Text(text=f"Deviations from the paper, shared by all claims: {listed(common)}.")
-            )
     else:
         blocks.append(Text(text="This study makes no claims; its results are below."))
     blocks.append(Text(text=f"{board.summary}.", tone="quiet"))
@@ -121,30 +87,6 @@ def _remarks(board: Board, evidence: Evidence) -> Iterator[Text]:
     yield from (Text(text=_sentence(text), tone="bad") for text in board.warnings)
 
 
-def _card(row: BoardRow, verdict: Verdict, common: Sequence[Deviation]) -> VerdictCard:
-    facts = [
-        ("estimate", row.estimate),
-        ("margin", row.margin),
-        (f"{row.level} interval".strip(), row.interval),
-        ("seeds", str(row.n) if row.estimate else ""),
-        ("paper", row.published),
-        ("cites", row.cites),
-        ("changed", "; ".join(row.changes)),
-        ("p, two-sided", "" if row.p is None else _p(row.p)),
-    ]
-    if verdict.look and row.seeds != verdict.look:
-        facts.append(("all seeds so far", f"{signed(verdict.so_far)} from {row.seeds}"))
-    return VerdictCard(
-        claim=row.claim,
-        statement=row.statement,
-        words=row.words,
-        tone=TONES.get(row.decision, "open"),
-        facts=tuple((name, value) for name, value in facts if value),
-        note=row.note,
-        deviations=_deviations(verdict, common),
-    )
-
-
 def figure_section(findings: Findings) -> Section:
     evidence = findings.evidence
     metric = f"{evidence.metric_name} ({evidence.unit})"
@@ -157,27 +99,8 @@ def figure_section(findings: Findings) -> Section:
             blocks.append(Text(text=text, tone="quiet"))
     if drawn := render_forest(findings.judged, "differences", evidence.unit):
         blocks.append(Drawing(**drawn._asdict()))
-    return Section(ident="figures", title="Figures", blocks=tuple(blocks))
+    return Section(ident="figures", title="Figures", blocks=tuple(blocks), page=True)
 
 
 def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
-
-
-def _deviations(verdict: Verdict, common: Sequence[Deviation]) -> str:
-    if not verdict.cells or not verdict.seeds:
-        return ""
-    if not verdict.deviations:
-        return "No deviation from the paper."
-    own = [d for d in verdict.deviations if d not in common]
-    number = len(verdict.deviations)
-    shared = number - len(own)
-    head = f"{number} deviation{'' if number == 1 else 's'} from the paper"
-    if not own:
-        return f"{head}, shared by all claims and listed below the verdicts."
-    tail = f"; {shared} more are shared by all claims" if shared else ""
-    return f"{head}: {listed(own)}{tail}."
-
-
-def _p(p: float) -> str:
-    return "below 0.0001" if p < 0.0001 else f"{p:.4f}"

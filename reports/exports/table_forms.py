@@ -5,6 +5,7 @@ LaTeX holds them as the report shows them. Missing values are empty, in JSON nul
 """
 
 import json
+import re
 from collections.abc import Callable
 from itertools import chain
 
@@ -12,8 +13,8 @@ from reports.document import TABLE_FILES, Document, Table, TableName
 from reports.exports.latex import latex_of
 from reports.exports.values import Value, is_number, value_of
 
-TABLES: tuple[str, ...] = tuple(
-    f"{name}.{ending}" for name in TableName.__args__ for ending in TABLE_FILES
+TABLES = re.compile(
+    rf"(?:{'|'.join(TableName.__args__)}|claim\d+-(?:seeds|deviations))\.(?:{'|'.join(TABLE_FILES)})"
 )
 """The names of all files that a report may have in its folder `tables`."""
 

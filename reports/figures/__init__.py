@@ -1,7 +1,7 @@
 """Figures: first a tidy table of what is drawn, then the drawing, then SVG."""
 
 from reports.figures.frame import tidy
-from reports.figures.svg import render, render_forest
+from reports.figures.svg import render, render_claim, render_forest
 from reports.figures.theme import BLUE, FAINT, FLOOR, INK, PAPER
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "INK",
     "PAPER",
     "render",
+    "render_claim",
     "render_forest",
     "tidy",
 ]

@@ -123,16 +123,7 @@ def draw(figure: Heatmap, table: pd.DataFrame, axes: Axes, metric: str) -> None:
         square=True,
         cbar_kws={"label": metric, "shrink": 0.85, "pad": 0.03},
     )
-    bar = axes.collections[0].colorbar
-    assert bar is not None
-    assert bar.solids is not None
-    bar.outline.set_visible(False)
-    # Otherwise the background shows as hairlines between the steps of the bar.
-    bar.solids.set_edgecolor("face")
-    floor, drawn = floor_of(table)
-    if drawn:
-        bar.ax.axhline(floor, color=LIGHT, linewidth=3.5)
-        bar.ax.axhline(floor, color=FLOOR, linewidth=2)
+    _finish_bar(axes, table)
     for y, row in enumerate(rows):
         for x, column in enumerate(columns):
             if (row, column) in cells.index:
@@ -157,6 +148,20 @@ def draw(figure: Heatmap, table: pd.DataFrame, axes: Axes, metric: str) -> None:
     axes.xaxis.set_label_position("top")
     axes.xaxis.labelpad = 8
     axes.tick_params(length=0, pad=5)
+
+
+def _finish_bar(axes: Axes, table: pd.DataFrame) -> None:
+    """Draws the random encoder on the colour bar."""
+    bar = axes.collections[0].colorbar
+    assert bar is not None
+    assert bar.solids is not None
+    bar.outline.set_visible(False)
+    # Otherwise the background shows as hairlines between the steps of the bar.
+    bar.solids.set_edgecolor("face")
+    floor, drawn = floor_of(table)
+    if drawn:
+        bar.ax.axhline(floor, color=LIGHT, linewidth=3.5)
+        bar.ax.axhline(floor, color=FLOOR, linewidth=2)
 
 
 def _square(

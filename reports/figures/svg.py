@@ -9,7 +9,7 @@ Prolog, metadata, style sheet and namespaces of matplotlib's output are removed 
 
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from types import ModuleType
 from typing import NamedTuple
@@ -21,7 +21,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
-from reports.figures import forest
+from reports.figures import claim_seeds, forest
 from reports.figures.figure_data import arms_on
 from reports.figures.theme import STYLE
 from reports.judging import Verdict
@@ -89,6 +89,31 @@ def render_forest(verdicts: Sequence[Verdict], ident: str, unit: str) -> Rendere
     )
 
 
+def render_claim(
+    verdict: Verdict, numbers: Mapping[str, Mapping[int, float]], ident: str, metric: str, unit: str
+) -> Rendered | None:
+    """Renders every seed of a claim; None before any seed has all of its cells.
+
+    `numbers`: cell -> seed -> the metric, which `metric` names with its unit; `unit` is that of the
+    tested number.
+    """
+    table = claim_seeds.values(verdict, numbers)
+    if table.empty or not verdict.seeds:
+        return None
+    shown = _drawable(table)
+    svg = _svg_of(
+        ident,
+        claim_seeds.size(verdict),
+        lambda figure: claim_seeds.draw(figure, verdict, shown, metric, unit),
+    )
+    means = "; ".join(
+        f"{cell} {mean:.1f}"
+        for cell, mean in table.groupby("cell", sort=False)["value"].mean().items()
+    )
+    alt = f"All seeds of the claim {verdict.claim.name}. Means by cell: {means}."
+    return Rendered(ident, "Every seed", claim_seeds.caption(verdict), alt, svg)
+
+
 def kind_of(figure: AnyFigure) -> ModuleType:
     """The module that draws a figure."""
     return import_module(f"reports.figures.{figure.kind}")
@@ -101,10 +126,15 @@ def values(figure: AnyFigure, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _svg(ident: str, size: tuple[float, float], draw: Callable[[Axes], None]) -> str:
+    """A figure with one pair of axes."""
+    return _svg_of(ident, size, lambda figure: draw(figure.add_subplot()))
+
+
+def _svg_of(ident: str, size: tuple[float, float], draw: Callable[[Figure], None]) -> str:
     target = io.StringIO()
     with mpl.rc_context(STYLE):
         canvas = FigureCanvasSVG(Figure(figsize=size))
-        draw(canvas.figure.add_subplot())
+        draw(canvas.figure)
         canvas.figure.savefig(
             target, format="svg", bbox_inches="tight", pad_inches=0.05, metadata={"Date": None}
         )

@@ -4,6 +4,8 @@ from reports.judging.control import State
 from reports.judging.decisions import CITES_NOTHING, Decision
 from reports.judging.learned_something import CLASSES
 from reports.judging.margins import Margin, marginal_means, seed_means
+from reports.judging.rules import looks_of, rule_of
+from reports.judging.statistics import detectable
 from reports.judging.test_set_error import sampling_error
 from reports.judging.trial_outcomes import Outcome, cell_intervals, excluded, outcomes, table
 from reports.judging.verdict import Verdict, verdicts
@@ -31,12 +33,15 @@ __all__ = [
     "board",
     "board_of",
     "cell_intervals",
+    "detectable",
     "excluded",
     "interval_of",
     "level_of",
     "marginal_means",
+    "looks_of",
     "outcomes",
     "percent",
+    "rule_of",
     "sampling_error",
     "seed_means",
     "table",

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from sweeps.intervals import no_spread
+from sweeps.intervals import Interval, no_spread
 
 POWER = 0.8
 """The probability of a decision that `seeds_needed` plans for."""
@@ -88,6 +88,19 @@ def holm(p_values: Sequence[float], error_rate: float) -> list[HolmTest]:
             going = p[index] <= level
         tests[index] = HolmTest(rejected=going, level=level)
     return tests
+
+
+def detectable(shown: Interval) -> float | None:
+    """The least distance from a margin that a test decides in 80 % of repetitions.
+
+    (t(1 - a/2; n - 1) + t(0.8; n - 1)) s / sqrt(n), with the interval's n, deviation s and level
+    1 - a. None if the spread is unknown.
+    """
+    if math.isnan(shown.low):
+        return None
+    quantiles = special.stdtrit(shown.n - 1, (1 + shown.level) / 2)
+    quantiles += special.stdtrit(shown.n - 1, POWER)
+    return float(quantiles * shown.deviation / math.sqrt(shown.n))
 
 
 def seeds_for_equivalence(values: Sequence[float], margin: float, error_rate: float) -> int | None:

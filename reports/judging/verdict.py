@@ -56,6 +56,8 @@ class Verdict(NamedTuple):
     cites: str
     """The place in a publication that makes the claim; empty for the study's own claims."""
     cells: tuple[str, ...]
+    published_cells: tuple[float | None, ...]
+    """The paper's number of each of `cells`."""
     shown_cells: tuple[str, ...]
     """The cells behind the estimate: all of them, or of an equivalence the pair that decides."""
     deviations: tuple[Deviation, ...]
@@ -143,6 +145,7 @@ def _verdict(
         reference=published_of(shown.subject),
         cites=cited,
         cells=subject.cells,
+        published_cells=subject.published,
         shown_cells=shown.subject.cells,
         deviations=deviations,
     )

@@ -67,6 +67,11 @@ class Contrast(Claim):
         del num_cells
         return ""
 
+    def quantity(self, cells: Sequence[str]) -> str:
+        """The number of a seed in words."""
+        weights = self.weights(len(cells))
+        return " ".join(f"{w:+g} x {cell}" for w, cell in zip(weights, cells, strict=True))
+
     def supported_by(self, numbers: Sequence[float]) -> bool:
         """Whether the cells' published numbers say what the claim says."""
         return self.contrast(numbers) > self.margin

@@ -40,6 +40,10 @@ class Beats(Contrast):
         """A difference."""
         return [1.0, -1.0][:num_cells]
 
+    def quantity(self, cells: Sequence[str]) -> str:
+        """A difference in words."""
+        return " minus ".join(cells)
+
     def fault(self, num_cells: int) -> str:
         """A difference needs exactly two cells."""
         return (
@@ -80,6 +84,10 @@ class Increases(Contrast):
 
         x = np.arange(len(row)) - (len(row) - 1) / 2
         return float(x @ np.asarray(row) / (x @ x))
+
+    def quantity(self, cells: Sequence[str]) -> str:
+        """A slope in words."""
+        return f"The least-squares slope along {', '.join(cells)}"
 
     def fault(self, num_cells: int) -> str:
         """A slope needs two cells."""

@@ -4,7 +4,8 @@ A marginal mean of a level is the mean over all cells with it, each combination 
 with the same weight. It is taken within a seed, so that a claim has one number for each seed.
 """
 
-from collections.abc import Iterator, Mapping
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -71,6 +72,14 @@ class Factorial(Contrast):
         if len({len(cells) for cells in found}) > 1:
             return (), "the axes do not span all combinations of these levels"
         return tuple(cell for cells in found for cell in cells), ""
+
+    @abstractmethod
+    def in_words(self) -> str:
+        """What is compared."""
+
+    def quantity(self, cells: Sequence[str]) -> str:
+        """What is compared, in means over all cells of a level."""
+        return f"{self.in_words()}: of means over {len(cells)} cells"
 
     def weights(self, num_cells: int) -> list[float]:
         """Those of the means over as many groups of cells of the same size as there are corners."""

@@ -252,6 +252,7 @@ NAMED: dict[str, Part] = {
                 "figures/legible": "matplotlib's own geometry",
                 "document/blocks": "made studies, counted by hand",
                 "document/scope": "numbers by hand",
+                "document/claim_page": "examples by hand, scipy's noncentral t",
                 "spec/figure_specs": "values by hand, matplotlib's own geometry",
                 "spec/models": "examples with their messages",
                 "document/written": "pypdf, an HTML parser, a second process's bytes",

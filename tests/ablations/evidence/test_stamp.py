@@ -81,9 +81,9 @@ def test_a_margin_edited_after_the_trials_is_told_next_to_its_verdict_with_both_
     assert changes(study) == [("colour helps", text)]
     (row,) = board(told(study)).rows
     assert (row.margin, row.changes) == ("-20 points", (text,))
-    (cards,) = [b.cards for b in document(told(study)).sections[0].blocks if b.kind == "board"]
-    assert dict(cards[0].facts)["margin"] == "-20 points"
-    assert dict(cards[0].facts)["changed"] == text
+    (card,) = [b for s in document(told(study)).sections for b in s.blocks if b.kind == "card"]
+    assert dict(card.facts)["margin"] == "-20 points"
+    assert dict(card.facts)["changed"] == text
     appendix = [s for s in document(told(study)).sections if s.ident == "methods"]
     assert text in str(appendix)
     from ablations.commands.terminal import console

@@ -7,9 +7,9 @@ import pytest
 from made_evidence import beats, evidence
 from scipy import stats
 
+from reports.document.claim_page import claim_pages
 from reports.document.findings import findings_of
 from reports.document.results import claim_section
-from reports.document.summary import verdict_section
 from reports.figures.forest import values
 from reports.figures.svg import render_forest
 from reports.judging.test_set_error import sampling_error
@@ -26,7 +26,7 @@ def shown(made: Evidence) -> tuple[str, str, str, tuple[str, str]]:
     """The interval of the first claim on the board, the card, in the table and in the figure."""
     found = findings_of(made)
     (row, *_) = board(made).rows
-    card = next(b for b in verdict_section(found).blocks if b.kind == "board").cards[0]
+    card = next(b for b in next(claim_pages(found)).blocks if b.kind == "card")
     (on_card,) = [f"{name}: {text}" for name, text in card.facts if "interval" in name]
     (table,) = claim_section(found).blocks
     names = [column.name for column in table.columns]
