@@ -17,7 +17,7 @@ from reports.document.results import (
     seed_section,
     trial_section,
 )
-from reports.document.summary import figure_section, verdict_section
+from reports.document.summary import curve_section, figure_section, verdict_section
 from reports.spec import Evidence
 
 
@@ -38,6 +38,7 @@ def document(evidence: Evidence) -> Document:
                 verdict_section(findings),
                 *claim_pages(findings),
                 figure_section(findings),
+                curve_section(findings),
                 number_section(findings),
                 claim_section(findings),
                 seed_section(findings),

@@ -7,7 +7,7 @@ from reports.document.blocks import AnyBlock, Cell, Drawing, Section, Table, Tex
 from reports.document.findings import Findings
 from reports.document.formatting import TONES, count, table
 from reports.document.scope import scope_table
-from reports.figures import render, render_forest
+from reports.figures import render, render_curves, render_forest
 from reports.judging import Board, State, Verdict, board_of, interval_of, level_of, unit_of
 from reports.spec import Evidence, RanksLike
 
@@ -100,6 +100,11 @@ def figure_section(findings: Findings) -> Section:
     if drawn := render_forest(findings.judged, "differences", evidence.unit):
         blocks.append(Drawing(**drawn._asdict()))
     return Section(ident="figures", title="Figures", blocks=tuple(blocks), page=True)
+
+
+def curve_section(findings: Findings) -> Section:
+    drawn = [Drawing(**one._asdict()) for one in render_curves(findings.found)]
+    return Section(ident="curves", title="Learning curves", blocks=tuple(drawn))
 
 
 def _sentence(text: str) -> str:

@@ -1,7 +1,7 @@
 """Figures: first a tidy table of what is drawn, then the drawing, then SVG."""
 
 from reports.figures.frame import tidy
-from reports.figures.svg import render, render_claim, render_forest
+from reports.figures.svg import render, render_claim, render_curves, render_forest
 from reports.figures.theme import BLUE, FAINT, FLOOR, INK, PAPER
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "PAPER",
     "render",
     "render_claim",
+    "render_curves",
     "render_forest",
     "tidy",
 ]

@@ -118,7 +118,8 @@ def _some(seeds: Sequence[int]) -> list[int]:
 
 
 def _ranks(axes: Axes, table: pd.DataFrame, metric: str) -> None:
-    means = table.groupby("cell")[["published", "value"]].mean()
+    by_cell = table.groupby("cell", sort=False)
+    means = pd.DataFrame({name: by_cell[name].mean() for name in ("published", "value")})
     axes.plot(table["published"], table["value"], "o", color=BLUE, markersize=3, alpha=0.45,
               markeredgewidth=0)  # fmt: skip
     axes.plot(means["published"], means["value"], "s", color=INK, markersize=4.5)

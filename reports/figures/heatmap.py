@@ -6,12 +6,15 @@ since the mean of only some cells would mislead.
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import BoundaryNorm
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from reports.figures.figure_data import split, squares
 from reports.figures.frame import AXIS
@@ -23,6 +26,9 @@ NAME = "Heat map"
 
 DARK, LIGHT = "#111111", "#ffffff"
 """Ink on coloured squares, in both themes."""
+
+MOST_STEPS = 20
+"""Colours of the bar at most."""
 
 NOISE_SPAN = 10.0
 """Standard deviations over seeds that the colour bar spans at least."""
@@ -57,21 +63,29 @@ def caption(figure: Heatmap, table: pd.DataFrame) -> str:
         texts.append(
             "The last column is the mean of each row; ours is shown only if every square has a result."
         )
-    low, high = limits(table)
-    if high - low > float(table["mean"].max()) - float(table["mean"].min()):
-        spread = noise(table)
-        deviation = "unknown" if math.isnan(spread) else f"{spread:.1f}"
-        texts.append(
-            f"The colour bar spans {NOISE_SPAN:.0f} standard deviations over seeds ({deviation}), "
-            "which is more than the means span: the colours differ little because the cells differ "
-            "little."
-        )
+    texts.append(_about_colours(table))
     floor, drawn = floor_of(table)
     if drawn:
         texts.append(f"The line across the colour bar is the random encoder, {floor:.1f}.")
     elif not math.isnan(floor):
         texts.append(f"The random encoder, {floor:.1f}, is outside the colour bar.")
     return " ".join(texts)
+
+
+def _about_colours(table: pd.DataFrame) -> str:
+    """What one step of colour is, in units of the noise."""
+    spread, (deviations, _) = noise(table), steps(table)
+    if math.isnan(spread):
+        return (
+            f"No cell has two seeds, so the noise is unknown; one step of colour is {deviations:g} "
+            "points."
+        )
+    one = "1 standard deviation" if deviations == 1 else f"{deviations:g} standard deviations"
+    text = f"One step of colour is {one} over seeds ({spread:.2g}, pooled over the cells)"
+    low, high = limits(table)
+    if high - low > float(table["mean"].max()) - float(table["mean"].min()):
+        text += "; the colours differ little because the cells differ little"
+    return f"{text}."
 
 
 def size(figure: Heatmap, table: pd.DataFrame) -> tuple[float, float]:
@@ -111,32 +125,37 @@ def draw(figure: Heatmap, table: pd.DataFrame, axes: Axes, metric: str) -> None:
     cells = table.drop_duplicates(["row", "column"]).set_index(["row", "column"])
     means = cells.pivot_table(index="row", columns="column", values="mean", dropna=False)
     means = means.reindex(index=rows, columns=columns).astype(float)
-    low, high = limits(table)
+    _, edges = steps(table)
     sns.heatmap(
         means,
         ax=axes,
         cmap=MAP,
-        vmin=low,
-        vmax=high,
+        norm=BoundaryNorm(edges, colormaps[MAP].N),
         linewidths=1.5,
         linecolor="none",
         square=True,
-        cbar_kws={"label": metric, "shrink": 0.85, "pad": 0.03},
+        cbar_kws={
+            "label": metric,
+            "shrink": 0.85,
+            "pad": 0.03,
+            "spacing": "proportional",
+            "ticks": MaxNLocator(8),
+        },
     )
     _finish_bar(axes, table)
     for y, row in enumerate(rows):
         for x, column in enumerate(columns):
             if (row, column) in cells.index:
                 cell = cells.loc[(row, column)]
-                _square(axes, (x, y), cell, (low, high))
+                _square(axes, (x, y), cell, edges)
                 seeds = table[table["cell"] == cell["cell"]]["value"].dropna()
-                _dots(axes, (x, y), seeds, cell["mean"], (low, high))
+                _dots(axes, (x, y), seeds, cell["mean"], edges)
     places = [i + 0.5 for i in range(len(columns))]
     labels = [wrapped(label, 11) for label in columns]
     if has_averages(figure, table):
         last = len(columns) + AVERAGE_AFTER
         for y, row in enumerate(averages(table).reindex(rows).to_dict("records")):
-            _square(axes, (last, y), row, (low, high), filled=True)
+            _square(axes, (last, y), row, edges, filled=True)
         places, labels = [*places, last + 0.5], [*labels, "average"]
         axes.set_xlim(0, last + 1)
     axes.set_xticks(places, labels, rotation=0)
@@ -168,13 +187,13 @@ def _square(
     axes: Axes,
     corner: tuple[float, float],
     cell: Mapping[str, float],
-    limits: tuple[float, float],
+    edges: Sequence[float],
     *,
     filled: bool = False,
 ) -> None:
     """Draws the numbers of a square, hatched if our mean is unknown; `filled` also colours it."""
-    (x, y), (low, high) = corner, limits
-    place = (cell["mean"] - low) / (high - low)
+    x, y = corner
+    place = _colour_place(cell["mean"], edges)
     known = not math.isnan(place)
     ink = _legible_on(place) if known else INK
 
@@ -197,13 +216,13 @@ def _dots(
     corner: tuple[float, float],
     seeds: Sequence[float],
     mean: float,
-    limits: tuple[float, float],
+    edges: Sequence[float],
 ) -> None:
     """Draws one dot for each seed along the bottom of a square, on the colour bar's scale."""
     if math.isnan(mean):
         return
-    (x, y), (low, high) = corner, limits
-    ink = _legible_on((mean - low) / (high - low))
+    (x, y), low, high = corner, edges[0], edges[-1]
+    ink = _legible_on(_colour_place(mean, edges))
     places = [x + 0.12 + 0.76 * min(max((v - low) / (high - low), 0.0), 1.0) for v in seeds]
     axes.plot(places, [y + 0.87] * len(places), "o", color=ink, markersize=2.6, alpha=0.9)
 
@@ -215,6 +234,28 @@ def _legible_on(place: float) -> str:
     ]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
     return DARK if (luminance + 0.05) ** 2 > 1.05 * 0.0555 else LIGHT
+
+
+def _colour_place(value: float, edges: Sequence[float]) -> float:
+    """The place on the colour map, from 0 to 1, of the step that holds a value; NaN for NaN."""
+    if math.isnan(value):
+        return math.nan
+    step = min(max(bisect_right(edges, value) - 1, 0), len(edges) - 2)
+    return step / max(1, len(edges) - 2)
+
+
+def steps(table: pd.DataFrame) -> tuple[float, list[float]]:
+    """The width of a step of colour in standard deviations over seeds, and the edges of all steps.
+
+    A whole number of standard deviations, the least that needs at most MOST_STEPS colours. Where the
+    spread is unknown or 0, it is UNKNOWN_NOISE.
+    """
+    low, high = limits(table)
+    spread = noise(table)
+    unit = UNKNOWN_NOISE if math.isnan(spread) or spread <= 0 else spread
+    deviations = max(1, math.ceil((high - low) / unit / MOST_STEPS - 1e-9))
+    count = max(2, math.ceil((high - low) / (deviations * unit) - 1e-9))
+    return deviations, [low + nth * deviations * unit for nth in range(count + 1)]
 
 
 def noise(table: pd.DataFrame) -> float:

@@ -10,12 +10,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter, NullLocator
 
-from reports.figures.figure_data import number, series
+from reports.figures.figure_data import ONE, number, series
 from reports.figures.marks import (
     HOLLOW,
+    End,
     colour_of,
     end_at_a_hundred,
     label,
+    name_ends,
     paper_small,
     series_legend,
     unique,
@@ -25,9 +27,6 @@ from reports.spec import Lines
 
 NAME = "Line chart"
 table = series
-
-LABEL_HEIGHT = 0.055
-"""The height of a one-line label, as a share of the axis."""
 
 
 def size(_: Lines, table: pd.DataFrame) -> tuple[float, float]:
@@ -39,8 +38,8 @@ def caption(_: Lines, table: pd.DataFrame) -> str:
     """Explains how to read the figure."""
     if len(set(table["group"])) > 1:
         return (
-            "The number at the end of a line is our mean at that point; the table lists all means. "
-            "Every dot is one seed."
+            "The number next to a line's name is our mean at its last point; the table lists all "
+            "means. Every dot is one seed."
         )
     return f"Our mean is in bold{paper_small(table, 'next to')}; every dot is one seed."
 
@@ -62,11 +61,11 @@ def draw(figure: Lines, table: pd.DataFrame, axes: Axes, metric: str) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.margins(x=0.08, y=0.14)
-    if len(groups) > 1:
-        _label_ends(axes, table, groups)
     axes.set(xlabel=figure.axis, ylabel=metric)
-    series_legend(axes, table, groups, patches=False)
+    series_legend(axes, table, [ONE], patches=False)
     end_at_a_hundred(axes, metric)
+    if len(groups) > 1:
+        _name_ends(axes, table, groups)
 
 
 def _line(axes: Axes, rows: pd.DataFrame, colour: str, *, labelled: bool) -> None:
@@ -88,24 +87,14 @@ def _line(axes: Axes, rows: pd.DataFrame, colour: str, *, labelled: bool) -> Non
     axes.plot(floors["x"], floors["floor"], "-", color=FLOOR, linewidth=2)
 
 
-def _label_ends(axes: Axes, table: pd.DataFrame, groups: list[str]) -> None:
-    """Writes the mean at the last point of each line, in the line's colour, without overlap.
-
-    Numbers at every point would overlap; the report's table contains all of them.
-    """
-    low, high = axes.get_ylim()
+def _name_ends(axes: Axes, table: pd.DataFrame, groups: list[str]) -> None:
+    """Writes each line's name and its mean at the last point; the report's table has all means."""
     cells = table.dropna(subset=["mean"]).drop_duplicates("cell").sort_values("x")
-    above = -math.inf
-    for row in cells.groupby("group").tail(1).sort_values("mean").to_dict("records"):
-        above = max(row["mean"], above + LABEL_HEIGHT * (high - low))
-        axes.annotate(
-            f"{row['mean']:.1f}",
-            (row["x"], above),
-            (8, 0),
-            textcoords="offset points",
-            ha="left",
-            va="center",
-            fontsize=10,
-            fontweight="bold",
-            color=colour_of(groups, row["group"]),
-        )
+    ends = cells.groupby("group").tail(1).to_dict("records")
+    name_ends(
+        axes,
+        [
+            End(f"{r['group']}  {r['mean']:.1f}", r["x"], r["mean"], colour_of(groups, r["group"]))
+            for r in ends
+        ],
+    )

@@ -1,7 +1,8 @@
 """Marks that all figures share: labels, the paper's diamonds, legends."""
 
+import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,6 +14,9 @@ from reports.figures.theme import FAINT, FLOOR, INK, PALETTE, PAPER
 
 WHOLE = 100.0
 """The upper end of a percentage axis."""
+
+NAME_POINTS = 12.5
+"""The distance in points of two names at the ends of lines."""
 
 HOLLOW: dict[str, Any] = {"color": PAPER, "marker": "D", "markerfacecolor": "none"}
 """The diamond of the paper's numbers."""
@@ -89,6 +93,53 @@ def legend(axes: Axes, handles: Sequence[Line2D | Patch], height: float, columns
         columnspacing=1.4,
         handlelength=1.6,
     )
+
+
+class End(NamedTuple):
+    """The end of a line, with what is written next to it."""
+
+    text: str
+    x: float
+    y: float
+    colour: str
+
+
+def name_ends(axes: Axes, ends: Iterable[End]) -> None:
+    """Writes each line's name to the right of the axes, in the order of their ends and apart.
+
+    A thin line leads from a name to its end, so that no reader has to tell many colours apart. The
+    limits of the axes must be set before.
+    """
+    low, high = axes.get_ylim()
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    step = NAME_POINTS / (72 * figure.get_figheight() * axes.get_position().height)
+    ordered = sorted(ends, key=lambda end: end.y)
+    wanted = [(end.y - low) / (high - low) for end in ordered]
+    below = -math.inf
+    places: list[float] = []
+    for want in wanted:
+        below = max(want, below + step)
+        places.append(below)
+    # The highest may have been pushed out of the axes: then they all move down, apart as before.
+    limit = max(1.0, step * (len(places) - 1))
+    for nth in reversed(range(len(places))):
+        places[nth] = min(places[nth], limit)
+        limit = places[nth] - step
+    for end, place in zip(ordered, places, strict=True):
+        line = {
+            "arrowstyle": "-",
+            "color": end.colour,
+            "linewidth": 1.2,
+            "shrinkA": 0,
+            "shrinkB": 0,
+        }
+        axes.annotate(
+            "", (end.x, end.y), (1.03, place), textcoords="axes fraction", arrowprops=line
+        )
+        axes.text(
+            1.04, place, end.text, transform=axes.transAxes, va="center", fontsize=9.5, color=INK
+        )
 
 
 def paper_small(table: pd.DataFrame, where: str) -> str:

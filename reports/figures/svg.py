@@ -9,7 +9,8 @@ Prolog, metadata, style sheet and namespaces of matplotlib's output are removed 
 
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from types import ModuleType
 from typing import NamedTuple
@@ -21,10 +22,10 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
-from reports.figures import claim_seeds, forest
+from reports.figures import claim_seeds, curves, forest
 from reports.figures.figure_data import arms_on
 from reports.figures.theme import STYLE
-from reports.judging import Verdict
+from reports.judging import Outcome, Verdict
 from reports.spec import AnyFigure, MarginalMeans
 
 STRIPPED = (
@@ -112,6 +113,25 @@ def render_claim(
     )
     alt = f"All seeds of the claim {verdict.claim.name}. Means by cell: {means}."
     return Rendered(ident, "Every seed", claim_seeds.caption(verdict), alt, svg)
+
+
+def render_curves(found: Sequence[Outcome]) -> Iterator[Rendered]:
+    """Renders the learning curves of the arms, one figure for each metric that they recorded."""
+    for column, metric in curves.METRICS.items():
+        table = curves.values(found, column)
+        if table.empty:
+            continue
+        shown = _drawable(table)
+        ident = f"curve-{column.partition('/')[0].replace('_', '-')}"
+        ends = table.groupby("arm", sort=False).last()["mean"]
+        last = "; ".join(f"{arm} {mean:.3g}" for arm, mean in ends.items())
+        yield Rendered(
+            ident,
+            f"{metric[:1].upper()}{metric[1:]} over pre-training",
+            curves.caption(table),
+            f"Learning curves of {metric} for {len(ends)} arms. At the end: {last}.",
+            _svg_of(ident, curves.size(table), partial(curves.draw, table=shown, metric=metric)),
+        )
 
 
 def kind_of(figure: AnyFigure) -> ModuleType:

@@ -250,6 +250,7 @@ NAMED: dict[str, Part] = {
             {
                 "document/browser": "chromium",
                 "figures/legible": "matplotlib's own geometry",
+                "figures/curves": "numbers by hand, matplotlib's own geometry",
                 "document/blocks": "made studies, counted by hand",
                 "document/scope": "numbers by hand",
                 "document/claim_page": "examples by hand, scipy's noncentral t",

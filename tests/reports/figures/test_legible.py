@@ -3,6 +3,7 @@
 import random
 from typing import Any
 
+import numpy as np
 import pytest
 from made_evidence import beats, evidence
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -90,6 +91,36 @@ def test_differences_within_the_noise_do_not_take_the_whole_colour_range() -> No
     assert share(calm) == 1
     assert share(noisy) < 0.5
     assert share(single) < 0.5
+
+
+def test_a_step_of_colour_is_a_whole_number_of_standard_deviations_over_seeds() -> None:
+    figure = Heatmap(title="both", rows="loss", columns="batch")
+    for spread, seeds in ((0.05, 5), (0.4, 5), (2.0, 5), (0.0, 1)):
+        table = values(figure, tidy(grid(spread, seeds=seeds)))
+        deviations, edges = heatmap.steps(table)
+        unit = heatmap.noise(table) if seeds > 1 else heatmap.UNKNOWN_NOISE
+
+        assert deviations == int(deviations) >= 1
+        assert np.diff(edges) == pytest.approx(deviations * unit)
+        assert 2 <= len(edges) - 1 <= heatmap.MOST_STEPS
+        assert edges[0] <= table["mean"].min()
+        assert table["mean"].max() <= edges[-1] + 1e-9
+
+
+def test_squares_within_one_step_have_one_colour_and_the_caption_says_what_a_step_is() -> None:
+    made = evidence(
+        {"a": [40.0, 42.0], "b": [40.5, 42.5], "c": [80.0, 82.0]},
+        cells={c: {"levels": {"one": c, "two": "x"}} for c in "abc"},
+    )
+    figure = Heatmap(title="t", rows="one", columns="two")
+
+    axes = on_axes(figure, made)
+
+    colours = [tuple(c) for c in axes.collections[0].get_facecolors()]
+    assert colours[0] == colours[1] != colours[2]
+    # The span of 40 points is 28.3 deviations of 1.41: two of them a step give at most 20.
+    told = heatmap.caption(figure, values(figure, tidy(made)))
+    assert "One step of colour is 2 standard deviations over seeds (1.4, pooled" in told
 
 
 def test_the_noise_is_the_standard_deviation_pooled_over_cells() -> None:
