@@ -88,6 +88,11 @@ class Machine(Frozen):
             return rest
         return about
 
+    @property
+    def processes(self) -> int:
+        """Worker processes at a time: estimates divide the trials' own seconds by them."""
+        return len(even_shares(self.slots, self.workers))
+
     def with_slots(self, slots: int | None) -> "Machine":
         """The same machine with another number of trials at a time, if one is given.
 
@@ -141,10 +146,10 @@ def on_gpus(slots: int, gpus: int | None) -> str | None:
     return f"{slots} at a time on {gpus} GPUs: {each}; --slots {gpus * shares[0]} loads all alike"
 
 
-def slots_at(file: Path) -> int:
-    """Trials at a time on the machine of a store; 1 before it was timed."""
+def processes_at(file: Path) -> int:
+    """Worker processes at a time on the machine of a store; 1 before it was timed."""
     about = known(file)
-    return 1 if about is None else about.slots
+    return 1 if about is None else about.processes
 
 
 def measure(device: Device) -> Machine:

@@ -53,7 +53,12 @@ class Summary(Frozen):
     """ISO 8601, UTC."""
 
     seconds: float
-    """Wall time in seconds from its start to its end, plus `earlier_seconds`."""
+    """Elapsed time in seconds from its start to its end, plus `earlier_seconds`; other trials of its
+    process may have run meanwhile. What a person waited for it."""
+
+    own_seconds: float | None = None
+    """Of `seconds`, those of its own turns. They add up to the time of a process, whatever the company.
+    None in records of earlier versions."""
 
     attempt: int = Field(ge=1)
     """1 for the first record under this key; later ones are next to it."""
@@ -66,6 +71,11 @@ class Summary(Frozen):
 
     variation: str = ""
     """The variation of the study that ran it. Its key decides for which studies it counts."""
+
+    @property
+    def cost_seconds(self) -> float:
+        """The seconds of a process that it took, for sums and estimates; `seconds` if not recorded."""
+        return self.seconds if self.own_seconds is None else self.own_seconds
 
     @property
     def label(self) -> str:

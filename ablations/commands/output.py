@@ -112,9 +112,10 @@ def show_plan(
     out.print(plan_table(the_plan, excluded))
     for note in notes:
         out.print(f"note: {note}", soft_wrap=True)
-    at_a_time = timed.slots if timed is not None else slots or 1
+    one_each = slots or 1, slots or 1
+    at_a_time = one_each if timed is None else (timed.slots, timed.processes)
     more = "" if slots is None else f" --slots {slots}"
-    for line in plan_lines(the_plan, price, request, keep=keep, slots=at_a_time, more=more):
+    for line in plan_lines(the_plan, price, request, keep=keep, at_a_time=at_a_time, more=more):
         out.print(line, soft_wrap=True)  # a command that breaks in two runs something else
     for file in files:
         out.print(f"a run executes {file}", soft_wrap=True)
@@ -161,18 +162,29 @@ def plan_table(the_plan: "Plan", excluded: Mapping[str, str]) -> Any:
 
 
 def plan_lines(
-    the_plan: "Plan", price: "Cost", request: Request, *, keep: str, slots: int, more: str
+    the_plan: "Plan",
+    price: "Cost",
+    request: Request,
+    *,
+    keep: str,
+    at_a_time: tuple[int, int],
+    more: str,
 ) -> list[str]:
-    """A summary of the plan, and the command that runs it; `more` are further options of it."""
+    """A summary of the plan, and the command that runs it; `more` are further options of it.
+
+    `at_a_time` are trials and processes. The trials' own seconds are divided by the processes, in
+    which trials take turns.
+    """
     todo = len(the_plan.todo)
     lines = [f"{todo} of {len(the_plan.trials)} trials to run, {price.encoders} encoders to train"]
     if todo:
         if price.seconds is None:
             lines[0] += "; the duration is unknown until a first trial has finished on this machine"
         else:
+            slots, processes = at_a_time
             spread = f" in {slots} slots" if slots > 1 else ""
             lines[0] += (
-                f"; about {duration(price.seconds / slots)}{spread}, based on {price.measured} "
+                f"; about {duration(price.seconds / processes)}{spread}, based on {price.measured} "
                 "finished trials on this machine"
             )
         if price.disk is not None:

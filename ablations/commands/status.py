@@ -9,7 +9,7 @@ from ablations.commands.output import print_json
 from ablations.commands.progress_table import as_json, line, table
 from ablations.commands.terminal import console
 from ablations.errors import UsageError
-from ablations.machine_profile import slots_at
+from ablations.machine_profile import processes_at
 from ablations.study import ScaleName
 from sweeps.execution import progress
 from sweeps.history_label import study_and_scale
@@ -85,7 +85,7 @@ def _print(store: Store, labels: list[str], *, json: bool) -> None:
     for label in labels:
         plan = load_plan(store, label)
         if plan is not None:
-            state = as_json(progress(store, plan, slots=slots_at(store.machine)))
+            state = as_json(progress(store, plan, processes=processes_at(store.machine)))
             about = {"study": plan.study, "scale": plan.scale, "variation": plan.variation}
             found.append({**about, **state})
     print_json({"store": str(store.path), "studies": found})
@@ -103,7 +103,7 @@ def _shown(store: Store, labels: list[str]) -> Any:
         if plan is None:
             parts += [f"{label}: the last plan cannot be read; the next run will replace it", ""]
             continue
-        state = progress(store, plan, slots=slots_at(store.machine), summaries=summaries)
+        state = progress(store, plan, processes=processes_at(store.machine), summaries=summaries)
         parts += [f"{label}: {line(state)}", table(state, METRIC, f"{METRIC} %")]
         planned = {trial.key for trial in plan.trials}
         recorded = {one.key for one in summaries if one.label == plan.label}

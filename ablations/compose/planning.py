@@ -23,7 +23,8 @@ class Cost(NamedTuple):
     """The cost of a plan; None where there is no measurement to estimate it from."""
 
     seconds: float | None
-    """Seconds for all trials to run, one after the other."""
+    """Seconds for all trials to run, one after the other: of their own turns, where trials of a
+    process took turns."""
     measured: int
     """Finished trials that the estimate is based on."""
     encoders: int
@@ -109,7 +110,7 @@ def _seconds(the_plan: Plan, summaries: Iterable[Summary]) -> tuple[float | None
     by_cell: dict[str, list[float]] = defaultdict(list)
     for summary in summaries:
         if summary.label == the_plan.label and summary.state == "finished" and not summary.reused:
-            by_cell[summary.cell].append(summary.seconds)
+            by_cell[summary.cell].append(summary.cost_seconds)
     arms = {trial.cell for trial in the_plan.trials if trial.role == "arm"}
     of_arms = [one for cell in arms for one in by_cell.get(cell, ())]
     measured = sum(map(len, by_cell.values()))

@@ -188,11 +188,13 @@ def _stamp_text(stamp: Stamp) -> str:
 
 
 def cost_section(findings: Findings) -> Section:
+    """The seconds of processes: those of its own turns where a trial shared one with others."""
     evidence = findings.evidence
     planned = {o.trial.key: o.cell.name for o in findings.found}
     seconds: dict[str, list[float]] = {}
     for record in evidence.records:
-        seconds.setdefault(planned.get(record.key, "not in the plan"), []).append(record.seconds)
+        cell = planned.get(record.key, "not in the plan")
+        seconds.setdefault(cell, []).append(record.cost_seconds)
     if not seconds:
         return Section(ident="cost", title="Cost", blocks=())
     total = math.fsum(s for each in seconds.values() for s in each)
@@ -200,6 +202,8 @@ def cost_section(findings: Findings) -> Section:
         f"{total:,.0f} seconds of trials in total ({total / 3600:.2f} hours), over all attempts. "
         "Trials that ran in parallel count separately."
     )
+    if any(record.cost_seconds < record.seconds for record in evidence.records):
+        text += " Of trials that took turns in one process, each counts its own turns."
     rows = [
         (cell, count(len(each)), number(math.fsum(each) / len(each)), number(math.fsum(each)))
         for cell, each in seconds.items()

@@ -130,7 +130,7 @@ def _flop(operations: int | None) -> str:
 
 
 def _spent(findings: Findings) -> float:
-    return math.fsum(record.seconds for record in findings.evidence.records) / 3600
+    return math.fsum(record.cost_seconds for record in findings.evidence.records) / 3600
 
 
 def _extrapolated(ours: _Trained, total: int | None) -> str:

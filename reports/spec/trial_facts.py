@@ -72,7 +72,7 @@ class TrialFacts(Frozen):
 
     optimiser_steps: int | None = None
     pretraining_seconds: float | None = None
-    """Wall time, summed over the launches that took part."""
+    """Of its own turns, where trials of a process took turns; summed over the launches that took part."""
 
     num_parameters: int | None = None
     """Of the encoder, without its head."""

@@ -40,7 +40,8 @@ class Pretrained(NamedTuple):
     """The number of optimiser steps."""
 
     seconds: float
-    """Of pre-training, over all processes that the run was resumed in, up to their checkpoints."""
+    """Of pre-training, over all processes that the run was resumed in, up to their checkpoints; without
+    the time that the observer took to say whether to stop, in which other runs of the process run."""
 
     num_parameters: int
     """Of f."""
@@ -79,7 +80,7 @@ def pretrain(
     tests_read = dataset.reads["test"]
     seed = config.seed_of("initialisation")
     with execution.in_force(), global_chance(seed, "pre-training"), execution.own_stream():
-        began, earlier = time.perf_counter(), 0.0
+        began, elsewhere = time.perf_counter(), 0.0
         encoder = execution.place(config.encoder.build(seed, dataset.size))
         steps, left_out, facts, head = 0, 0, {}, None
         if config.epochs == 0:
@@ -89,8 +90,8 @@ def pretrain(
         else:
             training = Training(config, dataset, encoder, execution, observer, checkpoints)
             steps, left_out = training.run(), training.num_images % config.batch_size
-            earlier, facts, head = training.earlier_seconds, training.facts(), training.head
-        seconds = time.perf_counter() - began + earlier
+            elsewhere, facts, head = training.seconds_elsewhere, training.facts(), training.head
+        seconds = time.perf_counter() - began + elsewhere
     facts = {
         "device": execution.resolved_device,
         "precision": config.precision,
@@ -164,10 +165,10 @@ class Training:
         self._why_eager = why_eager(config, execution, one_shape=loss.images.of_one_shape)
         self.advance = self._captured()
         """The next step: run kernel by kernel, or captured and replayed."""
-        self._resumed_at: list[int] = []
-        self._replayed_before = 0
-        self.earlier_seconds = 0.0
-        """Of earlier processes, up to the checkpoints that were resumed."""
+        self._resumed_at, self._replayed_before = list[int](), 0
+        self.seconds_elsewhere = 0.0
+        """Of earlier processes, up to the checkpoints that were resumed, less those of this process in
+        which other runs ran."""
         # What a custom component remembers of a run is in no state of ours.
         self._checkpoints = CheckpointManager(
             None if custom else checkpoints,
@@ -221,13 +222,20 @@ class Training:
                 done += 1
                 self._observer.progress(done, self._steps)
                 # Other trials of this process run in there: a GPU is waited for only afterwards.
-                stop = self._observer.should_stop()
+                stop = self._should_stop()
                 self._monitor.end_step(done, result, self._networks.encoder)
                 self._checkpoints.save(lambda at=done: self._state(at), at_once=stop)
                 if stop:
                     return done
         self._monitor.finish(self._networks.encoder)
         return done
+
+    def _should_stop(self) -> bool:
+        """Whether the observer says so; the time until it does is that of other runs."""
+        began = time.perf_counter()
+        stop = self._observer.should_stop()
+        self.seconds_elsewhere -= time.perf_counter() - began
+        return stop
 
     def begin_epoch(self, epoch: int) -> None:
         """All images in an order of the epoch's own, the rest below B left out."""
@@ -253,7 +261,7 @@ class Training:
             "step": done,
             "resumed_at": self._resumed_at,
             "captured_steps": self.captured_steps,
-            "seconds": self.earlier_seconds + time.perf_counter() - self._began,
+            "seconds": self.seconds_elsewhere + time.perf_counter() - self._began,
             "encoder": self._networks.encoder.state_dict(),
             "head": self._networks.head.state_dict(),
             "optimizer": self._optimizer.state_dict(),
@@ -271,7 +279,7 @@ class Training:
         self._optimizer.load_state_dict(state["optimizer"])
         self._resumed_at = [*state["resumed_at"], done]
         self._replayed_before = state["captured_steps"]
-        self.earlier_seconds = state["seconds"]
+        self.seconds_elsewhere += state["seconds"]
         self._trace.begin(done, state["collapse"]["last"])
         self._monitor.restore(state, done, self._device)
         self._observer.progress(done, self._steps)

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from sweeps.planning import Trial
 from sweeps.processes import ProcessMark, now, this_process
-from sweeps.storage import read_json, write_json
+from sweeps.storage import Spent, read_json, write_json
 
 WATCH_SECONDS = 0.5
 WRITE_SECONDS = 2.0
@@ -32,8 +32,10 @@ class Heartbeat:
         self.done: float | None = None
         self.total: float | None = None
         self.metrics: dict[str, float | None] = {}
-        self.earlier_seconds = 0.0
-        """Seconds of interrupted launches, up to the checkpoints from which the trial resumed."""
+        self.earlier = Spent(0.0, 0.0)
+        """Spent in interrupted launches, up to the checkpoints from which the trial resumed."""
+        self.waited = 0.0
+        """Seconds of this launch in which other trials of the process ran."""
         self._driver = driver
         self._stop_file = stop_file(folder, launch)
         self._about: dict[str, Any] = {
@@ -76,10 +78,14 @@ class Heartbeat:
         return {"done": self.done, "total": self.total, "metrics": self.metrics}
 
     def _write(self) -> None:
-        seconds = round(time.monotonic() - self._began + self.earlier_seconds, 2)
+        here, (earlier, own) = time.monotonic() - self._began, self.earlier
+        times = {
+            "seconds": round(here + earlier, 2),
+            "own_seconds": None if own is None else round(here - self.waited + own, 2),
+        }
         # A disk that refuses a heartbeat will refuse the record too, which is where it is reported.
         with contextlib.suppress(OSError):
-            write_json(self.file, {**self._about, **self._state(), "seconds": seconds})
+            write_json(self.file, {**self._about, **self._state(), **times})
 
 
 def stop_file(folder: Path, launch: str) -> Path:

@@ -95,7 +95,7 @@ class Launch:
                 self.store,
                 self.results,
                 launch=self.name,
-                slots=self.settings.slots,
+                processes=len(self.settings.shares()),
                 on_progress=self.on_progress,
                 on_record=self.on_record,
             ):

@@ -21,7 +21,7 @@ def notifying(
     results: Mapping[str, TrialResult],
     *,
     launch: str,
-    slots: int,
+    processes: int,
     on_progress: OnProgress | None,
     on_record: OnRecord | None,
 ) -> Generator[None]:
@@ -39,7 +39,7 @@ def notifying(
                 if on_record is not None:
                     on_record(record)
         if on_progress is not None:
-            on_progress(progress(store, plan, slots=slots, since=launch))
+            on_progress(progress(store, plan, processes=processes, since=launch))
 
     def work() -> None:
         try:

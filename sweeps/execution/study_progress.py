@@ -25,13 +25,23 @@ class Running:
     """The fraction of its work, from 0 to 1; None before the trial reports progress."""
     metrics: dict[str, float | None]
     seconds: float
-    """Seconds that it has run in all launches, at its last heartbeat."""
+    """Elapsed in all launches, at its last heartbeat; other trials of its process ran meanwhile."""
+    own_seconds: float
+    """Of them, those of its own turns, or all of them where those are unknown."""
 
     def projected(self) -> float | None:
-        """Estimated seconds of the whole trial; None while its start would weigh more than its work."""
-        if self.fraction is None or self.fraction < PROJECT_FROM:
-            return None
-        return self.seconds / self.fraction
+        """Estimated seconds of its own turns for the whole trial.
+
+        None while its start would weigh more than its work.
+        """
+        return None if self._early() else self.own_seconds / (self.fraction or 1.0)
+
+    def left(self) -> float | None:
+        """Estimated seconds until it ends, in its present company; None as above."""
+        return None if self._early() else self.seconds * (1.0 / (self.fraction or 1.0) - 1.0)
+
+    def _early(self) -> bool:
+        return self.fraction is None or self.fraction < PROJECT_FROM
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +98,18 @@ def progress(
     store: Store,
     plan: Plan,
     *,
-    slots: int = 1,
+    processes: int = 1,
     since: str | None = None,
     summaries: Sequence[Summary] | None = None,
 ) -> Progress:
     """The state of a plan from records and heartbeats; `summaries` are the store's, if known.
 
     A trial that the launch `since` runs again counts as finished once its new record is there. For each
-    remaining trial, the estimate uses the mean seconds of finished trials of its cell, else of its
-    role, else of all trials, else the projection of the running ones. Trials that reused an artifact
-    count only if there are no others. The sum is divided by the number of slots, and is at least the
-    longest running trial.
+    remaining trial, the estimate uses the mean own seconds (`cost_seconds`) of finished trials of its
+    cell, else of its role, else of all trials, else the projection of the running ones. Trials that
+    reused an artifact count only if there are no others. The sum is divided by the number of
+    processes that run at a time, however many trials share one, and is at least the elapsed time that
+    the longest running trial still needs.
     """
     known = store.summaries() if summaries is None else summaries
     attempts = by_key(_of_plan(known, plan, since))
@@ -126,7 +137,7 @@ def progress(
             )
         )
     left = [trial for trial in plan.trials if trial.todo and trial.key not in chosen]
-    return Progress(tuple(rows), _eta(left, chosen.values(), running, roles, slots))
+    return Progress(tuple(rows), _eta(left, chosen.values(), running, roles, processes))
 
 
 def _of_plan(summaries: Iterable[Summary], plan: Plan, since: str | None) -> Iterator[Summary]:
@@ -147,13 +158,16 @@ def _running(store: Store, keys: set[str]) -> dict[str, Running]:
         if note["key"] not in keys or not mark_of(note).alive():
             continue
         done, total = note.get("done"), note.get("total")
+        seconds = float(note.get("seconds", 0.0))
+        own = note.get("own_seconds")
         found[note["key"]] = Running(
             key=note["key"],
             cell=note["cell"],
             seed=note["seed"],
             fraction=min(1.0, max(0.0, done / total)) if done is not None and total else None,
             metrics=note.get("metrics", {}),
-            seconds=float(note.get("seconds", 0.0)),
+            seconds=seconds,
+            own_seconds=seconds if own is None else float(own),
         )
     return found
 
@@ -163,7 +177,7 @@ def _eta(
     records: Iterable[Summary],
     running: dict[str, Running],
     roles: dict[str, Role],
-    slots: int,
+    processes: int,
 ) -> float | None:
     """Seconds until the trials left are done; None while the length of a trial is unknown."""
     if not left:
@@ -173,7 +187,7 @@ def _eta(
     seconds_of: dict[object, list[float]] = defaultdict(list)
     for record in whole:
         for name in (("cell", record.cell), ("role", roles.get(record.cell, "arm")), "all"):
-            seconds_of[name].append(record.seconds)
+            seconds_of[name].append(record.cost_seconds)
     if not whole:
         projected = (trial.projected() for trial in running.values())
         seconds_of["all"] = [seconds for seconds in projected if seconds is not None]
@@ -186,7 +200,8 @@ def _eta(
         seconds = means.get(("cell", trial.cell), by_role)
         now = running.get(trial.key)
         if now is not None:
-            seconds = max(0.0, (now.projected() or seconds) - now.seconds)
-            longest = max(longest, seconds)
+            seconds = max(0.0, (now.projected() or seconds) - now.own_seconds)
+            ends = now.left()
+            longest = max(longest, seconds if ends is None else ends)
         work += seconds
-    return max(work / max(1, slots), longest)
+    return max(work / max(1, processes), longest)

@@ -1,6 +1,7 @@
 """The interface for a running trial; structurally a trainer's observer, without importing one."""
 
 import errno
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,6 +17,7 @@ from sweeps.processes import now
 from sweeps.provenance import load_average
 from sweeps.record import Stage, TrialRecord
 from sweeps.storage import (
+    Spent,
     StageCheckpoint,
     Store,
     artifact_can_be_checked,
@@ -74,7 +76,7 @@ class TrialContext:
         self._saved = set[str]()
         self._checked = set[str]()
         self._checkpoints: dict[str, StageCheckpoint] = {}
-        self._began = time.perf_counter()
+        self._began, self._waited = time.perf_counter(), 0.0
         self._launch, self._lasting, self._heartbeat = launch, lasting, heartbeat
         self._give_way = give_way
         self._rows: dict[int, dict[str, float | None]] = {}
@@ -101,9 +103,12 @@ class TrialContext:
         return self._give_way is not None
 
     def give_way(self) -> None:
-        """Lets other trials of this process run first."""
+        """Lets other trials of this process run first; their turns are not its own seconds."""
         if self._give_way is not None:
+            began = time.perf_counter()
             self._give_way()
+            self._waited += time.perf_counter() - began
+            self._heartbeat.waited = self._waited
 
     def should_stop(self) -> bool:
         """Whether the launch was interrupted; the trial should then end now and writes no record.
@@ -202,7 +207,7 @@ class TrialContext:
                 trial=self.trial.key,
                 launch=self._launch,
                 rerun=self.trial.rerun,
-                seconds=self.seconds,
+                spent=self.spent,
                 log=self.log,
                 on_resume=self._on_resume,
             )
@@ -216,14 +221,21 @@ class TrialContext:
     @property
     def earlier_seconds(self) -> float:
         """Seconds of earlier launches, up to the checkpoints from which this one resumed."""
-        return sum(one.earlier_seconds for one in self._checkpoints.values())
+        return self._earlier().seconds
 
-    def seconds(self) -> float:
-        """Seconds that the trial has run, in all launches."""
-        return time.perf_counter() - self._began + self.earlier_seconds
+    def spent(self) -> Spent:
+        """The seconds of the trial in all launches: elapsed, and of its own turns."""
+        here, (earlier, own) = time.perf_counter() - self._began, self._earlier()
+        return Spent(here + earlier, None if own is None else here - self._waited + own)
+
+    def _earlier(self) -> Spent:
+        spent = [one.earlier for one in self._checkpoints.values()]
+        own = [one.own for one in spent if one.own is not None]
+        seconds = math.fsum(one.seconds for one in spent)
+        return Spent(seconds, math.fsum(own) if len(own) == len(spent) else None)
 
     def _on_resume(self) -> None:
-        self._heartbeat.earlier_seconds = self.earlier_seconds
+        self._heartbeat.earlier = self._earlier()
 
     def curve(self) -> dict[str, list[float | None]]:
         """The metrics so far as columns of equal length, by step."""

@@ -197,6 +197,7 @@ def _call(name: str, context: TrialContext) -> tuple[Outcome, str | None]:
 
 def _record(job: Job, context: TrialContext, outcome: Outcome, error: str | None) -> TrialRecord:
     trial, settings = context.trial, job.settings
+    seconds, own = context.spent()
     values = {name: number(value) for name, value in outcome.values.items()}
     facts = plain(dict(outcome.facts))
     unknown = {
@@ -219,7 +220,8 @@ def _record(job: Job, context: TrialContext, outcome: Outcome, error: str | None
         values=values,
         error=error,
         started=context.started,
-        seconds=round(context.seconds(), 3),
+        seconds=round(seconds, 3),
+        own_seconds=None if own is None else round(own, 3),
         earlier_seconds=round(context.earlier_seconds, 3),
         attempt=1,
         launch=job.launch,

@@ -10,7 +10,7 @@ from sweeps.storage.atomic_io import (
     write_json,
     write_new,
 )
-from sweeps.storage.checkpoints import StageCheckpoint
+from sweeps.storage.checkpoints import Spent, StageCheckpoint
 from sweeps.storage.launch_log import (
     launch_history,
     load_plan,
@@ -22,6 +22,7 @@ from sweeps.storage.launch_log import (
 from sweeps.storage.store import Store
 
 __all__ = [
+    "Spent",
     "StageCheckpoint",
     "Store",
     "artifact_can_be_checked",

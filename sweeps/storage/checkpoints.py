@@ -10,11 +10,23 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sweeps.record import Summary
 from sweeps.storage.atomic_io import read_bytes, write_bytes, write_failure
 from sweeps.storage.seals import SEAL, is_whole, sealed
+
+
+class Spent(NamedTuple):
+    """The time that a trial took."""
+
+    seconds: float
+    """Elapsed; other trials of its process may have run meanwhile."""
+    own: float | None
+    """Of its own turns; None where an earlier version did not count it."""
+
+
+NOTHING = Spent(0.0, 0.0)
 
 
 class StageCheckpoint:
@@ -27,19 +39,19 @@ class StageCheckpoint:
         trial: str,
         launch: str,
         rerun: bool,
-        seconds: Callable[[], float],
+        spent: Callable[[], Spent],
         log: Callable[[str], None],
         on_resume: Callable[[], None],
     ) -> None:
-        """`seconds` the trial has run so far; with `rerun`, only this launch's checkpoint counts.
+        """`spent` by the trial so far; with `rerun`, only this launch's checkpoint counts.
 
-        `on_resume` is called whenever `earlier_seconds` changes.
+        `on_resume` is called whenever `earlier` changes.
         """
         self._file, self._trial, self._launch, self._rerun = file, trial, launch, rerun
-        self._seconds, self._log, self._on_resume = seconds, log, on_resume
+        self._spent, self._log, self._on_resume = spent, log, on_resume
         self._complained = False
-        self.earlier_seconds = 0.0
-        """Seconds of training behind what `load` returned; 0 once it is refused."""
+        self.earlier = NOTHING
+        """Spent on what `load` returned; nothing once it is refused."""
 
     def load(self) -> bytes | None:
         """The last saved state; None if there is none or it is damaged."""
@@ -52,7 +64,7 @@ class StageCheckpoint:
             return None
         if self._rerun and about["launch"] != self._launch:
             return None
-        self.earlier_seconds = float(about["seconds"])
+        self.earlier = _spent(about)
         self._on_resume()
         self._log(f"resuming from {self._file}, saved by launch {about['launch']}")
         return packed
@@ -62,11 +74,13 @@ class StageCheckpoint:
 
         A disk that is full or read-only is logged once, and the previous checkpoint stays.
         """
+        seconds, own = self._spent()
         about = {
             "of": self._file.name,
             "trial": self._trial,
             "launch": self._launch,
-            "seconds": round(self._seconds(), 3),
+            "seconds": round(seconds, 3),
+            "own_seconds": None if own is None else round(own, 3),
             "size": len(packed),
             "sha256": sha256(packed).hexdigest(),
         }
@@ -80,7 +94,7 @@ class StageCheckpoint:
     def refuse(self, why: str) -> None:
         """Removes the checkpoint, because the state that `load` returned cannot be used."""
         self._log(f"the checkpoint {self._file} {why}; the stage starts from scratch")
-        self.earlier_seconds = 0.0
+        self.earlier = NOTHING
         self._on_resume()
         self.drop()
 
@@ -133,5 +147,10 @@ def _read(file: Path) -> tuple[dict[str, Any], bytes]:
         raise ValueError(f"{len(packed)} of {about['size']} bytes")
     if sha256(packed).hexdigest() != about["sha256"]:
         raise ValueError("its content changed")
-    _ = float(about["seconds"]), about["launch"]
+    _ = _spent(about), about["launch"]
     return about, packed
+
+
+def _spent(about: dict[str, Any]) -> Spent:
+    own = about.get("own_seconds")
+    return Spent(float(about["seconds"]), None if own is None else float(own))

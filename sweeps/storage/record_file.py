@@ -111,6 +111,8 @@ def _impossible(record: TrialRecord) -> str | None:
         return f"seconds: {record.seconds} is negative"
     if not 0 <= record.earlier_seconds <= record.seconds:
         return f"earlier_seconds: {record.earlier_seconds} is not from 0 to {record.seconds}"
+    if record.own_seconds is not None and not 0 <= record.own_seconds <= record.seconds:
+        return f"own_seconds: {record.own_seconds} is not from 0 to {record.seconds}"
     if (record.error is None) != (record.state == "finished"):
         return f"error: {record.error!r} of a trial that {record.state}"
     try:

@@ -256,8 +256,8 @@ MUTANTS = (
     plant(
         "the seconds of earlier launches are forgotten",
         "storage/checkpoints.py",
-        'self.earlier_seconds = float(about["seconds"])',
-        "self.earlier_seconds = 0.0",
+        "self.earlier = _spent(about)",
+        "pass",
         "sweeps/storage/test_checkpoints.py::test_a_record_counts_the_seconds_of_all_launches",
         "sweeps/storage/test_checkpoints.py::test_a_heartbeat_has_the_seconds_of_all_launches",
     ),
@@ -307,7 +307,7 @@ MUTANTS = (
     plant(
         "the time left forgets that trials run side by side",
         "execution/study_progress.py",
-        "max(work / max(1, slots), longest)",
+        "max(work / max(1, processes), longest)",
         "max(work, longest)",
         "sweeps/execution/test_study_progress.py",
     ),
@@ -358,10 +358,10 @@ MUTANTS = (
         "sweeps/execution/test_failures.py",
     ),
     plant(
-        "a trial that is interrupted ends its worker",
+        "a trial that is interrupted stops its worker",
         "execution/trial_runner.py",
         'return TrialResult(trial.key, "died", why)',
-        "raise",
+        'return TrialResult(trial.key, "stopped", why)',
         "sweeps/execution/test_pack.py::test_a_trial_that_is_interrupted_dies_alone_or_packed_and_no_other_one_does",
     ),
     plant(
@@ -377,5 +377,19 @@ MUTANTS = (
         "            file.rename(taken)\n",
         "            taken.write_bytes(file.read_bytes())\n            file.unlink(missing_ok=True)\n",
         "sweeps/execution/test_pack.py::test_a_shared_job_goes_to_one_of_many_workers_and_none_is_left",
+    ),
+    plant(
+        "turns of other trials count as a trial's own seconds",
+        "execution/trial_context.py",
+        "self._waited += time.perf_counter() - began",
+        "pass",
+        "sweeps/execution/test_pack.py::test_the_seconds_of_a_packs_trials_are_each_ones_own_and_add_up_to_its_time",
+    ),
+    plant(
+        "trials of one process are estimated as if they ran side by side",
+        "execution/launch.py",
+        "processes=len(self.settings.shares())",
+        "processes=self.settings.slots",
+        "sweeps/execution/test_pack.py::test_a_launch_estimates_with_its_processes",
     ),
 )

@@ -298,10 +298,10 @@ MUTANTS = (
     plant(
         "a trial waits for its step before others may run",
         "training/pretraining.py",
-        "                stop = self._observer.should_stop()\n"
+        "                stop = self._should_stop()\n"
         "                self._monitor.end_step(done, result, self._networks.encoder)\n",
         "                self._monitor.end_step(done, result, self._networks.encoder)\n"
-        "                stop = self._observer.should_stop()\n",
+        "                stop = self._should_stop()\n",
         "simclr_core/training/test_step.py",
     ),
     plant(

@@ -250,6 +250,19 @@ def test_the_cost_counts_every_attempt() -> None:
     assert ["a", "3", "50.3", "151.0"] in rows(made, "cost")
 
 
+def test_costs_count_the_own_turns_of_trials_that_shared_a_process() -> None:
+    made = evidence({"a": [41.0, 42.0]}, floor=[], control=None, pixels=None)
+    packed = made.model_copy(
+        update={"records": tuple(r.model_copy(update={"own_seconds": 4.0}) for r in made.records)}
+    )
+
+    turns = "Of trials that took turns in one process, each counts its own turns."
+    assert "51 seconds of trials in total" in words(made, "cost")
+    assert turns not in words(made, "cost")
+    assert "8 seconds of trials in total" in words(packed, "cost")
+    assert turns in words(packed, "cost")
+
+
 def test_provenance_tells_few_values_and_counts_the_rest() -> None:
     made = evidence({"a": [40.0] * 7}, floor=[], control=None, pixels=None)
     records = tuple(

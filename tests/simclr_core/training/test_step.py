@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,7 +33,7 @@ from simclr_core.runtime import lacks_memory
 from simclr_core.training import monitor
 from simclr_core.training.capture import CapturedStep, cuda_graph, why_eager
 from simclr_core.training.monitor import Monitor
-from simclr_core.training.pretraining import Training
+from simclr_core.training.pretraining import Training, pretrain
 from simclr_core.training.step import Step, StepResult, keep_rate_on_device
 
 masked_apply = importlib.import_module("simclr_core.augment.masked_apply")
@@ -434,6 +435,24 @@ def test_other_trials_may_run_before_a_step_is_waited_for(monkeypatch: pytest.Mo
 
     assert made.run() == 24
     assert calls == 24 * ["asked", "read"]
+
+
+def test_the_seconds_of_pre_training_are_those_of_its_own_turns() -> None:
+    class Waits(Listener):
+        waited = 0.0
+
+        def should_stop(self) -> bool:
+            began = time.perf_counter()
+            time.sleep(0.02)
+            self.waited += time.perf_counter() - began
+            return super().should_stop()
+
+    told, began = Waits(), time.perf_counter()
+    config = small_config({"batch_size": 10, "epochs": 4, **NO_CURVE})
+    seconds = pretrain(config, pictures(), HERE, told).seconds
+
+    assert told.waited > 24 * 0.02
+    assert 0 < seconds <= time.perf_counter() - began - told.waited
 
 
 class FakeGraph:

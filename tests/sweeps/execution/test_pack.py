@@ -5,7 +5,9 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -160,6 +162,56 @@ def test_a_trial_that_is_interrupted_behind_its_record_has_ended(tmp_path: Path)
     launch.take_result([ended[0][0], "died", "KeyboardInterrupt interrupted it", 0])
 
     assert (launch.died, launch.results[ended[0][0]].state) == ({}, "finished")
+
+
+def test_the_seconds_of_a_packs_trials_are_each_ones_own_and_add_up_to_its_time(
+    tmp_path: Path,
+) -> None:
+    began = time.perf_counter()
+    ended, store = packed(tmp_path, f"{__name__}:sleeps")
+    wall = time.perf_counter() - began
+
+    records = list(store.records([key for key, *_ in ended]))
+    own = [record.own_seconds or 0.0 for record in records]
+    # Six trials of three steps that sleep 0.05 s, three at a time.
+    assert min(own) > 0.149
+    assert sum(own) <= wall
+    assert sum(record.seconds for record in records) > 2 * sum(own)
+
+
+def sleeps(context: TrialContext) -> Outcome:
+    for _ in range(3):
+        time.sleep(0.05)
+        context.should_stop()
+    return Outcome({"top1": 1.0})
+
+
+def test_alone_all_seconds_are_its_own(tmp_path: Path) -> None:
+    ended, store = packed(tmp_path, f"{__name__}:sleeps", members=1)
+
+    for record in store.records([key for key, *_ in ended]):
+        assert record.own_seconds == record.seconds
+
+
+def test_a_launch_estimates_with_its_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+
+    @contextmanager
+    def notifying(*_: object, processes: int, **__: object) -> Iterator[None]:
+        told.append(processes)
+        yield
+
+    monkeypatch.setattr("sweeps.execution.launch.notifying", notifying)
+    monkeypatch.setattr(Launch, "_rounds", lambda *_: None)
+    plan = toy_plan(toy_sweep(LEVELS), Known())
+    for settings in ({"slots": 8, "workers": 2}, {"slots": 3}):
+        launch = launched(tmp_path, plan, **settings)
+        launch.store.prepare()
+        launch.run(tmp_path / "session")
+
+    assert told == [2, 3]
 
 
 def test_each_log_holds_what_its_own_trial_printed(tmp_path: Path) -> None:
@@ -386,7 +438,7 @@ def test_killed_with_9_a_pack_loses_no_finished_member_and_only_the_missing_run_
     with Scene(tmp_path) as scene:
         # Of six trials the first ones finish; the last level holds until the gate opens.
         driver = scene.start("first", by_cell={"3": {"hold": True}}, **told)
-        until = time.monotonic() + 120
+        until = time.monotonic() + 300
         while len(records_of(scene)) < 4:
             assert time.monotonic() < until, scene.said("first")
             time.sleep(0.05)
@@ -395,7 +447,7 @@ def test_killed_with_9_a_pack_loses_no_finished_member_and_only_the_missing_run_
             json.loads(f.read_text())["pid"] for f in (scene.store / "running").glob("*.json")
         }
         os.kill(worker, signal.SIGKILL)
-        assert driver.wait(timeout=120) == 0, scene.said("first")
+        assert driver.wait(timeout=300) == 0, scene.said("first")
         result = scene.result("first")
 
         assert len(result["finished"]) == 4
@@ -414,12 +466,12 @@ def test_asked_to_stop_all_members_stop_and_go_on_later(tmp_path: Path) -> None:
     told = {"levels": LEVELS, "slots": 3, "workers": 1, "trial": "walk", "base": {"steps": 30}}
     with Scene(tmp_path) as scene:
         driver = scene.start("first", pause=0.05, **told)
-        until = time.monotonic() + 120
+        until = time.monotonic() + 300
         while len(list((scene.store / "running").glob("*.json"))) < 3:
             assert time.monotonic() < until, scene.said("first")
             time.sleep(0.05)
         driver.send_signal(signal.SIGINT)
-        assert driver.wait(timeout=60) == 0, scene.said("first")
+        assert driver.wait(timeout=300) == 0, scene.said("first")
         first = scene.result("first")
         assert first["interrupted"]
         scene.run("second", **told)

@@ -13,7 +13,7 @@ from sweeps.execution.heartbeat import Heartbeat
 from sweeps.execution.study_progress import Running
 from sweeps.planning import Plan
 from sweeps.processes import ProcessMark, mark_of, this_process
-from sweeps.storage import Store, load_plan
+from sweeps.storage import Spent, Store, load_plan
 from sweeps.storage.launch_log import save_plan
 from sweeps.suggest import did_you_mean
 
@@ -27,13 +27,13 @@ def test_cells_show_what_is_finished_failed_and_left(half_done: Store, small_pla
     assert state.cells[1].values("top1") == []
 
 
-def test_the_time_left_is_that_of_the_cells_own_trials_over_the_slots(
+def test_the_time_left_is_that_of_the_cells_own_trials_over_the_processes(
     half_done: Store, small_plan: Plan
 ) -> None:
     # One trial of cell 1 took 2 s; the other of cell 1 and one of cell 2 are left, the failed one
-    # is not run: (2 + 2) / slots.
-    assert progress(half_done, small_plan, slots=1).eta_seconds == pytest.approx(4.0)
-    assert progress(half_done, small_plan, slots=2).eta_seconds == pytest.approx(2.0)
+    # is not run: (2 + 2) / processes.
+    assert progress(half_done, small_plan, processes=1).eta_seconds == pytest.approx(4.0)
+    assert progress(half_done, small_plan, processes=2).eta_seconds == pytest.approx(2.0)
 
 
 def test_nothing_is_guessed_before_anything_is_measured(store: Store, small_plan: Plan) -> None:
@@ -55,10 +55,39 @@ def test_a_running_trial_shows_by_its_heartbeat_while_its_process_lives(
 
 def test_a_trial_that_has_only_begun_projects_nothing() -> None:
     def shown(done: int) -> Running:
-        return Running("k", "1", 0, done / 100, metrics={}, seconds=30.0)
+        return Running("k", "1", 0, done / 100, metrics={}, seconds=30.0, own_seconds=10.0)
 
-    assert shown(2).projected() is None
-    assert shown(25).projected() == pytest.approx(120.0)
+    assert (shown(2).projected(), shown(2).left()) == (None, None)
+    # A quarter took 10 s of its own turns; 30 s went by meanwhile, so the rest takes three times that.
+    assert (shown(25).projected(), shown(25).left()) == (pytest.approx(40.0), pytest.approx(90.0))
+
+
+def test_the_time_left_counts_own_turns_over_processes_not_what_went_by(
+    store: Store, small_plan: Plan
+) -> None:
+    # Of four trials two are done, which took turns: 8 s each went by, 2 s and 4 s were their own.
+    for trial, own in zip(small_plan.trials[:2], (2.0, 4.0), strict=True):
+        commit(store, trial, seconds=8.0, own_seconds=own)
+
+    assert progress(store, small_plan, processes=1).eta_seconds == pytest.approx(2 * 3.0)
+    assert progress(store, small_plan, processes=2).eta_seconds == pytest.approx(3.0)
+
+
+def test_the_time_left_is_no_shorter_than_that_of_the_longest_running_trial(
+    store: Store, small_plan: Plan
+) -> None:
+    *done, last = small_plan.trials
+    for trial in done:
+        commit(store, trial, seconds=8.0, own_seconds=2.0)
+    with Heartbeat(store.running, last, study="toy", launch="l", driver=None) as heartbeat:
+        heartbeat.done, heartbeat.total = 1.0, 4.0
+        heartbeat.earlier = Spent(8.0, 2.0)
+        heartbeat._write()
+
+        # A quarter took 2 s of its own, but 8 s went by.
+        left = progress(store, small_plan, processes=1).eta_seconds
+
+    assert left == pytest.approx(24.0, abs=1.0)
 
 
 def test_a_process_number_that_was_given_out_again_is_another_process() -> None:

@@ -24,7 +24,7 @@ from sweeps.storage.atomic_io import (
     write_json,
     write_new,
 )
-from sweeps.storage.checkpoints import StageCheckpoint
+from sweeps.storage.checkpoints import Spent, StageCheckpoint
 
 OLD, NEW = "old", "new"
 
@@ -35,7 +35,7 @@ def save_checkpoint(file: Path) -> None:
         trial="t",
         launch="l",
         rerun=False,
-        seconds=lambda: 1.0,
+        spent=lambda: Spent(1.0, 1.0),
         log=lambda _: None,
         on_resume=lambda: None,
     ).save(NEW.encode() * 1000)

@@ -15,7 +15,7 @@ from sweeps.execution.heartbeat import stop_file
 from sweeps.planning import Plan
 from sweeps.record import TrialRecord
 from sweeps.storage import Store
-from sweeps.storage.checkpoints import StageCheckpoint
+from sweeps.storage.checkpoints import Spent, StageCheckpoint
 from sweeps.storage.seals import sealed
 
 STEPS = 6
@@ -115,7 +115,10 @@ def test_a_record_counts_the_seconds_of_all_launches(store: Store, small_plan: P
     assert whole.earlier_seconds == 0.0
 
 
-def test_a_heartbeat_has_the_seconds_of_all_launches(store: Store, small_plan: Plan) -> None:
+@pytest.mark.parametrize("own", [400.0, None])
+def test_a_heartbeat_has_the_seconds_of_all_launches(
+    store: Store, small_plan: Plan, own: float | None
+) -> None:
     from sweeps.execution.heartbeat import Heartbeat
 
     trial = small_plan.trials[0]
@@ -123,14 +126,17 @@ def test_a_heartbeat_has_the_seconds_of_all_launches(store: Store, small_plan: P
         context = TrialContext(trial, store, {}, launch="l", lasting=True, heartbeat=heartbeat)
         context.checkpoint("encoder").save(b"x")
         about, _, packed = file_of(store, small_plan).read_bytes().partition(b"\n")
-        told = sealed(json.loads(about) | {"seconds": 1000.0})
+        told = sealed(json.loads(about) | {"seconds": 1000.0, "own_seconds": own})
         file_of(store, small_plan).write_bytes(json.dumps(told).encode() + b"\n" + packed)
 
         assert context.checkpoint("encoder").load() == b"x"
-        assert heartbeat.earlier_seconds == 1000.0
-        assert 1000.0 <= context.seconds() < 1010.0
+        assert heartbeat.earlier == Spent(1000.0, own)
+        spent = context.spent()
+        assert 1000.0 <= spent.seconds < 1010.0
+        assert (own is None) == (spent.own is None)
+        assert own is None or 400.0 <= (spent.own or 0.0) < 410.0
         context.checkpoint("encoder").refuse("is not liked")
-        assert heartbeat.earlier_seconds == 0.0
+        assert heartbeat.earlier == Spent(0.0, 0.0)
 
 
 def test_a_trial_that_fails_leaves_no_checkpoint(store: Store, small_plan: Plan) -> None:
@@ -240,13 +246,26 @@ def test_a_full_disk_leaves_what_was_saved_before(store: Store, small_plan: Plan
     assert record_of(store, run(store, small_plan)).facts["resumed"] == 2
 
 
+def test_a_checkpoint_of_an_earlier_version_does_not_say_whose_turns_it_counted(
+    tmp_path: Path,
+) -> None:
+    place = _place(tmp_path / "encoder-k")
+    place.save(b"x")
+    about, _, packed = (tmp_path / "encoder-k").read_bytes().partition(b"\n")
+    older = {name: value for name, value in json.loads(about).items() if name != "own_seconds"}
+    (tmp_path / "encoder-k").write_bytes(json.dumps(sealed(older)).encode() + b"\n" + packed)
+
+    assert place.load() == b"x"
+    assert place.earlier == Spent(1.0, None)
+
+
 def _place(file: Path) -> StageCheckpoint:
     return StageCheckpoint(
         file,
         trial="t",
         launch="l",
         rerun=False,
-        seconds=lambda: 1.0,
+        spent=lambda: Spent(1.0, 1.0),
         log=print,
         on_resume=lambda: None,
     )
