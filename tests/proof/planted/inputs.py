@@ -28,7 +28,7 @@ MUTANTS = (
     plant_core(
         "levels change the settings that all cells share",
         "config/overrides.py",
-        "    result = deepcopy(dict(settings))\n    for field, value in changes:",
+        "    result = _copied(settings)\n    for field, value in changes:",
         "    result = dict(settings)\n    for field, value in changes:",
         SETTINGS + "test_settings_over_others_leave_them_as_they_were_and_share_nothing_with_them",
     ),

@@ -329,8 +329,8 @@ MUTANTS = (
     plant(
         "a failed control withholds nothing",
         "judging/verdict.py",
-        "    if reason and decided in DECIDED",
-        "    if False and decided in DECIDED",
+        "    if reason and not subject.excluded and",
+        "    if False and",
         "reports/judging/test_negative_controls.py",
     ),
     plant(
