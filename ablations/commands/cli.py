@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ablations.commands import options
+from ablations.commands.store_cli import store_app
 from ablations.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+
+
+app.add_typer(store_app, name="store")
 
 
 def _say_version(wanted: bool) -> None:  # noqa: FBT001 -- typer's callbacks take the value alone
@@ -42,11 +46,7 @@ def _begin(context: typer.Context, *, version: Version = False) -> None:
     del version  # its callback has said it
     given = options.defaults(Path.cwd())
     if given:
-        commands: Any = getattr(context.command, "commands", {})
-        context.default_map = {
-            name: {p.name: given[p.name] for p in command.params if p.name in given}
-            for name, command in commands.items()
-        }
+        context.default_map = options.by_command(context.command, given)
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 

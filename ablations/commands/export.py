@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from ablations.commands.store_commands import existing
 from ablations.commands.terminal import console
 from ablations.compose import ENCODER
 from ablations.errors import UsageError
@@ -34,12 +35,7 @@ def export_encoder(path: Path, prefix: str, to: Path | None) -> None:
         UsageError: no trial or several trials match, the trial has not finished, the weights were not
             saved or are not those that were measured, or the destination exists or cannot be written.
     """
-    store = Store(path)
-    if not store.exists:
-        raise UsageError(
-            f"--store: there is no store at {path}; create one with `ablate run`, or name another "
-            "with --store"
-        )
+    store = existing(path)
     record, weights = _measured(store, _key(store, prefix))
     target = Path(f"encoder-{record.key[:12]}.pt") if to is None else to
     about = target.with_name(f"{target.name}.json")

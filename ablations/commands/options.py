@@ -94,6 +94,16 @@ DEFAULTS = ("scale", "seeds", "set", "data", "store", "device", "tracking", "kee
 """The settings that ablate.toml may contain; each is the option of that name."""
 
 
+def by_command(group: Any, given: dict[str, Any]) -> dict[str, Any]:
+    """Defaults for each command of a group that has the option, and for the groups in it."""
+    return {
+        name: by_command(command, given)
+        if hasattr(command, "commands")
+        else {p.name: given[p.name] for p in command.params if p.name in given}
+        for name, command in group.commands.items()
+    }
+
+
 def defaults(folder: Path) -> dict[str, Any]:
     """The defaults that a folder's ablate.toml gives, by parameter; empty where there is none.
 

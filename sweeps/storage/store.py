@@ -117,14 +117,19 @@ class Store:
 
     def records(self, keys: Iterable[str] | None = None) -> Iterator[TrialRecord]:
         """The readable records, all attempts, by key and attempt; of some keys or of all."""
+        for key, attempt, file in self.places(keys):
+            record = self._read(file, key, attempt)
+            if record is not None:
+                yield record
+
+    def places(self, keys: Iterable[str] | None = None) -> Iterator[tuple[str, int, Path]]:
+        """Key, attempt and file of each record, readable or not; of some keys or of all."""
         if not self.exists:
             return
         for key in self._keys() if keys is None else dict.fromkeys(keys):
             home = f"{self.trials}/{key}"
             for attempt in _attempts(home):
-                record = self._read(Path(_record_file(home, attempt)), key, attempt)
-                if record is not None:
-                    yield record
+                yield key, attempt, Path(_record_file(home, attempt))
 
     def record(self, key: str, attempt: int) -> TrialRecord | None:
         """One record; None if there is no readable one."""

@@ -168,6 +168,27 @@ MUTANTS = (
         "sweeps/storage/test_store.py",
     ),
     plant(
+        "an archive's hashes are not compared",
+        "storage/archive.py",
+        'if found.get(name) != about["files"].get(name)',
+        "if found.get(name, 0) is None",
+        "sweeps/storage/test_archive.py",
+    ),
+    plant(
+        "an archive's paths may leave the store",
+        "storage/archive.py",
+        "not _NAME.fullmatch(member.name) or",
+        "",
+        "sweeps/storage/test_archive.py",
+    ),
+    plant(
+        "a record that is there is imported again",
+        "storage/archive.py",
+        'update={"attempt": 1, "log": "", "seal": None}',
+        'update={"log": "", "seal": None}',
+        "sweeps/storage/test_archive.py",
+    ),
+    plant(
         "a folder is not listed again after its time has changed",
         "storage/index.py",
         "if not home or known is None or any(one != home for one in known.values()):",
