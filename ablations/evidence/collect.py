@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from ablations.errors import UsageError
+from ablations.evidence.gallery import gallery_of
 from ablations.evidence.snapshots import sweep_of
 from ablations.evidence.stamp import stamp_of
 from ablations.study import CONTROL, SHUFFLED, SHUFFLED_SEEDS, Request, predicts
@@ -67,6 +68,7 @@ def evidence(snapshot: Snapshot, request: Request, store: Store) -> Evidence:
         scope=snapshot.scope,
         planned=(*(_planned(snapshot, request, trial) for trial in trials), *controls),
         records=records,
+        gallery=gallery_of(trials, records, store),
         stamp=stamp_of(snapshot, store, first=first),
         methods=of_first_trial.methods,
         command=f"ablate run {request.words()}",
@@ -188,7 +190,7 @@ def _data_facts(records: Iterable[TrialRecord]) -> tuple[Fact, ...]:
     facts: dict[str, dict[str, None]] = {}
     for data in (facts_of(record).data for record in records):
         for field, value in data if data.name else ():
-            if value is None:
+            if value is None or field == "class_names":
                 continue
             text = ", ".join(value) or "none" if isinstance(value, tuple) else str(value)
             facts.setdefault(_DATA.get(field, field.replace("_", " ")), {})[text] = None

@@ -7,6 +7,7 @@ import torch
 
 from ablations.compose import ENCODER, chain
 from ablations.trial.encoder_artifact import save_encoder, stored_encoder, training_facts
+from ablations.trial.views_strip import attach_views
 from reports.spec import TrialFacts
 from simclr_core.config import Config
 from simclr_core.data import Dataset, fingerprint, load
@@ -57,6 +58,7 @@ def train_and_evaluate(context: TrialContext) -> Outcome:
     else:
         state, head = stored.state, stored.head
         facts |= stored.facts
+    attach_views(context, config, dataset)
     context.log("evaluating")
     result = evaluate(config, dataset, state, execution, context, head=head, pause=context.give_way)
     checked = TrialFacts.of_trial({**facts, **result.facts})
@@ -116,6 +118,7 @@ def _about(dataset: Dataset) -> dict[str, Any]:
         "training_images": dataset.num_train,
         "test_images": dataset.num_test,
         "classes": dataset.num_classes,
+        "class_names": list(dataset.class_names),
         "test_images_in_train": dataset.overlap,
         "deviations": list(dataset.deviations),
     }

@@ -23,6 +23,8 @@ TableName = Literal[
     "scope",
     "cells",
     "marginal-means",
+    "balanced",
+    "classes",
     "claims",
     "seeds",
     "deviations-of-all",

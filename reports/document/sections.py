@@ -9,6 +9,7 @@ from reports.document.appendix import (
 )
 from reports.document.blocks import Document
 from reports.document.claim_page import claim_pages
+from reports.document.classes import class_section
 from reports.document.findings import findings_of
 from reports.document.results import (
     claim_section,
@@ -17,7 +18,7 @@ from reports.document.results import (
     seed_section,
     trial_section,
 )
-from reports.document.summary import curve_section, figure_section, verdict_section
+from reports.document.summary import curve_section, figure_section, gallery_section, verdict_section
 from reports.spec import Evidence
 
 
@@ -39,7 +40,9 @@ def document(evidence: Evidence) -> Document:
                 *claim_pages(findings),
                 figure_section(findings),
                 curve_section(findings),
+                gallery_section(findings),
                 number_section(findings),
+                class_section(findings),
                 claim_section(findings),
                 seed_section(findings),
                 deviation_section(findings),

@@ -7,9 +7,12 @@ from reports.document.blocks import AnyBlock, Cell, Drawing, Section, Table, Tex
 from reports.document.findings import Findings
 from reports.document.formatting import TONES, count, table
 from reports.document.scope import scope_table
-from reports.figures import render, render_curves, render_forest
+from reports.figures import render, render_curves, render_forest, render_gallery
 from reports.judging import Board, State, Verdict, board_of, interval_of, level_of, unit_of
 from reports.spec import Evidence, RanksLike
+
+MOST_NAMED = 6
+"""Cells that a sentence lists."""
 
 
 def verdict_section(findings: Findings) -> Section:
@@ -105,6 +108,19 @@ def figure_section(findings: Findings) -> Section:
 def curve_section(findings: Findings) -> Section:
     drawn = [Drawing(**one._asdict()) for one in render_curves(findings.found)]
     return Section(ident="curves", title="Learning curves", blocks=tuple(drawn))
+
+
+def gallery_section(findings: Findings) -> Section:
+    evidence = findings.evidence
+    blocks: list[AnyBlock] = [Drawing(**one._asdict()) for one in render_gallery(evidence.gallery)]
+    there = {cell for strip in evidence.gallery for cell in strip.cells}
+    trained = {o.cell.name: None for o in findings.found if o.cell.role == "arm" and o.record}
+    if lacking := [cell for cell in trained if cell not in there]:
+        few = ", ".join(lacking[:MOST_NAMED])
+        more = f" and {len(lacking) - MOST_NAMED} more" if len(lacking) > MOST_NAMED else ""
+        text = f"No images were saved for {few}{more}: their records are of an earlier version."
+        blocks.append(Text(text=text, tone="quiet"))
+    return Section(ident="gallery", title="Augmentations", blocks=tuple(blocks))
 
 
 def _sentence(text: str) -> str:

@@ -11,7 +11,7 @@ from reports.errors import ReportError
 
 TEMPLATE = Path(__file__).parents[1] / "templates" / "figure.typ"
 
-FIGURES = re.compile(r"(?:figure\d+|claim\d+|curve-[a-z-]+|differences)\.(?:svg|pdf)")
+FIGURES = re.compile(r"(?:figure\d+|claim\d+|curve-[a-z-]+|gallery\d+|differences)\.(?:svg|pdf)")
 """The names of all files that a report may have in its folder `figures`."""
 
 

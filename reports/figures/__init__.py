@@ -1,7 +1,7 @@
 """Figures: first a tidy table of what is drawn, then the drawing, then SVG."""
 
 from reports.figures.frame import tidy
-from reports.figures.svg import render, render_claim, render_curves, render_forest
+from reports.figures.svg import render, render_claim, render_curves, render_forest, render_gallery
 from reports.figures.theme import BLUE, FAINT, FLOOR, INK, PAPER
 
 __all__ = [
@@ -14,5 +14,6 @@ __all__ = [
     "render_claim",
     "render_curves",
     "render_forest",
+    "render_gallery",
     "tidy",
 ]

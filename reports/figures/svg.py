@@ -22,11 +22,11 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
-from reports.figures import claim_seeds, curves, forest
+from reports.figures import claim_seeds, curves, forest, gallery
 from reports.figures.figure_data import arms_on
 from reports.figures.theme import STYLE
 from reports.judging import Outcome, Verdict
-from reports.spec import AnyFigure, MarginalMeans
+from reports.spec import AnyFigure, MarginalMeans, ViewsStrip
 
 STRIPPED = (
     r"<\?xml.*?\?>",
@@ -131,6 +131,26 @@ def render_curves(found: Sequence[Outcome]) -> Iterator[Rendered]:
             curves.caption(table),
             f"Learning curves of {metric} for {len(ends)} arms. At the end: {last}.",
             _svg_of(ident, curves.size(table), partial(curves.draw, table=shown, metric=metric)),
+        )
+
+
+def render_gallery(strips: Sequence[ViewsStrip]) -> Iterator[Rendered]:
+    """Renders what the augmentations of the arms do, in as many figures as they need."""
+    for nth, some in enumerate(gallery.parts(strips), 1):
+        names = [gallery.names(strip) for strip in some]
+        labels = _drawable(pd.DataFrame({"name": names}))["name"].tolist()
+        yield Rendered(
+            f"gallery{nth}",
+            "What the augmentations do" + (", continued" if nth > 1 else ""),
+            "Each row is one arm, or several with the same views. Of four training images, evenly "
+            "spaced, it shows the image as probes see it, then its views in the first epoch of seed "
+            f"{some[0].seed}, as the trial drew them.",
+            f"Four training images and their views for {len(some)} sets of arms: {'; '.join(names)}.",
+            _svg_of(
+                f"gallery{nth}",
+                gallery.size(some),
+                partial(gallery.draw, strips=some, labels=labels),
+            ),
         )
 
 

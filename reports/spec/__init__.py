@@ -19,6 +19,7 @@ from reports.spec.interim_looks import ERROR_RATE, MAX_PRIMARY, Looks
 from reports.spec.scope import PAPERS_CORES, PAPERS_HOURS, Pretraining, Scope, flop_text
 from reports.spec.snapshot import ResolvedCell, Snapshot, Statement, seed_routes
 from reports.spec.trial_facts import CollapseFacts, TrialFacts, facts_of
+from reports.spec.views_strip import VIEWS_FILE, VIEWS_IMAGES, ViewsStrip
 
 __all__ = [
     "ERROR_RATE",
@@ -26,6 +27,8 @@ __all__ = [
     "PAPERS_CORES",
     "PAPERS_HOURS",
     "SMOKE_JUDGES_NOTHING",
+    "VIEWS_FILE",
+    "VIEWS_IMAGES",
     "AnyClaim",
     "AnyFigure",
     "Bars",
@@ -56,6 +59,7 @@ __all__ = [
     "Stated",
     "Statement",
     "TrialFacts",
+    "ViewsStrip",
     "cells_of",
     "facts_of",
     "flop_text",

@@ -12,6 +12,7 @@ from reports.spec.claims import AnyClaim
 from reports.spec.figure_specs import AnyFigure
 from reports.spec.interim_looks import MAX_PRIMARY, Looks
 from reports.spec.scope import Scope
+from reports.spec.views_strip import ViewsStrip
 from sweeps.base import Frozen
 from sweeps.history_label import label_of
 from sweeps.record import TrialRecord
@@ -212,6 +213,9 @@ class Evidence(Stated):
     planned: tuple[PlannedTrial, ...] = ()
     records: tuple[TrialRecord, ...] = ()
     """All attempts, finished or failed."""
+
+    gallery: tuple[ViewsStrip, ...] = ()
+    """What the augmentations of the arms do to a few images; without arms whose records lack it."""
 
     stamp: Stamp = Stamp()
     """The claims, margins and looks before the first trial, compared with those of today."""

@@ -15,11 +15,17 @@ from sweeps.base import Frozen
 from sweeps.jsonable import plain
 from sweeps.record import TrialRecord
 
-VERSION = 2
-"""Raised when a field changes its name or meaning; older facts are migrated when they are read.
+VERSION = 3
+"""Raised when a field is added or changes its name or meaning; older facts are migrated when they are
+read.
 
 1: flat, without a version; the names of the data's counts contain blanks.
+2: without names of classes and counts by class.
 """
+
+
+WITHOUT_CLASSES = 2
+"""Such facts are of the present version without its new fields."""
 
 
 class DataFacts(Frozen):
@@ -32,6 +38,9 @@ class DataFacts(Frozen):
     training_images: int | None = None
     test_images: int | None = None
     classes: int | None = None
+    class_names: tuple[str, ...] = ()
+    """In the order of the counts by class."""
+
     test_images_in_train: int | None = None
     """Test images, by content, that are training images as well."""
 
@@ -66,7 +75,7 @@ class FewLabelsFacts(Frozen):
 class TrialFacts(Frozen):
     """The facts of one trial."""
 
-    version: Literal[2] = VERSION
+    version: Literal[3] = VERSION
 
     data: DataFacts = DataFacts()
 
@@ -125,6 +134,12 @@ class TrialFacts(Frozen):
     largest_class_share: float | None = None
     """Accuracy of the majority-class baseline, in per cent."""
 
+    class_images: tuple[int, ...] = ()
+    """Images of the measured split by class; empty if the probe predicts something else."""
+
+    class_right: tuple[int, ...] = ()
+    """Of these, the images whose class the probe predicted."""
+
     l2: float | None = None
     """The probe's regularisation, chosen on the validation split."""
 
@@ -178,13 +193,14 @@ def facts_of(record: TrialRecord) -> TrialFacts:
         ReportError: They have this version but do not match it.
     """
     facts = record.facts
-    if facts.get("version") == VERSION:
+    version = facts.get("version")
+    if version in (VERSION, WITHOUT_CLASSES):
         try:
-            return TrialFacts.model_validate(facts)
+            return TrialFacts.model_validate({**facts, "version": VERSION})
         except ValidationError as error:
             raise ReportError(
                 f"the facts of trial {record.key}, attempt {record.attempt}, must follow version "
-                f"{VERSION}, but this one does not: {error.errors()[0]['loc']}; run the trial "
+                f"{version}, but this one does not: {error.errors()[0]['loc']}; run the trial "
                 "again with --again"
             ) from error
     return _from_1(facts)

@@ -24,6 +24,7 @@ from simclr_core.probes import (
     alignment,
     effective_rank,
     labelled,
+    right_by_class,
     top_k_accuracy,
     uniformity,
 )
@@ -32,6 +33,9 @@ from simclr_core.seeds import KeepsChance, global_chance
 
 _TOP_5_FROM = 6
 """Classes from which top-5 is informative."""
+
+_PROBE = "top{k}"
+"""The values of the probe on all labels."""
 
 _BATCH = 512
 """Images whose views are in memory at a time."""
@@ -245,7 +249,7 @@ class _Fitted:
         train, num_classes = task.train, task.num_classes
         if (probe := self._evaluation.probe) is not None:
             solution = probe.solve(task)
-            self._scores["top{k}"] = solution.scores
+            self._scores[_PROBE] = solution.scores
             self._facts |= solution.facts
             if self._evaluation.split == "test" and solution.validation_top1 is not None:
                 self._values["validation_top1"] = solution.validation_top1
@@ -261,8 +265,12 @@ class _Fitted:
     def measured(self, asked: Part) -> tuple[dict[str, float], dict[str, Any]]:
         """Values and facts, from the one look at the last part."""
         values, prefix = dict(self._values), self._evaluation.prefix
+        facts = dict(self._facts)
         for name, scores in self._scores.items():
             found = scores(asked.x)
+            if name == _PROBE and self._evaluation.target.kind == "classes":
+                right, images = right_by_class(found, asked.y)
+                facts |= {"class_right": right.tolist(), "class_images": images.tolist()}
             for k in (1, 5) if self._frozen.num_classes >= _TOP_5_FROM else (1,):
                 values[prefix + name.format(k=k)] = top_k_accuracy(found, asked.y, k)
         if (geometry := self._evaluation.geometry) is not None:
@@ -270,4 +278,4 @@ class _Fitted:
             values[f"{prefix}alignment"] = alignment(first, second, geometry.alpha)
             values[f"{prefix}uniformity"] = uniformity(asked.x, geometry.t)
             values[f"{prefix}effective_rank"] = effective_rank(asked.x)
-        return values, dict(self._facts)
+        return values, facts

@@ -1,6 +1,14 @@
 """Probes and metrics on frozen features, and the targets they predict."""
 
-from simclr_core.probes.contract import Part, Probe, Solution, Target, Task, top_k_accuracy
+from simclr_core.probes.contract import (
+    Part,
+    Probe,
+    Solution,
+    Target,
+    Task,
+    right_by_class,
+    top_k_accuracy,
+)
 from simclr_core.probes.geometry import Geometry, alignment, effective_rank, uniformity
 from simclr_core.probes.knn import Knn
 from simclr_core.probes.spec import Evaluation, labelled
@@ -17,6 +25,7 @@ __all__ = [
     "alignment",
     "effective_rank",
     "labelled",
+    "right_by_class",
     "top_k_accuracy",
     "uniformity",
 ]

@@ -303,6 +303,20 @@ class Target(Frozen):
         return ()
 
 
+def right_by_class(
+    scores_nC: Float[Tensor, "n C"], labels_n: Int[Tensor, " n"]
+) -> tuple[Int[Tensor, " C"], Int[Tensor, " C"]]:
+    """Of each class, how many images have the largest score for it, and how many images it has.
+
+    The sums give `top_k_accuracy` with k = 1; for equal scores, the smaller class number comes first.
+    """
+    labels_n = labels_n.cpu()
+    best_n = scores_nC.argsort(dim=1, descending=True, stable=True)[:, 0].cpu()
+    num_classes = scores_nC.shape[1]
+    right = torch.bincount(labels_n[best_n == labels_n], minlength=num_classes)
+    return right, torch.bincount(labels_n, minlength=num_classes)
+
+
 def top_k_accuracy(scores_nC: Float[Tensor, "n C"], labels_n: Int[Tensor, " n"], k: int) -> float:
     """The share, in per cent, of images whose class is among the k with the largest scores.
 

@@ -136,6 +136,7 @@ NAMED: dict[str, Part] = {
                     "training/shuffled_positives": "lightly on the wrong pairs, laws of permutations",
                     "networks/activation_memory": "one plain pass under autograd",
                     "training/pretraining": "laws, scikit-learn",
+                    "training/first_views": "the views of a training run, captured",
                     "training/step": "a replay of recorded operations, torch's meta device",
                     "training/side_by_side": "training runs alone, bit for bit, laws",
                     "training/restatement": "algorithm 1 in plain PyTorch, float64",
@@ -255,6 +256,7 @@ NAMED: dict[str, Part] = {
                 "figures/curves": "numbers by hand, matplotlib's own geometry",
                 "document/blocks": "made studies, counted by hand",
                 "document/scope": "numbers by hand",
+                "document/classes": "scikit-learn, counts by hand",
                 "document/claim_page": "examples by hand, scipy's noncentral t",
                 "spec/figure_specs": "values by hand, matplotlib's own geometry",
                 "spec/models": "examples with their messages",
@@ -271,6 +273,7 @@ NAMED: dict[str, Part] = {
             {
                 "compose/flops": "torchvision's published counts",
                 "evidence/collect": "made records, the paper's numbers",
+                "trial/views_strip": "Pillow, tiles by hand, the bytes of a second run",
                 "evidence/scope": "torchvision's published counts, the paper's protocol",
                 "commands/export": "a new process that loads the file",
                 "compose/foresight": "studies made by hand, with their messages",

@@ -62,6 +62,7 @@ def test_a_report_has_every_section_in_its_order() -> None:
         "claim2",
         "claim3",
         "figures",
+        "gallery",
         "numbers",
         "claims",
         "seeds",

@@ -73,7 +73,7 @@ def test_what_was_written_is_read_again() -> None:
     facts = TrialFacts.of_trial({**WRITTEN, "captured_steps": 0, "why_eager": "recompute"})
 
     assert facts_of(record(facts.recorded())) == facts
-    assert facts.recorded()["version"] == 2
+    assert facts.recorded()["version"] == 3
     assert "shared_images" not in facts.recorded()
     assert facts.resumed_at_step == (3, 5)
     assert (facts.captured_steps, facts.why_eager) == (0, "recompute")
@@ -109,6 +109,22 @@ def test_what_old_facts_hold_of_another_type_is_unknown_and_not_lost() -> None:
 def test_facts_that_do_not_fit_their_version_are_named_with_trial_and_fix() -> None:
     with pytest.raises(ReportError, match=r"trial k, attempt 1, .*shared_images.*--again"):
         facts_of(record({"version": 2, "shared_images": "many"}))
+
+
+def test_facts_of_version_2_are_those_of_version_3_without_counts_by_class() -> None:
+    written = TrialFacts.of_trial(WRITTEN).recorded() | {"version": 2}
+
+    assert facts_of(record(written)) == TrialFacts.of_trial(WRITTEN)
+    assert facts_of(record(written)).class_right == ()
+
+
+def test_counts_by_class_are_written_and_read() -> None:
+    counts = {"class_images": [3, 1], "class_right": [2, 0]}
+
+    facts = TrialFacts.of_trial(WRITTEN | counts)
+
+    assert facts_of(record(facts.recorded())).class_right == (2, 0)
+    assert facts.recorded()["class_images"] == [3, 1]
 
 
 def test_a_trial_without_facts_knows_nothing() -> None:

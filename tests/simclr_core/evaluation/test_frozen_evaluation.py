@@ -17,7 +17,7 @@ from made_trials import (
     trained,
 )
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import top_k_accuracy_score
+from sklearn.metrics import confusion_matrix, top_k_accuracy_score
 from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor, nn
 
@@ -28,6 +28,7 @@ from simclr_core.data.images import Images
 from simclr_core.errors import Diverged
 from simclr_core.evaluation.frozen_evaluation import Evaluated, evaluate
 from simclr_core.evaluation.frozen_features import features, state_hash
+from simclr_core.probes.contract import right_by_class, top_k_accuracy
 from simclr_core.probes.logistic import LogisticProbe
 from simclr_core.runtime import Execution
 from simclr_core.seeds import generator
@@ -87,6 +88,10 @@ def test_the_whole_chain_is_scikit_learns() -> None:
     assert found.facts["l2"] == best
     assert found.values["validation_top1"] == pytest.approx(on_validation[best])
     assert found.values["top1"] == pytest.approx(expected)
+    solver = LogisticRegression(C=1 / best, solver="newton-cholesky", tol=1e-10, max_iter=999)
+    table = confusion_matrix(test[1], solver.fit(*both).predict(test[0]))
+    assert found.facts["class_right"] == table.diagonal().tolist()
+    assert found.facts["class_images"] == table.sum(axis=1).tolist()
 
 
 def test_neighbours_vote_from_the_whole_training_part() -> None:
@@ -308,3 +313,20 @@ def test_permutations_are_told_and_can_be_stopped() -> None:
 def test_each_seed_permutes_in_its_own_way_and_always_in_the_same() -> None:
     assert permuted(3).values == permuted(3).values
     assert permuted(3).values != permuted(3, seed=1).values
+
+
+def test_counts_by_class_add_up_to_the_accuracy_with_ties_for_the_smaller_class() -> None:
+    scores = torch.tensor([[1.0, 1.0, 0.0], [0.0, 2.0, 2.0], [0.0, 0.0, 1.0], [3.0, 0.0, 0.0]])
+    labels = torch.tensor([0, 2, 2, 1])
+
+    right, images = right_by_class(scores, labels)
+
+    assert (right.tolist(), images.tolist()) == ([1, 0, 1], [1, 1, 2])
+    assert 100 * int(right.sum()) / 4 == top_k_accuracy(scores, labels, 1)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"evaluation.target": {"kind": "rotation"}}, {"evaluation.probe": None}]
+)
+def test_only_a_probe_of_classes_counts_by_class(changes: dict[str, Any]) -> None:
+    assert "class_right" not in found_by(changes).facts
