@@ -74,3 +74,14 @@ def seed_list(seeds: Sequence[int]) -> str:
 
 def common_to(each: Sequence[Sequence[Deviation]]) -> tuple[Deviation, ...]:
     return tuple(d for d in each[0] if all(d in other for other in each)) if each else ()
+
+
+def some_of(names: Sequence[str], most: int = 6) -> str:
+    """The first names of a list, and how many more there are."""
+    more = [f"{len(names) - most} more"] if len(names) > most else []
+    return ", ".join([*names[:most], *more])
+
+
+def plural(number: int, noun: str) -> str:
+    """A number with its noun, such as "1 trial" or "3 trials"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -11,6 +11,7 @@ from reports.document.blocks import Document
 from reports.document.claim_page import claim_pages
 from reports.document.classes import class_section
 from reports.document.findings import findings_of
+from reports.document.lessons import lesson_section
 from reports.document.results import (
     claim_section,
     deviation_section,
@@ -43,6 +44,7 @@ def document(evidence: Evidence) -> Document:
                 gallery_section(findings),
                 number_section(findings),
                 class_section(findings),
+                lesson_section(findings),
                 claim_section(findings),
                 seed_section(findings),
                 deviation_section(findings),

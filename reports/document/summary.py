@@ -5,14 +5,11 @@ from collections.abc import Iterator, Sequence
 
 from reports.document.blocks import AnyBlock, Cell, Drawing, Section, Table, Text, Tone
 from reports.document.findings import Findings
-from reports.document.formatting import TONES, count, table
+from reports.document.formatting import TONES, count, some_of, table
 from reports.document.scope import scope_table
 from reports.figures import render, render_curves, render_forest, render_gallery
 from reports.judging import Board, State, Verdict, board_of, interval_of, level_of, unit_of
 from reports.spec import Evidence, RanksLike
-
-MOST_NAMED = 6
-"""Cells that a sentence lists."""
 
 
 def verdict_section(findings: Findings) -> Section:
@@ -116,9 +113,9 @@ def gallery_section(findings: Findings) -> Section:
     there = {cell for strip in evidence.gallery for cell in strip.cells}
     trained = {o.cell.name: None for o in findings.found if o.cell.role == "arm" and o.record}
     if lacking := [cell for cell in trained if cell not in there]:
-        few = ", ".join(lacking[:MOST_NAMED])
-        more = f" and {len(lacking) - MOST_NAMED} more" if len(lacking) > MOST_NAMED else ""
-        text = f"No images were saved for {few}{more}: their records are of an earlier version."
+        text = (
+            f"No images were saved for {some_of(lacking)}: their records are of an earlier version."
+        )
         blocks.append(Text(text=text, tone="quiet"))
     return Section(ident="gallery", title="Augmentations", blocks=tuple(blocks))
 

@@ -4,10 +4,9 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 
 from reports.document.findings import Findings
+from reports.document.formatting import some_of
 from reports.judging import Outcome, State, Verdict, board_of, detectable, unit_of
 from reports.spec import Equivalent, RanksLike
-
-MOST_NAMED = 6
 
 Threat = tuple[str, str]
 """A name and a sentence."""
@@ -66,17 +65,21 @@ def _scale(verdict: Verdict, findings: Findings) -> Iterator[Threat]:
 
 
 def _learned(verdict: Verdict, findings: Findings) -> Iterator[Threat]:
+    if below := below_floor(findings, verdict.cells):
+        yield "nothing learned", f"not above their random encoder on average: {some_of(below)}"
+
+
+def below_floor(findings: Findings, cells: Sequence[str]) -> list[str]:
+    """Those of the cells that are arms and whose mean is not above that of their random encoder."""
     floors = {info.name: info.floor for info in findings.evidence.cells if info.role == "arm"}
     means = findings.cells
-    below = [
+    return [
         cell
-        for cell in verdict.cells
+        for cell in cells
         if (floor := floors.get(cell)) in means
         and cell in means
         and means[cell].mean <= means[floor].mean
     ]
-    if below:
-        yield "nothing learned", f"not above their random encoder on average: {_some(below)}"
 
 
 def _power(verdict: Verdict, findings: Findings) -> Iterator[Threat]:
@@ -99,11 +102,11 @@ def _power(verdict: Verdict, findings: Findings) -> Iterator[Threat]:
 def _training(own: Sequence[Outcome]) -> Iterator[Threat]:
     lost = [f"{o.cell.name} seed {o.trial.seed}" for o in own if o.state in ("failed", "no number")]
     if lost:
-        yield "failures", f"without a number: {_some(lost)}; the others may be a biased choice"
+        yield "failures", f"without a number: {some_of(lost)}; the others may be a biased choice"
     if marked := [f"{o.cell.name} seed {o.trial.seed}" for o in own if o.mark]:
-        yield "collapse", f"embeddings collapsed in {_some(marked)}"
+        yield "collapse", f"embeddings collapsed in {some_of(marked)}"
     if again := [f"{o.cell.name} seed {o.trial.seed}" for o in own if len(o.attempts) > 1]:
-        yield "repetition", f"run more than once, the newest counts: {_some(again)}"
+        yield "repetition", f"run more than once, the newest counts: {some_of(again)}"
 
 
 def _probe(own: Sequence[Outcome]) -> Iterator[Threat]:
@@ -139,8 +142,3 @@ def _origin(own: Sequence[Outcome]) -> Iterator[Threat]:
             "records",
             f"{unsealed} of {len(records)} have no seal; it cannot be checked whether they changed",
         )
-
-
-def _some(names: Sequence[str]) -> str:
-    more = [f"{len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else []
-    return ", ".join([*names[:MOST_NAMED], *more])

@@ -64,6 +64,7 @@ def test_a_report_has_every_section_in_its_order() -> None:
         "figures",
         "gallery",
         "numbers",
+        "lessons",
         "claims",
         "seeds",
         "deviations",

@@ -265,7 +265,7 @@ def test_every_link_of_the_contents_leads_to_its_section(opened: Opened) -> None
         "nav a", "all => all.map(a => document.querySelector(a.getAttribute('href'))?.tagName)"
     )
 
-    assert links == ["SECTION"] * 16
+    assert links == ["SECTION"] * 17
 
 
 def test_a_hostile_name_is_shown_as_it_stands(browser: Browser, tmp_path: Path) -> None:
