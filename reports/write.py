@@ -44,8 +44,10 @@ def write_reports(evidence: Evidence, folder: Path) -> Written:
     return Written(html, pdf, tables, figures)
 
 
-def write_report(document: Document, name: ReportName, folder: Path) -> Path:
-    """Writes one of the two.
+def write_report(
+    document: Document, name: ReportName, folder: Path, *, reload: int | None = None
+) -> Path:
+    """Writes one of the two; the page may reload itself after so many seconds.
 
     Raises:
         ReportError: The report cannot be made, or the folder cannot be written.
@@ -53,7 +55,7 @@ def write_report(document: Document, name: ReportName, folder: Path) -> Path:
     from reports.document import html, pdf
 
     linked = name == "report.html"
-    content = html(document, linked=linked).encode() if linked else pdf(document)
+    content = html(document, linked=linked, reload=reload).encode() if linked else pdf(document)
     return _write(folder / name, content)
 
 

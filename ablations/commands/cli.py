@@ -162,9 +162,17 @@ def report(
     data: options.Data = None,
     store: options.StorePath = Path("runs"),
     device: options.Device = "auto",
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="Rewrite the page, which reloads itself, as records come."),
+    ] = False,
 ) -> None:
     """Judge the claims again and rewrite the reports, using only the records."""
     request = _request(study, scale, only, set, seeds, data, store, device)
+    if watch:
+        from ablations.commands.watch import watch_report
+
+        raise typer.Exit(watch_report(request))
     from ablations.commands.report import report_study
 
     raise typer.Exit(report_study(request))

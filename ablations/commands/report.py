@@ -18,6 +18,10 @@ from sweeps.history_label import label_of
 from sweeps.storage import Store
 
 
+class NothingRecordedError(UsageError):
+    """There is no store yet, or no arm of the study is on record."""
+
+
 class Recorded(NamedTuple):
     """What a report is made from."""
 
@@ -51,12 +55,12 @@ def recorded(request: Request) -> Recorded:
     the variation.
 
     Raises:
-        UsageError: There is no store, or it has no record of the study's arms.
+        NothingRecordedError: There is no store, or it has no record of the study's arms.
     """
     store = Store(request.store)
     store.refuse_foreign()
     if not store.exists:
-        raise UsageError(
+        raise NothingRecordedError(
             f"--store: there is no store at {request.store}; `ablate run {request.study}` creates one"
         )
     with unsearched():
@@ -101,7 +105,7 @@ def _changed(request: Request, changes: str) -> Request:
     return replace(request, set=given, data=data[-1] if data else None)
 
 
-def _nothing_recorded(store: Store, label: str, study: str, run: str) -> UsageError:
+def _nothing_recorded(store: Store, label: str, study: str, run: str) -> NothingRecordedError:
     """The error for a history without records: which others have some, and what to type."""
     others = [
         _on_record(one)
@@ -110,10 +114,10 @@ def _nothing_recorded(store: Store, label: str, study: str, run: str) -> UsageEr
     ]
     none = f"the store {store.path} has no records of the arms of {label}"
     if not others:
-        return UsageError(f"{none}; `{run}` creates them")
+        return NothingRecordedError(f"{none}; `{run}` creates them")
     if len(others) == 1:
-        return UsageError(f"{none}; the only records of this study are of {others[0]}")
-    return UsageError(f"{none}; this study has records of:", *others)
+        return NothingRecordedError(f"{none}; the only records of this study are of {others[0]}")
+    return NothingRecordedError(f"{none}; this study has records of:", *others)
 
 
 def _on_record(one: History) -> str:

@@ -1,6 +1,6 @@
 """A document as one self-contained HTML file: no network requests.
 
-Style, script and figures are inline, and the Content-Security-Policy blocks everything else: the one
+Style, script and figures are inline, and the Content-Security-Policy blocks everything else: each
 script is allowed by its hash. The template escapes names; figures are SVG with text drawn as paths.
 """
 
@@ -22,12 +22,15 @@ PAGE_COLOURS = {INK: "--ink", FAINT: "--faint", PAPER: "--paper", FLOOR: "--floo
 """Colours that follow the page's theme: drawn colour -> CSS variable."""
 
 
-def html(document: Document, *, linked: bool = False) -> str:
+def html(document: Document, *, linked: bool = False, reload: int | None = None) -> str:
     """The page, the same for the same document.
 
     `linked`: each table and figure links to its files in `tables` and `figures` next to the page.
+    `reload`: the page reloads itself, from where it was opened, after so many seconds; a reader can
+    pause it.
     """
-    script = (TEMPLATES / "sort.js").read_text(encoding="utf-8")
+    names = ["sort.js", *(["reload.js"] if reload else [])]
+    scripts = [(TEMPLATES / name).read_text(encoding="utf-8") for name in names]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -40,8 +43,12 @@ def html(document: Document, *, linked: bool = False) -> str:
         table_files=TABLE_FILES if linked else (),
         figure_files=FIGURE_FILES if linked else (),
         style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704
-        script=Markup(script),  # noqa: S704
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        reload=reload,
+        scripts=[Markup(script) for script in scripts],  # noqa: S704
+        hashes=[
+            base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+            for script in scripts
+        ],
         drawings={
             block.ident: Markup(_inline(block))  # noqa: S704
             for section in document.sections
