@@ -4,9 +4,11 @@ import importlib
 import inspect
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("simclr_core", "sweeps", "reports", "ablations")
@@ -30,7 +32,24 @@ def test_only_pages_and_set_up_stand_beside_the_folders() -> None:
     files = {path.name for path in TRACKED if path.parent == ROOT and not path.name.startswith(".")}
 
     pages = {name for name in files if name.endswith(".md")}
-    assert files - pages == {"LICENSE", "Makefile", "pyproject.toml", "requirements.lock"}
+    set_up = {"Containerfile", "Makefile", "pyproject.toml", "requirements.lock"}
+    assert files - pages == {"CITATION.cff", "LICENSE", *set_up}
+
+
+def test_the_container_installs_as_make_does_and_starts_ablate() -> None:
+    lines = (ROOT / "Containerfile").read_text().splitlines()
+
+    [rule] = (line.removeprefix("RUN make ") for line in lines if line.startswith("RUN make "))
+    assert f"READY := {rule}" in (ROOT / "Makefile").read_text()
+    assert 'ENTRYPOINT ["/ablate/.venv/bin/ablate"]' in lines
+
+
+def test_the_citation_names_the_version_and_licence_of_the_project() -> None:
+    about = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    cited = YAML(typ="safe").load(ROOT / "CITATION.cff")
+
+    assert (cited["version"], cited["license"]) == (about["version"], about["license"])
+    assert {"cff-version", "message", "title", "authors"} <= cited.keys()
 
 
 @pytest.mark.parametrize("package", PACKAGES)

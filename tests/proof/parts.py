@@ -314,9 +314,13 @@ NAMED: dict[str, Part] = {
                 "make": "a real clone and a real shell",
                 "users_study": "a real driver under kill -9",
                 "whole_chain": "a real run and its files",
+                "wheel": "a real build, unpacked in another folder",
             },
         ),
-        files=("*.md", "*/README.md", "ablations/*/README.md", "Makefile", "LICENSE"),
+        files=(
+            *("*.md", "*/README.md", "ablations/*/README.md"),
+            *("Makefile", "LICENSE", "CITATION.cff", "Containerfile"),
+        ),
         rest=("end_to_end",),
     ),
     "tree": Part(
