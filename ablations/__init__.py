@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ablations.notebook import (
         ReportFiles,
         RunResult,
+        compare,
         curves,
         report,
         results,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ReportFiles",
     "RunResult",
+    "compare",
     "curves",
     "report",
     "results",

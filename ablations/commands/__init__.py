@@ -2,13 +2,14 @@
 
 from ablations.commands.cli import app
 from ablations.commands.collector import searched_again
-from ablations.commands.from_python import perform_run, recorded_evidence
+from ablations.commands.from_python import compared_sides, perform_run, recorded_evidence
 from ablations.commands.standard_streams import Output
 from ablations.commands.terminal import say
 
 __all__ = [
     "Output",
     "app",
+    "compared_sides",
     "perform_run",
     "recorded_evidence",
     "say",

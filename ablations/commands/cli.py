@@ -106,7 +106,7 @@ def plan(
     request = _request(study, scale, only, set, seeds, data, store, device, again, failed)
     from ablations.commands.output import show_plan
 
-    show_plan(request, keep=_keep(keep), slots=_slots(slots), as_json=as_json)
+    show_plan(request, keep=_keep(keep), slots=options.slots_of(slots), as_json=as_json)
 
 
 @app.command()
@@ -132,7 +132,9 @@ def run(
     from ablations.commands.run import run_study
 
     how = replace(request, recompute=recompute)
-    raise typer.Exit(run_study(how, keep=_keep(keep), tracking=tracking, slots=_slots(slots)))
+    raise typer.Exit(
+        run_study(how, keep=_keep(keep), tracking=tracking, slots=options.slots_of(slots))
+    )
 
 
 @app.command()
@@ -213,6 +215,40 @@ def export(
     from ablations.commands.export import export_encoder
 
     export_encoder(store, trial, to)
+
+
+@app.command()
+def diff(
+    first: Annotated[
+        str, typer.Argument(metavar="TRIAL", help="A key or a prefix of it; STORE:KEY in a store.")
+    ],
+    second: Annotated[str, typer.Argument(metavar="TRIAL", help="The trial to compare with.")],
+    *,
+    store: options.StorePath = Path("runs"),
+    as_json: options.Json = False,
+) -> None:
+    """Show what differs between two trials, and their values side by side."""
+    from ablations.commands.trial_diff import show_diff
+
+    show_diff(store, first, second, as_json=as_json)
+
+
+@app.command()
+def compare(
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="A B [...]",
+            help="Studies, variations or stores, as `ablate list` names them; STORE:NAME in a store.",
+        ),
+    ],
+    *,
+    store: options.StorePath = Path("runs"),
+) -> None:
+    """Write a report of studies, variations or stores side by side."""
+    from ablations.commands.comparison import show_comparison
+
+    raise typer.Exit(show_comparison(store, names))
 
 
 @app.command()
@@ -340,7 +376,7 @@ def _request(
 
     values: dict[str, Any] = {
         "scale": read(_scale, scale),
-        "only": read(_cells, only),
+        "only": read(options.cells_of, only),
         "seeds": None if seeds is None else read(parse_seeds, seeds),
         "set": tuple(read(parse_assignment, text) for text in settings or ()),
         "device": read(one_of, "--device", device, ("auto", "cpu", "cuda", "mps")),
@@ -356,22 +392,7 @@ def _scale(name: str) -> Any:
     return one_of("--scale", name, SCALES)
 
 
-def _slots(text: str | None) -> int | None:
-    if text is not None and not (text.isascii() and text.isdecimal() and int(text)):
-        raise UsageError(f"--slots: must be a whole number of at least 1, got {text!r}")
-    return None if text is None else int(text)
-
-
 def _keep(word: str) -> Any:
     from ablations.study import one_of
 
     return one_of("--keep", word, ("none", "last"))
-
-
-def _cells(text: str | None) -> tuple[str, ...] | None:
-    if text is None:
-        return None
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    if not names:
-        raise UsageError(f"--only: must name at least one cell, got {text!r}")
-    return names

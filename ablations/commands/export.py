@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from ablations.commands.store_commands import existing
 from ablations.commands.terminal import console
+from ablations.commands.trial_keys import existing_store, key_in
 from ablations.compose import ENCODER
 from ablations.errors import UsageError
 from ablations.trial import UNREADABLE, WEIGHTS
@@ -19,8 +19,7 @@ from simclr_core.config import Config, in_present_names
 from simclr_core.evaluation import state_hash
 from simclr_core.networks import Encoder
 from sweeps.record import TrialRecord
-from sweeps.storage import Store, load_plan, studies, write_new
-from sweeps.suggest import did_you_mean
+from sweeps.storage import Store, write_new
 
 _STATED = "from a single trial with one seed: no interval, no claim"
 _IMAGES = "RGB in [0, 1], not normalised by a mean or standard deviation"
@@ -35,8 +34,8 @@ def export_encoder(path: Path, prefix: str, to: Path | None) -> None:
         UsageError: no trial or several trials match, the trial has not finished, the weights were not
             saved or are not those that were measured, or the destination exists or cannot be written.
     """
-    store = existing(path)
-    record, weights = _measured(store, _key(store, prefix))
+    store = existing_store(path)
+    record, weights = _measured(store, key_in(store, prefix))
     target = Path(f"encoder-{record.key[:12]}.pt") if to is None else to
     about = target.with_name(f"{target.name}.json")
     config = Config.model_validate(in_present_names(record.config))
@@ -77,43 +76,16 @@ def loading_lines(encoder: Encoder, file: str, size: int) -> tuple[str, ...]:
     return ("import torch", *encoder.building_lines(size), load, "model.eval()")
 
 
-def _key(store: Store, prefix: str) -> str:
-    """The only key with this prefix among the trials that ran or were planned in a store."""
-    plans = [plan for label in studies(store) if (plan := load_plan(store, label)) is not None]
-    cells = {trial.key: (trial.cell, trial.seed) for plan in plans for trial in plan.trials}
-    summaries = store.summaries()
-    cells |= {one.key: (one.cell, one.seed) for one in summaries}
-    found = [key for key in cells if key.startswith(prefix.lower())]
-    if not found:
-        near = did_you_mean(prefix, [key[:12] for key in cells])
-        raise UsageError(
-            f"the store {store.path} has no trial {prefix!r}{near}; `ablate plan STUDY --json` "
-            "lists the keys of a study"
-        )
-    if len(found) > 1:
-        raise UsageError(
-            f"{prefix!r} matches {len(found)} keys ({', '.join(sorted(found)[:5])}, ...); give more"
-            " characters"
-        )
-    [key] = found
-    attempts = [one for one in summaries if one.key == key]
-    cell, seed = cells[key]
-    if not attempts:
-        raise UsageError(
-            f"trial {key} ({cell}, seed {seed}) has not finished; `ablate status` shows whether it "
-            "is running; run its study with `ablate run` to complete it"
-        )
-    if all(one.state == "failed" for one in attempts):
-        raise UsageError(
-            f"trial {key} ({cell}, seed {seed}) failed: {attempts[-1].error}; run it again with"
-            " `ablate run STUDY --failed`"
-        )
-    return key
-
-
 def _measured(store: Store, key: str) -> tuple[TrialRecord, bytes]:
     """The latest finished record whose numbers were measured on the stored weights, and these."""
-    finished = [one for one in store.records([key]) if one.state == "finished"]
+    attempts = list(store.records([key]))
+    finished = [one for one in attempts if one.state == "finished"]
+    if not finished:
+        failed = attempts[-1]
+        raise UsageError(
+            f"trial {key} ({failed.cell}, seed {failed.seed}) failed: {failed.error}; run it again with"
+            " `ablate run STUDY --failed`"
+        )
     last = finished[-1]
     stages = {stage.name: stage.key for stage in last.stages}
     file = store.artifact(ENCODER, stages[ENCODER]) / WEIGHTS

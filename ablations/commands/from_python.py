@@ -1,11 +1,14 @@
 """The parts of commands that Python calls use too; their slow imports are inside."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from ablations.commands.report import Recorded
     from ablations.commands.run import Performed
     from ablations.study import Request
+    from reports.comparing import Side
 
 
 def perform_run(
@@ -28,5 +31,16 @@ def recorded_evidence(request: "Request") -> "Recorded":
 
     try:
         return recorded(request)
+    finally:
+        searched_again()
+
+
+def compared_sides(store: "Path", names: "Sequence[str]") -> "tuple[Side, ...]":
+    """The sides of `ablate compare`; see `ablations.commands.sides_by_name.compared`."""
+    from ablations.commands.collector import searched_again
+    from ablations.commands.sides_by_name import compared
+
+    try:
+        return compared(store, names).sides
     finally:
         searched_again()

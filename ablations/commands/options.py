@@ -150,3 +150,28 @@ def defaults(folder: Path) -> dict[str, Any]:
     if sentences:
         raise UsageError(*sentences)
     return result
+
+
+def slots_of(text: str | None) -> int | None:
+    """The value of `--slots`.
+
+    Raises:
+        UsageError: it is not a whole number of at least 1.
+    """
+    if text is not None and not (text.isascii() and text.isdecimal() and int(text)):
+        raise UsageError(f"--slots: must be a whole number of at least 1, got {text!r}")
+    return None if text is None else int(text)
+
+
+def cells_of(text: str | None) -> tuple[str, ...] | None:
+    """The value of `--only`, each cell once.
+
+    Raises:
+        UsageError: it names none.
+    """
+    if text is None:
+        return None
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not names:
+        raise UsageError(f"--only: must name at least one cell, got {text!r}")
+    return names

@@ -8,6 +8,7 @@ from ablations.commands.collector import unsearched
 from ablations.commands.output import print_json
 from ablations.commands.progress_table import as_json, line, table
 from ablations.commands.terminal import console
+from ablations.commands.trial_keys import existing_store
 from ablations.errors import UsageError
 from ablations.machine_profile import processes_at
 from ablations.study import ScaleName
@@ -27,12 +28,7 @@ def show_status(
     path: Path, study: str | None, scale: ScaleName | None, *, watch: bool, as_json: bool
 ) -> int:
     """Prints the state once, or every two seconds until interrupted."""
-    store = Store(path)
-    if not store.exists:
-        raise UsageError(
-            f"--store: there is no store at {path}; create one with `ablate run`, or name another "
-            "with --store"
-        )
+    store = existing_store(path)
     labels = _labels(store, study, scale)
     if not watch:
         _print(store, labels, json=as_json)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ablations.commands.output import print_json, size
 from ablations.commands.terminal import console, say
+from ablations.commands.trial_keys import existing_store
 from ablations.errors import UsageError
 from sweeps.history_label import study_and_scale
 from sweeps.storage import (
@@ -27,7 +28,7 @@ def export_to(path: Path, names: tuple[str, ...], to: Path | None, *, encoders: 
         UsageError: There is no store, or it has no study of a name.
         StoreError: The file exists or cannot be written.
     """
-    store = existing(path)
+    store = existing_store(path)
     target = Path(f"{store.path.name}.tar.gz") if to is None else to
     about = {LOCK.name: LOCK.read_bytes()} if LOCK.is_file() else {}
     made = write_archive(store, target, _labels(store, names), artifacts=encoders, about=about)
@@ -70,7 +71,7 @@ def check(path: Path, *, as_json: bool) -> int:
     Raises:
         UsageError: There is no store.
     """
-    found = inspect(existing(path))
+    found = inspect(existing_store(path))
     if as_json:
         print_json(found._asdict())
         return int(bool(found.faults))
@@ -94,23 +95,8 @@ def clean(path: Path, *, encoders: bool) -> None:
         UsageError: There is no store.
         StoreError: A launch is using it.
     """
-    freed = collect_garbage(existing(path), artifacts=encoders)
+    freed = collect_garbage(existing_store(path), artifacts=encoders)
     console().print(f"{size(freed)} freed; all records are still there")
-
-
-def existing(path: Path) -> Store:
-    """The store at a path.
-
-    Raises:
-        UsageError: There is none.
-    """
-    store = Store(path)
-    if not store.exists:
-        raise UsageError(
-            f"--store: there is no store at {path}; create one with `ablate run`, or name another "
-            "with --store"
-        )
-    return store
 
 
 def _number(count: int, noun: str) -> str:

@@ -16,6 +16,8 @@ from sweeps.storage import Store
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from reports.document import Document
+
 T = TypeVar("T")
 
 DONE, FAILED = 0, 1
@@ -45,18 +47,23 @@ def show_written(out: "Console", written: Reports) -> int:
 
 
 def write_all(evidence: Evidence, store: Store, request: Request) -> Reports:
-    """Writes both reports, their tables and figures into the study's folder of the store.
+    """Writes both reports, their tables and figures into the study's folder of the store."""
+    from reports.document import document
 
-    If one of them fails, the others are written.
+    again = f"ablate report {replace(request, recompute=False).words()}"
+    return write_document(lambda: document(evidence), store.study(evidence.label), again)
+
+
+def write_document(make: "Callable[[], Document]", folder: Path, again: str) -> Reports:
+    """Writes both forms of a document, its tables and figures into a folder.
+
+    If one of them fails, the others are written; `again` is the command that writes them again.
 
     Raises only interruptions: the trials have finished by then, and a missing font or a full disk must
     not hide their results.
     """
-    from reports.document import document
     from reports.write import FOLDERS, REPORTS, write_folder, write_report
 
-    folder = store.study(evidence.label)
-    again = f"ablate report {replace(request, recompute=False).words()}"
     missing: list[str] = []
 
     def attempt(name: str, make: Callable[[], T]) -> T | None:
@@ -74,7 +81,7 @@ def write_all(evidence: Evidence, store: Store, request: Request) -> Reports:
             )
             return None
 
-    made = attempt(" and ".join(REPORTS), lambda: document(evidence))
+    made = attempt(" and ".join(REPORTS), make)
     if made is None:
         return Reports((), tuple(missing))
     files = [attempt(name, partial(write_report, made, name, folder)) for name in REPORTS]

@@ -8,10 +8,10 @@ from typing import Any, Literal, Unpack
 
 import pandas as pd
 
-from ablations.commands import perform_run, recorded_evidence
+from ablations.commands import compared_sides, perform_run, recorded_evidence
 from ablations.evidence import current, evidence
 from ablations.notebook.asked import Scale, Selection, request_of
-from ablations.notebook.frames import curve_frame, trial_frame, verdict_frame
+from ablations.notebook.frames import curve_frame, difference_frame, trial_frame, verdict_frame
 from ablations.notebook.outcome import ReportFiles, RunResult
 from ablations.study import Request
 from reports.errors import ReportError
@@ -126,6 +126,21 @@ def verdicts(
     """
     _, gathered = _gathered(request_of(study, scale=scale, store=store, **selection))
     return verdict_frame(gathered)
+
+
+def compare(*names: str, store: str | Path = "runs") -> pd.DataFrame:
+    """Studies, variations or stores side by side, as `ablate compare` names them; writes nothing.
+
+    One row for each arm and other side, against the first side: arm, first, other, `mean.first`,
+    `mean.other`, difference (the other minus the first, in the metric's unit), low, high, level, n
+    (pairs, or all seeds if unpaired), how, remark. NaN is unknown. It is exploratory: nothing of it
+    was fixed before the runs.
+
+    Raises:
+        UsageError: Fewer than two names, or a name fits nothing or several.
+        StoreError: A store's folder holds something else.
+    """
+    return difference_frame(compared_sides(Path(store), names))
 
 
 def report(

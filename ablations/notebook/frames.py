@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 import pandas as pd
 
+from reports.comparing import How, Side, cell_differences
 from reports.judging import Decision, Outcome, Verdict, outcomes, verdicts
 from reports.spec import AnyClaim, CellInfo, Evidence, RanksLike
 from sweeps.record import TrialRecord
@@ -104,6 +105,37 @@ def verdict_frame(evidence: Evidence) -> pd.DataFrame:
             "paper": _series([verdict.published for verdict in judged], "float64"),
             "margin": _series([_margin(verdict) for verdict in judged], "float64"),
             "note": _series([verdict.note for verdict in judged], "string"),
+        }
+    )
+
+
+def difference_frame(sides: Sequence[Side]) -> pd.DataFrame:
+    """One row for each arm of a comparison and each side but the first."""
+    found = cell_differences(sides)
+    by_name = {side.name: side for side in sides}
+    shown = [one.shown for one in found]
+    means = {
+        f"mean.{sign}": [
+            side.intervals[one.cell].mean if one.cell in side.intervals else None
+            for one in found
+            for side in [by_name[one.side] if sign == "other" else sides[0]]
+        ]
+        for sign in ("first", "other")
+    }
+    names = [side.name for side in sides]
+    return pd.DataFrame(
+        {
+            "arm": _words([one.cell for one in found], [one.cell for one in found]),
+            "first": _words(names[:1] * len(found), names),
+            "other": _words([one.side for one in found], names),
+            **{name: _series(values, "float64") for name, values in means.items()},
+            "difference": _series([one.mean for one in shown], "float64"),
+            "low": _series([one.low for one in shown], "float64"),
+            "high": _series([one.high for one in shown], "float64"),
+            "level": _series([one.level for one in shown], "float64"),
+            "n": _series([one.n for one in shown], "Int64"),
+            "how": _words([one.how.value for one in found], list(How)),
+            "remark": _series([one.remark for one in found], "string"),
         }
     )
 

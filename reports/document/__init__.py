@@ -10,6 +10,7 @@ from reports.document.blocks import (
     Table,
     TableName,
 )
+from reports.document.comparison import comparison_of, exploratory, warnings_of
 from reports.document.html_page import html
 from reports.document.pdf_file import pdf, without_glyph
 from reports.document.sections import document
@@ -23,8 +24,11 @@ __all__ = [
     "Drawing",
     "Table",
     "TableName",
+    "comparison_of",
     "document",
+    "exploratory",
     "html",
     "pdf",
+    "warnings_of",
     "without_glyph",
 ]

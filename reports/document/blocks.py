@@ -38,8 +38,14 @@ TableName = Literal[
     "changes",
     "cost",
     "trials",
+    "settings",
+    "origins",
+    "differences",
+    "verdicts",
+    "trouble",
+    "sides",
 ]
-"""The tables of a report; the names of their files."""
+"""The tables of a report and of a comparison; the names of their files."""
 
 ClaimTable = Annotated[str, StringConstraints(pattern=r"^claim\d+-(seeds|deviations)$")]
 """The tables of a claim's page."""

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from reports.comparing import CellDifference
 from reports.figures.marks import HOLLOW, diamond, label, legend
 from reports.figures.theme import FAINT, INK, PALETTE
 from reports.judging import Verdict, percent
@@ -48,7 +49,28 @@ def size(table: pd.DataFrame) -> tuple[float, float]:
     return 8.6, 1.5 + 0.75 * table["claim"].nunique()
 
 
-def draw(table: pd.DataFrame, axes: Axes, unit: str) -> None:
+def of_sides(differences: Sequence[CellDifference]) -> pd.DataFrame:
+    """One row for each cell, side and shared seed of a comparison; one without a seed if unpaired."""
+    several = len({one.side for one in differences}) > 1
+    rows = [
+        (
+            f"{one.cell}, {one.side}" if several else one.cell,
+            seed,
+            value,
+            *(one.shown.mean, one.shown.low, one.shown.high, one.shown.n, percent(one.shown.level)),
+            *[math.nan] * 3,
+            False,
+        )
+        for one in differences
+        if math.isfinite(one.shown.mean)
+        for seed, value in zip(
+            one.seeds if one.per_seed else (math.nan,), one.per_seed or (math.nan,), strict=True
+        )
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def draw(table: pd.DataFrame, axes: Axes, unit: str, what: str = "paired difference") -> None:
     """Draws the table; the paper's difference is a hollow diamond, the margin a tick."""
     claims = list(dict.fromkeys(table["claim"]))
     low = min(0.0, table[["value", "low", "published", "margin", "lower_margin"]].min().min())
@@ -66,13 +88,15 @@ def draw(table: pd.DataFrame, axes: Axes, unit: str) -> None:
     axes.spines["left"].set_visible(False)
     step = " (slopes: per step)" if bool(table["per_step"].any()) else ""
     points = "percentage points" if unit == "%" else unit
-    axes.set_xlabel(f"paired difference, {points}{step}")
+    axes.set_xlabel(f"{what}, {points}{step}")
     handles = [
         Line2D([], [], color=PALETTE[0], marker="o", linestyle="", markersize=4, label="one seed"),
         Line2D([], [], color=INK, marker="s", linewidth=1.8, label="mean and interval at the level "
                                                                    "shown"),
-        Line2D([], [], color=FAINT, marker="|", linestyle="", markersize=10, label="margin"),
     ]  # fmt: skip
+    if bool(table["margin"].notna().any()):
+        margin = {"color": FAINT, "marker": "|", "linestyle": "", "markersize": 10}
+        handles.append(Line2D([], [], label="margin", **margin))
     if bool(table["published"].notna().any()):
         handles.append(Line2D([], [], linestyle="", label="the paper's difference", **HOLLOW))
     legend(axes, handles, 1.0, len(handles))

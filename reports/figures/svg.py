@@ -22,7 +22,8 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
-from reports.figures import claim_seeds, curves, forest, gallery
+from reports.comparing import CellDifference, Side, common_arms
+from reports.figures import claim_seeds, curves, forest, gallery, side_curves
 from reports.figures.figure_data import arms_on
 from reports.figures.theme import STYLE
 from reports.judging import Outcome, Verdict
@@ -152,6 +153,57 @@ def render_gallery(strips: Sequence[ViewsStrip]) -> Iterator[Rendered]:
                 partial(gallery.draw, strips=some, labels=labels),
             ),
         )
+
+
+def render_differences(
+    differences: Sequence[CellDifference], ident: str, unit: str, first: str
+) -> Rendered | None:
+    """Renders the differences of a comparison from its first side; None if there is none."""
+    table = forest.of_sides(differences)
+    if table.empty:
+        return None
+    shown, what = _drawable(table), f"difference from {first}"
+    svg = _svg(ident, forest.size(table), lambda axes: forest.draw(shown, axes, unit, what))
+    text = "; ".join(
+        f"{row['claim']}: {row['mean']:+.1f}"
+        for row in table.drop_duplicates("claim").to_dict("records")
+    )
+    return Rendered(
+        ident,
+        f"Differences from {first}",
+        "Every dot is one seed that both sides have; differences without dots are not paired. Whiskers "
+        "show the interval at the level printed under the name, for one cell alone.",
+        f"Differences from {first} by cell. {text}.",
+        svg,
+    )
+
+
+def render_side_curves(
+    sides: Sequence[Side], metric: str, ident: str, caption: str
+) -> Rendered | None:
+    """Renders the curves of the arms that sides share; None if no arm has two sides' curves."""
+    table = side_curves.values(sides, metric)
+    if table.empty:
+        return None
+    shown, name = _drawable(table), curves.METRICS[metric]
+    svg = _svg_of(
+        ident, side_curves.size(table), lambda figure: side_curves.draw(shown, figure, name)
+    )
+    arms, shared = len(set(table["arm"])), len(common_arms(sides))
+    some = f" {arms} of {shared} shared arms." if arms < shared else ""
+    ends = table[table["step"] == table["step"].max()]
+    means = ends.groupby(["arm", "side"], sort=False)["value"].mean().reset_index()
+    text = "; ".join(
+        f"{row['arm']}, {row['side']}: {row['value']:.2f}" for row in means.to_dict("records")
+    )
+    return Rendered(
+        ident,
+        f"{name[0].upper()}{name[1:]}, by optimiser step",
+        "A thin line is one seed; a thick one is the mean where every seed of a side has a value."
+        f"{some}{caption}",
+        f"{name} by optimiser step; at the last step: {text}.",
+        svg,
+    )
 
 
 def kind_of(figure: AnyFigure) -> ModuleType:

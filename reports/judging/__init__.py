@@ -5,7 +5,7 @@ from reports.judging.decisions import CITES_NOTHING, Decision
 from reports.judging.learned_something import CLASSES
 from reports.judging.margins import Margin, marginal_means, seed_means
 from reports.judging.rules import looks_of, rule_of
-from reports.judging.statistics import detectable
+from reports.judging.statistics import detectable, unpaired
 from reports.judging.test_set_error import sampling_error
 from reports.judging.trial_outcomes import Outcome, cell_intervals, excluded, outcomes, table
 from reports.judging.verdict import Verdict, verdicts
@@ -46,5 +46,6 @@ __all__ = [
     "seed_means",
     "table",
     "unit_of",
+    "unpaired",
     "verdicts",
 ]

@@ -73,6 +73,26 @@ def allowance(
     return Allowance(margin + reach, deviation, degrees)
 
 
+def unpaired(first: Sequence[float], second: Sequence[float], level: float) -> Interval:
+    """The mean of `second` minus that of `first`, of independent values, with Welch's interval.
+
+    Student's t with the degrees of freedom of Welch and Satterthwaite; n is the number of all values.
+    The bounds are NaN if one of them has fewer than two values, or neither has a spread.
+    """
+    means = [math.fsum(one) / len(one) for one in (first, second)]
+    shown = Interval(
+        means[1] - means[0], math.nan, math.nan, math.nan, len(first) + len(second), level
+    )
+    if min(len(first), len(second)) < 2 or (no_spread(first) and no_spread(second)):
+        return shown
+    parts = [float(np.var(one, ddof=1)) / len(one) for one in (first, second)]
+    degrees = math.fsum(parts) ** 2 / math.fsum(
+        part**2 / (len(one) - 1) for part, one in zip(parts, (first, second), strict=True)
+    )
+    half = float(special.stdtrit(degrees, (1 + level) / 2)) * math.sqrt(math.fsum(parts))
+    return shown._replace(low=shown.mean - half, high=shown.mean + half)
+
+
 def holm(p_values: Sequence[float], error_rate: float) -> list[HolmTest]:
     """Holm's step-down procedure (1979) at a family-wise error rate.
 

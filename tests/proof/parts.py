@@ -234,6 +234,7 @@ NAMED: dict[str, Part] = {
         _of(
             "reports",
             {
+                "comparing/sides": "scipy",
                 "judging/calibration": "studies in which nothing is true",
                 "judging/citing": "examples by hand",
                 "judging/equivalence": "statsmodels' TOST, scipy, power by integration",
@@ -251,6 +252,8 @@ NAMED: dict[str, Part] = {
         _of(
             "reports",
             {
+                "comparing/fields": "values by hand, laws of JSON",
+                "comparing/two_trials": "records made by hand",
                 "document/browser": "chromium",
                 "figures/legible": "matplotlib's own geometry",
                 "figures/curves": "numbers by hand, matplotlib's own geometry",
@@ -276,6 +279,8 @@ NAMED: dict[str, Part] = {
                 "evidence/collect": "made records, the paper's numbers",
                 "trial/views_strip": "Pillow, tiles by hand, the bytes of a second run",
                 "evidence/scope": "torchvision's published counts, the paper's protocol",
+                "commands/comparison": "scipy, made stores",
+                "commands/trial_diff": "made stores, with their messages",
                 "commands/export": "a new process that loads the file",
                 "compose/foresight": "studies made by hand, with their messages",
                 "notebook/calls": "made records, the report's own tables, a new process",

@@ -15,6 +15,50 @@ MUTANTS = (
         "reports/spec/test_interim_looks.py",
     ),
     plant(
+        "an unpaired interval divides the variances by n",
+        "judging/statistics.py",
+        "parts = [float(np.var(one, ddof=1)) / len(one)",
+        "parts = [float(np.var(one)) / len(one)",
+        "reports/judging/test_statistics.py",
+    ),
+    # Comparisons.
+    plant(
+        "numbers of other images are subtracted",
+        "comparing/by_cell.py",
+        "    if like.withheld:",
+        "    if False:",
+        "reports/comparing/test_sides.py",
+    ),
+    plant(
+        "a trial that both sides count is a difference of 0",
+        "comparing/by_cell.py",
+        "if a[seed].record != b[seed].record",
+        "if seed in shared",
+        "reports/comparing/test_sides.py",
+    ),
+    plant(
+        "another version of the evaluation goes unnoticed",
+        "comparing/versions.py",
+        'evaluation.get("version")',
+        "None",
+        "reports/comparing/test_sides.py",
+    ),
+    plant(
+        "a difference is the first side minus the other",
+        "comparing/by_cell.py",
+        "b[seed].value - a[seed].value",
+        "a[seed].value - b[seed].value",
+        "reports/comparing/test_sides.py",
+    ),
+    plant(
+        "a field that one trial lacks counts as null",
+        "comparing/fields.py",
+        "value.get(inner, ABSENT)",
+        "value.get(inner)",
+        "reports/comparing/test_fields.py",
+    ),
+    # Statistics.
+    plant(
         "Holm goes on after the first claim that is not rejected",
         "judging/statistics.py",
         "        if going:\n            level = error_rate",

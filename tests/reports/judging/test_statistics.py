@@ -10,7 +10,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
-from reports.judging.statistics import holm, seeds_needed, t_test
+from reports.judging.statistics import holm, seeds_needed, t_test, unpaired
 from reports.spec.claims import Increases
 from sweeps.intervals import interval, no_spread
 
@@ -150,3 +150,23 @@ def test_no_number_of_seeds_is_named_where_none_can_be_told(
     values: list[float], margin: float
 ) -> None:
     assert seeds_needed(values, margin, 0.025) is None
+
+
+@given(ACCURACIES, ACCURACIES)
+def test_an_unpaired_interval_is_welchs(first: list[float], second: list[float]) -> None:
+    shown = unpaired(first, second, 0.9)
+
+    theirs = stats.ttest_ind(second, first, equal_var=False).confidence_interval(0.9)
+    assert (shown.low, shown.high) == pytest.approx((theirs.low, theirs.high), rel=1e-6)
+    assert (shown.n, shown.level) == (len(first) + len(second), 0.9)
+
+
+@pytest.mark.parametrize("first", [[1.0], [1.0, 1.0]])
+def test_an_unpaired_interval_is_unknown_without_two_values_or_any_spread(
+    first: list[float],
+) -> None:
+    shown = unpaired(first, [2.0, 2.0], 0.95)
+
+    assert shown.mean == 1.0
+    assert math.isnan(shown.low)
+    assert math.isnan(shown.high)
