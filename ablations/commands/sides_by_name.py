@@ -108,7 +108,7 @@ def _of_store(known: Sequence[History], others: Sequence[str]) -> list[History]:
 
 
 def _source(store: Store, label: str) -> Source:
-    """The evidence of a history as its last launch requested it, from its snapshot and records."""
+    """The evidence of what the last launch requested and what is on record, from snapshot and records."""
     snapshot, plan = snapshot_at(store, label), load_plan(store, label)
     command = "" if plan is None else plan.command
     if snapshot is None or plan is None:
@@ -121,18 +121,22 @@ def _source(store: Store, label: str) -> Source:
             f"{label} in the store {store.path} has no snapshot that can be read; write its report with "
             f"{again}, which stores one"
         )
-    arms = tuple(dict.fromkeys(trial.cell for trial in plan.trials if trial.role == "arm"))
-    every = {arm.name for arm in snapshot.sweep.arms()}
     words = shlex.split(command)
     request = Request(
         study=words[2] if len(words) > 2 else snapshot.study,
         scale=cast("ScaleName", snapshot.scale),
-        only=None if set(arms) == every else arms,
+        # All arms: every snapshot has their configurations, and those of the controls that go with them.
+        only=tuple(arm.name for arm in snapshot.sweep.arms()),
         seeds=tuple(dict.fromkeys(trial.seed for trial in plan.trials)),
         store=store.path,
     )
     gathered = evidence(snapshot, request, store)
-    return Source(gathered.model_copy(update={"command": command}), str(store.path))
+    wanted = {trial.key for trial in plan.trials} | {record.key for record in gathered.records}
+    planned = tuple(trial for trial in gathered.planned if trial.key in wanted)
+    names = {trial.cell for trial in planned}
+    cells = tuple(cell for cell in gathered.cells if cell.name in names)
+    some = {"command": command, "planned": planned, "cells": cells}
+    return Source(gathered.model_copy(update=some), str(store.path))
 
 
 def _folder(found: Sequence[tuple[Store, str]]) -> str:

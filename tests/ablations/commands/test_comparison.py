@@ -149,3 +149,22 @@ def test_a_study_without_a_snapshot_names_the_command_that_stores_one(
     assert said.code == 2
     assert "has no snapshot that can be read; write its report with `ablate report " in said.err
     assert "--set loss.temperature=0.2" in said.err
+
+
+def test_a_run_of_some_cells_is_compared_by_these_and_lacks_nothing(
+    study: Path, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    only = {"only": ("crop+colour",), "numbers": [60.0, 61.0, 62.5]}
+    launched(here / "third", study, "loss.temperature=0.2", **only)
+    # `ablate report` without --only stores a snapshot without this run's own controls.
+    whole = Request(study=str(study), set=(parse_assignment("loss.temperature=0.2"),))
+    save(snapshot_of(compose(whole)[0]), Store(here / "third"))
+
+    said = called(capsys, "compare", "mine", "third")
+
+    assert said.code == 0, said.err
+    rows = [line.split()[:2] for line in said.out.splitlines() if line.startswith("crop")]
+    assert rows == [["crop+colour", "+11.0"]]
+    [folder] = (here / "runs/comparisons").iterdir()
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "None: every planned trial of each side finished." in page

@@ -20,8 +20,8 @@ from reports.comparing import (
 )
 from reports.document import Document, Table, comparison_of, html, pdf
 from reports.errors import ReportError
-from reports.figures.side_curves import values
 from reports.figures.forest import of_sides
+from reports.figures.side_curves import values
 from reports.judging import verdicts
 from reports.spec import Evidence
 
