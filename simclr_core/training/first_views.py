@@ -11,7 +11,7 @@ from simclr_core.config import Config
 from simclr_core.data import Dataset
 from simclr_core.seeds import global_chance
 
-LARGEST = 64
+LARGEST = 40
 """The side in px from which images are reduced."""
 
 

@@ -259,6 +259,8 @@ NAMED: dict[str, Part] = {
                 "figures/curves": "numbers by hand, matplotlib's own geometry",
                 "document/blocks": "made studies, counted by hand",
                 "document/scope": "numbers by hand",
+                "document/hostile_names": "an HTML and an XML parser, csv, pypdf",
+                "document/largest_report": "the limits of size and time",
                 "document/lessons": "counted by hand",
                 "document/classes": "scikit-learn, counts by hand",
                 "document/claim_page": "examples by hand, scipy's noncentral t",

@@ -4,7 +4,17 @@ Faults that re-implementations of SimCLR had, and faults of kinds that engines a
 whose passage no longer occurs, or that no test notices, fails the proof.
 """
 
-from proof.planted import engine, evaluation, inputs, judge, losses, studies, training, views
+from proof.planted import (
+    engine,
+    evaluation,
+    inputs,
+    judge,
+    losses,
+    report,
+    studies,
+    training,
+    views,
+)
 from proof.planted.mutant import Mutant as Mutant
 
 TABLES: dict[str, tuple[Mutant, ...]] = {
@@ -14,6 +24,7 @@ TABLES: dict[str, tuple[Mutant, ...]] = {
     "evaluation": evaluation.MUTANTS,
     "engine": engine.MUTANTS,
     "judge": judge.MUTANTS,
+    "report": report.MUTANTS,
     "studies": studies.MUTANTS,
     "inputs": inputs.MUTANTS,
 }

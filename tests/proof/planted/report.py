@@ -1,0 +1,94 @@
+"""Faults of the report as a document: what it counts, draws, orders and says."""
+
+from proof.planted.mutant import planter
+
+plant = planter("reports")
+ablations = planter("ablations")
+trainer = planter("simclr_core")
+
+MUTANTS = (
+    plant(
+        "an encoder that two trials share is counted as two",
+        "document/scope.py",
+        "encoders[key] = (",
+        "encoders[one.trial.key] = (",
+        "reports/document/test_scope.py",
+    ),
+    plant(
+        "the hours of a replication leave out its seeds",
+        "document/scope.py",
+        "return seeds * sum(known) if",
+        "return sum(known) if",
+        "reports/document/test_scope.py",
+    ),
+    plant(
+        "a deviation is the larger the more it exceeds the paper's value",
+        "document/deviation_order.py",
+        "abs(math.log(here / paper))",
+        "math.log(here / paper)",
+        "reports/document/test_claim_page.py",
+    ),
+    plant(
+        "the rule of a claim with a margin leaves out what smaller effects mean",
+        "judging/rules.py",
+        "{smaller if claim.margin > 0 else no_worse if claim.margin < 0 else ''}",
+        "",
+        "reports/document/test_claim_page.py",
+    ),
+    plant(
+        "the effect that the seeds can find has no power in it",
+        "judging/statistics.py",
+        "    quantiles += special.stdtrit(shown.n - 1, POWER)\n",
+        "",
+        "reports/document/test_claim_page.py",
+    ),
+    plant(
+        "the band of a learning curve begins at the mean",
+        "figures/curves.py",
+        '"low": each.min()',
+        '"low": each.mean()',
+        "reports/figures/test_curves.py",
+    ),
+    plant(
+        "a step of colour is a point, whatever the noise",
+        "figures/heatmap.py",
+        "unit = UNKNOWN_NOISE if math.isnan(spread) or spread <= 0 else spread",
+        "unit = UNKNOWN_NOISE",
+        "reports/figures/test_legible.py",
+    ),
+    plant(
+        "balanced accuracy weighs classes by their images",
+        "document/classes.py",
+        "return 100 * fmean(r / n for r, n in zip(right, images, strict=True) if n)",
+        "return 100 * sum(right) / sum(images)",
+        "reports/document/test_classes.py",
+    ),
+    plant(
+        "facts of version 2 are read as if they had none",
+        "spec/trial_facts.py",
+        "if version in (VERSION, WITHOUT_CLASSES):",
+        "if version == VERSION:",
+        "reports/spec/test_trial_facts.py",
+    ),
+    trainer(
+        "counts by class are those of the answers, not of the images",
+        "probes/contract.py",
+        "torch.bincount(labels_n[best_n == labels_n], minlength=num_classes)",
+        "torch.bincount(best_n, minlength=num_classes)",
+        "simclr_core/evaluation/test_frozen_evaluation.py",
+    ),
+    trainer(
+        "the views that a reader sees have another seed than the run's",
+        "training/first_views.py",
+        'config.seed_of("views")',
+        "config.seed + 1",
+        "simclr_core/training/test_first_views.py",
+    ),
+    ablations(
+        "after watching, the page goes on reloading itself",
+        "commands/watch.py",
+        "        if written:\n            report_study(request)\n",
+        "        pass\n",
+        "ablations/commands/test_watch.py",
+    ),
+)
