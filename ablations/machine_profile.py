@@ -12,13 +12,13 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from ablations.machine_timing import LAPTOP, Joules, MemoryFormat, Miniature, miniature
 from sweeps.base import Frozen
 from sweeps.execution import even_shares
 from sweeps.processes import now
 from sweeps.provenance import cpu_name, usable_cores
 from sweeps.storage import as_store_error, read_json, write_json
 
-MemoryFormat = Literal["contiguous", "channels_last"]
 Device = Literal["cpu", "cuda", "mps"]
 
 BATCH = 64
@@ -29,15 +29,6 @@ STEPS = 3
 
 GPU_BATCH, GPU_ROUNDS = 256, 30
 """Images of each step, and steps of each member, where trials at once on a GPU are timed."""
-
-_LAPTOP = {
-    "data": {"kind": "textures", "num_images": 1024, "num_test": 64},
-    "encoder": {"kind": "resnet", "blocks": [1, 1, 1], "width": 0.25, "stem": "small"},
-    "head": {"kind": "mlp", "hidden_layers": 1, "output": 64},
-    "optimizer": {"kind": "adamw"},
-    "schedule": {"kind": "constant"},
-}
-"""The network of the laptop scale, on textures."""
 
 MEMORY_A_TRIAL = 2 * 1024**3
 """Memory of a worker: torch, the decoded data and the activations of the laptop network."""
@@ -76,6 +67,15 @@ class Machine(Frozen):
     rates: tuple[Rate, ...]
     timed: str
     """When, ISO 8601."""
+
+    miniature: Miniature | None = None
+    """A whole trial in miniature, from which durations are estimated; None on a GPU."""
+
+    resident: int | None = None
+    """Bytes of resident memory of the process that was timed, after the miniature."""
+
+    watts: float | None = None
+    """What the processor drew while it was timed; None where the machine does not say."""
 
     @model_validator(mode="before")
     @classmethod
@@ -119,9 +119,18 @@ def machine(file: Path, device: Device) -> Machine:
     if saved is not None and (saved.cpu, saved.cores, saved.device, saved.torch) == here:
         return saved
     measured = measure(device)
+    keep(measured, file)
+    return measured
+
+
+def keep(measured: Machine, file: Path) -> None:
+    """Saves a profile.
+
+    Raises:
+        StoreError: the file cannot be written.
+    """
     with as_store_error(file):
         write_json(file, measured.model_dump(mode="json"))
-    return measured
 
 
 def known(file: Path) -> Machine | None:
@@ -174,6 +183,16 @@ def measure(device: Device) -> Machine:
     if device == "cuda":
         workers = torch.cuda.device_count()
         slots = workers * members_on_a_gpu()
+    small = watts = resident = None
+    if device == "cpu":
+        with Joules() as spent:
+            small = miniature(
+                threads,
+                form,
+                slots,
+                max(r.images_per_second for r in rates if r.threads == threads),
+            )
+        watts, resident = spent.watts, psutil.Process().memory_info().rss
     return Machine(
         cpu=cpu_name(),
         cores=cores,
@@ -185,6 +204,9 @@ def measure(device: Device) -> Machine:
         memory_format=form,
         rates=tuple(rates),
         timed=now(),
+        miniature=small,
+        resident=resident,
+        watts=watts,
     )
 
 
@@ -218,7 +240,7 @@ def members_on_a_gpu() -> int:
     from simclr_core.runtime import Execution
     from simclr_core.training import SideBySide, members_that_pay
 
-    config = check({**_LAPTOP, "batch_size": GPU_BATCH, "epochs": 1})
+    config = check({**LAPTOP, "batch_size": GPU_BATCH, "epochs": 1})
     dataset = load(config.data, cache=None)
     together = SideBySide(dataset, Execution(device="cuda"))
     found = members_that_pay(together.rates(config, GPU_ROUNDS))

@@ -69,6 +69,10 @@ class Summary(Frozen):
     reused: tuple[str, ...] = ()
     """The stages whose artifacts it reused from the store."""
 
+    peak_memory: int | None = None
+    """Bytes of resident memory that its process held at most while it ran; None if unknown, as with
+    several trials in one process, or on a system other than Linux."""
+
     variation: str = ""
     """The variation of the study that ran it. Its key decides for which studies it counts."""
 

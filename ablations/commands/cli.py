@@ -100,13 +100,15 @@ def plan(
     device: options.Device = "auto",
     keep: options.Keep = "last",
     slots: options.Slots = None,
+    budget: options.Budget = None,
     as_json: options.Json = False,
 ) -> None:
     """Show what would run, why and at what cost, without running anything."""
     request = _request(study, scale, only, set, seeds, data, store, device, again, failed)
-    from ablations.commands.output import show_plan
+    from ablations.commands.plan import show_plan
 
-    show_plan(request, keep=_keep(keep), slots=options.slots_of(slots), as_json=as_json)
+    how = options.how(keep, slots, budget)
+    show_plan(request, **how, as_json=as_json)
 
 
 @app.command()
@@ -126,15 +128,15 @@ def run(
     keep: options.Keep = "last",
     recompute: options.Recompute = False,
     slots: options.Slots = None,
+    budget: options.Budget = None,
 ) -> None:
     """Run the missing trials, judge the claims and write the reports."""
     request = _request(study, scale, only, set, seeds, data, store, device, again, failed)
     from ablations.commands.run import run_study
 
     how = replace(request, recompute=recompute)
-    raise typer.Exit(
-        run_study(how, keep=_keep(keep), tracking=tracking, slots=options.slots_of(slots))
-    )
+    more = options.how(keep, slots, budget)
+    raise typer.Exit(run_study(how, tracking=tracking, **more))
 
 
 @app.command()
@@ -149,7 +151,7 @@ def status(
     """Show what has been run in a store and what is running now."""
     from ablations.commands.status import show_status
 
-    chosen = None if scale is None else _scale(scale)
+    chosen = None if scale is None else options.scale_of(scale)
     raise typer.Exit(show_status(store, study, chosen, watch=watch, as_json=as_json))
 
 
@@ -199,7 +201,9 @@ def trial(
     request = _request(study, scale, only, set, seeds, data, store, device, again=True, failed=True)
     from ablations.commands.run import run_one
 
-    raise typer.Exit(run_one(replace(request, recompute=recompute), key, keep=_keep(keep)))
+    raise typer.Exit(
+        run_one(replace(request, recompute=recompute), key, keep=options.keep_of(keep))
+    )
 
 
 @app.command()
@@ -288,12 +292,15 @@ def doctor(
     *,
     store: options.StorePath = Path("runs"),
     data: options.Data = None,
+    save: Annotated[
+        bool, typer.Option("--save", help="Save the timing in the store, for `plan`.")
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Describe this machine, its measured speed and what is missing."""
     from ablations.commands.doctor import examine
 
-    examine(store, data, as_json=as_json)
+    examine(store, data, save=save, as_json=as_json)
 
 
 @app.command()
@@ -375,7 +382,7 @@ def _request(
             return None
 
     values: dict[str, Any] = {
-        "scale": read(_scale, scale),
+        "scale": read(options.scale_of, scale),
         "only": read(options.cells_of, only),
         "seeds": None if seeds is None else read(parse_seeds, seeds),
         "set": tuple(read(parse_assignment, text) for text in settings or ()),
@@ -384,15 +391,3 @@ def _request(
     if sentences:
         raise UsageError(*sentences)
     return Request(study=study, data=data, store=store, again=again, failed=failed, **values)
-
-
-def _scale(name: str) -> Any:
-    from ablations.study import SCALES, one_of
-
-    return one_of("--scale", name, SCALES)
-
-
-def _keep(word: str) -> Any:
-    from ablations.study import one_of
-
-    return one_of("--keep", word, ("none", "last"))

@@ -7,13 +7,17 @@ from pathlib import Path
 from ablations import machine_profile
 from ablations.commands.output import print_json, size, threads
 from ablations.commands.terminal import console
+from sweeps.storage import Store
 
 LEAST_FREE = 2_000_000_000
 """Bytes of free disk space below which a study may fail."""
 
 
-def examine(path: Path, data: Path | None, *, as_json: bool) -> None:
-    """Prints the facts of this machine, and measures its speed if no profile is saved; writes nothing."""
+def examine(path: Path, data: Path | None, *, save: bool = False, as_json: bool) -> None:
+    """Prints the facts of this machine, and measures its speed if no profile is saved.
+
+    Writes nothing, unless the measurement is to be saved in the store.
+    """
     import psutil
 
     from simclr_core.runtime import resolve_device
@@ -24,6 +28,12 @@ def examine(path: Path, data: Path | None, *, as_json: bool) -> None:
     timed = (
         saved if saved is not None and saved.device == device else machine_profile.measure(device)
     )
+    if save and timed is not saved:
+        store = Store(path)
+        store.refuse_foreign()
+        store.prepare()
+        machine_profile.keep(timed, store.machine)
+        saved = timed
     gain = bf16_gain(timed)
     missing = problems(path, data, device)
     if as_json:

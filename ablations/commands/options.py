@@ -1,7 +1,7 @@
 """The options that commands share, and where their defaults come from."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypedDict
 
 import typer
 
@@ -84,6 +84,14 @@ Slots = Annotated[
         help="Trials at a time; default: what `ablate doctor` measured on this machine.",
     ),
 ]
+Budget = Annotated[
+    str | None,
+    typer.Option(
+        "--budget",
+        metavar="TIME",
+        help="At most this time, such as 2h or 90m: whole rounds of seeds that fit.",
+    ),
+]
 Resolved = Annotated[
     bool,
     typer.Option("--resolved", help="Each cell's complete configuration, with file and line."),
@@ -150,6 +158,56 @@ def defaults(folder: Path) -> dict[str, Any]:
     if sentences:
         raise UsageError(*sentences)
     return result
+
+
+class How(TypedDict):
+    """How a plan is run, besides what is run."""
+
+    keep: Literal["none", "last"]
+    slots: int | None
+    budget: float | None
+
+
+def how(keep: str, slots: str | None, budget: str | None) -> How:
+    """The values of `--keep`, `--slots` and `--budget`.
+
+    Raises:
+        UsageError: one of them is wrong.
+    """
+    return How(keep=keep_of(keep), slots=slots_of(slots), budget=budget_of(budget))
+
+
+def keep_of(word: str) -> Any:
+    """The value of `--keep`.
+
+    Raises:
+        UsageError: it is neither none nor last.
+    """
+    from ablations.study import one_of
+
+    return one_of("--keep", word, ("none", "last"))
+
+
+def scale_of(name: str) -> Any:
+    """The value of `--scale`.
+
+    Raises:
+        UsageError: there is no such scale.
+    """
+    from ablations.study import SCALES, one_of
+
+    return one_of("--scale", name, SCALES)
+
+
+def budget_of(text: str | None) -> float | None:
+    """The seconds of `--budget`.
+
+    Raises:
+        UsageError: it is no time.
+    """
+    from ablations.study import parse_hours
+
+    return None if text is None else parse_hours("--budget", text)
 
 
 def slots_of(text: str | None) -> int | None:

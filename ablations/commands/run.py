@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ablations.commands.collector import unsearched
 from ablations.commands.output import DATA_MISSING, threads
+from ablations.commands.output import duration as time_text
 from ablations.commands.terminal import console, say
 from ablations.commands.verdict_table import show_board
 from ablations.commands.write_reports import Reports, show_written, write_all
 from ablations.compose import (
     ResolvedStudy,
     compose,
+    cost,
+    duration,
     foreseen,
     left_out,
     own_texts,
     planned,
     refuse_another_design,
+    rounds_of,
 )
 from ablations.errors import UsageError
 from ablations.evidence import evidence, fix, save, snapshot_of
@@ -32,7 +36,7 @@ from sweeps.tracking import shown
 
 if TYPE_CHECKING:
     from ablations.commands.report_tracking import Track
-    from sweeps.execution import Execution, RunSettings
+    from sweeps.execution import Budget, Execution, RunSettings
 
 FUNCTION = "ablations.trial.stages:run_trial"
 """By name, so that each worker imports it itself."""
@@ -68,11 +72,16 @@ class _Stopped(KeyboardInterrupt):
 
 
 def run_study(
-    request: Request, *, keep: Keep, tracking: str | None, slots: int | None = None
+    request: Request,
+    *,
+    keep: Keep,
+    tracking: str | None,
+    slots: int | None = None,
+    budget: float | None = None,
 ) -> int:
     """Runs what is missing, then judges and writes; returns the exit code."""
     try:
-        done = perform(request, keep=keep, tracking=tracking, slots=slots)
+        done = perform(request, keep=keep, tracking=tracking, slots=slots, budget=budget)
     except _Stopped:
         return STOPPED
     code = show_written(console(), done.reports)
@@ -80,9 +89,17 @@ def run_study(
 
 
 def perform(
-    request: Request, *, keep: Keep, tracking: str | None, slots: int | None = None
+    request: Request,
+    *,
+    keep: Keep,
+    tracking: str | None,
+    slots: int | None = None,
+    budget: float | None = None,
 ) -> Performed:
     """Runs what is missing, then judges, prints the board and writes the reports.
+
+    With a `budget` in seconds, trials begin only while they, and the rest of a new round of seeds, are
+    expected to end in time.
 
     Raises:
         AblationError, SweepError: The request cannot be run; nothing was.
@@ -101,10 +118,13 @@ def perform(
     tracking_uri(store, tracking)
     decode(plan.todo, store)
     snapshot = snapshot_of(composed)
-    again = _again(request, keep, tracking)
+    limit = None
+    if budget is not None and plan.todo:
+        limit = _limit(budget, plan, store, composed, slots)
+    again = _again(request, keep, tracking, budget)
     try:
         with Track(store, composed, plan, tracking) as track:
-            execution = _execute(composed, snapshot, store, plan, keep, track, slots)
+            execution = _execute(composed, snapshot, store, plan, keep, track, slots, limit)
             if execution.interrupted:
                 raise KeyboardInterrupt  # noqa: TRY301 -- the same end as before and after the trials
             with unsearched():
@@ -127,10 +147,11 @@ def perform(
     return Performed(gathered, written, store, tuple(messages), not lost)
 
 
-def _again(request: Request, keep: Keep, tracking: str | None) -> str:
+def _again(request: Request, keep: Keep, tracking: str | None, budget: float | None) -> str:
     """The command that continues: without --again, which would repeat finished trials."""
     options = ["--failed"] * request.failed + ["--keep", keep] * (keep != "last")
     options += [] if tracking is None else ["--tracking", shown(tracking)]
+    options += [] if budget is None else ["--budget", f"{budget:g}s"]
     return " ".join([f"ablate run {request.words()}", *map(shlex.quote, options)])
 
 
@@ -171,6 +192,7 @@ def _execute(
     keep: Keep,
     track: "Track",
     slots: int | None,
+    budget: "Budget | None",
 ) -> "Execution":
     from ablations.commands.progress_table import Live
     from ablations.machine_profile import on_gpus
@@ -182,7 +204,7 @@ def _execute(
         out.print(
             f"{plan.label}: nothing to run: all {len(plan.trials)} trials have finished or failed"
         )
-        for note in left_out(composed):
+        for note in left_out(composed, plan, store.known()):
             out.print(f"note: {note}", soft_wrap=True)
         # If another launch holds the store, the next run adds to the history.
         with contextlib.suppress(StoreError), store.locked():
@@ -211,7 +233,34 @@ def _execute(
             on_progress=live.update,
             on_record=track.record,
             before=lambda: _begin(snapshot, store),
+            budget=budget,
         )
+
+
+def _limit(
+    budget: float, plan: Plan, store: Store, composed: ResolvedStudy, slots: int | None
+) -> "Budget":
+    """What each trial is expected to take, and the limit.
+
+    Raises:
+        UsageError: not even the next round of seeds is expected to end in time.
+    """
+    from ablations.machine_profile import machine
+    from sweeps.execution import Budget
+
+    store.prepare()
+    timed = machine(store.machine, composed.device).with_slots(slots)
+    price = cost(plan, store.known(), timed, device=composed.device)
+    if price.expected is None:
+        return Budget(budget, {})
+    first = rounds_of(plan.todo)[0]
+    needed = duration(price.expected, first, price.processes).middle
+    if needed > budget:
+        raise UsageError(
+            f"--budget: the next round of seeds ({len(first)} trials) takes about "
+            f"{time_text(needed)}, got {time_text(budget)}; give more time, or fewer cells with --only"
+        )
+    return Budget(budget, price.expected.seconds)
 
 
 def _begin(snapshot: Snapshot, store: Store) -> None:
@@ -287,7 +336,8 @@ def _failures(
         shown = ", ".join(f"{trial.cell} seed {trial.seed}" for trial in left[:MOST_NAMED])
         more = f" and {len(left) - MOST_NAMED} more" if len(left) > MOST_NAMED else ""
         were = "trials were" if len(left) > 1 else "trial was"
-        tell(f"{len(left)} {were} not run: {shown}{more}; continue with: {again}")
+        why = ", since the budget does not reach for them" if execution.held else ""
+        tell(f"{len(left)} {were} not run{why}: {shown}{more}; continue with: {again}")
     return bool(failed or execution.died or left), messages
 
 

@@ -1,5 +1,14 @@
 """From a study and a request to resolved configurations, keys and a plan."""
 
+from ablations.compose.detectable import Detectable, detectable_effects
+from ablations.compose.durations import (
+    Duration,
+    Expected,
+    duration,
+    expected,
+    rounds_of,
+    rounds_within,
+)
 from ablations.compose.flops import Compute, compute, num_images
 from ablations.compose.foresight import foreseen, kernel_by_kernel, left_out
 from ablations.compose.identity import ENCODER, chain
@@ -14,7 +23,10 @@ __all__ = [
     "ENCODER",
     "Compute",
     "Cost",
+    "Detectable",
+    "Duration",
     "Executed",
+    "Expected",
     "Origin",
     "ResolvedStudy",
     "chain",
@@ -22,7 +34,10 @@ __all__ = [
     "compute",
     "cost",
     "decode",
+    "detectable_effects",
+    "duration",
     "executed",
+    "expected",
     "foreseen",
     "kernel_by_kernel",
     "left_out",
@@ -32,5 +47,7 @@ __all__ = [
     "part_text",
     "planned",
     "refuse_another_design",
+    "rounds_of",
+    "rounds_within",
     "skipped",
 ]

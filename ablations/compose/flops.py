@@ -40,7 +40,7 @@ def compute(configs: Iterable[Mapping[str, Any]]) -> Compute | None:
     for config in configs:
         if not config["epochs"]:
             continue
-        num_views, images = _size_of(as_text({name: config[name] for name in _SIZES}))
+        num_views, images = _sizes(config)
         pair = operations(
             as_text(config["encoder"]),
             as_text(config["head"]),
@@ -62,6 +62,20 @@ def compute(configs: Iterable[Mapping[str, Any]]) -> Compute | None:
 
 
 _SIZES = ("data", "views", "loss")
+
+
+def num_views_of(config: Mapping[str, Any]) -> int:
+    """Views of an image."""
+    return _sizes(config)[0]
+
+
+def images_of_an_epoch(config: Mapping[str, Any]) -> int | None:
+    """Images that pre-training sees in an epoch; None if they were not counted."""
+    return _sizes(config)[1]
+
+
+def _sizes(config: Mapping[str, Any]) -> tuple[int, int | None]:
+    return _size_of(as_text({name: config[name] for name in _SIZES}))
 
 
 @lru_cache(maxsize=256)
@@ -100,7 +114,7 @@ def operations(encoder: str, head: str, size: int, num_views: int, *, twice: boo
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    network = _outline(encoder, head, size)
+    network = outline(encoder, head, size)
     if network is None:
         return None
     views = torch.empty(num_views, 3, size, size, device="meta")
@@ -115,13 +129,24 @@ def operations(encoder: str, head: str, size: int, num_views: int, *, twice: boo
 @lru_cache(maxsize=256)
 def weight_bytes(encoder: str, head: str, size: int) -> int | None:
     """What the weights of f and g take, from their settings in JSON; None as for `operations`."""
-    network = _outline(encoder, head, size)
+    network = outline(encoder, head, size)
     if network is None:
         return None
     return sum(one.numel() * one.element_size() for one in network.state_dict().values())
 
 
-def _outline(encoder: str, head: str, size: int) -> "Sequential | None":
+@lru_cache(maxsize=256)
+def num_features(encoder: str) -> int:
+    """The length of h, from an encoder's settings in JSON."""
+    from pydantic import TypeAdapter
+
+    from simclr_core.networks import AnyEncoder
+
+    return TypeAdapter[AnyEncoder](AnyEncoder).validate_json(encoder).num_features
+
+
+def outline(encoder: str, head: str, size: int) -> "Sequential | None":
+    """The networks f and g with shapes and no numbers, from their settings in JSON; None if custom."""
     from pydantic import TypeAdapter
     from torch.nn import Sequential
 

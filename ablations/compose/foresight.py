@@ -1,10 +1,11 @@
 """Claims that a plan cannot decide, reported before anything runs."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ablations.compose.resolved_study import ResolvedStudy
 from ablations.study import cells_left_out
+from reports.spec import RanksLike, cells_of
 from sweeps.planning import Known, Plan
 
 MOST_NAMED = 12
@@ -62,11 +63,41 @@ def kernel_by_kernel(composed: ResolvedStudy, plan: Plan) -> list[str]:
     ]
 
 
-def left_out(composed: ResolvedStudy) -> list[str]:
-    """The cells that the scale leaves out, and how to run them; empty if it runs all."""
-    if composed.request.only is not None:
+def left_out(composed: ResolvedStudy, plan: Plan, known: Known) -> list[str]:
+    """The cells that the scale or the request leaves out, and the claims that then lack some.
+
+    A cell counts as there if it is on record at every seed of the first look.
+    """
+    if composed.request.only is None:
+        return [one.message for one in cells_left_out(composed.loaded, composed.scale)]
+    run = {trial.cell for trial in plan.trials}
+    hidden = [arm.name for arm in composed.sweep(everything=True).arms() if arm.name not in run]
+    if not hidden:
         return []
-    return [one.message for one in cells_left_out(composed.loaded, composed.scale)]
+    number = "1 cell" if len(hidden) == 1 else f"{len(hidden)} cells"
+    return [
+        f"--only leaves out {number} of this scale: {_some(hidden)}",
+        *_unjudged(composed, plan, known, hidden),
+    ]
+
+
+def _unjudged(
+    composed: ResolvedStudy, plan: Plan, known: Known, hidden: Sequence[str]
+) -> Iterator[str]:
+    """The claims that need a cell that is neither requested nor on record."""
+    study, first = composed.study, set(range(composed.study.looks.seeds[0]))
+    seeds: dict[str, set[int]] = {}
+    for one in known.summaries:
+        if one.label == plan.label and one.state == "finished":
+            seeds.setdefault(one.cell, set()).add(one.seed)
+    away = [cell for cell in hidden if not first <= seeds.get(cell, set())]
+    levels = composed.sweep(everything=True).levels()
+    for claim in study.claims:
+        cells, _ = cells_of(claim, study.roles_at(composed.scale), levels)
+        whole = isinstance(claim, RanksLike) and claim.among is None
+        if lacking := away if whole else [cell for cell in cells if cell in away]:
+            what = "cannot be judged" if claim.primary else "has no estimate"
+            yield f"claim {claim.name!r} {what} without {_some(lacking)}"
 
 
 def _some(names: Sequence[object]) -> str:

@@ -1,36 +1,43 @@
 """From a request to its plan: what runs, why, and its cost in time and disk space."""
 
 import json
-from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import replace
-from statistics import fmean
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from ablations.compose.flops import Compute, as_text, compute, weight_bytes
+from ablations.compose.disk import Disk, disk_of
+from ablations.compose.durations import Duration, Expected, duration, expected
+from ablations.compose.energy import Energy, energy_of
+from ablations.compose.flops import Compute, compute
 from ablations.compose.identity import ENCODER
+from ablations.compose.memory import Memory, peak_memory
 from ablations.compose.mistakes import mistakes_of_broken_file
 from ablations.compose.resolved_study import ResolvedStudy, resolve
 from ablations.errors import StudyError, UsageError
+from ablations.machine_profile import Machine
 from ablations.study import Request, in_order, path_of, read_study
 from sweeps.errors import PlanError
 from sweeps.planning import Known, Plan, plan
-from sweeps.record import Summary
 from sweeps.storage import Store
 
 
 class Cost(NamedTuple):
-    """The cost of a plan; None where there is no measurement to estimate it from."""
+    """The cost of a plan; None where there is nothing to estimate it from."""
 
-    seconds: float | None
-    """Seconds for all trials to run, one after the other: of their own turns, where trials of a
-    process took turns."""
-    measured: int
-    """Finished trials that the estimate is based on."""
+    expected: Expected | None
+    """The seconds of each trial to run."""
+    duration: Duration | None
+    """Of the whole launch."""
+    slots: int
+    """Trials at a time."""
+    processes: int
+    """Worker processes at a time."""
     encoders: int
     """New encoders to be trained."""
-    disk: int | None
-    """Bytes that their weights will need in the store."""
+    memory: Memory | None
+    """The trial that takes most."""
+    disk: Disk
+    """What the store will hold in addition."""
+    energy: Energy | None
     compute: Compute | None
     """Of those encoders and of those whose images are not available; None if none is trained."""
 
@@ -86,16 +93,25 @@ def planned(composed: ResolvedStudy, known: Known) -> Plan:
         raise UsageError(*(f"{option}{sentence}" for sentence in error.sentences)) from error
 
 
-def cost(the_plan: Plan, known: Known, *, keep: Literal["none", "last"] = "last") -> Cost:
-    """The expected cost of the plan's trials, from earlier trials of the same kind in this store."""
-    seconds, measured = _seconds(the_plan, known.summaries)
+def cost(
+    the_plan: Plan,
+    known: Known,
+    machine: Machine | None = None,
+    *,
+    device: Literal["cpu", "cuda", "mps"] = "cpu",
+    slots: int | None = None,
+    keep: Literal["none", "last"] = "last",
+    recompute: bool = False,
+) -> Cost:
+    """The expected cost of the plan's trials, from earlier ones in this store and the machine's profile."""
+    if machine is not None and machine.device != device:
+        machine = None
     here = known.artifacts.get(ENCODER, frozenset())
     new = {
         trial.stages[0].key: trial
         for trial in the_plan.todo
         if trial.stages and (trial.rerun or trial.stages[0].key not in here)
     }
-    disk = 0 if keep == "none" else _disk([trial.config for trial in new.values()])
     # Without images there is no key yet: the rest of the configuration distinguishes encoders.
     unkeyed = {
         json.dumps({**trial.config, "evaluation": None}): trial
@@ -103,35 +119,24 @@ def cost(the_plan: Plan, known: Known, *, keep: Literal["none", "last"] = "last"
         if not trial.stages
     }
     operations = compute(trial.config for trial in (*new.values(), *unkeyed.values()))
-    return Cost(seconds, measured, len(new), disk, operations)
-
-
-def _seconds(the_plan: Plan, summaries: Iterable[Summary]) -> tuple[float | None, int]:
-    by_cell: dict[str, list[float]] = defaultdict(list)
-    for summary in summaries:
-        if summary.label == the_plan.label and summary.state == "finished" and not summary.reused:
-            by_cell[summary.cell].append(summary.cost_seconds)
-    arms = {trial.cell for trial in the_plan.trials if trial.role == "arm"}
-    of_arms = [one for cell in arms for one in by_cell.get(cell, ())]
-    measured = sum(map(len, by_cell.values()))
-    if not the_plan.todo:
-        return 0.0, measured
-    if not of_arms:
-        return None, 0
-    usual = fmean(of_arms)
-    return sum(fmean(by_cell.get(trial.cell) or [usual]) for trial in the_plan.todo), measured
-
-
-def _disk(configs: Iterable[dict[str, Any]]) -> int | None:
-    """The bytes of each encoder's and head's weights.
-
-    None if one of them is a custom component: planning executes no file.
-    """
-    total = 0
-    for config in configs:
-        head = as_text(config["head"] if config["epochs"] else {"kind": "none"})
-        size = weight_bytes(as_text(config["encoder"]), head, config["data"]["size"])
-        if size is None:
-            return None
-        total += size
-    return total
+    slots = slots or (1 if machine is None else machine.slots)
+    processes = slots if machine is None else machine.processes
+    found = expected(the_plan, known.summaries, machine)
+    whole = None if found is None else duration(found, the_plan.todo, processes)
+    power = None if machine is None or whole is None else energy_of(whole.middle, machine)
+    own = [one for one in known.summaries if one.label == the_plan.label]
+    trials = [(trial.cell, trial.config) for trial in the_plan.todo]
+    worker = None if machine is None else machine.resident
+    memory = peak_memory(trials, own, device, worker=worker, recompute=recompute)
+    encoders = () if keep == "none" else [trial.config for trial in new.values()]
+    return Cost(
+        expected=found,
+        duration=whole,
+        slots=slots,
+        processes=processes,
+        encoders=len(new),
+        memory=memory,
+        disk=disk_of(encoders, [config for _, config in trials], fresh=not own),
+        energy=power,
+        compute=operations,
+    )

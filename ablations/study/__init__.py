@@ -14,7 +14,7 @@ from ablations.study.controls import predicts, probe_of, with_controls
 from ablations.study.messages import in_order
 from ablations.study.paths import resolve_paths
 from ablations.study.protocols import INHERITED, Preset
-from ablations.study.request import Request, one_of, parse_seeds
+from ablations.study.request import Request, one_of, parse_hours, parse_seeds
 from ablations.study.scale_axes import fields_of, members
 from ablations.study.schema import (
     CONTROL,
@@ -52,6 +52,7 @@ __all__ = [
     "one_of",
     "origin",
     "parse_assignment",
+    "parse_hours",
     "parse_seeds",
     "path_of",
     "predicts",

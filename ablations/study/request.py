@@ -1,6 +1,7 @@
 """A user's request as one value; the command line and tests construct it."""
 
 import json
+import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -89,6 +90,21 @@ def one_of(name: str, word: str, known: tuple[str, ...]) -> str:
     raise UsageError(
         f"{name}: must be one of {', '.join(known)}, got {word!r}{did_you_mean(word, known)}"
     )
+
+
+def parse_hours(name: str, text: str) -> float:
+    """Seconds of `2h`, `1.5h`, `90m`, `45s` or `2d`; a bare number is hours. `name` is the option's.
+
+    Raises:
+        UsageError: the text is none of these, or not above 0.
+    """
+    seconds = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+    words = text.strip().lower()
+    unit = words[-1:] if words[-1:] in seconds else "h"
+    number = words.removesuffix(unit)
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", number) or not float(number):
+        raise UsageError(f"{name}: must be a time such as 2h, 1.5h or 90m, got {text!r}")
+    return float(number) * seconds[unit]
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:

@@ -123,6 +123,19 @@ class Published(Frozen):
         return self
 
 
+class PriorSpread(Frozen):
+    """What is known before the first trial of how much seeds differ."""
+
+    deviation: float = Field(gt=0, allow_inf_nan=False, examples=[1.2])
+    """The standard deviation of a cell's metric over seeds, in its unit, after the part that all cells
+    of a seed share is taken out."""
+
+    source: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] = Field(
+        examples=["five seeds of quickstart at laptop scale"]
+    )
+    """Where the number comes from."""
+
+
 class DeclaredDeviation(Deviation):
     """A deviation from the paper that no field of the configuration shows, such as untuned rates."""
 
@@ -224,6 +237,12 @@ class Study(Frozen):
 
     looks: Looks = Looks()
     """When the primary claims are judged."""
+
+    prior_spread: PriorSpread | None = Field(
+        default=None, examples=[{"deviation": 1.2, "source": "five seeds of quickstart"}]
+    )
+    """From which `plan` computes the smallest difference that a claim can detect, until three seeds are on
+    record; no verdict depends on it."""
 
     scales: Scales = Scales()
     """The changes at each scale."""

@@ -192,9 +192,11 @@ def cost_section(findings: Findings) -> Section:
     evidence = findings.evidence
     planned = {o.trial.key: o.cell.name for o in findings.found}
     seconds: dict[str, list[float]] = {}
+    memory: dict[str, list[int]] = {}
     for record in evidence.records:
         cell = planned.get(record.key, "not in the plan")
         seconds.setdefault(cell, []).append(record.cost_seconds)
+        memory.setdefault(cell, []).append(record.peak_memory or 0)
     if not seconds:
         return Section(ident="cost", title="Cost", blocks=())
     total = math.fsum(s for each in seconds.values() for s in each)
@@ -204,13 +206,26 @@ def cost_section(findings: Findings) -> Section:
     )
     if any(record.cost_seconds < record.seconds for record in evidence.records):
         text += " Of trials that took turns in one process, each counts its own turns."
+    known = ["peak memory, MB"] if any(map(max, memory.values())) else []
     rows = [
-        (cell, count(len(each)), number(math.fsum(each) / len(each)), number(math.fsum(each)))
+        (
+            *(cell, count(len(each)), number(math.fsum(each) / len(each)), number(math.fsum(each))),
+            *(_megabytes(max(memory[cell])) for _ in known),
+        )
         for cell, each in seconds.items()
     ]
-    names = ("cell", "attempts", "mean, s", "total, s")
-    shown = table("cost", "Seconds by cell, over all attempts.", names, rows, numeric=names[1:])
+    names = ("cell", "attempts", "mean, s", "total, s", *known)
+    caption = "Seconds by cell, over all attempts" + (
+        ", and the most resident memory of a trial's process, libraries and images included."
+        if known
+        else "."
+    )
+    shown = table("cost", caption, names, rows, numeric=names[1:])
     return Section(ident="cost", title="Cost", blocks=(Text(text=text), shown))
+
+
+def _megabytes(num_bytes: int) -> Cell:
+    return Cell(text=f"{num_bytes / 1e6:.0f}", order=num_bytes) if num_bytes else Cell(text="")
 
 
 def provenance_section(findings: Findings) -> Section:

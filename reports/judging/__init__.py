@@ -5,7 +5,12 @@ from reports.judging.decisions import CITES_NOTHING, Decision
 from reports.judging.learned_something import CLASSES
 from reports.judging.margins import Margin, marginal_means, seed_means
 from reports.judging.rules import looks_of, rule_of
-from reports.judging.statistics import detectable, unpaired
+from reports.judging.statistics import (
+    detectable,
+    smallest_difference,
+    smallest_margin,
+    unpaired,
+)
 from reports.judging.test_set_error import sampling_error
 from reports.judging.trial_outcomes import Outcome, cell_intervals, excluded, outcomes, table
 from reports.judging.verdict import Verdict, verdicts
@@ -44,6 +49,8 @@ __all__ = [
     "rule_of",
     "sampling_error",
     "seed_means",
+    "smallest_difference",
+    "smallest_margin",
     "table",
     "unit_of",
     "unpaired",

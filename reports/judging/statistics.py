@@ -111,16 +111,10 @@ def holm(p_values: Sequence[float], error_rate: float) -> list[HolmTest]:
 
 
 def detectable(shown: Interval) -> float | None:
-    """The least distance from a margin that a test decides in 80 % of repetitions.
-
-    (t(1 - a/2; n - 1) + t(0.8; n - 1)) s / sqrt(n), with the interval's n, deviation s and level
-    1 - a. None if the spread is unknown.
-    """
+    """`smallest_difference` at an interval's n, deviation and level; None if the spread is unknown."""
     if math.isnan(shown.low):
         return None
-    quantiles = special.stdtrit(shown.n - 1, (1 + shown.level) / 2)
-    quantiles += special.stdtrit(shown.n - 1, POWER)
-    return float(quantiles * shown.deviation / math.sqrt(shown.n))
+    return smallest_difference(shown.deviation, shown.n, 1 - shown.level)
 
 
 def seeds_for_equivalence(values: Sequence[float], margin: float, error_rate: float) -> int | None:
@@ -140,6 +134,26 @@ def seeds_for_equivalence(values: Sequence[float], margin: float, error_rate: fl
     sides = [special.stdtr(n - 1, (margin + sign * mean) / error - critical) for sign in (-1, 1)]
     enough = np.flatnonzero(sides[0] + sides[1] - 1 >= POWER)
     return int(n[enough[0]]) if len(enough) else None
+
+
+def smallest_difference(deviation: float, num_seeds: int, error_rate: float) -> float:
+    """The distance of the true mean from the margin that is decided in 80 % of repetitions.
+
+    d s, where s is the `deviation` of the number of a seed and d sqrt(N) the noncentrality at which
+    Student's t with N - 1 degrees of freedom exceeds t(1 - error_rate/2; N - 1) with that probability.
+    """
+    critical = special.stdtrit(num_seeds - 1, 1 - error_rate / 2)
+    noncentrality = special.nctdtrinc(num_seeds - 1, 1 - POWER, critical)
+    return float(noncentrality) * deviation / math.sqrt(num_seeds)
+
+
+def smallest_margin(deviation: float, num_seeds: int, error_rate: float) -> float:
+    """The margin of an equivalence that cells without a difference show in 80 % of repetitions.
+
+    What `seeds_for_equivalence` solves for N, at a mean of 0.
+    """
+    quantiles = special.stdtrit(num_seeds - 1, [1 - error_rate / 2, (1 + POWER) / 2])
+    return float(quantiles.sum()) * deviation / math.sqrt(num_seeds)
 
 
 def seeds_needed(values: Sequence[float], margin: float, error_rate: float) -> int | None:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from sweeps.execution.budget import Budget
 from sweeps.execution.heartbeat import heartbeats
 from sweeps.execution.launch import Launch
 from sweeps.execution.notifier import OnProgress, OnRecord
@@ -37,12 +38,14 @@ def execute(
     on_progress: OnProgress | None = None,
     on_record: OnRecord | None = None,
     before: Callable[[], None] | None = None,
+    budget: Budget | None = None,
 ) -> Execution:
     """Runs the `todo` trials of a plan in its order, `settings.slots` at a time.
 
     `function` names the trial function as `module:name`. The callbacks are called from another thread:
     with the progress about every second, and with each record once it is stored. `before` is called
-    under the store's lock, before any trial starts.
+    under the store's lock, before any trial starts. With a `budget` no trial begins that is not expected
+    to end in time; those that run are not stopped.
 
     Raises:
         StoreError: the store cannot be used. A later problem with the store stops the launch and is in
@@ -66,6 +69,7 @@ def execute(
             todo=todo,
             on_progress=on_progress,
             on_record=on_record,
+            budget=budget,
         )
         return launch.run(new_session(store.identity))
 

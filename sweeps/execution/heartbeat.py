@@ -93,6 +93,16 @@ def stop_file(folder: Path, launch: str) -> Path:
     return folder / f"{launch}.stop"
 
 
+def hold_file(folder: Path, launch: str) -> Path:
+    """The file that lets no further trial of a launch begin once it exists."""
+    return folder / f"{launch}.hold"
+
+
+def pace_file(folder: Path, launch: str) -> Path:
+    """How much longer the trials of a launch take than was expected, for its workers."""
+    return folder / f"{launch}.pace"
+
+
 def heartbeats(folder: Path) -> list[dict[str, Any]]:
     """The heartbeats in a store's `running` folder, including those of dead processes."""
     notes = [read_json(file) for file in sorted(folder.glob("*.json"))]

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.errors import StoreError
+from sweeps.execution.budget import Budget, Limit, Pace, needed
 from sweeps.execution.failures import TrialEnd, common_failure, why_it_died, why_ray_refused
-from sweeps.execution.heartbeat import heartbeats, stop_file
+from sweeps.execution.heartbeat import heartbeats, hold_file, pace_file, stop_file
 from sweeps.execution.interrupts import interruptible
 from sweeps.execution.notifier import OnProgress, OnRecord, notifying
-from sweeps.execution.pack import Pack, put_jobs
+from sweeps.execution.pack import HELD, Pack, put_jobs
 from sweeps.execution.ray_rounds import RayLostError, RayRefusedError, RayRounds, ray_log
 from sweeps.execution.ray_session import end_processes, remove_session
 from sweeps.execution.result import Execution, UnfinishedTrial
@@ -49,11 +50,16 @@ class Launch:
         todo: list[Trial],
         on_progress: OnProgress | None,
         on_record: OnRecord | None,
+        budget: Budget | None = None,
     ) -> None:
         self.plan, self.store, self.settings = plan, store, settings
         self.trials = {trial.key: trial for trial in todo}
         self.name = new_launch()
         self.folder = store.running / self.name
+        jobs = _by_first_stage(todo)
+        in_order = [trial for trials in jobs for trial in trials]
+        processes = len(settings.shares())
+        must_be_left = needed(in_order, budget.expected, processes) if budget else {}
         self.jobs = [
             Job(
                 study=plan.study,
@@ -65,9 +71,13 @@ class Launch:
                 store=str(store.path),
                 driver=this_process(),
                 trials=tuple(trials),
+                limit=_limit(budget, trials, must_be_left),
             )
-            for trials in _by_first_stage(todo)
+            for trials in jobs
         ]
+        self.pace = None if budget is None else Pace(budget, store.running, self.name)
+        self.held = False
+        """Whether a trial did not begin because the time does not reach for it."""
         self.results: dict[str, TrialResult] = {}
         self.died: dict[str, str] = {}
         """Key of each trial whose process or thread ended without a record -> why."""
@@ -127,7 +137,7 @@ class Launch:
     def _rounds(self, session: Path) -> None:
         """Runs all jobs; when Ray is lost, another one runs the rest."""
         jobs, lost = self.jobs, 0
-        while jobs and self.trouble is None and not self.interrupted:
+        while jobs and self.trouble is None and not self.interrupted and not self.held:
             ended = len(self.results)
             try:
                 jobs = self._with_one_ray(jobs, session)
@@ -151,7 +161,7 @@ class Launch:
             try:
                 ray.start()
                 without_result = 0
-                while jobs and self.trouble is None:
+                while jobs and self.trouble is None and not self.held:
                     ended = len(self.results)
                     self.rounds += 1
                     ray.run(
@@ -165,7 +175,7 @@ class Launch:
                     without_result = without_result + 1 if len(self.results) == ended else 0
                     # One death ends all trials of a pack, and no other trial of its round begins.
                     most = 1 if self.settings.packed else 0
-                    if without_result > most and jobs and self.trouble is None:
+                    if without_result > most and jobs and not self.held and self.trouble is None:
                         self.trouble = (
                             "every worker exited before its first trial finished; run one trial on "
                             f"its own to see why, or look at the logs in {self.store.running}"
@@ -202,7 +212,11 @@ class Launch:
             # It may have been interrupted after its record was there.
             if not self._has_record(key):
                 self.died[key] = str(text)
+        elif state == HELD:
+            self.held = True
         elif state != "stopped":
+            if self.pace is not None and (record := self.store.record(key, attempt)) is not None:
+                self.pace.took(key, record.cost_seconds)
             self.results[key] = TrialResult(key, state, text, attempt)
             ends = [
                 TrialEnd(self.trials[key].cell, one.error)
@@ -222,6 +236,8 @@ class Launch:
                 continue
             first, *behind = missing
             if not self._has_record(first.key):
+                if self.held and not self._began(first.key):
+                    continue
                 if self.settings.packed and not self._began(first.key):
                     # The worker died before this job's turn.
                     rest.append(job.model_copy(update={"trials": tuple(missing)}))
@@ -275,7 +291,8 @@ class Launch:
     def _clear(self, session: Path) -> None:
         end_processes(session)
         self._clear_heartbeats(self._running())
-        stop_file(self.store.running, self.name).unlink(missing_ok=True)
+        for file in (stop_file, hold_file, pace_file):
+            file(self.store.running, self.name).unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
         if self.settings.keep == "none":
             for job in self.jobs:
@@ -298,9 +315,19 @@ class Launch:
             died=tuple(unfinished(key, why, self._log_of(key)) for key, why in self.died.items()),
             left=tuple(key for key in self.trials if key not in {*self.results, *self.died}),
             interrupted=self.interrupted,
+            held=self.held,
             stopped=self.trouble,
             seconds=seconds,
         )
+
+
+def _limit(
+    budget: Budget | None, trials: Iterable[Trial], must_be_left: dict[str, float]
+) -> Limit | None:
+    if budget is None:
+        return None
+    own = {trial.key: must_be_left[trial.key] for trial in trials}
+    return Limit(ends=time.time() + budget.seconds, needed=own)
 
 
 def _by_first_stage(trials: Iterable[Trial]) -> list[list[Trial]]:

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 from sweeps.base import Frozen
 from sweeps.errors import NeedsRoom, SweepError
+from sweeps.execution.budget import may_begin
 from sweeps.execution.trial_runner import (
     Job,
     TrialResult,
@@ -30,6 +31,9 @@ class Pack(Frozen):
 
     members: int
 
+
+HELD = "held"
+"""How a trial ended that did not begin, because its launch holds further trials back."""
 
 Ended = tuple[str, str, str | None, int]
 """A trial that ended: its key, how, its error or the trouble that stopped the launch, its attempt."""
@@ -99,6 +103,9 @@ class PackRun:
     def _run(self, job: Job) -> None:
         store = Store(job.store)
         for place, trial in enumerate(job.trials):
+            if not may_begin(job.limit, trial.key, store.running, job.launch):
+                self._over = True
+                self._ended.put((trial.key, HELD, None, 0))
             if self._over:
                 return
             company = self._turns.give_way if self._running > 1 else None

@@ -30,6 +30,8 @@ class Execution:
     left: tuple[str, ...] = ()
     """Keys of the trials that did not run because the launch was interrupted or stopped."""
     interrupted: bool = False
+    held: bool = False
+    """Whether trials were left because the budget's time was over."""
     stopped: str | None = None
     """The message that stopped the launch, such as a full disk."""
     seconds: float = 0.0

@@ -16,7 +16,9 @@ from pydantic import Field
 
 from sweeps.base import Frozen
 from sweeps.errors import LaunchError, NeedsRoom, StoreError
+from sweeps.execution.budget import Limit
 from sweeps.execution.heartbeat import Heartbeat
+from sweeps.execution.peak_memory import PeakMemory
 from sweeps.execution.trial_context import Outcome, TrialContext, TrialFunction
 from sweeps.jsonable import number, plain
 from sweeps.planning import Trial
@@ -81,6 +83,8 @@ class Job(Frozen):
     driver: ProcessMark | None
     """The process whose death ends the worker; None in the driver itself."""
     trials: tuple[Trial, ...]
+    limit: Limit | None = None
+    """The budget's, for these trials; None: they may begin at any time."""
 
 
 class TrialResult(NamedTuple):
@@ -132,11 +136,15 @@ def run_trial(
             heartbeat=heartbeat,
             give_way=give_way,
         )
+        # Of trials that share a process no one's own is known.
+        memory = PeakMemory() if give_way is None else None
         with (log_to or process_log)(log):
             outcome, error = _call(job.function, context)
         if context.stopped:
             return TrialResult(trial.key, "stopped")
-        record = _record(job, context, outcome, error)
+        record = _record(job, context, outcome, error).model_copy(
+            update={"peak_memory": memory and memory.num_bytes()}
+        )
         record = store.commit(record, log, context.files)
         context.drop_checkpoints()
     return TrialResult(trial.key, record.state, record.error, record.attempt)

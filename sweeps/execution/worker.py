@@ -12,7 +12,8 @@ from typing import Any
 from ray import tune
 
 from sweeps.errors import SweepError
-from sweeps.execution.pack import Ended, Pack, PackRun
+from sweeps.execution.budget import may_begin
+from sweeps.execution.pack import HELD, Ended, Pack, PackRun
 from sweeps.execution.trial_runner import drop_temporary_artifacts, run_in_worker
 from sweeps.storage import Store
 
@@ -51,6 +52,9 @@ def _alone(pack: Pack) -> Iterator[tuple[Ended, bool]]:
     for job in pack.jobs:
         store = Store(job.store)
         for trial in job.trials:
+            if not may_begin(job.limit, trial.key, store.running, job.launch):
+                yield (trial.key, HELD, None, 0), True
+                return
             last = trial is job.trials[-1]
             try:
                 ran = run_in_worker(job, trial, store)

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from toy_trials import toy_plan, toy_sweep
 
-from sweeps.execution import RunSettings, execute
+from sweeps.execution import Budget, RunSettings, execute
 from sweeps.storage import Store
 from sweeps.tracking.trackers import open_tracking
 
@@ -35,6 +35,10 @@ def main() -> None:
     tracking = (
         open_tracking(store, plan, uri=options["tracking"]) if "tracking" in options else None
     )
+    budget = None
+    if limit := options.get("budget"):
+        expected = {trial.key: limit["by_seed"][trial.seed] for trial in plan.todo}
+        budget = Budget(limit["seconds"], expected)
     began = time.time()
     execution = execute(
         plan,
@@ -42,6 +46,7 @@ def main() -> None:
         f"toy_trials:{options.get('trial', 'toy_trial')}",
         settings,
         on_record=None if tracking is None else tracking.record,
+        budget=budget,
     )
     result = dataclasses.asdict(execution) | {"wall": time.time() - began, "pid": os.getpid()}
     if tracking is not None:

@@ -12,6 +12,7 @@ import pytest
 from commands import STUDY, Said, called, record_of, recorded, the_plan, written_study
 
 from ablations.commands.output import console
+from ablations.compose.disk import FILES
 from ablations.errors import UsageError
 from ablations.study.assignments import Setting
 from ablations.study.request import parse_seeds, seeds_text
@@ -172,9 +173,10 @@ def test_the_plan_tells_the_disk_and_keep_none_spares_it(
     # Two arms, the random encoder and the shuffled pairs, two seeds each, of which the random one
     # keeps no head; raw pixels weigh nothing.
     assert kept["encoders"] == 9
-    assert kept["disk"] == 8 * f + 6 * g
-    assert spared["disk"] == 0
-    assert "--keep none saves this space" in called(capsys, "plan", study).out
+    assert kept["disk"]["weights"] == 8 * f + 6 * g + 9 * FILES
+    assert spared["disk"]["weights"] == 0
+    assert kept["disk"]["records"] == spared["disk"]["records"] > 0
+    assert "for the encoders' weights, which --keep none saves" in called(capsys, "plan", study).out
 
 
 def test_the_plan_tells_how_long_once_trials_have_finished(
@@ -187,8 +189,8 @@ def test_the_plan_tells_how_long_once_trials_have_finished(
 
     after = called(capsys, "plan", study)
 
-    assert "the duration is unknown" in before.out
-    assert "about 2 min" in after.out  # two trials of 60 s, one at a time
+    assert "time: unknown until a trial has finished on this machine" in before.out
+    assert "time: about 2 min (10 %: " in after.out  # two trials of 60 s, one at a time
     assert "2 of 10 trials to run" in after.out
     assert store.path == here / "runs"
 

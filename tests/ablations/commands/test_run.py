@@ -202,6 +202,40 @@ def test_an_interrupted_run_says_how_to_go_on_and_its_code_is_130(
     assert tracker.closed == [{"interrupted": True}]
 
 
+def test_a_budget_that_is_over_names_what_is_left_and_the_command_that_goes_on(
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    tracker: Tracker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    del tracker
+    study, plan = complete(here, crop=None)
+    left = tuple(trial.key for trial in plan.trials if trial.cell == "crop")
+    executing(monkeypatch, ended(left=left, held=True))
+
+    said = called(capsys, "run", study, "--budget", "0.5h")
+
+    assert said.code == 1
+    assert "trials were not run, since the budget does not reach for them: crop seed" in said.err
+    assert f"continue with: ablate run {study} --budget 1800s\n" in said.err
+
+
+def test_a_budget_below_the_next_round_is_refused_before_anything_runs(
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    tracker: Tracker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    study, _ = complete(here, crop=None)
+    executing(monkeypatch, AssertionError("nothing may run"))
+
+    said = called(capsys, "run", study, "--budget", "10s")
+
+    assert said.code == 2
+    assert "--budget: the next round of seeds (1 trials) takes about 72 s, got 10 s" in said.err
+    assert tracker.closed == []
+
+
 def test_tracking_that_fails_is_one_sentence_and_stops_nothing(
     here: Path, capsys: pytest.CaptureFixture[str], tracker: Tracker
 ) -> None:

@@ -253,6 +253,25 @@ def test_on_a_gpu_as_many_trials_run_at_once_as_pay(monkeypatch: pytest.MonkeyPa
     assert let_go, "what was timed leaves the GPU's memory to the workers"
 
 
+def test_doctor_saves_the_timing_where_it_is_asked_to_and_plan_tells_the_time(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = written_study(here)
+    monkeypatch.setattr(machine_profile, "images_per_second", lambda *_: 100.0)
+
+    silent = called(capsys, "doctor", "--store", "runs")
+    unsaved = (here / "runs").exists()
+    saved = called(capsys, "doctor", "--store", "runs", "--save")
+    plan = called(capsys, "plan", study)
+
+    assert (silent.code, unsaved, saved.code) == (0, False, 0)
+    timed = machine_profile.known(here / "runs/machine.json")
+    assert timed is not None
+    assert timed.miniature is not None
+    assert "based on the machine's profile; no trial has finished here" in plan.out
+    assert "energy: about " in plan.out
+
+
 def test_a_machine_is_timed_once_and_again_when_it_is_another(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

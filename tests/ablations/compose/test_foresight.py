@@ -127,7 +127,8 @@ def test_cells_that_the_scale_leaves_out_are_listed_with_what_runs_them(
         f"{study}:{place}: `only` leaves out 1 cell at this scale: crop+colour; use --only "
         "to run more cells"
     ) in out
-    assert "leaves out" not in chosen.out
+    assert "`only` leaves out" not in chosen.out
+    assert "--only leaves out 1 cell of this scale: crop\n" in chosen.out
     assert "leaves out" not in called(capsys, "plan", written_study(here)).out
 
 
@@ -183,7 +184,7 @@ def test_the_plan_says_how_gpus_share_the_trials_of_the_slots_that_were_asked_fo
 
     assert "note: 8 at a time on 4 GPUs: 2 on each\n" in usual.out
     assert "note: 5 at a time on 4 GPUs: 2, 1, 1 and 1; --slots 8 loads all alike\n" in five.out
-    assert "in 8 slots" in usual.out
-    assert "in 5 slots" in five.out
+    assert ", 8 trials at a time (10 %: " in usual.out
+    assert ", 5 trials at a time (10 %: " in five.out
     assert "mine.yaml --device cuda --slots 5 --again\n" in five.out
     assert "GPUs" not in on_cpu.out

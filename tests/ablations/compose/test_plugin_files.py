@@ -170,11 +170,10 @@ def test_an_own_loss_goes_from_plan_to_report_and_is_executed_by_the_run_alone(
     )
     assert found["mine"]["key"] != found["paper"]["key"]
     kept = f"losses-{digest[:12]}.py"
-    assert found["mine"]["files"] == [kept]
+    assert found["mine"]["files"] == [kept, "views.png"]
     assert (found["mine"]["at"] / "files" / kept).read_bytes() == content
     assert found["mine"]["config"]["loss"]["sha256"] == digest
-    assert found["paper"]["files"] == []
-    assert not (found["paper"]["at"] / "files").exists()
+    assert found["paper"]["files"] == ["views.png"]
     assert "mine" in ran.out
 
     file.write_bytes(content)
@@ -242,7 +241,7 @@ def test_where_encoders_are_at_hand_or_nothing_is_trained_only_the_encoders_file
 
     assert net in both.out
     assert losses in both.out
-    assert "disk:" not in both.out  # its size is not known before it is executed
+    assert "the encoders' weights are unknown before their file is executed" in both.out
     assert "evaluation missing" in at_hand.out
     assert "executes" not in at_hand.out
     assert net in floor.out

@@ -302,7 +302,7 @@ def test_what_trials_took_in_a_variation_tells_nothing_of_its_study(here: Path) 
 
     plan = the_plan(study, store=here / "runs")
 
-    assert cost(plan, store.known()).seconds is None
+    assert cost(plan, store.known()).duration is None
     assert {t.reason for t in plan.todo} == {"missing"}  # not "configuration changed"
 
 

@@ -5,6 +5,28 @@ from proof.planted.mutant import planter
 plant = planter("sweeps")
 
 MUTANTS = (
+    # The budget of a launch.
+    plant(
+        "a worker begins trials though the time is over",
+        "execution/worker.py",
+        "if not may_begin(job.limit, trial.key, store.running, job.launch):",
+        "if False:",
+        "sweeps/execution/test_budget.py",
+    ),
+    plant(
+        "part of a round of seeds begins where the whole does not fit",
+        "execution/budget.py",
+        "max(*whole, sum(whole) / processes, own) if first else own",
+        "own",
+        "sweeps/execution/test_budget.py",
+    ),
+    plant(
+        "what trials took corrects no expectation",
+        "execution/budget.py",
+        "time.time() + factor * limit.needed[key]",
+        "time.time() + limit.needed[key]",
+        "sweeps/execution/test_budget.py",
+    ),
     # Keys and plans.
     plant(
         "a stage's key forgets the stages before it",

@@ -13,6 +13,27 @@ EVIDENCE, IDENTITY, SNAPSHOTS, STAMP = (
 
 MUTANTS = (
     plant(
+        "the spread of an interaction is that of a difference",
+        "compose/detectable.py",
+        "prior.deviation * math.hypot(*weights)",
+        "prior.deviation * math.sqrt(2)",
+        "ablations/compose/test_detectable.py",
+    ),
+    plant(
+        "all slots are assumed to be busy to the end",
+        "compose/durations.py",
+        "whole = max(free)",
+        "whole = sum(free) / len(free)",
+        "ablations/compose/test_durations.py",
+    ),
+    plant(
+        "weights count as activations of every view",
+        "compose/memory.py",
+        "if not isinstance(tensor, torch.nn.Parameter):",
+        "if True:",
+        "ablations/compose/test_memory.py",
+    ),
+    plant(
         "the stamp is not compared with the study as it is now",
         "evidence/stamp.py",
         '+ [("now", terms)]',

@@ -265,6 +265,19 @@ def test_costs_count_the_own_turns_of_trials_that_shared_a_process() -> None:
     assert turns in words(packed, "cost")
 
 
+def test_the_cost_has_the_peak_memory_where_it_was_counted() -> None:
+    more = {"seconds": 100.0, "peak_memory": 812_345_678}
+    made = evidence(
+        {"a": [41.0], "b": [40.0]},
+        floor=[],
+        control=None,
+        extra=(record("a", 0, 44.0, attempt=2, **more),),
+    )
+
+    assert ["a", "2", "62.5", "125.0", "812"] in rows(made, "cost")
+    assert ["b", "1", "25.0", "25.0", ""] in rows(made, "cost")
+
+
 def test_provenance_tells_few_values_and_counts_the_rest() -> None:
     made = evidence({"a": [40.0] * 7}, floor=[], control=None, pixels=None)
     records = tuple(

@@ -206,7 +206,7 @@ def test_threats_are_those_that_the_records_show() -> None:
 
 @pytest.mark.parametrize("level", [0.95, 0.975])
 def test_the_effect_that_the_seeds_can_find_has_the_power_that_it_claims(level: float) -> None:
-    """By the noncentral t, which the formula with two central quantiles approximates."""
+    """By the distribution function of the noncentral t."""
     shown = interval(UP, level)
 
     least = detectable(shown)
@@ -214,5 +214,5 @@ def test_the_effect_that_the_seeds_can_find_has_the_power_that_it_claims(level: 
     assert least is not None
     shift = least * math.sqrt(shown.n) / shown.deviation
     critical = stats.t.ppf((1 + level) / 2, shown.n - 1)
-    assert stats.nct.sf(critical, shown.n - 1, shift) == pytest.approx(0.8, abs=0.05)
+    assert stats.nct.sf(critical, shown.n - 1, shift) == pytest.approx(0.8, abs=1e-6)
     assert detectable(interval([1.0])) is None
