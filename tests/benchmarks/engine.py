@@ -6,7 +6,7 @@ Overhead: (T(220) - T(20)) / 200, where T is the wall time of a sweep of trials 
 report five metrics once and end. Both log 40 parameters and the metrics to MLflow on SQLite: this
 engine as it always does, Ray Tune with its defaults and its `MLflowLoggerCallback`.
 
-The sweep: 24 trials that sleep for five seconds instead of computing, by this engine, by Ray Tune as
+The sweep: 24 trials that compute for five seconds of processor time, by this engine, by Ray Tune as
 above, and by separate processes, each of which imports torch and runs its trial through this package
 into a store of its own; once with MLflow, all into one database, and once without.
 
@@ -33,7 +33,8 @@ from sweeps.tracking import open_tracking
 ROOT = Path(__file__).parents[2]
 PARAMETERS, METRICS, SLOTS, SEEDS = 40, 5, 2, 5
 SECONDS = 5.0
-"""What a trial of the second part sleeps."""
+"""Processor time of a trial of the second part. A trial that slept instead would hide the start of
+the next process, which in a sweep competes with trials for the cores."""
 
 MOST_OVERHEAD = 0.25
 """Seconds a trial of this engine."""
@@ -47,11 +48,20 @@ PATIENCE = 120.0
 NAME = "tests.benchmarks.engine:trial"
 
 
+def compute(seconds: float) -> None:
+    """Products of matrices in one thread, for so long; torch's import is part of a trial's start."""
+    import torch
+
+    torch.set_num_threads(1)
+    matrix = torch.ones(256, 256)
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        torch.mm(matrix, matrix)
+
+
 def trial(context: TrialContext) -> Outcome:
     """One step."""
-    import torch  # noqa: F401 -- what it costs is part of a trial's start
-
-    time.sleep(context.payload["pause"])
+    compute(context.payload["seconds"])
     values = {f"metric {place}": float(place) for place in range(METRICS)}
     context.metrics(0, values)
     context.progress(1, 1)
@@ -83,11 +93,11 @@ def made_plan(number: int, first: int = 0) -> Plan:
     return Plan(study="bench", scale=None, cells=tuple(cells.values()), trials=tuple(trials))
 
 
-def ours(folder: Path, number: int, pause: float) -> None:
+def ours(folder: Path, number: int, work: float) -> None:
     """A sweep of this engine."""
     plan, store = made_plan(number), Store(folder / "store")
     tracking = open_tracking(store, plan)
-    settings = RunSettings(slots=SLOTS, payload={"pause": pause})
+    settings = RunSettings(slots=SLOTS, payload={"seconds": work})
     ran = execute(
         plan, store, NAME, settings, on_record=tracking.record, on_progress=lambda _state: None
     )
@@ -95,16 +105,14 @@ def ours(folder: Path, number: int, pause: float) -> None:
     assert (len(ran.finished), tracked.written, tracked.trouble) == (number, number, None), tracked
 
 
-def rays(folder: Path, number: int, pause: float) -> None:
+def rays(folder: Path, number: int, work: float) -> None:
     """A sweep of Ray Tune with its defaults."""
     import ray
     from ray import tune
     from ray.air.integrations.mlflow import MLflowLoggerCallback
 
     def one(config: dict[str, float]) -> None:
-        import torch  # noqa: F401 -- as above
-
-        time.sleep(config["pause"])
+        compute(config["seconds"])
         tune.report({f"metric {place}": float(place) for place in range(METRICS)})
 
     ray.init(address="local", num_cpus=SLOTS)
@@ -112,7 +120,7 @@ def rays(folder: Path, number: int, pause: float) -> None:
     uri = f"sqlite:///{folder}/mlflow.db"
     found = tune.Tuner(
         one,
-        param_space={"seed": tune.grid_search([*range(number)]), "pause": pause, **fixed},
+        param_space={"seed": tune.grid_search([*range(number)]), "seconds": work, **fixed},
         run_config=tune.RunConfig(
             storage_path=str(folder),
             callbacks=[MLflowLoggerCallback(tracking_uri=uri, experiment_name="bench")],
@@ -121,13 +129,11 @@ def rays(folder: Path, number: int, pause: float) -> None:
     assert (len(found), found.num_errors) == (number, 0), found.errors
 
 
-def alone(folder: Path, place: int, pause: float, uri: str | None) -> None:
+def alone(folder: Path, place: int, work: float, uri: str | None) -> None:
     """One trial in this process."""
-    import torch  # noqa: F401 -- as above
-
     plan, store = made_plan(1, place), Store(folder)
     tracking = None if uri is None else open_tracking(store, plan, uri=uri)
-    settings = RunSettings(payload={"pause": pause})
+    settings = RunSettings(payload={"seconds": work})
     ran = run_here(plan.trials[0], plan, store, NAME, settings)
     if tracking is not None:
         tracked = tracking.close(timeout=PATIENCE)
@@ -153,7 +159,7 @@ def seconds(folder: Path, *words: object) -> float:
     return time.perf_counter() - start
 
 
-def separate(folder: Path, number: int, pause: float, uri: str | None) -> float:
+def separate(folder: Path, number: int, work: float, uri: str | None) -> float:
     """Processes of one trial each, two at a time."""
     folder.mkdir()
     start = time.perf_counter()
@@ -161,7 +167,7 @@ def separate(folder: Path, number: int, pause: float, uri: str | None) -> float:
         list(
             pool.map(
                 lambda place: seconds(
-                    folder / str(place), "alone", folder / f"{place}-store", place, pause, uri or ""
+                    folder / str(place), "alone", folder / f"{place}-store", place, work, uri or ""
                 ),
                 range(number),
             )
@@ -212,10 +218,10 @@ def main() -> None:
         sweeps["processes without MLflow"] = separate(folder / "without", number, SECONDS, None)
     for part, wall in sweeps.items():
         print(
-            f"{number} trials that sleep {SECONDS:g} s, {part}: {wall:.1f} s, "
+            f"{number} trials of {SECONDS:g} s, {part}: {wall:.1f} s, "
             f"{wall / sweeps['ours']:.2f} times this engine's"
         )
-    print(f"the sleep alone: {number / SLOTS * SECONDS:.1f} s; load {os.getloadavg()[0]:.1f}")
+    print(f"their computing alone: {number / SLOTS * SECONDS:.1f} s; load {os.getloadavg()[0]:.1f}")
     if not asked.quick:
         print(
             f"overhead at most {MOST_OVERHEAD} s: {verdict(mine <= MOST_OVERHEAD)} ({mine:.3f} s)"
@@ -230,12 +236,12 @@ def verdict(met: bool) -> str:  # noqa: FBT001 -- what is printed of it
     return "met" if met else "MISSED"
 
 
-def run_part(part: str, folder: str, number: str, pause: str, uri: str | None = None) -> None:
+def run_part(part: str, folder: str, number: str, work: str, uri: str | None = None) -> None:
     """What a process of this file does."""
     if part == "alone":
-        alone(Path(folder), int(number), float(pause), uri or None)
+        alone(Path(folder), int(number), float(work), uri or None)
     else:
-        {"ours": ours, "rays": rays}[part](Path(folder), int(number), float(pause))
+        {"ours": ours, "rays": rays}[part](Path(folder), int(number), float(work))
 
 
 if __name__ == "__main__":
