@@ -38,8 +38,8 @@ MUTANTS = (
     plant(
         "the effect that the seeds can find has no power in it",
         "judging/statistics.py",
-        "    quantiles += special.stdtrit(shown.n - 1, POWER)\n",
-        "",
+        "noncentrality = special.nctdtrinc(num_seeds - 1, 1 - POWER, critical)",
+        "noncentrality = critical",
         "reports/document/test_claim_page.py",
     ),
     plant(
