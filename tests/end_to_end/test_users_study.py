@@ -76,6 +76,7 @@ def killed_in_an_epoch(asked: tuple[str, ...], folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_a_study_of_ones_own_goes_from_plan_through_a_kill_to_a_report(tmp_path: Path) -> None:
     pictures(tmp_path / "meine Bilder")
     (tmp_path / "mein Versuch.yaml").write_text(MINE.replace("EPOCHS", str(EPOCHS)), "utf-8")

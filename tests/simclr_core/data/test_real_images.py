@@ -77,6 +77,7 @@ def test_a_real_jpeg_cut_short_is_named(some_folders: Path, tmp_path: Path) -> N
         load(Folder(path=str(tmp_path)), cache=None)
 
 
+@pytest.mark.proof
 def test_the_whole_set_has_the_numbers_that_its_page_states(
     cifar10_jpeg: Path, tmp_path: Path
 ) -> None:

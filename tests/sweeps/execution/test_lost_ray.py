@@ -14,7 +14,7 @@ import psutil
 import pytest
 from launching import Scene, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.proof, pytest.mark.timeout(600)]
 
 HELD = ["2:0", "2:1"]
 CRASHES = {"3": "SIGSEGV", "4": "SIGABRT"}
