@@ -9,11 +9,17 @@ from sweeps.execution.trial_runner import RunSettings
 from sweeps.processes import python_path
 
 _NOT_PASSED_ON = ("RAY_", "TUNE_")
+# `import ray` sets this itself (ray/_private/client_mode_hook.py), so it does not show the user's wish.
+_SET_BY_RAY = ("RAY_CLIENT_MODE", "0")
 
 
 def unused_variables() -> str | None:
     """A message that names the variables for Ray that a launch does not use; None if there are none."""
-    names = sorted(name for name in os.environ if name.startswith(_NOT_PASSED_ON))
+    names = sorted(
+        name
+        for name, text in os.environ.items()
+        if name.startswith(_NOT_PASSED_ON) and (name, text) != _SET_BY_RAY
+    )
     if not names:
         return None
     verb, them = ("is", "it") if len(names) == 1 else ("are", "them")

@@ -1,6 +1,8 @@
 """What a launch's own Ray takes from the caller's environment."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,21 @@ def test_one_message_names_each_variable_that_is_not_used(monkeypatch: pytest.Mo
     assert message.startswith("RAY_ADDRESS, RAY_NAMESPACE are set but not used: ")
     assert "\n" not in message
     assert "head:10001" not in message
+
+
+def test_what_importing_ray_sets_is_not_taken_for_the_users_wish() -> None:
+    imported = "import ray.tune; from sweeps.execution.ray_settings import unused_variables as unused"
+    environment = {n: t for n, t in os.environ.items() if not n.startswith(("RAY_", "TUNE_"))}
+
+    said = subprocess.run(
+        [sys.executable, "-c", f"{imported}; print(unused())"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert said.stdout == "None\n"
 
 
 def test_the_users_variables_for_ray_are_not_passed_on_and_all_others_are(
