@@ -29,14 +29,27 @@ class Current(NamedTuple):
 
 
 def save(snapshot: Snapshot, store: Store) -> None:
-    """Replaces the stored snapshot of the study.
+    """Replaces the stored snapshot of the study, except for the controls of other selections.
 
     Raises:
         StoreError: The folder cannot be written.
     """
     file = store.study(snapshot.label) / FILE
+    merged = _with_other_cells(snapshot, _read(file))
     with as_store_error(file):
-        write_bytes(file, f"{snapshot.model_dump_json()}\n".encode())
+        write_bytes(file, f"{merged.model_dump_json()}\n".encode())
+
+
+def _with_other_cells(snapshot: Snapshot, before: Snapshot | None) -> Snapshot:
+    """With the cells that only `before` has, unless code, study or images have changed since.
+
+    A selection has controls of its own, which a launch or report without it does not resolve.
+    """
+    if before is None or (before.code, before.design) != (snapshot.code, snapshot.design):
+        return snapshot
+    if any(before.cells.get(key, cell) != cell for key, cell in snapshot.cells.items()):
+        return snapshot
+    return snapshot.model_copy(update={"cells": before.cells | snapshot.cells})
 
 
 def sweep_of(
@@ -76,7 +89,7 @@ def current(request: Request, store: Store) -> Current:
     """
     try:
         from ablations.compose import compose
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         return _without_trainer(request, store, f"{error.name or 'torch'} is not installed here")
     try:
         fresh = snapshot_of(compose(request)[0])

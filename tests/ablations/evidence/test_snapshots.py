@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from commands import STUDY, Said, called, recorded, the_plan, written_study
@@ -204,6 +205,16 @@ def test_without_the_trainer_and_a_snapshot_the_message_says_where_to_write_the_
     assert "write the report on a machine with torch" in said.err
 
 
+def test_an_import_that_fails_otherwise_is_not_taken_for_a_missing_package(
+    study: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What Ctrl-C in the middle of an import of torch leads to, or a torch that is broken.
+    monkeypatch.setitem(sys.modules, "ablations.compose", ModuleType("ablations.compose"))
+
+    with pytest.raises(ImportError, match="cannot import name 'compose'"):
+        called(capsys, "report", study)
+
+
 @pytest.mark.usefixtures("untrained")
 def test_a_cell_that_was_never_resolved_is_named(
     study: Path, capsys: pytest.CaptureFixture[str]
@@ -213,6 +224,38 @@ def test_a_cell_that_was_never_resolved_is_named(
 
     assert said.code == 2
     assert "has none for 'permuted labels'" in said.err
+
+
+def test_the_controls_of_a_selection_outlive_a_report_without_it(
+    study: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = compose(Request(study=str(study)))[1]
+    save(snapshot_of(compose(Request(study=str(study), only=("crop+colour",)))[0]), store)
+    assert called(capsys, "report", study).code == 0
+    monkeypatch.setitem(sys.modules, "ablations.compose", None)
+
+    said = called(capsys, "report", study, "--only", "crop+colour")
+
+    assert said.code == 0, said.err
+
+
+@pytest.mark.parametrize("part", ["code", "design", "cells"])
+def test_cells_of_other_code_another_study_or_other_images_are_not_merged(
+    study: Path, part: str
+) -> None:
+    composed, store = compose(Request(study=str(study)))
+    old = snapshot_of(compose(Request(study=str(study), only=("crop+colour",)))[0])
+    shared = next(iter(snapshot_of(composed).cells))
+    other = old.cells[shared].model_copy(update={"config": {"of": "other images"}})
+    changed = {"code": "1", "design": "1", "cells": old.cells | {shared: other}}
+    (store.study(LABEL) / FILE).unlink()
+    save(old.model_copy(update={part: changed[part]}), store)
+
+    save(snapshot_of(composed), store)
+
+    found = stored(Request(study=str(study)), store)
+    assert found is not None
+    assert found.cells.keys() == snapshot_of(composed).cells.keys()
 
 
 @pytest.mark.usefixtures("untrained")
