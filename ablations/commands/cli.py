@@ -1,8 +1,7 @@
 """The command line: parses, delegates, prints. Every slow import is inside its command."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -104,11 +103,15 @@ def plan(
     as_json: options.Json = False,
 ) -> None:
     """Show what would run, why and at what cost, without running anything."""
-    request = _request(study, scale, only, set, seeds, data, store, device, again, failed)
+    given = options.together(
+        request=lambda: _request(
+            study, scale, only, set, seeds, data, store, device, again, failed
+        ),
+        how=lambda: options.how(keep, slots, budget),
+    )
     from ablations.commands.plan import show_plan
 
-    how = options.how(keep, slots, budget)
-    show_plan(request, **how, as_json=as_json)
+    show_plan(given["request"], **given["how"], as_json=as_json)
 
 
 @app.command()
@@ -131,12 +134,15 @@ def run(
     budget: options.Budget = None,
 ) -> None:
     """Run the missing trials, judge the claims and write the reports."""
-    request = _request(study, scale, only, set, seeds, data, store, device, again, failed)
+    given = options.together(
+        request=lambda: _request(
+            study, scale, only, set, seeds, data, store, device, again, failed, recompute
+        ),
+        how=lambda: options.how(keep, slots, budget),
+    )
     from ablations.commands.run import run_study
 
-    how = replace(request, recompute=recompute)
-    more = options.how(keep, slots, budget)
-    raise typer.Exit(run_study(how, tracking=tracking, **more))
+    raise typer.Exit(run_study(given["request"], tracking=tracking, **given["how"]))
 
 
 @app.command()
@@ -198,12 +204,25 @@ def trial(
     recompute: options.Recompute = False,
 ) -> None:
     """Run one trial in this process, with all its output."""
-    request = _request(study, scale, only, set, seeds, data, store, device, again=True, failed=True)
+    given = options.together(
+        request=lambda: _request(
+            study,
+            scale,
+            only,
+            set,
+            seeds,
+            data,
+            store,
+            device,
+            again=True,
+            failed=True,
+            recompute=recompute,
+        ),
+        keep=lambda: options.keep_of(keep),
+    )
     from ablations.commands.run import run_one
 
-    raise typer.Exit(
-        run_one(replace(request, recompute=recompute), key, keep=options.keep_of(keep))
-    )
+    raise typer.Exit(run_one(given["request"], key, keep=given["keep"]))
 
 
 @app.command()
@@ -369,25 +388,23 @@ def _request(
     device: str,
     again: bool = False,  # noqa: FBT001, FBT002 -- handed on from the options
     failed: bool = False,  # noqa: FBT001, FBT002
+    recompute: bool = False,  # noqa: FBT001, FBT002
 ) -> "Request":
-    from ablations.study import Request, one_of, parse_assignment, parse_seeds
+    from ablations.study import Request, one_of, parse_seeds
 
-    sentences: list[str] = []
-
-    def read(parse: Any, *given: Any) -> Any:
-        try:
-            return parse(*given)
-        except UsageError as error:
-            sentences.extend(error.sentences)
-            return None
-
-    values: dict[str, Any] = {
-        "scale": read(options.scale_of, scale),
-        "only": read(options.cells_of, only),
-        "seeds": None if seeds is None else read(parse_seeds, seeds),
-        "set": tuple(read(parse_assignment, text) for text in settings or ()),
-        "device": read(one_of, "--device", device, ("auto", "cpu", "cuda", "mps")),
-    }
-    if sentences:
-        raise UsageError(*sentences)
-    return Request(study=study, data=data, store=store, again=again, failed=failed, **values)
+    values = options.together(
+        scale=lambda: options.scale_of(scale),
+        only=lambda: options.cells_of(only),
+        seeds=lambda: None if seeds is None else parse_seeds(seeds),
+        set=lambda: options.settings_of(settings or ()),
+        device=lambda: one_of("--device", device, ("auto", "cpu", "cuda", "mps")),
+    )
+    return Request(
+        study=study,
+        data=data,
+        store=store,
+        again=again,
+        failed=failed,
+        recompute=recompute,
+        **values,
+    )

@@ -1,5 +1,6 @@
 """The options that commands share, and where their defaults come from."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypedDict
 
@@ -172,9 +173,32 @@ def how(keep: str, slots: str | None, budget: str | None) -> How:
     """The values of `--keep`, `--slots` and `--budget`.
 
     Raises:
-        UsageError: one of them is wrong.
+        UsageError: some are wrong; one message for each.
     """
-    return How(keep=keep_of(keep), slots=slots_of(slots), budget=budget_of(budget))
+    values = together(
+        keep=lambda: keep_of(keep),
+        slots=lambda: slots_of(slots),
+        budget=lambda: budget_of(budget),
+    )
+    return How(**values)
+
+
+def together(**reads: Callable[[], Any]) -> Any:
+    """The values of several options, by name.
+
+    Raises:
+        UsageError: some are wrong; the messages of all of them.
+    """
+    values: dict[str, Any] = {}
+    sentences: list[str] = []
+    for name, read in reads.items():
+        try:
+            values[name] = read()
+        except UsageError as error:
+            sentences.extend(error.sentences)
+    if sentences:
+        raise UsageError(*sentences)
+    return values
 
 
 def keep_of(word: str) -> Any:
@@ -233,3 +257,17 @@ def cells_of(text: str | None) -> tuple[str, ...] | None:
     if not names:
         raise UsageError(f"--only: must name at least one cell, got {text!r}")
     return names
+
+
+def settings_of(texts: Sequence[str]) -> tuple[Any, ...]:
+    """The assignments of `--set`.
+
+    Raises:
+        UsageError: some are wrong; one message for each.
+    """
+    from ablations.study import parse_assignment
+
+    read = together(
+        **{str(at): lambda text=text: parse_assignment(text) for at, text in enumerate(texts)}
+    )
+    return tuple(read.values())

@@ -71,7 +71,7 @@ def show_plan(
         *cost_lines(the_plan, price, keep=keep),
         *(within["text"] for within in [within] if within),
         *detectable_lines(claims, composed.study.unit),
-        *closing_lines(the_plan, request, keep=keep, slots=slots, budget=budget),
+        *closing_lines(the_plan, request, keep=keep, slots=slots, within=within),
     ):
         out.print(line, soft_wrap=True)  # a command that breaks in two runs something else
     for file in files:
@@ -201,6 +201,7 @@ def detectable_lines(claims: "list[Detectable]", unit: str) -> Iterator[str]:
 
 def fitting(the_plan: "Plan", price: "Cost", budget: float) -> dict[str, Any]:
     """The whole rounds of seeds that are expected to end within a budget of seconds, and in words."""
+    from ablations.compose import duration as duration_of
     from ablations.compose import rounds_of, rounds_within
 
     rounds = rounds_of(the_plan.todo)
@@ -210,8 +211,11 @@ def fitting(the_plan: "Plan", price: "Cost", budget: float) -> dict[str, Any]:
     number = rounds_within(price.expected, the_plan.todo, price.processes, budget)
     seeds = [one[0].seed for one in rounds]
     fit, rest = seeds[:number], seeds[number:]
-    text = f"seeds {_listed(fit)} fit" if fit else "not even the first round of seeds fits"
-    if rest:
+    text = f"seeds {_listed(fit)} fit"
+    if not fit:
+        takes = duration(duration_of(price.expected, rounds[0], price.processes).middle)
+        text = f"not even the first round of seeds fits: it takes about {takes}"
+    elif rest:
         text += f"; seeds {_listed(rest)} are left to another run of the same command"
     return {"seconds": budget, "seeds": fit, "text": f"budget {duration(budget)}: {text}"}
 
@@ -223,14 +227,19 @@ def _listed(seeds: list[int]) -> str:
 
 
 def closing_lines(
-    the_plan: "Plan", request: Request, *, keep: str, slots: int | None, budget: float | None
+    the_plan: "Plan",
+    request: Request,
+    *,
+    keep: str,
+    slots: int | None,
+    within: "dict[str, Any] | None",
 ) -> Iterator[str]:
-    """The command that runs the plan, and what it leaves."""
-    if the_plan.todo:
+    """The command that runs the plan, if the budget lets any of it run, and what it leaves."""
+    if the_plan.todo and (within is None or within["seeds"] != []):
         more = "" if slots is None else f" --slots {slots}"
         more += " --again" * request.again + " --failed" * request.failed
         more += "" if keep == "last" else f" --keep {keep}"
-        more += "" if budget is None else f" --budget {budget:g}s"
+        more += "" if within is None else f" --budget {within['seconds']:g}s"
         yield f"start with: ablate run {request.words()}{more}"
     missing = [t.reason for t in the_plan.trials if t.reason.startswith(DATA_MISSING)]
     yield from (one.removeprefix(DATA_MISSING + ": ") for one in dict.fromkeys(missing))

@@ -256,8 +256,9 @@ def _limit(
     first = rounds_of(plan.todo)[0]
     needed = duration(price.expected, first, price.processes).middle
     if needed > budget:
+        trials = "1 trial" if len(first) == 1 else f"{len(first)} trials"
         raise UsageError(
-            f"--budget: the next round of seeds ({len(first)} trials) takes about "
+            f"--budget: the next round of seeds ({trials}) takes about "
             f"{time_text(needed)}, got {time_text(budget)}; give more time, or fewer cells with --only"
         )
     return Budget(budget, price.expected.seconds)

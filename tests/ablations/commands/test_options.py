@@ -300,14 +300,20 @@ def test_a_name_that_is_nearly_right_is_answered_with_the_right_one(
 
 def test_all_wrong_options_are_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     said = called(
-        capsys, *("plan", "quickstart", "--scale", "big", "--seeds", "x", "--device", "tpu")
+        capsys,
+        *("plan", "quickstart", "--scale", "big", "--seeds", "x", "--device", "tpu"),
+        *("--set", "nonsense", "--keep", "all", "--slots", "0", "--budget", "soon"),
     )
 
     assert said.code == 2
     assert [line.split(": ")[1] for line in said.err.splitlines()] == [
         "--scale",
         "--seeds",
+        "--set",
         "--device",
+        "--keep",
+        "--slots",
+        "--budget",
     ]
 
 

@@ -232,7 +232,7 @@ def test_a_budget_below_the_next_round_is_refused_before_anything_runs(
     said = called(capsys, "run", study, "--budget", "10s")
 
     assert said.code == 2
-    assert "--budget: the next round of seeds (1 trials) takes about 72 s, got 10 s" in said.err
+    assert "--budget: the next round of seeds (1 trial) takes about 72 s, got 10 s" in said.err
     assert tracker.closed == []
 
 

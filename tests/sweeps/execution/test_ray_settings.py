@@ -36,7 +36,9 @@ def test_one_message_names_each_variable_that_is_not_used(monkeypatch: pytest.Mo
 
 
 def test_what_importing_ray_sets_is_not_taken_for_the_users_wish() -> None:
-    imported = "import ray.tune; from sweeps.execution.ray_settings import unused_variables as unused"
+    imported = (
+        "import ray.tune; from sweeps.execution.ray_settings import unused_variables as unused"
+    )
     environment = {n: t for n, t in os.environ.items() if not n.startswith(("RAY_", "TUNE_"))}
 
     said = subprocess.run(
