@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ablations.commands import options
+from ablations.commands import completion, defaults_file, options
 from ablations.commands.store_cli import store_app
 from ablations.errors import UsageError
 
@@ -16,7 +16,6 @@ app = typer.Typer(
     name="ablate",
     help="Runs ablation studies of SimCLR and judges their claims: records, verdicts, reports.",
     no_args_is_help=False,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -43,9 +42,9 @@ Version = Annotated[
 @app.callback(invoke_without_command=True)
 def _begin(context: typer.Context, *, version: Version = False) -> None:
     del version  # its callback has said it
-    given = options.defaults(Path.cwd())
+    given = defaults_file.defaults(Path.cwd())
     if given:
-        context.default_map = options.by_command(context.command, given)
+        context.default_map = defaults_file.by_command(context.command, given)
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
@@ -147,9 +146,11 @@ def run(
 
 @app.command()
 def status(
-    study: Annotated[str | None, typer.Argument(metavar="STUDY")] = None,
+    study: options.OnRecord = None,
     *,
-    scale: Annotated[str | None, typer.Option("--scale", metavar="SCALE")] = None,
+    scale: Annotated[
+        str | None, typer.Option("--scale", metavar="SCALE", autocompletion=completion.scales)
+    ] = None,
     store: options.StorePath = Path("runs"),
     watch: Annotated[bool, typer.Option("--watch", help="Refresh every two seconds.")] = False,
     as_json: options.Json = False,
@@ -191,7 +192,7 @@ def report(
 @app.command()
 def trial(
     study: options.StudyName,
-    key: Annotated[str, typer.Argument(metavar="KEY", help="A trial's key or a prefix of it.")],
+    key: options.PlannedKey,
     *,
     scale: options.Scale = "laptop",
     only: options.Only = None,
@@ -227,7 +228,7 @@ def trial(
 
 @app.command()
 def export(
-    trial: Annotated[str, typer.Argument(metavar="TRIAL", help="A trial's key or a prefix of it.")],
+    trial: options.RecordedKey,
     *,
     to: Annotated[
         Path | None, typer.Option("--to", metavar="FILE", help="Default: encoder-KEY.pt.")
@@ -242,10 +243,8 @@ def export(
 
 @app.command()
 def diff(
-    first: Annotated[
-        str, typer.Argument(metavar="TRIAL", help="A key or a prefix of it; STORE:KEY in a store.")
-    ],
-    second: Annotated[str, typer.Argument(metavar="TRIAL", help="The trial to compare with.")],
+    first: options.OneTrial,
+    second: options.OtherTrial,
     *,
     store: options.StorePath = Path("runs"),
     as_json: options.Json = False,
@@ -258,13 +257,7 @@ def diff(
 
 @app.command()
 def compare(
-    names: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="A B [...]",
-            help="Studies, variations or stores, as `ablate list` names them; STORE:NAME in a store.",
-        ),
-    ],
+    names: options.Sides,
     *,
     store: options.StorePath = Path("runs"),
 ) -> None:
@@ -294,7 +287,7 @@ def conform(
 
 @app.command()
 def ui(
-    key: Annotated[str | None, typer.Argument(metavar="[KEY]", help="One trial's page.")] = None,
+    key: options.PageOf = None,
     *,
     store: options.StorePath = Path("runs"),
     tracking: options.Tracking = None,
@@ -345,9 +338,7 @@ def fields(
 
 @app.command()
 def explain(
-    term: Annotated[
-        str | None, typer.Argument(metavar="[TERM]", help="A term, a kind or a field.")
-    ] = None,
+    term: options.Term = None,
 ) -> None:
     """Explain a term of the glossary, a kind or a field; without TERM, list them."""
     from ablations.commands.explain import explain_term, list_terms
@@ -362,14 +353,7 @@ def explain(
 def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The study's name.")],
     *,
-    template: Annotated[
-        str,
-        typer.Option(
-            "--template",
-            metavar="TEMPLATE",
-            help="levels, factorial, own-augmentation or own-images.",
-        ),
-    ] = "levels",
+    template: options.Template = "levels",
 ) -> None:
     """Write a commented study to start from into the current folder."""
     from ablations.commands.new import new_study
@@ -397,7 +381,7 @@ def _request(
         only=lambda: options.cells_of(only),
         seeds=lambda: None if seeds is None else parse_seeds(seeds),
         set=lambda: options.settings_of(settings or ()),
-        device=lambda: one_of("--device", device, ("auto", "cpu", "cuda", "mps")),
+        device=lambda: one_of("--device", device, options.DEVICES),
     )
     return Request(
         study=study,

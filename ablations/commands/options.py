@@ -1,4 +1,4 @@
-"""The options that commands share, and where their defaults come from."""
+"""The options that commands share, and what their values mean."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -6,15 +6,88 @@ from typing import Annotated, Any, Literal, TypedDict
 
 import typer
 
+from ablations.commands import completion
 from ablations.errors import UsageError
 
-DEFAULTS_FILE = "ablate.toml"
-"""In the current folder: `name = value` lines for the options of DEFAULTS."""
+StudyName = Annotated[
+    str,
+    typer.Argument(
+        metavar="STUDY",
+        help="A shipped study or a YAML file.",
+        autocompletion=completion.study_files,
+    ),
+]
 
-StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="A shipped study or a YAML file.")]
-
+OnRecord = Annotated[str | None, typer.Argument(metavar="STUDY", autocompletion=completion.labels)]
+Sides = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="A B [...]",
+        help="Studies, variations or stores, as `ablate list` names them; STORE:NAME in a store.",
+        autocompletion=completion.labels,
+    ),
+]
+PlannedKey = Annotated[
+    str,
+    typer.Argument(
+        metavar="KEY",
+        help="A trial's key or a prefix of it.",
+        autocompletion=completion.planned_keys,
+    ),
+]
+RecordedKey = Annotated[
+    str,
+    typer.Argument(
+        metavar="TRIAL",
+        help="A trial's key or a prefix of it.",
+        autocompletion=completion.recorded_keys,
+    ),
+]
+OneTrial = Annotated[
+    str,
+    typer.Argument(
+        metavar="TRIAL",
+        help="A key or a prefix of it; STORE:KEY in a store.",
+        autocompletion=completion.recorded_keys,
+    ),
+]
+OtherTrial = Annotated[
+    str,
+    typer.Argument(
+        metavar="TRIAL",
+        help="The trial to compare with.",
+        autocompletion=completion.recorded_keys,
+    ),
+]
+PageOf = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[KEY]", help="One trial's page.", autocompletion=completion.recorded_keys
+    ),
+]
+Term = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[TERM]", help="A term, a kind or a field.", autocompletion=completion.terms
+    ),
+]
+Template = Annotated[
+    str,
+    typer.Option(
+        "--template",
+        metavar="TEMPLATE",
+        help="levels, factorial, own-augmentation or own-images.",
+        autocompletion=completion.templates,
+    ),
+]
 Scale = Annotated[
-    str, typer.Option("--scale", metavar="SCALE", help="smoke, laptop, gpu or paper.")
+    str,
+    typer.Option(
+        "--scale",
+        metavar="SCALE",
+        help="smoke, laptop, gpu or paper.",
+        autocompletion=completion.scales,
+    ),
 ]
 Only = Annotated[
     str | None,
@@ -58,17 +131,30 @@ Data = Annotated[
 StorePath = Annotated[
     Path, typer.Option("--store", metavar="DIR", help="Folder that holds the records.")
 ]
-Device = Annotated[str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda or mps.")]
+DEVICES = ("auto", "cpu", "cuda", "mps")
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="DEVICE",
+        help="auto, cpu, cuda or mps.",
+        autocompletion=completion.one_of(*DEVICES),
+    ),
+]
 Tracking = Annotated[
     str | None,
     typer.Option(
         "--tracking", metavar="URI", help="An MLflow server; default: the database in the store."
     ),
 ]
+KEEP = ("none", "last")
 Keep = Annotated[
     str,
     typer.Option(
-        "--keep", metavar="none|last", help="Whether the store keeps encoders' final weights."
+        "--keep",
+        metavar="none|last",
+        help="Whether the store keeps encoders' final weights.",
+        autocompletion=completion.one_of(*KEEP),
     ),
 ]
 Recompute = Annotated[
@@ -98,67 +184,6 @@ Resolved = Annotated[
     typer.Option("--resolved", help="Each cell's complete configuration, with file and line."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value.")]
-
-DEFAULTS = ("scale", "seeds", "set", "data", "store", "device", "tracking", "keep")
-"""The settings that ablate.toml may contain; each is the option of that name."""
-
-
-def by_command(group: Any, given: dict[str, Any]) -> dict[str, Any]:
-    """Defaults for each command of a group that has the option, and for the groups in it."""
-    return {
-        name: by_command(command, given)
-        if hasattr(command, "commands")
-        else {p.name: given[p.name] for p in command.params if p.name in given}
-        for name, command in group.commands.items()
-    }
-
-
-def defaults(folder: Path) -> dict[str, Any]:
-    """The defaults that a folder's ablate.toml gives, by parameter; empty where there is none.
-
-    Raises:
-        UsageError: the file cannot be used; one message for each mistake.
-    """
-    import json
-    import tomllib
-
-    from sweeps.suggest import did_you_mean
-
-    path = folder / DEFAULTS_FILE
-    try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except OSError as error:
-        raise UsageError(
-            f"{DEFAULTS_FILE} cannot be read ({error.strerror}); fix its permissions"
-        ) from error
-    except ValueError as error:
-        raise UsageError(f"{DEFAULTS_FILE} is not valid TOML: {error}; fix this line") from error
-    sentences: list[str] = []
-    result: dict[str, Any] = {}
-    for name, value in found.items():
-        if name not in DEFAULTS:
-            sentences.append(
-                f"{DEFAULTS_FILE}: {name}: no such option{did_you_mean(name, DEFAULTS)}"
-            )
-        elif name == "set":
-            if isinstance(value, dict):
-                result[name] = [f"{field}={json.dumps(inner)}" for field, inner in value.items()]
-            else:
-                sentences.append(
-                    f"{DEFAULTS_FILE}: set: must be a table of fields, got {value!r}; write "
-                    f'[set] and, below it, "encoder.width" = 0.5'
-                )
-        elif isinstance(value, bool) or not isinstance(value, str | int):
-            sentences.append(
-                f"{DEFAULTS_FILE}: {name}: must be a string, got {value!r}; put it in quotes"
-            )
-        else:
-            result[name] = str(value)
-    if sentences:
-        raise UsageError(*sentences)
-    return result
 
 
 class How(TypedDict):
@@ -209,7 +234,7 @@ def keep_of(word: str) -> Any:
     """
     from ablations.study import one_of
 
-    return one_of("--keep", word, ("none", "last"))
+    return one_of("--keep", word, KEEP)
 
 
 def scale_of(name: str) -> Any:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ablations.commands import options
+from ablations.commands import completion, options
 
 store_app = typer.Typer(
     help="Share, check and tidy a store.",
@@ -19,7 +19,11 @@ store_app = typer.Typer(
 def export_store(
     studies: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[STUDY]...", help="As `ablate status` names them; default: all."),
+        typer.Argument(
+            metavar="[STUDY]...",
+            help="As `ablate status` names them; default: all.",
+            autocompletion=completion.labels,
+        ),
     ] = None,
     *,
     to: Annotated[
