@@ -115,7 +115,8 @@ def stamp_of_home(home: str) -> str:
         return ""
     # Seen from a clock that is behind, a folder's time lies ahead of it: not settled either.
     settled = time.time_ns() - about.st_mtime_ns > SETTLED
-    return f"{about.st_mtime_ns} {about.st_ctime_ns}" if settled else ""
+    # The number of folders in it, which most disks count, changes even where two changes share a time.
+    return f"{about.st_mtime_ns} {about.st_ctime_ns} {about.st_nlink}" if settled else ""
 
 
 def _checksum(text: bytes) -> bytes:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -213,6 +214,17 @@ def test_the_time_of_a_folder_that_changed_moments_ago_says_nothing(
 
     assert (at(-60), at(0), at(2)) == ("", "", "")
     assert at(60)
+
+
+def test_a_further_folder_is_seen_where_the_disks_clock_gives_both_changes_one_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def with_folders(number: int) -> str:
+        about = SimpleNamespace(st_mtime_ns=1, st_ctime_ns=1, st_nlink=2 + number)
+        monkeypatch.setattr("sweeps.storage.index.os", SimpleNamespace(stat=lambda _: about))
+        return stamp_of_home("home")
+
+    assert with_folders(1) != with_folders(2)
 
 
 def test_a_link_to_itself_among_the_trials_is_no_trial(half_done: Store) -> None:
