@@ -72,6 +72,8 @@ def studies(store: Store) -> list[str]:
         return []
     labels: list[str] = []
     for folder in folders:
+        if folder.name.startswith("."):  # a copy that an import did not finish
+            continue
         about = read_json(folder / "plan.json")
         if isinstance(about, dict) and "study" in about:
             labels.append(label_of(about["study"], about.get("scale"), about.get("variation", "")))

@@ -21,6 +21,7 @@ _HALF_RECORD = rf"\.[0-9]{{3,}}\.{_HEX}(\.old)?"
 _HALF_ARTIFACT = rf"\.{_KEY}\.{_HEX}(\.old)?"
 _HALF_CHECKPOINT = rf"\.[a-z0-9-]+-{_KEY}\.{_HEX}"
 _HALF_NOTE = rf"\.({_KEY}\.json|probe)(\.{_HEX})"
+_HALF_STUDY = rf"\.[^.].*\.{_HEX}"
 _HALF_FILE = rf"\.(index\.jsonl|machine\.json|store\.json)\.{_HEX}"
 
 
@@ -30,19 +31,24 @@ def clear(store: Path, stages: Iterable[str]) -> None:
         _clear_folders(home, _HALF_RECORD)
     for stage in stages:
         _clear_folders(store / f"{stage}s", _HALF_ARTIFACT)
+    _clear_folders(store / "studies", _HALF_STUDY)
     running = store / "running"
     _clear_files(store / "checkpoints", _HALF_CHECKPOINT)
     _clear_files(store, _HALF_FILE)
     _clear_files(running, _HALF_NOTE)
-    _clear_files(running, rf"{_LAUNCH}\.stop")
+    _clear_files(running, rf"{_LAUNCH}\.(stop|hold|pace)|\.{_LAUNCH}\.pace\.{_HEX}")
     for heartbeat in _entries(running, rf"{_KEY}\.json"):
         note = read_json(heartbeat)
         if heartbeat.is_file() and (not note or not mark_of(note).alive()):
             heartbeat.unlink(missing_ok=True)
     for jobs in _entries(running, _LAUNCH):
         _clear_files(jobs, r"[0-9]{5}\.json")
-        with contextlib.suppress(OSError):  # what else is in it is not ours
-            jobs.rmdir()
+        shared = list(_entries(jobs, r"jobs-[0-9]{5}"))
+        for folder in shared:
+            _clear_files(folder, r"[0-9]{6}\.(json|taken)")
+        for folder in (*shared, jobs):
+            with contextlib.suppress(OSError):  # what else is in it is not ours
+                folder.rmdir()
 
 
 def _clear_folders(parent: Path, pattern: str) -> None:

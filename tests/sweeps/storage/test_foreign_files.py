@@ -311,6 +311,7 @@ def test_leftovers_are_known_by_their_exact_names(half_done: Store) -> None:
         half_done.trials / key / ".002.0123abcd.old",
         half_done.path / "encoders" / f".{KEY}.0123abcd",
         half_done.path / "evaluations" / f".{KEY}.0123abcd.old",
+        half_done.path / "studies" / ".toy@smoke.0123abcd",
     ]
     for folder in ours:
         folder.mkdir(parents=True)
@@ -320,11 +321,15 @@ def test_leftovers_are_known_by_their_exact_names(half_done: Store) -> None:
         half_done.running / f".{KEY}.json.0123abcd",
         half_done.running / ".probe.0123abcd",
         half_done.running / "20260102T030405-aaaa.stop",
+        half_done.running / "20260102T030405-aaaa.hold",
+        half_done.running / "20260102T030405-aaaa.pace",
+        half_done.running / ".20260102T030405-aaaa.pace.0123abcd",
         half_done.running / f"{KEY}.json",
         half_done.path / ".index.jsonl.0123abcd",
     ]
     job = half_done.running / "20260102T030405-aaaa" / "00000.json"
-    for file in [*files, job]:
+    shared = job.parent / "jobs-00000"
+    for file in [*files, job, shared / "000000.taken", shared / "000001.json"]:
         file.parent.mkdir(exist_ok=True)
         file.write_text("{}")
     outside = half_done.path.parent / "outside"
