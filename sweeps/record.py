@@ -1,5 +1,6 @@
 """The record of a trial, written once; reports read nothing else."""
 
+from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from pydantic import Field
@@ -124,3 +125,13 @@ class TrialRecord(Summary):
         return Summary.model_construct(
             **{name: getattr(self, name) for name in Summary.model_fields}
         )
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether a file of a record may have this name: no path, not hidden, and not empty."""
+    return (
+        bool(name)
+        and PurePosixPath(name).name == name
+        and not name.startswith(".")
+        and "\0" not in name
+    )

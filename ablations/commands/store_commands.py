@@ -32,6 +32,8 @@ def export_to(path: Path, names: tuple[str, ...], to: Path | None, *, encoders: 
     target = Path(f"{store.path.name}.tar.gz") if to is None else to
     about = {LOCK.name: LOCK.read_bytes()} if LOCK.is_file() else {}
     made = write_archive(store, target, _labels(store, names), artifacts=encoders, about=about)
+    for message in store.messages:
+        say(f"{message}; the export does not contain it")
     out = console()
     weights = f", {_number(made.artifacts, 'artifact')}" if encoders else ""
     out.print(

@@ -15,7 +15,7 @@ from sweeps.jsonable import number, plain
 from sweeps.planning import Trial
 from sweeps.processes import now
 from sweeps.provenance import load_average
-from sweeps.record import Stage, TrialRecord
+from sweeps.record import Stage, TrialRecord, is_plain_name
 from sweeps.storage import (
     Spent,
     StageCheckpoint,
@@ -125,7 +125,7 @@ class TrialContext:
 
     def attach(self, name: str, content: bytes) -> None:
         """Adds a small file to the trial's record, whether the trial finishes or fails."""
-        if Path(name).name != name or name.startswith("."):
+        if not is_plain_name(name):
             raise ValueError(f"a file of a record must have a plain name, got {name!r}")
         self.files[name] = content
 

@@ -36,7 +36,12 @@ MANIFEST = "MANIFEST.json"
 FORMAT = 1
 """Raised when names in an archive get another meaning."""
 
-_PART = r"[^/\\.][^/\\]*"
+UNPACKED_FREELY = 1_000_000_000
+UNPACKED_TIMES = 200
+"""An archive may unpack to so many bytes, or to so many times its own size if that is more. Records and
+figures shrink to a tenth or less, weights hardly."""
+
+_PART = r"[^/\\.\0][^/\\\0]*"
 _NAME = re.compile(
     rf"trials/[0-9a-f]{{16}}/[0-9]{{3,}}/(record\.json|log\.txt|files/{_PART})"
     rf"|studies(/{_PART}){{2,}}|about/{_PART}|(?!trials|studies)[a-z]+s/[0-9a-f]{{16}}(/{_PART})+"
@@ -81,29 +86,31 @@ def write_archive(
     records, and `about` further files.
 
     Raises:
-        StoreError: The file exists or cannot be written; no partly written file remains.
+        StoreError: The file exists or cannot be written, an artifact is damaged, or a file of a study
+            has a name that an archive cannot hold; no partly written file remains.
     """
     labels = tuple(labels)
     records = list(store.records(_keys_of(store, labels)))
     files = {f"about/{name}": content for name, content in (about or {}).items()}
     stages = {(s.name, s.key) for one in records for s in one.stages} if artifacts else set()
     made = sorted((s, key) for s, key in stages if store.manifest(s, key) is not None)
+    for stage, key in made:
+        home = store.artifact(stage, key)
+        if (why := artifact_fault(home, stage, key)) is not None:
+            raise StoreError(
+                f"{home} {why}; run its study again, which sets it aside, or export without artifacts"
+            )
     folders = [store.attempt(one.key, one.attempt) for one in records]
     folders += [store.study(label) for label in labels]
     folders += [store.artifact(stage, key) for stage, key in made]
-    paths = {
-        path.relative_to(store.path).as_posix(): path
-        for folder in folders
-        for path in folder.rglob("*")
-        if path.is_file() and not path.is_symlink()
-    }
+    paths = dict(_files_in(store, folders))
     if to.exists():
         raise StoreError(f"{to} exists and is not replaced; name another file")
     filling = temporary_sibling(to)
     with as_store_error(to):
         try:
             with filling.open("xb") as raw:
-                _fill(raw, files, {n: p for n, p in paths.items() if _NAME.fullmatch(n)})
+                _fill(raw, files, paths)
             filling.rename(to)
         finally:
             filling.unlink(missing_ok=True)
@@ -140,6 +147,20 @@ def _keys_of(store: Store, labels: tuple[str, ...]) -> list[str]:
     return sorted(planned | own)
 
 
+def _files_in(store: Store, folders: Iterable[Path]) -> Iterator[tuple[str, Path]]:
+    """The files of these folders by their names in an archive; hidden ones are incomplete."""
+    for folder in folders:
+        for path in folder.rglob("*"):
+            name = path.relative_to(store.path).as_posix()
+            if path.is_symlink() or not path.is_file() or "/." in name:
+                continue
+            if _NAME.fullmatch(name) and name.isprintable():
+                yield name, path
+            elif not name.startswith("trials/") or path.parent.name == "files":
+                # What else lies next to a record is not its own.
+                raise StoreError(f"{name!r} in {store.path} cannot be in an archive; rename it")
+
+
 def _fill(raw: io.BufferedIOBase, files: Mapping[str, bytes], paths: Mapping[str, Path]) -> None:
     hashes: dict[str, str] = {}
     with (
@@ -166,6 +187,7 @@ def _unpack(file: Path, folder: Path) -> None:
     try:
         with tarfile.open(file, "r:gz") as tar:
             for member in tar:
+                _refuse_growth(file, member)
                 stream = tar.extractfile(member) if member.isreg() else None
                 if stream is None or not _NAME.fullmatch(member.name) or member.name in found:
                     raise StoreError(
@@ -179,7 +201,7 @@ def _unpack(file: Path, folder: Path) -> None:
                     found[member.name] = hashlib.file_digest(out, "sha256").hexdigest()
     except FileNotFoundError as error:
         raise StoreError(f"{file} does not exist; name a file of `ablate store export`") from error
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+    except (tarfile.TarError, EOFError, zlib.error, OSError, ValueError, RecursionError) as error:
         raise StoreError(
             f"{file} cannot be read as an archive ({error}); name a file of `ablate store export`"
         ) from error
@@ -202,6 +224,17 @@ def _unpack(file: Path, folder: Path) -> None:
         )
 
 
+def _refuse_growth(file: Path, member: tarfile.TarInfo) -> None:
+    """From its header, before a byte of it is unpacked."""
+    end = member.offset_data + member.size
+    most = max(UNPACKED_FREELY, UNPACKED_TIMES * file.stat().st_size)
+    if end > most:
+        raise StoreError(
+            f"{file} would unpack to {end:,} bytes or more ({member.name!r}), but the limit for an "
+            f"archive of this size is {most:,}; nothing was imported"
+        )
+
+
 def _records(file: Path, folder: Path) -> Iterator[tuple[TrialRecord, Path]]:
     for path in sorted(folder.glob("trials/*/*/record.json")):
         try:
@@ -209,6 +242,12 @@ def _records(file: Path, folder: Path) -> Iterator[tuple[TrialRecord, Path]]:
         except Unreadable as why:
             name = path.parent.relative_to(folder)
             raise StoreError(f"{file}: {name} {why}; nothing was imported") from why
+        for name in record.files:
+            if not (path.parent / "files" / name).is_file():
+                raise StoreError(
+                    f"{file}: {path.parent.relative_to(folder)} lacks its file {name}; nothing was "
+                    "imported"
+                )
         yield record, path.parent
 
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from sweeps.errors import StoreError
 from sweeps.planning import chain_keys
-from sweeps.record import FORMAT, TrialRecord
+from sweeps.record import FORMAT, TrialRecord, is_plain_name
 from sweeps.storage.atomic_io import read_bytes, write_json
 from sweeps.storage.seals import SEAL, is_whole, sealed
 
@@ -115,6 +115,8 @@ def _impossible(record: TrialRecord) -> str | None:
         return f"own_seconds: {record.own_seconds} is not from 0 to {record.seconds}"
     if (record.error is None) != (record.state == "finished"):
         return f"error: {record.error!r} of a trial that {record.state}"
+    if wrong := [name for name in record.files if not is_plain_name(name)]:
+        return f"files: {wrong[0]!r} is not a plain name"
     try:
         dt.datetime.fromisoformat(record.started)
     except ValueError:

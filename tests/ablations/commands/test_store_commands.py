@@ -55,6 +55,20 @@ def test_check_names_what_is_damaged_and_ends_with_1(
     assert len(json.loads(told.out)["faults"]) == 1
 
 
+def test_an_export_names_the_record_that_it_cannot_contain(
+    ran: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = next(ran.glob("runs/trials/*/001/record.json"))
+    record.write_text("torn")
+
+    said = called(capsys, "store", "export", "--to", "a.tar.gz")
+
+    assert f"{record.parent} cannot be read" in said.err
+    assert "set-aside" in said.err
+    assert "; the export does not contain it" in said.err
+    assert "a.tar.gz: 0 records of 0 studies" in said.out
+
+
 def test_gc_says_what_it_freed(ran: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (ran / "runs/cache").mkdir(exist_ok=True)
     (ran / "runs/cache/x").write_bytes(b"x" * 5_000_000)

@@ -17,7 +17,8 @@ from sweeps.errors import StoreError
 from sweeps.planning import Plan
 from sweeps.storage import Store
 from sweeps.storage.archive import Archived, labels_in, read_archive, write_archive
-from sweeps.storage.launch_log import save_plan
+from sweeps.storage.launch_log import save_plan, studies
+from sweeps.storage.seals import sealed
 
 LABEL = "toy@smoke"
 
@@ -192,6 +193,34 @@ def newer(file: Path) -> None:
     )
 
 
+def with_a_record_that_names(name: str) -> Callable[[Path], None]:
+    """A record that is whole by its own seal, whose file lies elsewhere in the archive."""
+
+    def harm(file: Path) -> None:
+        def edit(files: dict[str, bytes]) -> None:
+            place = next(name for name in files if b"a b.txt" in files[name])
+            about = json.loads(files[place])
+            del about["seal"]
+            files[place] = json.dumps(sealed({**about, "files": [name]})).encode()
+            files["about/planted"] = b"x"
+
+        rewritten(file, edit)
+
+    return harm
+
+
+def growing(file: Path) -> None:
+    """Two gigabytes of which not a byte was written: only their header is there."""
+    with file.open("wb") as raw, gzip.GzipFile(fileobj=raw, mode="wb") as packed:
+        member = tarfile.TarInfo("studies/s/zeros")
+        member.size = 2_000_000_000
+        packed.write(member.tobuf())
+
+
+def naming_no_file(file: Path) -> None:
+    rewritten(file, lambda files: files.update({"studies/s/a\0b": b"x"}))
+
+
 @pytest.mark.parametrize(
     ("harm", "words"),
     [
@@ -205,6 +234,13 @@ def newer(file: Path) -> None:
         (linked, "holds 'studies/s/link', which no export writes"),
         (with_an_edited_record, "its checksum does not match; nothing was imported"),
         (with_an_edited_artifact, "has a file weights that changed since it was saved"),
+        (
+            with_a_record_that_names("../../../../about/planted"),
+            "is not a record (files: '../../../../about/planted' is not a plain name)",
+        ),
+        (with_a_record_that_names("lost.py"), "lacks its file lost.py; nothing was imported"),
+        (growing, "archive of this size is 1,000,000,000; nothing was imported"),
+        (naming_no_file, "changed since it was written: studies/s/a"),
         (newer, "has format 2, but this program reads format 1; update"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
@@ -223,6 +259,42 @@ def test_a_damaged_or_foreign_file_is_refused_and_nothing_is_imported(
     assert str(file) in str(caught.value)
     assert not place.exists()
     assert not (tmp_path / "outside").exists()
+
+
+def test_a_damaged_artifact_is_not_exported(full: Store, tmp_path: Path) -> None:
+    weights = next((full.path / "encoders").glob("*/weights"))
+    weights.write_bytes(b"Weights")
+
+    with pytest.raises(StoreError, match="file weights that changed since it was saved; run its"):
+        exported(full, tmp_path / "a")
+
+    assert not (tmp_path / "a").exists()
+    assert exported(full, tmp_path / "a", artifacts=False).records == 3
+
+
+@pytest.mark.parametrize("name", ["a\\b", "tables/line\nbreak"])
+def test_a_file_that_an_archive_cannot_hold_is_named_and_not_left_out(
+    full: Store, tmp_path: Path, name: str
+) -> None:
+    (full.study(LABEL) / "tables").mkdir()
+    (full.study(LABEL) / name).write_text("x")
+
+    with pytest.raises(StoreError, match="cannot be in an archive; rename it") as caught:
+        exported(full, tmp_path / "a")
+
+    assert repr(f"studies/{LABEL}/{name}") in str(caught.value)
+    assert not (tmp_path / "a").exists()
+
+
+def test_what_a_killed_import_left_is_no_study_and_goes(full: Store, tmp_path: Path) -> None:
+    half = full.path / "studies" / f".{LABEL}.0123abcd"
+    shutil.copytree(full.study(LABEL), half)
+
+    assert studies(full) == [LABEL]
+    made = exported(full, tmp_path / "a")
+    full.clear_leftovers()
+
+    assert (made.studies, half.exists()) == (1, False)
 
 
 def test_a_store_in_use_takes_nothing(full: Store, tmp_path: Path) -> None:
