@@ -152,6 +152,9 @@ def status(
         str | None, typer.Option("--scale", metavar="SCALE", autocompletion=completion.scales)
     ] = None,
     store: options.StorePath = Path("runs"),
+    trials: Annotated[
+        bool, typer.Option("--trials", help="Also each trial with its key, for diff and export.")
+    ] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Refresh every two seconds.")] = False,
     as_json: options.Json = False,
 ) -> None:
@@ -159,7 +162,7 @@ def status(
     from ablations.commands.status import show_status
 
     chosen = None if scale is None else options.scale_of(scale)
-    raise typer.Exit(show_status(store, study, chosen, watch=watch, as_json=as_json))
+    raise typer.Exit(show_status(store, study, chosen, trials=trials, watch=watch, as_json=as_json))
 
 
 @app.command()

@@ -1,19 +1,22 @@
 """The output of `status`: the studies of a store, read only from the store."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ablations.commands.collector import unsearched
-from ablations.commands.output import print_json
+from ablations.commands.output import plain_table, print_json
 from ablations.commands.progress_table import as_json, line, table
 from ablations.commands.terminal import console
 from ablations.commands.trial_keys import existing_store
 from ablations.errors import UsageError
 from ablations.machine_profile import processes_at
 from ablations.study import ScaleName
-from sweeps.execution import progress
+from sweeps.execution import Progress, progress
 from sweeps.history_label import study_and_scale
+from sweeps.planning import Plan, by_key, counting
+from sweeps.record import Summary
 from sweeps.storage import Store, load_plan, studies
 from sweeps.suggest import did_you_mean
 
@@ -23,22 +26,31 @@ PAUSE = 2.0
 METRIC = "top1"
 """The value shown; a study's own metric is in its report."""
 
+KEY = 12
+"""Characters of a key that are shown: the commands take a prefix."""
+
 
 def show_status(
-    path: Path, study: str | None, scale: ScaleName | None, *, watch: bool, as_json: bool
+    path: Path,
+    study: str | None,
+    scale: ScaleName | None,
+    *,
+    trials: bool,
+    watch: bool,
+    as_json: bool,
 ) -> int:
-    """Prints the state once, or every two seconds until interrupted."""
+    """Prints the state once, or every two seconds until interrupted; `trials`: each with its key."""
     store = existing_store(path)
     labels = _labels(store, study, scale)
     if not watch:
-        _print(store, labels, json=as_json)
+        _print(store, labels, trials=trials, json=as_json)
         return 0
     from rich.live import Live
 
     try:
         with Live(console=console(), auto_refresh=False) as live:
             while True:
-                live.update(_shown(store, labels), refresh=True)
+                live.update(_shown(store, labels, trials=trials), refresh=True)
                 time.sleep(PAUSE)
     except KeyboardInterrupt:
         return 130
@@ -73,9 +85,9 @@ def _name(study: str) -> str:
 
 
 @unsearched()
-def _print(store: Store, labels: list[str], *, json: bool) -> None:
+def _print(store: Store, labels: list[str], *, trials: bool, json: bool) -> None:
     if not json:
-        console().print(_shown(store, labels))
+        console().print(_shown(store, labels, trials=trials))
         return
     found: list[dict[str, Any]] = []
     for label in labels:
@@ -87,7 +99,7 @@ def _print(store: Store, labels: list[str], *, json: bool) -> None:
     print_json({"store": str(store.path), "studies": found})
 
 
-def _shown(store: Store, labels: list[str]) -> Any:
+def _shown(store: Store, labels: list[str], *, trials: bool) -> Any:
     from rich.console import Group
 
     if not labels:
@@ -105,8 +117,10 @@ def _shown(store: Store, labels: list[str]) -> Any:
         recorded = {one.key for one in summaries if one.label == plan.label}
         # The last run, such as one with --only, may have planned fewer.
         if earlier := len(recorded - planned):
-            trials = "1 trial" if earlier == 1 else f"{earlier} trials"
-            parts.append(f"plus {trials} on record from earlier runs with other cells or seeds")
+            number = "1 trial" if earlier == 1 else f"{earlier} trials"
+            parts.append(f"plus {number} on record from earlier runs with other cells or seeds")
+        if trials:
+            parts += ["", _by_trial(plan, state, summaries)]
         for cell in state.cells:
             parts += [
                 f"failed: {one.cell}, seed {one.seed}: {one.error} (see "
@@ -115,3 +129,27 @@ def _shown(store: Store, labels: list[str]) -> Any:
             ]
         parts.append("")
     return Group(*parts[:-1])
+
+
+def _by_trial(plan: Plan, state: Progress, summaries: Sequence[Summary]) -> Any:
+    """One row for each trial of the plan, then for those on record from earlier runs."""
+    running = {trial.key for trial in state.running}
+    attempts = by_key(summaries)
+    rows = {trial.key: (trial.cell, trial.seed) for trial in plan.trials}
+    earlier = (one for one in summaries if one.label == plan.label and one.key not in rows)
+    rows |= {one.key: (one.cell, one.seed) for one in earlier}
+    shown = plain_table(
+        "cell", "seed", "state", f"{METRIC} %", "key", right=("seed", f"{METRIC} %")
+    )
+    for key, (cell, seed) in rows.items():
+        of = attempts.get(key, ())
+        one, measured = counting(of), counting(of, METRIC)
+        value = None if measured is None else measured.values.get(METRIC)
+        shown.add_row(
+            cell,
+            str(seed),
+            "running" if key in running else "missing" if one is None else one.state,
+            "" if value is None else f"{value:.1f}",
+            key[:KEY],
+        )
+    return shown

@@ -38,8 +38,8 @@ def key_in(store: Store, prefix: str) -> str:
     if not found:
         near = did_you_mean(prefix, [key[:12] for key in cells])
         raise UsageError(
-            f"the store {store.path} has no trial {prefix!r}{near}; `ablate plan STUDY --json` "
-            "lists the keys of a study"
+            f"the store {store.path} has no trial {prefix!r}{near}; `ablate status --trials` "
+            "lists the keys"
         )
     if len(found) > 1:
         raise UsageError(

@@ -64,6 +64,35 @@ def test_status_counts_what_a_run_with_only_did_not_name(
     assert "plus 2 trials on record from earlier runs with other cells or seeds" in shown
 
 
+def test_status_lists_each_trial_with_the_key_that_diff_takes(
+    half_done: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = half_done.parent / "mine.yaml"
+    plan = the_plan(study)
+    save_plan(Store(half_done), the_plan(study, only=("crop",), store=half_done))
+
+    said = called(capsys, "status", "mine", "--trials")
+
+    rows = {line.split()[-1]: line.split()[:-1] for line in said.out.splitlines() if line.split()}
+    states = {"crop": ["failed"], "random encoder": ["missing"]}
+    for trial in plan.trials:  # those of crop+colour are on record from an earlier run
+        told = states.get(trial.cell, ["finished", f"{50 + trial.seed}.0"])
+        assert rows[trial.key[:12]] == [*trial.cell.split(), str(trial.seed), *told]
+    first, second = (trial.key[:12] for trial in plan.trials if trial.cell == "crop+colour")
+    assert called(capsys, "diff", first, second).code == 0
+
+
+@pytest.mark.usefixtures("half_done")
+def test_an_unknown_key_is_answered_with_the_command_that_lists_keys(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = called(capsys, "diff", "zzzz", "yyyy")
+
+    assert said.code == 2
+    assert "has no trial 'zzzz'" in said.err
+    assert "`ablate status --trials` lists the keys" in said.err
+
+
 def test_status_for_programs(half_done: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (study,) = called(capsys, "status", "mine", "--json").json["studies"]
 
