@@ -268,10 +268,12 @@ NAMED: dict[str, Part] = {
                 "spec/figure_specs": "values by hand, matplotlib's own geometry",
                 "spec/models": "examples with their messages",
                 "document/written": "pypdf, an HTML parser, a second process's bytes",
+                "document/tour": "the headings, columns and words of made reports",
                 "exports/table_forms": "csv, json, pandas, LaTeX's commands by its manual",
                 "exports/figure_forms": "an XML parser, pypdf",
             },
         ),
+        files=("ablations/REPORT.md",),
         rest=("reports",),
     ),
     "studies": Part(
