@@ -256,6 +256,7 @@ NAMED: dict[str, Part] = {
                 "comparing/fields": "values by hand, laws of JSON",
                 "comparing/two_trials": "records made by hand",
                 "document/browser": "chromium",
+                "document/axe": "axe-core",
                 "figures/legible": "matplotlib's own geometry",
                 "figures/curves": "numbers by hand, matplotlib's own geometry",
                 "document/blocks": "made studies, counted by hand",

@@ -194,6 +194,14 @@ def test_no_page_asks_for_anything_and_links_only_to_its_own_files(study: Study)
     assert "@import" not in study.source
 
 
+def test_no_two_elements_have_one_id_and_what_names_an_id_finds_it(study: Study) -> None:
+    ids = re.findall(r'\bid="([^"]*)"', study.source)
+    named = re.findall(r'(?:aria-labelledby="|href="#)([^"]*)"', study.source)
+
+    assert sorted(ids) == sorted(set(ids))
+    assert set(named) <= set(ids)
+
+
 @pytest.mark.slow
 def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
     running = [
