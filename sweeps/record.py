@@ -120,6 +120,15 @@ class TrialRecord(Summary):
     provenance: dict[str, Any]
     """Code, packages, machine, load, threads, slots."""
 
+    def is_of_trial(self, other: "TrialRecord") -> bool:
+        """Whether another record, perhaps in another store, is of the same run of the same trial."""
+        own, others = (
+            # Without what depends on its place in a store.
+            one.model_copy(update={"attempt": 1, "log": "", "seal": None})
+            for one in (self, other)
+        )
+        return own == others
+
     def summary(self) -> Summary:
         """The record without its heavy parts."""
         return Summary.model_construct(

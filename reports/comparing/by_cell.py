@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from reports.comparing.like_with_like import Likeness, likeness
 from reports.comparing.sides import Side, common_arms
-from reports.judging import unpaired
+from reports.judging import Outcome, unpaired
 from sweeps.intervals import Interval, interval
 
 LEVEL = 0.95
@@ -45,7 +45,10 @@ class CellDifference(NamedTuple):
     per_seed: tuple[float, ...]
     """The difference of each shared seed; empty unless paired."""
     counts: tuple[int, int]
-    """The numbers of seeds of the first side and of the other one."""
+    """The numbers of seeds of the first side and of the other one; where it is unpaired, of those that
+    are not of the same trial."""
+    left_out: int
+    """Seeds whose trial both sides count; they are no part of the difference."""
     likeness: Likeness
 
     @property
@@ -63,13 +66,20 @@ class CellDifference(NamedTuple):
             case How.SAME:
                 return "both sides count the same trials, so there is nothing to compare"
             case How.UNPAIRED:
-                return f"{shared}: not paired, {first} and {second} seeds (Welch)"
+                return f"{shared}: not paired, {first} and {second} seeds (Welch){self._without}"
             case How.PAIRED if (first, second) != (len(self.seeds),) * 2:
-                return f"over {shared} of {first} and {second}"
+                return f"over {shared} of {first} and {second}{self._without}"
             case How.MISSING:
                 return f"{first} and {second} seeds with a number"
             case _:
                 return ""
+
+    @property
+    def _without(self) -> str:
+        if not self.left_out:
+            return ""
+        seeds = "1 seed" if self.left_out == 1 else f"{self.left_out} seeds"
+        return f"; {seeds} left out, where both sides count the same trial"
 
     @property
     def remark(self) -> str:
@@ -95,12 +105,20 @@ def _all(sides: Sequence[Side]) -> Iterator[CellDifference]:
 def _difference(first: Side, other: Side, cell: str) -> CellDifference:
     a, b = first.numbers.get(cell, {}), other.numbers.get(cell, {})
     shared = sorted(a.keys() & b.keys())
-    # A record that both sides count is one trial: its difference of 0 is no measurement.
-    seeds = tuple(seed for seed in shared if a[seed].record != b[seed].record)
+    # A trial that both sides count, perhaps under another attempt, is no measurement of a difference.
+    same = {seed for seed in shared if _is_one_trial(a[seed], b[seed])}
+    seeds = tuple(seed for seed in shared if seed not in same)
     like, counts = likeness(first, other, cell), (len(a), len(b))
 
-    def made(how: How, shown: Interval, per_seed: tuple[float, ...] = ()) -> CellDifference:
-        return CellDifference(cell, other.name, how, shown, seeds, per_seed, counts, like)
+    def made(
+        how: How,
+        shown: Interval,
+        per_seed: tuple[float, ...] = (),
+        counts: tuple[int, int] = counts,
+    ) -> CellDifference:
+        return CellDifference(
+            cell, other.name, how, shown, seeds, per_seed, counts, len(same), like
+        )
 
     nothing = interval((), LEVEL)
     if not a or not b:
@@ -109,9 +127,16 @@ def _difference(first: Side, other: Side, cell: str) -> CellDifference:
         return made(How.WITHHELD, nothing)
     if shared and not seeds:
         return made(How.SAME, nothing)
+    first_values, values = (
+        [one.value for seed, one in side.items() if seed not in same] for side in (a, b)
+    )
+    own = len(first_values), len(values)
     # One shared seed gives no interval; if both sides have more seeds, these do.
-    if len(seeds) > 1 or (seeds and min(counts) < 2):
+    if len(seeds) > 1 or (seeds and min(own) < 2):
         per_seed = tuple(b[seed].value - a[seed].value for seed in seeds)
         return made(How.PAIRED, interval(per_seed, LEVEL), per_seed)
-    first_values, values = ([one.value for one in side.values()] for side in (a, b))
-    return made(How.UNPAIRED, unpaired(first_values, values, LEVEL))
+    return made(How.UNPAIRED, unpaired(first_values, values, LEVEL), counts=own)
+
+
+def _is_one_trial(one: Outcome, other: Outcome) -> bool:
+    return bool(one.record and other.record and one.record.is_of_trial(other.record))

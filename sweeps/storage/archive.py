@@ -260,7 +260,7 @@ def _artifacts(folder: Path) -> Iterator[tuple[str, str, Path]]:
 def _merged(store: Store, folder: Path, records: list[tuple[TrialRecord, Path]]) -> Imported:
     added = 0
     for record, home in records:
-        if any(_content(one) == _content(record) for one in store.records([record.key])):
+        if any(one.is_of_trial(record) for one in store.records([record.key])):
             continue
         files = {name: (home / "files" / name).read_bytes() for name in record.files}
         store.commit(record, home / "log.txt", files)
@@ -277,11 +277,6 @@ def _merged(store: Store, folder: Path, records: list[tuple[TrialRecord, Path]])
             _copied(home, store.artifact(stage, key))
             num_artifacts += 1
     return Imported(added, len(records) - added, tuple(new), tuple(known), num_artifacts)
-
-
-def _content(record: TrialRecord) -> TrialRecord:
-    """A record without what depends on its place in a store."""
-    return record.model_copy(update={"attempt": 1, "log": "", "seal": None})
 
 
 def _copied(folder: Path, place: Path) -> None:

@@ -205,7 +205,7 @@ MUTANTS = (
     ),
     plant(
         "a record that is there is imported again",
-        "storage/archive.py",
+        "record.py",
         'update={"attempt": 1, "log": "", "seal": None}',
         'update={"log": "", "seal": None}',
         "sweeps/storage/test_archive.py",

@@ -32,8 +32,8 @@ MUTANTS = (
     plant(
         "a trial that both sides count is a difference of 0",
         "comparing/by_cell.py",
-        "if a[seed].record != b[seed].record",
-        "if seed in shared",
+        "if _is_one_trial(a[seed], b[seed])",
+        "if not shared",
         "reports/comparing/test_sides.py",
     ),
     plant(

@@ -107,6 +107,33 @@ def test_trials_that_both_sides_count_are_no_comparison() -> None:
     assert math.isnan(found.shown.mean)
 
 
+def test_a_trial_that_was_imported_under_another_attempt_is_the_same_trial() -> None:
+    first = made({"crop": A})
+    changes = {"attempt": 2, "log": "elsewhere", "seal": "another"}
+    moved = tuple(one.model_copy(update=changes) for one in first.records)
+
+    found = difference(first, first.model_copy(update={"records": moved}))
+
+    assert found.how is How.SAME
+
+
+def test_trials_that_both_sides_count_are_in_no_unpaired_difference() -> None:
+    first = {**dict(enumerate(A)), 7: 40.0}
+    other = {**dict(enumerate(A)), 7: 44.0, 8: 45.0}
+    alone = {**dict(enumerate(A)), 6: 41.0, 7: 40.0}
+
+    one = difference(made({"crop": first}), made({"crop": other}))
+    several = difference(made({"crop": alone}), made({"crop": other}))
+
+    assert (one.how, one.per_seed) == (How.PAIRED, (4.0,))
+    assert one.remark == (
+        "over 1 shared seed of 6 and 7; 5 seeds left out, where both sides count the same trial"
+    )
+    theirs = stats.ttest_ind([44.0, 45.0], [41.0, 40.0], equal_var=False).confidence_interval(0.95)
+    assert (several.how, several.n) == (How.UNPAIRED, "2 and 2")
+    assert (several.shown.low, several.shown.high) == pytest.approx((theirs.low, theirs.high))
+
+
 OTHER_IMAGES = {"facts": {"data": {"fingerprint": "cd"}}}
 
 
