@@ -215,8 +215,10 @@ class Launch:
         elif state == HELD:
             self.held = True
         elif state != "stopped":
-            if self.pace is not None and (record := self.store.record(key, attempt)) is not None:
-                self.pace.took(key, record.cost_seconds)
+            # One that failed says nothing of how long whole trials take.
+            timed = None if self.pace is None or state != "finished" else self.pace
+            if timed is not None and (record := self.store.record(key, attempt)) is not None:
+                timed.took(key, record.cost_seconds)
             self.results[key] = TrialResult(key, state, text, attempt)
             ends = [
                 TrialEnd(self.trials[key].cell, one.error)

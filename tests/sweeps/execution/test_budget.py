@@ -8,10 +8,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from launching import Scene
+from made_records import commit
 from toy_trials import toy_plan, toy_sweep
 
 from sweeps.execution.budget import Budget, Limit, Pace, may_begin, needed
-from sweeps.planning import Known, Trial
+from sweeps.execution.heartbeat import pace_file
+from sweeps.execution.launch import Launch
+from sweeps.execution.trial_runner import RunSettings
+from sweeps.planning import Known, Plan, Trial
+from sweeps.storage import Store, read_json
 
 SECONDS = st.floats(0.5, 60.0)
 
@@ -110,6 +115,30 @@ def test_unknown_durations_let_trials_begin_until_the_time_is_over(tmp_path: Pat
     assert not may_begin(over, trial.key, tmp_path, "a")
     assert not may_begin(left, trial.key, tmp_path, "a")  # after one that may not, none may
     assert may_begin(left, trial.key, tmp_path, "another launch")
+
+
+def test_a_trial_that_failed_says_nothing_of_how_long_others_take(
+    store: Store, small_plan: Plan
+) -> None:
+    first, second, *_ = todo = small_plan.todo
+    launch = Launch(
+        plan=small_plan,
+        store=store,
+        function="toy_trials:toy_trial",
+        settings=RunSettings(slots=1),
+        todo=list(todo),
+        on_progress=None,
+        on_record=None,
+        budget=Budget(100.0, {trial.key: 8.0 for trial in todo}),
+    )
+    commit(store, first, state="failed", error="Diverged: early", values={}, seconds=0.5)
+    commit(store, second, seconds=2.0)
+
+    launch.take_result([first.key, "failed", "Diverged: early", 1])
+    assert not pace_file(store.running, launch.name).exists()
+    launch.take_result([second.key, "finished", None, 1])
+
+    assert read_json(pace_file(store.running, launch.name)) == {"factor": 0.25}
 
 
 @pytest.mark.slow
