@@ -3,13 +3,7 @@
 from typing import NamedTuple
 
 from ablations.machine_profile import Machine
-
-WATTS_OF_A_CORE = 5.0
-"""Assumed where the machine does not count its energy: a server processor's design power divided by its
-threads is 2 to 6 W."""
-
-WATTS_OF_A_GPU = 300.0
-"""Assumed: a GPU at work, of 250 to 700 W by design."""
+from reports.spec import WATTS_OF_A_CORE, WATTS_OF_A_GPU
 
 
 class Energy(NamedTuple):

@@ -7,10 +7,19 @@ from typing import NamedTuple
 from reports.document.blocks import Table
 from reports.document.findings import Findings
 from reports.document.formatting import table
-from reports.spec import PAPERS_CORES, PAPERS_HOURS, Pretraining, flop_text
+from reports.spec import (
+    PAPERS_CORES,
+    PAPERS_HOURS,
+    WATTS_OF_A_CORE,
+    WATTS_OF_A_GPU,
+    Pretraining,
+    flop_text,
+)
+from sweeps.record import TrialRecord
 
 UNKNOWN = "unknown"
-NOT_MEASURED = "not measured"
+
+HOURS_OF_A_YEAR = 24 * 365.25
 
 MOST_NAMED = 3
 """How many different values of one quantity are listed."""
@@ -37,6 +46,8 @@ def scope_table(findings: Findings) -> Table | None:
     here = [scope.here[arm] for arm in ours.arms if arm in scope.here]
     full, seeds = list(scope.full.values()), scope.full_seeds
     encoders, total = len(full) * seeds, _total(full, seeds)
+    spent, power = _spent(findings), _kilowatts(findings.evidence.records)
+    needed = _extrapolated(ours, total)
     few, many = min(ours.seeds), max(ours.seeds)
     rows = [
         ("arms", str(len(ours.arms)), _known(len(full))),
@@ -45,9 +56,9 @@ def scope_table(findings: Findings) -> Table | None:
         *_both(here, full),
         ("parameters of the encoder", _range(ours.parameters), ""),
         ("operations of pre-training", _flop(ours.operations), _flop(total)),
-        ("hours", _hours(_spent(findings)), _extrapolated(ours, total)),
+        ("hours", _rounded(spent), _at_this_rate(ours, needed)),
         ("hours on the paper's hardware", "", _papers_hours(total, scope.papers)),
-        ("energy", NOT_MEASURED, NOT_MEASURED),
+        ("energy, estimated", _energy(power, spent), _energy(power, needed)),
     ]
     caption = (
         "This run against a full replication, which is every arm of the study at paper scale. "
@@ -55,7 +66,9 @@ def scope_table(findings: Findings) -> Table | None:
         "the configurations. The hours of this run are those of all its trials, added up; the hours of "
         "the replication assume the operations per second that this run's pre-training reached, and "
         f"those on the paper's hardware the {PAPERS_HOURS:g} hours that it states for one ResNet-50 "
-        f"encoder of 100 epochs on {PAPERS_CORES} TPU v3 cores (section 2.2, footnote 2)."
+        f"encoder of 100 epochs on {PAPERS_CORES} TPU v3 cores (section 2.2, footnote 2). Energy is an "
+        f"estimate, not a measurement: {WATTS_OF_A_CORE:g} W for each thread of a trial on a CPU, "
+        f"{WATTS_OF_A_GPU:g} W on a GPU, over these hours."
     )
     shown = [row for row in rows if any(row[1:])]
     return table("scope", caption, ("quantity", "this run", "full replication"), shown)
@@ -133,19 +146,48 @@ def _spent(findings: Findings) -> float:
     return math.fsum(record.cost_seconds for record in findings.evidence.records) / 3600
 
 
-def _extrapolated(ours: _Trained, total: int | None) -> str:
-    """Hours at the rate of this run's pre-training."""
+def _extrapolated(ours: _Trained, total: int | None) -> float | None:
+    """Hours of as many operations at the rate of this run's pre-training."""
     if total is None or not ours.operations or not ours.seconds:
+        return None
+    return total * ours.seconds / ours.operations / 3600
+
+
+def _at_this_rate(ours: _Trained, hours: float | None) -> str:
+    if hours is None or not ours.operations or not ours.seconds:
         return UNKNOWN
-    rate = ours.operations / ours.seconds
-    return f"{_hours(total / rate / 3600)} at {flop_text(rate)} per second"
+    years = hours / HOURS_OF_A_YEAR
+    long = f" ({_rounded(years)} years)" if years >= 2 else ""
+    rate = flop_text(ours.operations / ours.seconds)
+    return f"about {_rounded(hours)}{long} at this run's {rate} per second"
+
+
+def _kilowatts(records: Iterable[TrialRecord]) -> float | None:
+    """The assumed power of a trial, on average over the time of all; None if a record lacks its part."""
+    joules = seconds = 0.0
+    for record in records:
+        device, threads = (record.provenance.get(name) for name in ("device", "threads"))
+        if device is None or not isinstance(threads, int):
+            return None
+        watts = WATTS_OF_A_CORE * threads if device == "cpu" else WATTS_OF_A_GPU
+        joules += watts * record.cost_seconds
+        seconds += record.cost_seconds
+    return joules / seconds / 1000 if seconds else None
+
+
+def _energy(kilowatts: float | None, hours: float | None) -> str:
+    if kilowatts is None or hours is None:
+        return UNKNOWN
+    return f"about {_rounded(kilowatts * hours)} kWh"
 
 
 def _papers_hours(total: int | None, papers: Pretraining | None) -> str:
     if total is None or papers is None or not papers.operations:
         return ""
-    return f"{_hours(PAPERS_HOURS * PAPERS_CORES * total / papers.operations)} of one TPU v3 core"
+    return f"{_rounded(PAPERS_HOURS * PAPERS_CORES * total / papers.operations)} of one TPU v3 core"
 
 
-def _hours(hours: float) -> str:
-    return f"{hours:,.0f}" if hours >= 99.5 else f"{hours:.3g}"
+def _rounded(value: float) -> str:
+    """Three digits, in full: 5,100,000 and 0.00035, without an exponent."""
+    short = float(f"{value:.3g}")
+    return f"{short:,.0f}" if short >= 100 else f"{short:.10f}".rstrip("0").rstrip(".") or "0"

@@ -16,7 +16,15 @@ from reports.spec.evidence import (
 from reports.spec.factorial_claims import Factorial, Interaction, MainEffect
 from reports.spec.figure_specs import AnyFigure, Bars, Heatmap, Lines, MarginalMeans
 from reports.spec.interim_looks import ERROR_RATE, MAX_PRIMARY, Looks
-from reports.spec.scope import PAPERS_CORES, PAPERS_HOURS, Pretraining, Scope, flop_text
+from reports.spec.scope import (
+    PAPERS_CORES,
+    PAPERS_HOURS,
+    WATTS_OF_A_CORE,
+    WATTS_OF_A_GPU,
+    Pretraining,
+    Scope,
+    flop_text,
+)
 from reports.spec.snapshot import ResolvedCell, Snapshot, Statement, seed_routes
 from reports.spec.trial_facts import CollapseFacts, TrialFacts, facts_of
 from reports.spec.views_strip import VIEWS_FILE, VIEWS_IMAGES, ViewsStrip
@@ -29,6 +37,8 @@ __all__ = [
     "SMOKE_JUDGES_NOTHING",
     "VIEWS_FILE",
     "VIEWS_IMAGES",
+    "WATTS_OF_A_CORE",
+    "WATTS_OF_A_GPU",
     "AnyClaim",
     "AnyFigure",
     "Bars",

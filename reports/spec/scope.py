@@ -46,6 +46,13 @@ class Scope(Frozen):
 PAPERS_HOURS, PAPERS_CORES = 1.5, 128
 """Training `Scope.papers` takes about 1.5 hours on 128 TPU v3 cores (section 2.2, footnote 2)."""
 
+WATTS_OF_A_CORE = 5.0
+"""Assumed where no energy was measured: a server processor's design power divided by its threads is
+2 to 6 W."""
+
+WATTS_OF_A_GPU = 300.0
+"""Assumed: a GPU at work, of 250 to 700 W by design."""
+
 
 def flop_text(operations: float) -> str:
     """An approximate number of operations, in the unit that leaves few digits."""

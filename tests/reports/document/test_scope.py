@@ -86,7 +86,7 @@ def test_this_run_stands_next_to_a_full_replication() -> None:
     assert found["batch size"] == ("64", "4,096")
     assert found["network"] == ("small", "small; ResNet-50")
     assert found["parameters of the encoder"] == ("7", "")
-    assert found["energy"] == ("not measured", "not measured")
+    assert found["energy, estimated"] == ("unknown", "unknown")  # no trial says what it ran on
 
 
 def test_hours_are_those_spent_and_those_at_the_rate_that_was_measured() -> None:
@@ -94,9 +94,43 @@ def test_hours_are_those_spent_and_those_at_the_rate_that_was_measured() -> None
 
     # Two seeds of 1000 and of 2000 operations in 10 s each: 150 a second. 15 encoders of 3e6.
     assert found["operations of pre-training"] == ("6 kFLOP", "45 MFLOP")
-    assert found["hours"] == ("6", "83.3 at 150 FLOP per second")
+    assert found["hours"] == ("6", "about 83.3 at this run's 150 FLOP per second")
     # 15 times the paper's own encoder, which takes 1.5 hours on 128 cores.
     assert found["hours on the paper's hardware"] == ("", "2,880 of one TPU v3 core")
+
+
+def on(device: str, threads: int = 2, seconds: float = 10.0) -> Evidence:
+    """The same run with the device and threads of its trials on record."""
+    one = made(seconds=seconds)
+    about = {"device": device, "threads": threads}
+    records = tuple(r.model_copy(update={"provenance": about}) for r in one.records)
+    return one.model_copy(update={"records": records})
+
+
+@pytest.mark.parametrize(
+    ("device", "threads", "watts"), [("cpu", 2, 10.0), ("cpu", 1, 5.0), ("cuda", 1, 300.0)]
+)
+def test_energy_is_an_estimate_from_the_time_and_an_assumed_power(
+    device: str, threads: int, watts: float
+) -> None:
+    found, caption = scope_of(on(device, threads)), page_one(on(device))["scope"].caption
+
+    ours, full = found["energy, estimated"]
+    assert float(ours.removeprefix("about ").removesuffix(" kWh")) == pytest.approx(6 * watts / 1e3)
+    hours = 45e6 / 150 / 3600
+    assert float(full.removeprefix("about ").removesuffix(" kWh")) == pytest.approx(
+        hours * watts / 1e3, rel=5e-3
+    )
+    assert "Energy is an estimate, not a measurement: 5 W for each thread of a trial" in caption
+
+
+def test_long_hours_are_rounded_and_also_given_in_years() -> None:
+    found = scope_of(on("cpu", seconds=1e7))
+
+    # 45e6 operations at 150e-6 a second: 3e11 s.
+    rate = "at this run's 0.00015 FLOP per second"
+    assert found["hours"][1] == f"about 83,300,000 (9,510 years) {rate}"
+    assert found["energy, estimated"][1] == "about 833,000 kWh"
 
 
 def test_an_encoder_that_two_trials_share_was_trained_once() -> None:
