@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from ablations.compose.flops import as_text, images_of_an_epoch, weight_bytes
+from ablations.compose.flops import as_text, images_of_an_epoch, num_views_of, weight_bytes
+from reports.spec import VIEWS_IMAGES
+from sweeps.planning import Trial
 
 TRIAL = 65_000
 """Of a trial: its record and log with their folders, its run in MLflow and its line in the index."""
@@ -24,6 +26,17 @@ FILES = 12_000
 """Of an encoder besides its weights: training facts and curve, folders, blocks that are not full."""
 
 
+STRIP_SIDE, STRIP_FILL = 40, 0.75
+"""Of the views that a trial of an arm saves: the largest side in px, and the bytes of the PNG as a
+share of its pixels' (0.5 for textures at 32 px, at most 1 for noise)."""
+
+STRIP_PLACE = 8_000
+"""The folder of this file, and a block that is not full."""
+
+STRIP_COPIES = 5
+"""A report holds the views of each arm as base64 in HTML and as they are in PDF, and MLflow both again."""
+
+
 class Disk(NamedTuple):
     """Bytes in addition to what is there."""
 
@@ -33,10 +46,8 @@ class Disk(NamedTuple):
     """Records, MLflow's copy and reports."""
 
 
-def disk_of(
-    encoders: Iterable[Mapping[str, Any]], trials: Iterable[Mapping[str, Any]], *, fresh: bool
-) -> Disk:
-    """What new encoders with these configurations take, and the trials with these.
+def disk_of(encoders: Iterable[Mapping[str, Any]], trials: Iterable[Trial], *, fresh: bool) -> Disk:
+    """What new encoders with these configurations take, and these trials.
 
     `fresh`: the study has no trial on record here.
     """
@@ -45,8 +56,20 @@ def disk_of(
         head = as_text(config["head"] if config["epochs"] else {"kind": "none"})
         size = weight_bytes(as_text(config["encoder"]), head, config["data"]["size"])
         total = None if size is None or total is None else total + size + FILES
-    each = [TRIAL + STEP * _logged(config) for config in trials]
-    return Disk(total, sum(each) + (STUDY if fresh else LAUNCH) if each else 0)
+    each, arms = list[int](), dict[str, int]()
+    for trial in trials:
+        each.append(TRIAL + STEP * _logged(trial.config))
+        if trial.role == "arm" and trial.config["epochs"]:
+            arms[trial.cell] = strip_bytes(trial.config)
+            each.append(arms[trial.cell] + STRIP_PLACE)
+    reports = (STUDY if fresh else LAUNCH) + STRIP_COPIES * sum(arms.values())
+    return Disk(total, sum(each) + reports if each else 0)
+
+
+def strip_bytes(config: Mapping[str, Any]) -> int:
+    """Of the file with the views of some images, as a trial saves it."""
+    side, rows = min(config["data"]["size"], STRIP_SIDE), 1 + num_views_of(config)
+    return round(STRIP_FILL * 3 * side**2 * rows * VIEWS_IMAGES)
 
 
 def _logged(config: Mapping[str, Any]) -> int:

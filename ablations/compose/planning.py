@@ -136,7 +136,7 @@ def cost(
         processes=processes,
         encoders=len(new),
         memory=memory,
-        disk=disk_of(encoders, [config for _, config in trials], fresh=not own),
+        disk=disk_of(encoders, the_plan.todo, fresh=not own),
         energy=power,
         compute=operations,
     )

@@ -9,6 +9,7 @@ import pytest
 from commands import the_plan, written_study
 from PIL import Image
 
+from ablations.compose.disk import STRIP_COPIES, STRIP_PLACE, disk_of, strip_bytes
 from ablations.compose.planning import compose
 from ablations.evidence.collect import evidence
 from ablations.evidence.resolved import snapshot_of
@@ -95,6 +96,19 @@ def test_a_damaged_strip_is_left_out_and_the_report_says_that_there_is_none(
     assert [strip.cells for strip in made.gallery] == [("crop+colour",)]
     (section,) = [s for s in document(made).sections if s.ident == "gallery"]
     assert "No images were saved for crop" in str(section.blocks[-1])
+
+
+def test_the_plan_counts_the_bytes_of_a_strip_in_its_record_and_in_the_reports(ran: Store) -> None:
+    plan = the_plan(str(ran.path.parent / "mine.yaml"))
+    crop = next(trial for trial in plan.trials if trial.cell == "crop")
+    without = crop.model_copy(update={"role": "floor"})
+    [saved] = ran.trials.glob(f"{crop.key}/001/files/views.png")
+    size = saved.stat().st_size
+
+    one, other = (disk_of([], [trial], fresh=True).records for trial in (crop, without))
+
+    assert size <= strip_bytes(crop.config) <= 2 * size
+    assert one - other == STRIP_PLACE + (1 + STRIP_COPIES) * strip_bytes(crop.config)
 
 
 def test_tiles_keep_their_pixels_in_the_row() -> None:
