@@ -46,7 +46,7 @@ def _easy(findings: Findings) -> Iterator[Lesson]:
     if smooth:
         many = f"{len(smooth)} of {plural(len(trials), 'trial')}"
         yield "running", f"{many} finished at the first attempt"
-    times = [record.seconds for record in evidence.records if record.state == "finished"]
+    times = [record.cost_seconds for record in evidence.records if record.state == "finished"]
     if times:
         yield "time", f"{median(times):,.0f} s for a trial, in the median of {len(times)}"
     controls = board_of(evidence, findings.found, ()).controls
@@ -76,7 +76,7 @@ def _difficult(findings: Findings) -> Iterator[Lesson]:
     arms = [info.name for info in evidence.cells if info.role == "arm"]
     if below := below_floor(findings, arms):
         yield "learning", f"on average not above their random encoder: {some_of(below)}"
-    times = {o.trial.key: o.record.seconds for o in trials if o.record}
+    times = {o.trial.key: o.record.cost_seconds for o in trials if o.record}
     usual = median(times.values()) if times else 0.0
     if slow := [o for o in trials if times.get(o.trial.key, 0.0) > SLOW * usual]:
         worst = max(slow, key=lambda o: times[o.trial.key])
@@ -104,7 +104,7 @@ def _recommended(findings: Findings) -> Iterator[Lesson]:
         if verdict.decision in OPEN:
             text = "; ".join(filter(None, (verdict.words, verdict.note)))
             yield f"to decide {verdict.claim.name}", text
-    times = [o.record.seconds for o in trials if o.record and o.state == "finished"]
+    times = [o.record.cost_seconds for o in trials if o.record and o.state == "finished"]
     missing = [o for o in trials if o.state == "missing"]
     if missing and evidence.command:
         hours = (

@@ -94,6 +94,18 @@ def test_a_trial_that_took_long_and_what_was_not_tuned_are_named() -> None:
     assert found["Recommended"]["tuning"] == "tune as the paper did: optimizer.learning_rate"
 
 
+def test_times_are_a_trials_own_seconds_whatever_ran_in_its_process_meanwhile() -> None:
+    made = evidence({"a": [*UP, None], "b": FLAT})
+    records = tuple(
+        one.model_copy(update={"own_seconds": 7.0, "seconds": 900.0}) for one in made.records
+    )
+
+    found = lessons(made.model_copy(update={"records": records}))
+
+    assert found["Easy"]["time"].startswith("7 s for a trial")
+    assert found["Recommended"]["missing trials"].startswith("1, about 0.0019 hours of trials")
+
+
 def test_nothing_is_said_before_any_trial_has_ended() -> None:
     nothing = evidence({"a": [None]}, floor=[], pixels=None, control=None)
 
