@@ -88,7 +88,8 @@ def one_of(name: str, word: str, known: tuple[str, ...]) -> str:
     if word in known:
         return word
     raise UsageError(
-        f"{name}: must be one of {', '.join(known)}, got {word!r}{did_you_mean(word, known)}"
+        f"{name}: must be one of {', '.join(known)}, got {word!r}"
+        f"{did_you_mean(word, known, listed=True)}"
     )
 
 

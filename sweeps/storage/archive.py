@@ -106,6 +106,10 @@ def write_archive(
     paths = dict(_files_in(store, folders))
     if to.exists():
         raise StoreError(f"{to} exists and is not replaced; name another file")
+    if not to.parent.is_dir():
+        raise StoreError(
+            f"{to.parent} is no folder, so {to.name} cannot be written there; create it"
+        )
     filling = temporary_sibling(to)
     with as_store_error(to):
         try:

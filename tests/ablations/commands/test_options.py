@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from commands import STUDY, Said, called, record_of, recorded, the_plan, written_study
 
+from ablations.commands.options import keep_of
 from ablations.commands.output import console
 from ablations.compose.disk import FILES
 from ablations.errors import UsageError
@@ -150,6 +151,13 @@ def test_a_wrong_ablate_toml_is_told_before_anything_else(
 
     assert said.code == 2
     assert sentence in said.err
+
+
+def test_a_wrong_word_is_told_the_right_ones_once() -> None:
+    with pytest.raises(UsageError) as caught:
+        keep_of("maybe")
+
+    assert caught.value.sentences == ("--keep: must be one of none, last, got 'maybe'",)
 
 
 def test_the_plan_tells_the_disk_and_keep_none_spares_it(

@@ -122,6 +122,11 @@ def test_a_file_that_exists_is_not_replaced(full: Store, tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["a.tar.gz"]
 
 
+def test_a_folder_that_is_not_there_is_named(full: Store, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"/no is no folder, so a cannot be written there; create"):
+        exported(full, tmp_path / "no" / "a")
+
+
 def rewritten(file: Path, change: Callable[[dict[str, bytes]], None]) -> None:
     """The archive with other contents and a manifest that fits them."""
     with tarfile.open(file) as tar:
