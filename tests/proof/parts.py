@@ -311,6 +311,7 @@ NAMED: dict[str, Part] = {
                 "compose/identity": "laws of keys",
                 "imports": "sys.modules of a new process",
                 "commands/options": "examples with their messages and exit codes",
+                "commands/hostile_images": "40 hostile names of files and classes, trees of files",
                 "commands/completion": "words by hand, names that a shell would evaluate, a real bash",
                 "commands/watch": "the files that `ablate report` writes",
                 "commands/run": "exit codes and files left, of a real process",
