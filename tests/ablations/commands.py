@@ -16,6 +16,7 @@ from ablations.study.request import Request
 from sweeps.planning.trial_plan import Plan, Trial
 from sweeps.record import TrialRecord
 from sweeps.storage.store import Store
+from sweeps.tracking.contract import TrackingResult
 
 STUDY = """\
 name: mine
@@ -60,6 +61,24 @@ class Said(NamedTuple):
     @property
     def json(self) -> Any:
         return json.loads(self.out)
+
+
+class Tracker:
+    """Stands for MLflow's process: remembers what it was told."""
+
+    def __init__(self, trouble: str | None = None) -> None:
+        self.trouble = trouble
+        self.closed: list[dict[str, Any]] = []
+        self.settled: list[dict[str, Any]] = []
+
+    def record(self, _: object) -> None: ...
+
+    def settle(self, **told: Any) -> None:
+        self.settled.append(told)
+
+    def close(self, **told: Any) -> TrackingResult:
+        self.closed.append(told)
+        return TrackingResult(0, self.trouble, 0.0)
 
 
 def called(capsys: pytest.CaptureFixture[str], *words: str | Path) -> Said:

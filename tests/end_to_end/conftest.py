@@ -1,6 +1,7 @@
-"""Lets the tests here import `driving`, which stands beside them."""
+"""Lets the tests here import `driving`, which stands next to them, and what those of `ablate` share."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+for _folder in ("ablations", "end_to_end"):
+    sys.path.insert(0, str(Path(__file__).parents[1] / _folder))

@@ -43,32 +43,6 @@ figures:
 """
 
 
-SLOTS = 2  # trials side by side
-
-
-def spare_the_timing(store: Path) -> None:
-    """Tells a store what its first run on the CPU would time: one test of the timing is enough."""
-    import torch
-
-    from ablations.machine_profile import Machine
-    from sweeps.provenance import cpu_name, usable_cores
-    from sweeps.storage.store import Store
-
-    told = Machine(
-        cpu=cpu_name(),
-        cores=usable_cores(),
-        device="cpu",
-        torch=torch.__version__,
-        threads=1,
-        slots=SLOTS,
-        memory_format="channels_last",
-        rates=(),
-        timed="2026-01-01T00:00:00Z",
-    )
-    Store(store).prepare()
-    (store / "machine.json").write_text(told.model_dump_json(), encoding="utf-8")
-
-
 def command(*words: str | Path) -> list[str]:
     return [sys.executable, "-m", "ablations", *map(str, words)]
 

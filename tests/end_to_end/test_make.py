@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from driving import spare_the_timing
+from timed_machine import spare_the_timing
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -12,16 +12,15 @@ import numpy as np
 import pytest
 from driving import (
     MINE,
-    SLOTS,
     ablate,
     command,
     environment,
     records,
-    spare_the_timing,
     statuses,
     steps,
 )
 from PIL import Image
+from timed_machine import SLOTS, spare_the_timing
 
 SIZES = {"Äpfel": 78, "rote Bären": 66, "Chöre": 54, "d": 48, "e f": 42, "Größe 7": 36, "z": 36}
 MODES = ("RGB", "L", "P", "CMYK", "RGBA", "1", "LA")

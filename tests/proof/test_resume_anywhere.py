@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driving import MINE, SLOTS, ablate, command, environment, records, spare_the_timing, statuses
+from driving import MINE, ablate, command, environment, records, statuses
 from interrupted import EACH_STEP, LONG, OPTIMIZERS, Sitting, equal, pictures, sat
 from made_trials import HERE, Listener, equal_states, small_config
+from timed_machine import SLOTS, spare_the_timing
 
 from simclr_core.evaluation.frozen_evaluation import evaluate
 

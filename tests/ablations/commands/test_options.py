@@ -410,6 +410,7 @@ def test_a_study_is_not_judged_by_a_value_that_is_no_accuracy(
     assert "metric: must be an accuracy that the evaluation of cell" in said.err
 
 
+@pytest.mark.usefixtures("tracker")
 def test_a_stopped_run_goes_on_with_the_options_it_had_but_not_with_again(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,38 +8,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import STUDY, called, record_of, recorded, spawned, the_plan, tree, written_study
+from commands import (
+    STUDY,
+    Tracker,
+    called,
+    record_of,
+    recorded,
+    spawned,
+    the_plan,
+    tree,
+    written_study,
+)
 
-from ablations.commands import report_tracking
 from ablations.commands.run import run_one
 from ablations.study.request import Request
 from sweeps.execution.result import Execution, UnfinishedTrial
 from sweeps.planning.trial_plan import Plan
 from sweeps.storage.store import Store
-from sweeps.tracking.contract import TrackingResult
 
 DIVERGED = {"state": "failed", "values": {}, "error": "Diverged: the loss is nan at step 3"}
-
-
-class Tracker:
-    """Stands for MLflow's process: remembers what it was told."""
-
-    def __init__(self, trouble: str | None = None) -> None:
-        self.trouble, self.closed, self.settled = trouble, [], []
-
-    def settle(self, **told: Any) -> None:
-        self.settled.append(told)
-
-    def close(self, **told: Any) -> TrackingResult:
-        self.closed.append(told)
-        return TrackingResult(0, self.trouble, 0.0)
-
-
-@pytest.fixture
-def tracker(monkeypatch: pytest.MonkeyPatch) -> Tracker:
-    told = Tracker()
-    monkeypatch.setattr(report_tracking, "open_tracking", lambda *_, **__: told)
-    return told
 
 
 def complete(here: Path, **told_by_cell: dict[str, Any]) -> tuple[Path, Plan]:
@@ -57,27 +44,13 @@ def ended(**how: Any) -> Execution:
 
 
 def executing(monkeypatch: pytest.MonkeyPatch, result: Execution | BaseException) -> None:
-    """Lets a launch end so, without Ray; the machine need not be timed."""
+    """Lets a launch end so, without Ray."""
 
     def execute(*_: Any, **__: Any) -> Execution:
         if isinstance(result, BaseException):
             raise result
         return result
 
-    from ablations import machine_profile
-
-    told = machine_profile.Machine(
-        cpu="x",
-        cores=1,
-        device="cpu",
-        torch="x",
-        threads=1,
-        slots=1,
-        memory_format="contiguous",
-        rates=(),
-        timed="",
-    )
-    monkeypatch.setattr(machine_profile, "machine", lambda *_: told)
     monkeypatch.setattr("sweeps.execution.execute", execute)
 
 

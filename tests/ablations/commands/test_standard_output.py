@@ -85,7 +85,7 @@ def test_every_command_tells_it_in_one_message(here: Path, words: str, how: str)
 
 
 def test_a_command_that_prints_nothing_is_not_concerned(here: Path) -> None:
-    said = shell(here, "plan none.yaml", ">&-")
+    said = shell(here, "show none.yaml", ">&-")
 
     assert said.code == 2
     assert "standard output" not in said.err
@@ -96,7 +96,7 @@ def test_messages_that_nobody_can_hear_change_neither_results_nor_exit_codes(
     here: Path, redirection: str
 ) -> None:
     listed = shell(here, "list --json", redirection)
-    wrong = shell(here, "plan none.yaml", redirection)
+    wrong = shell(here, "show none.yaml", redirection)
 
     assert (listed.code, wrong.code) == (0, 2)
     assert listed.out.startswith("{")

@@ -15,6 +15,7 @@ from ablations import machine_profile
 from ablations.commands import ui
 from ablations.commands.progress_table import Live
 from ablations.machine_profile import Rate, choose
+from ablations.machine_timing import Miniature
 from simclr_core.training import SideBySide
 from sweeps.execution.study_progress import progress
 from sweeps.storage.launch_log import save_plan
@@ -184,6 +185,16 @@ def test_ui_of_an_empty_store_says_to_run_first(capsys: pytest.CaptureFixture[st
 
 # The machine's own timing
 
+MEASURE = machine_profile.measure
+SMALL = Miniature(step=1e-4, views=0.5, evaluation=1e-4)
+
+
+@pytest.fixture
+def timing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine is timed, all but its trial in miniature."""
+    monkeypatch.setattr(machine_profile, "measure", MEASURE)
+    monkeypatch.setattr(machine_profile, "miniature", lambda *_: SMALL)
+
 
 def rates(*found: tuple[int, float]) -> list[Rate]:
     return [
@@ -268,6 +279,7 @@ def test_how_gpus_share_the_trials_is_said(
     assert machine_profile.on_gpus(slots, gpus) == expected
 
 
+@pytest.mark.usefixtures("timing")
 def test_on_a_gpu_as_many_trials_run_at_once_as_pay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine_profile, "images_per_second", lambda *_: 100.0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
@@ -286,6 +298,7 @@ def test_doctor_saves_the_timing_where_it_is_asked_to_and_plan_tells_the_time(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = written_study(here)
+    monkeypatch.setattr(machine_profile, "measure", MEASURE)
     monkeypatch.setattr(machine_profile, "images_per_second", lambda *_: 100.0)
 
     silent = called(capsys, "doctor", "--store", "runs")
@@ -301,6 +314,7 @@ def test_doctor_saves_the_timing_where_it_is_asked_to_and_plan_tells_the_time(
     assert "energy: about " in plan.out
 
 
+@pytest.mark.usefixtures("timing")
 def test_a_machine_is_timed_once_and_again_when_it_is_another(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -325,6 +339,7 @@ def test_a_machine_is_timed_once_and_again_when_it_is_another(
     assert third.cpu == json.loads(file.read_text())["cpu"] == "another"
 
 
+@pytest.mark.usefixtures("timing")
 def test_doctor_says_what_the_machine_is_what_bf16_would_gain_and_what_is_missing(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

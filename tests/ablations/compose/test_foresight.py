@@ -83,6 +83,7 @@ def test_the_looks_are_those_of_the_study(here: Path, capsys: pytest.CaptureFixt
     assert note == "1 seed: no claim is judged before 2 seeds; --seeds 2"
 
 
+@pytest.mark.usefixtures("tracker")
 def test_a_run_says_it_before_its_first_trial(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,6 +133,7 @@ def test_cells_that_the_scale_leaves_out_are_listed_with_what_runs_them(
     assert "leaves out" not in called(capsys, "plan", written_study(here)).out
 
 
+@pytest.mark.usefixtures("tracker")
 def test_a_run_with_nothing_to_do_lists_them_too(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

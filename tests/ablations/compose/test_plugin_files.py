@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 from commands import STUDY, Said, called, the_plan, tree, written_study
 
-from ablations import machine_profile
-from ablations.commands import report_tracking
 from ablations.study.assignments import Setting
 from ablations.study.paths import resolve_paths
 from simclr_core.plugins import component
@@ -17,7 +15,8 @@ from sweeps.execution.result import Execution
 from sweeps.execution.trial_runner import Job, RunSettings, log_and_terminal, run_trial
 from sweeps.planning.trial_plan import Plan
 from sweeps.storage.store import Store
-from sweeps.tracking.contract import TrackingResult
+
+pytestmark = pytest.mark.usefixtures("tracker")
 
 LOSSES = """\
 from pathlib import Path
@@ -78,16 +77,6 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """
     hooks: dict[str, Any] = {}
 
-    class Silent:
-        def close(self, **_: Any) -> TrackingResult:
-            return TrackingResult(0, None, 0.0)
-
-        def record(self, _: Any) -> None:
-            pass
-
-        def settle(self, **_: Any) -> None:
-            pass
-
     def execute(plan: Plan, store: Store, function: str, settings: RunSettings, **_: Any) -> Any:
         hooks.get("before", lambda: None)()
         texts = dict(component._texts)
@@ -109,12 +98,6 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         component._texts.update(texts)
         return Execution("x", (), (), (), (), interrupted=False, stopped=None, seconds=1.0)
 
-    told = machine_profile.Machine(
-        cpu="x", cores=1, device="cpu", torch="x", threads=1, slots=1,
-        memory_format="contiguous", rates=(), timed="",
-    )  # fmt: skip
-    monkeypatch.setattr(machine_profile, "machine", lambda *_: told)
-    monkeypatch.setattr(report_tracking, "open_tracking", lambda *_, **__: Silent())
     monkeypatch.setattr("sweeps.execution.execute", execute)
     return hooks
 

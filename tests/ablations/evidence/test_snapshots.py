@@ -89,6 +89,7 @@ def untrained(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ablations.compose", None)
 
 
+@pytest.mark.usefixtures("tracker")
 def test_without_images_torch_ray_and_mlflow_the_report_has_the_bytes_of_the_runs(
     launched: Path, here: Path
 ) -> None:
@@ -105,6 +106,7 @@ def test_without_images_torch_ray_and_mlflow_the_report_has_the_bytes_of_the_run
     assert "torch is not installed here: the report uses the cells as stored on" in said.err
 
 
+@pytest.mark.usefixtures("tracker")
 def test_without_the_images_the_report_has_the_bytes_of_the_runs(
     launched: Path, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -270,6 +272,7 @@ def test_a_study_whose_file_is_elsewhere_is_reported_by_its_name(
     assert "with the claims of that date" in said.err
 
 
+@pytest.mark.usefixtures("tracker")
 def test_a_variation_is_found_by_its_options(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

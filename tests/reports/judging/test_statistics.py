@@ -1,10 +1,11 @@
 """The statistics against scipy, statsmodels and brute force."""
 
 import math
+from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
@@ -72,8 +73,6 @@ def test_slopes_are_scipys_least_squares_slopes(values: list[float]) -> None:
     assert found == pytest.approx(stats.linregress(range(len(values)), values).slope, abs=1e-9)
 
 
-# The oracle collects garbage at each call: 50 ms.
-@settings(max_examples=30)
 @given(SEEDED, st.integers(1, 6), st.sampled_from([0.05, 0.025, 0.2]))
 def test_holm_rejects_what_statsmodels_rejects(
     rng: np.random.Generator, count: int, rate: float
@@ -82,7 +81,10 @@ def test_holm_rejects_what_statsmodels_rejects(
 
     tests = holm(p.tolist(), rate)
 
-    assert [test.rejected for test in tests] == list(multipletests(p, rate, method="holm")[0])
+    # The oracle collects garbage at each call: 0.6 s in a process that ran many tests.
+    with mock.patch("gc.collect"):
+        expected = multipletests(p, rate, method="holm")[0]
+    assert [test.rejected for test in tests] == list(expected)
 
 
 def test_holm_sorts_before_it_steps_down() -> None:
