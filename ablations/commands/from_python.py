@@ -2,24 +2,23 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ablations.commands.options import How
     from ablations.commands.report import Recorded
     from ablations.commands.run import Performed
     from ablations.study import Request
     from reports.comparing import Side
 
 
-def perform_run(
-    request: "Request", *, keep: Literal["none", "last"], tracking: str | None, slots: int | None
-) -> "Performed":
+def perform_run(request: "Request", given: "How", *, tracking: str | None) -> "Performed":
     """`ablate run` without an exit code; see `ablations.commands.run.perform`."""
     from ablations.commands.collector import searched_again
     from ablations.commands.run import perform
 
     try:
-        return perform(request, keep=keep, tracking=tracking, slots=slots)
+        return perform(request, tracking=tracking, **given)
     finally:
         searched_again()  # a notebook goes on for hours
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
+from ablations.commands import together
 from ablations.errors import UsageError
 from ablations.study import SCALES, Request, one_of, parse_assignment, parse_seeds
 
@@ -44,25 +45,20 @@ def request_of(
     """The request of a call.
 
     Raises:
-        UsageError: An argument is wrong; names and values of fields are checked later.
+        UsageError: Arguments are wrong, one message for each; names and values of fields are checked
+            later.
     """
-    values: dict[str, Any] = {
-        "scale": one_of("scale", scale, SCALES),
-        "device": one_of("device", device, ("auto", "cpu", "cuda", "mps")),
-    }
-    if only is not None:
-        values["only"] = (only,) if isinstance(only, str) else tuple(only)
-        if not values["only"]:
-            raise UsageError("only: must name at least one cell, got none")
-    if seeds is not None:
-        values["seeds"] = parse_seeds(str(seeds) if isinstance(seeds, int) else _list(seeds))
-    if data is not None:
-        values["data"] = Path(data)
-    assigned = (f"{name}={json.dumps(value, default=str)}" for name, value in (set or {}).items())
+    values = together(
+        scale=lambda: one_of("scale", scale, SCALES),
+        device=lambda: one_of("device", device, ("auto", "cpu", "cuda", "mps")),
+        only=lambda: _cells(only),
+        seeds=lambda: None if seeds is None else parse_seeds(_list(seeds)),
+        set=lambda: _settings(set or {}),
+    )
     return Request(
         study=str(study),
         store=Path(store),
-        set=tuple(parse_assignment(text) for text in assigned),
+        data=None if data is None else Path(data),
         again=again,
         failed=failed,
         recompute=recompute,
@@ -70,5 +66,19 @@ def request_of(
     )
 
 
-def _list(seeds: Iterable[int]) -> str:
-    return "".join(f"{seed}," for seed in seeds)
+def _cells(only: str | Iterable[str] | None) -> tuple[str, ...] | None:
+    if only is None:
+        return None
+    names = (only,) if isinstance(only, str) else tuple(only)
+    if not names:
+        raise UsageError("only: must name at least one cell, got none")
+    return names
+
+
+def _list(seeds: int | Iterable[int]) -> str:
+    return str(seeds) if isinstance(seeds, int) else "".join(f"{seed}," for seed in seeds)
+
+
+def _settings(given: Mapping[str, Any]) -> tuple[Any, ...]:
+    texts = [f"{name}={json.dumps(value, default=str)}" for name, value in given.items()]
+    return tuple(together(**{t: lambda text=t: parse_assignment(text) for t in texts}).values())

@@ -8,7 +8,7 @@ from typing import Any, Literal, Unpack
 
 import pandas as pd
 
-from ablations.commands import compared_sides, perform_run, recorded_evidence
+from ablations.commands import compared_sides, how, perform_run, recorded_evidence, together
 from ablations.evidence import current, evidence
 from ablations.notebook.asked import Scale, Selection, request_of
 from ablations.notebook.frames import curve_frame, difference_frame, trial_frame, verdict_frame
@@ -31,12 +31,14 @@ def run(
     keep: Literal["none", "last"] = "last",
     tracking: str | None = None,
     slots: int | None = None,
+    budget: str | None = None,
     **selection: Unpack[Selection],
 ) -> RunResult:
     """Runs the missing trials, judges the claims and writes the reports, as `ablate run` does.
 
-    Arguments are the options of `ablate run`; an ablate.toml is not read. Progress and the verdict
-    board are printed. Trials that failed raise nothing: `messages` has one sentence for each.
+    Arguments are the options of `ablate run`, such as `budget="2h"`; an ablate.toml is not read.
+    Progress and the verdict board are printed. Trials that failed raise nothing: `messages` has one
+    sentence for each.
 
     Raises:
         StudyError, UsageError: The study or an argument is wrong; nothing was run.
@@ -44,16 +46,19 @@ def run(
         ReportError: A report could not be written; the trials are saved.
         KeyboardInterrupt: Finished trials are saved, and the next call continues.
     """
-    request = request_of(
-        study,
-        scale=scale,
-        store=store,
-        again=again,
-        failed=failed,
-        recompute=recompute,
-        **selection,
+    given = together(
+        request=lambda: request_of(
+            study,
+            scale=scale,
+            store=store,
+            again=again,
+            failed=failed,
+            recompute=recompute,
+            **selection,
+        ),
+        how=lambda: how(keep, None if slots is None else str(slots), budget),
     )
-    done = perform_run(request, keep=keep, tracking=tracking, slots=slots)
+    done = perform_run(given["request"], given["how"], tracking=tracking)
     if done.reports.missing:
         raise ReportError("\n".join(done.reports.missing))
     return RunResult(

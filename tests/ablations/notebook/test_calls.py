@@ -310,6 +310,18 @@ def test_a_wrong_argument_raises_the_packages_error(
     assert not Path("runs").exists()
 
 
+def test_all_wrong_arguments_are_named_together(here: Path) -> None:
+    wrong: dict[str, Any] = {"scale": "lapptop", "seeds": 0, "only": [], "set": {"": 1}}
+    how: dict[str, Any] = {"keep": "all", "slots": 0, "budget": "soon"}
+
+    with pytest.raises(UsageError) as caught:
+        ab.run(str(written_study(here)), **wrong, **how)
+
+    named = [sentence.partition(":")[0].lstrip("-") for sentence in caught.value.sentences]
+    assert named == ["scale", "only", "seeds", "set", "keep", "slots", "budget"]
+    assert not Path("runs").exists()
+
+
 def test_arguments_select_what_the_options_select(here: Path) -> None:
     study = complete(here)
 
