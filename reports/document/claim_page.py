@@ -127,7 +127,7 @@ def _interval(verdict: Verdict) -> str:
     where = "within or outside both ends of the margin" if alike else "to one side of the margin"
     return (
         f"{percent(shown.level)} over the {shown.n} seeds of the look, because the test of this claim "
-        f"has {percent(1 - shown.level)} of error: it lies {where} exactly where the test rejects"
+        f"has an error rate of {percent(1 - shown.level)}: it lies {where} exactly where the test rejects"
     )
 
 

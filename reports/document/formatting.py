@@ -85,3 +85,9 @@ def some_of(names: Sequence[str], most: int = 6) -> str:
 def plural(number: int, noun: str) -> str:
     """A number with its noun, such as "1 trial" or "3 trials"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def rounded(value: float) -> str:
+    """Three digits, in full: 5,100,000 and 0.00035, without an exponent."""
+    short = float(f"{value:.3g}")
+    return f"{short:,.0f}" if short >= 100 else f"{short:.10f}".rstrip("0").rstrip(".") or "0"

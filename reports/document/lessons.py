@@ -29,7 +29,7 @@ def lesson_section(findings: Findings) -> Section:
             ("Difficult", _difficult(findings)),
             ("Recommended", _recommended(findings)),
         ):
-            facts = tuple(found) or (("nothing", "The records show nothing."),)
+            facts = tuple(found) or (("nothing", "as far as the records show"),)
             blocks.append(Facts(title=title, facts=facts))
     title = "What was easy, difficult and recommended"
     return Section(ident="lessons", title=title, blocks=tuple(blocks))
@@ -48,7 +48,7 @@ def _easy(findings: Findings) -> Iterator[Lesson]:
         yield "running", f"{many} finished at the first attempt"
     times = [record.cost_seconds for record in evidence.records if record.state == "finished"]
     if times:
-        yield "time", f"{median(times):,.0f} s for a trial, in the median of {len(times)}"
+        yield "time", f"{median(times):,.0f} s per trial (median of {len(times)})"
     controls = board_of(evidence, findings.found, ()).controls
     if passed := [one.name for one in controls if one.state is State.PASSED]:
         yield "controls", f"passed: {', '.join(passed)}"

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from reports.document.blocks import Table
 from reports.document.findings import Findings
-from reports.document.formatting import table
+from reports.document.formatting import rounded, table
 from reports.spec import (
     PAPERS_CORES,
     PAPERS_HOURS,
@@ -56,7 +56,7 @@ def scope_table(findings: Findings) -> Table | None:
         *_both(here, full),
         ("parameters of the encoder", _range(ours.parameters), ""),
         ("operations of pre-training", _flop(ours.operations), _flop(total)),
-        ("hours", _rounded(spent), _at_this_rate(ours, needed)),
+        ("hours", rounded(spent), _at_this_rate(ours, needed)),
         ("hours on the paper's hardware", "", _papers_hours(total, scope.papers)),
         ("energy, estimated", _energy(power, spent), _energy(power, needed)),
     ]
@@ -157,9 +157,9 @@ def _at_this_rate(ours: _Trained, hours: float | None) -> str:
     if hours is None or not ours.operations or not ours.seconds:
         return UNKNOWN
     years = hours / HOURS_OF_A_YEAR
-    long = f" ({_rounded(years)} years)" if years >= 2 else ""
+    long = f" ({rounded(years)} years)" if years >= 2 else ""
     rate = flop_text(ours.operations / ours.seconds)
-    return f"about {_rounded(hours)}{long} at this run's {rate} per second"
+    return f"about {rounded(hours)}{long} at this run's {rate} per second"
 
 
 def _kilowatts(records: Iterable[TrialRecord]) -> float | None:
@@ -178,16 +178,10 @@ def _kilowatts(records: Iterable[TrialRecord]) -> float | None:
 def _energy(kilowatts: float | None, hours: float | None) -> str:
     if kilowatts is None or hours is None:
         return UNKNOWN
-    return f"about {_rounded(kilowatts * hours)} kWh"
+    return f"about {rounded(kilowatts * hours)} kWh"
 
 
 def _papers_hours(total: int | None, papers: Pretraining | None) -> str:
     if total is None or papers is None or not papers.operations:
         return ""
-    return f"{_rounded(PAPERS_HOURS * PAPERS_CORES * total / papers.operations)} of one TPU v3 core"
-
-
-def _rounded(value: float) -> str:
-    """Three digits, in full: 5,100,000 and 0.00035, without an exponent."""
-    short = float(f"{value:.3g}")
-    return f"{short:,.0f}" if short >= 100 else f"{short:.10f}".rstrip("0").rstrip(".") or "0"
+    return f"{rounded(PAPERS_HOURS * PAPERS_CORES * total / papers.operations)} of one TPU v3 core"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 
 from reports.document.findings import Findings
-from reports.document.formatting import some_of
+from reports.document.formatting import rounded, some_of
 from reports.judging import Outcome, State, Verdict, board_of, detectable, unit_of
 from reports.spec import Equivalent, RanksLike
 
@@ -55,8 +55,8 @@ def _scale(verdict: Verdict, findings: Findings) -> Iterator[Threat]:
         yield (
             "scale",
             (
-                f"its encoders trained with 1/{fmean(theirs) / fmean(ours):,.0f} of the operations of a "
-                "full replication; what is learned late may differ"
+                f"a full replication trains its encoders with {rounded(fmean(theirs) / fmean(ours))} "
+                "times as many operations; what is learned late may differ"
             ),
         )
     untuned = [d.field for d in verdict.deviations if d.here == "not tuned"]

@@ -31,7 +31,7 @@ def rule_of(verdict: Verdict, evidence: Evidence) -> str:
     smaller = f", {Decision.SMALLER.value} if it is below the margin but not below 0"
     no_worse = f", {Decision.NO_WORSE.value} if it is above the margin but not above 0"
     return (
-        f"{claim.quantity(cells)}, one number a seed, by a two-sided t-test against the margin of "
+        f"{claim.quantity(cells)}, one number per seed, by a two-sided t-test against the margin of "
         f"{margin}: {yes} if the interval is above {'it' if claim.margin >= 0 else 'it and above 0'}, "
         f"{no} if it is below {'it' if claim.margin <= 0 else 'it and below 0'}"
         f"{smaller if claim.margin > 0 else no_worse if claim.margin < 0 else ''}, else inconclusive."
@@ -42,8 +42,8 @@ def looks_of(evidence: Evidence) -> str:
     """When primary claims are judged, and what they share."""
     primary = sum(claim.primary for claim in evidence.claims)
     looks = " and ".join(
-        f"{n} seeds ({percent(share * ERROR_RATE)})"
+        f"{n} seeds (error rate {percent(share * ERROR_RATE)})"
         for n, share in zip(evidence.looks.seeds, evidence.looks.shares, strict=True)
     )
     among = "it alone" if primary == 1 else f"Holm's procedure among {primary} primary claims"
-    return f"at {looks} of error, by {among}; the first decision is final"
+    return f"at {looks}, by {among}; the first decision is final"

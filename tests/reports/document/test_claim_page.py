@@ -15,7 +15,7 @@ from reports.figures.svg import render_claim
 from reports.judging import table, verdicts
 from reports.judging.statistics import detectable
 from reports.judging.trial_outcomes import outcomes
-from reports.spec import Deviation, Equivalent, Increases, RanksLike, Stamp
+from reports.spec import Deviation, Equivalent, Increases, Pretraining, RanksLike, Scope, Stamp
 from reports.spec.evidence import Evidence
 from sweeps.intervals import interval
 
@@ -75,7 +75,9 @@ def test_the_rule_says_what_each_result_would_have_meant(margin: float, rule: st
 
     told = judged(made)["rule"]
 
-    assert told.startswith("a minus b, one number a seed, by a two-sided t-test against the margin")
+    assert told.startswith(
+        "a minus b, one number per seed, by a two-sided t-test against the margin"
+    )
     assert f"margin of {margin:+g} points: {rule} inconclusive." in told
 
 
@@ -89,7 +91,7 @@ def test_rules_of_other_kinds_name_their_tests_and_verdicts() -> None:
 
     rise, alike, ranks = (facts(made, "How it is judged", nth)["rule"] for nth in (1, 2, 3))
 
-    assert rise.startswith("The least-squares slope along a, b, one number a seed")
+    assert rise.startswith("The least-squares slope along a, b, one number per seed")
     assert "reproduced if the interval is above it, contradicted if" in rise
     assert "shown if the interval of every pair lies within ±2.5 points" in alike
     assert ranks == "Exploratory: the number is an estimate and is not judged."
@@ -116,11 +118,12 @@ def test_the_interval_is_explained_by_the_level_of_the_claims_test() -> None:
 
     assert judged(before)["interval"].startswith("95 % over all 3 seeds that every cell has")
     assert judged(after)["interval"] == (
-        "97.5 % over the 5 seeds of the look, because the test of this claim has 2.5 % of error: it "
-        "lies to one side of the margin exactly where the test rejects"
+        "97.5 % over the 5 seeds of the look, because the test of this claim has an error rate of 2.5 %: "
+        "it lies to one side of the margin exactly where the test rejects"
     )
     assert (
-        "at 5 seeds (2.5 %) and 10 seeds (2.5 %) of error, by it alone" in judged(after)["judged"]
+        "at 5 seeds (error rate 2.5 %) and 10 seeds (error rate 2.5 %), by it alone"
+        in judged(after)["judged"]
     )
     assert judged(after)["other error"].startswith("the choice of test images, of unknown size")
 
@@ -202,6 +205,47 @@ def test_threats_are_those_that_the_records_show() -> None:
     assert threats(lost)["failures"].startswith("without a number: a seed 5")
     assert "images" in threats(quickstart())
     assert threats(compositions())["controls"] == "not passed: something learned (not decided yet)"
+
+
+def test_scale_probe_code_and_machines_are_threats_with_their_numbers() -> None:
+    untuned = Deviation(field="optimizer.learning_rate", here="not tuned", paper="tuned")
+    made = evidence(
+        {"a": UP, "b": FLAT}, claims=(beats("a", "b"),), cells={"a": {"deviations": (untuned,)}}
+    )
+    about: dict[str, Any] = {"data": "d", "images": 1, "size": 1, "epochs": 1, "batch": 1}
+    small, large = (
+        Pretraining(**about, network="n", operations=number) for number in (3, 4_000_000_000)
+    )
+    scope = Scope(here={"a": small, "b": small}, full={"a": large, "b": large})
+    records = tuple(
+        one.model_copy(
+            update={
+                "facts": one.facts | {"l2_at_the_edge": one.seed == 0, "probe_converged": False},
+                "provenance": {
+                    "code": {"commit": "abc"[one.seed % 3], "dirty": one.seed == 1},
+                    "machine": {"cpu": "one" if one.seed else "another"},
+                },
+            }
+        )
+        for one in made.records
+    )
+
+    told = page(made.model_copy(update={"records": records, "scope": scope})).blocks
+
+    [found] = [one.facts for one in told if getattr(one, "title", "") == "Threats to validity"]
+    kinds = ("scale", "tuning", "probe", "code", "machines")
+    assert [f"{name}: {text}" for name, text in found if name in kinds] == [
+        (
+            "scale: a full replication trains its encoders with 1,330,000,000 times as many "
+            "operations; what is learned late may differ"
+        ),
+        "tuning: not tuned here, but in the paper: optimizer.learning_rate",
+        "probe: its l2 is at the edge of the candidates in 2 of 10 trials",
+        "probe: it did not converge in 10 of 10 trials",
+        "code: uncommitted changes in 2 of 10 trials",
+        "code: trials come from 3 commits",
+        "machines: trials ran on 2 kinds of machine, between which numbers differ by rounding",
+    ]
 
 
 @pytest.mark.parametrize("level", [0.95, 0.975])

@@ -35,11 +35,11 @@ def test_a_study_without_trouble_has_nothing_difficult() -> None:
 
     assert found["Easy"]["running"] == "17 of 17 trials finished at the first attempt"
     # 25 + seed seconds: of 17 trials the ninth in order.
-    assert found["Easy"]["time"] == "27 s for a trial, in the median of 17"
+    assert found["Easy"]["time"] == "27 s per trial (median of 17)"
     assert found["Easy"]["deciding"] == "at the first look: a>b"
     assert "permuted labels" in found["Easy"]["controls"]
-    assert found["Difficult"] == {"nothing": "The records show nothing."}
-    assert found["Recommended"] == {"nothing": "The records show nothing."}
+    assert found["Difficult"] == {"nothing": "as far as the records show"}
+    assert found["Recommended"] == {"nothing": "as far as the records show"}
 
 
 def test_failures_are_counted_by_reason_with_the_commands_that_repair() -> None:
@@ -102,7 +102,7 @@ def test_times_are_a_trials_own_seconds_whatever_ran_in_its_process_meanwhile() 
 
     found = lessons(made.model_copy(update={"records": records}))
 
-    assert found["Easy"]["time"].startswith("7 s for a trial")
+    assert found["Easy"]["time"].startswith("7 s per trial")
     assert found["Recommended"]["missing trials"].startswith("1, about 0.0019 hours of trials")
 
 
