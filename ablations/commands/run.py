@@ -121,7 +121,7 @@ def perform(
     limit = None
     if budget is not None and plan.todo:
         limit = _limit(budget, plan, store, composed, slots)
-    again = _again(request, keep, tracking, budget)
+    again = _again(request, keep, tracking, slots, budget)
     try:
         with Track(store, composed, plan, tracking) as track:
             execution = _execute(composed, snapshot, store, plan, keep, track, slots, limit)
@@ -147,10 +147,13 @@ def perform(
     return Performed(gathered, written, store, tuple(messages), not lost)
 
 
-def _again(request: Request, keep: Keep, tracking: str | None, budget: float | None) -> str:
+def _again(
+    request: Request, keep: Keep, tracking: str | None, slots: int | None, budget: float | None
+) -> str:
     """The command that continues: without --again, which would repeat finished trials."""
     options = ["--failed"] * request.failed + ["--keep", keep] * (keep != "last")
     options += [] if tracking is None else ["--tracking", shown(tracking)]
+    options += [] if slots is None else ["--slots", str(slots)]
     options += [] if budget is None else ["--budget", f"{budget:g}s"]
     return " ".join([f"ablate run {request.words()}", *map(shlex.quote, options)])
 
@@ -337,7 +340,7 @@ def _failures(
         shown = ", ".join(f"{trial.cell} seed {trial.seed}" for trial in left[:MOST_NAMED])
         more = f" and {len(left) - MOST_NAMED} more" if len(left) > MOST_NAMED else ""
         were = "trials were" if len(left) > 1 else "trial was"
-        why = ", since the budget does not reach for them" if execution.held else ""
+        why = ", since they would not end within the budget" if execution.held else ""
         tell(f"{len(left)} {were} not run{why}: {shown}{more}; continue with: {again}")
     return bool(failed or execution.died or left), messages
 

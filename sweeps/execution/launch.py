@@ -77,7 +77,7 @@ class Launch:
         ]
         self.pace = None if budget is None else Pace(budget, store.running, self.name)
         self.held = False
-        """Whether a trial did not begin because the time does not reach for it."""
+        """Whether a trial did not begin because it would not end in time."""
         self.results: dict[str, TrialResult] = {}
         self.died: dict[str, str] = {}
         """Key of each trial whose process or thread ended without a record -> why."""

@@ -186,11 +186,11 @@ def test_a_budget_that_is_over_names_what_is_left_and_the_command_that_goes_on(
     left = tuple(trial.key for trial in plan.trials if trial.cell == "crop")
     executing(monkeypatch, ended(left=left, held=True))
 
-    said = called(capsys, "run", study, "--budget", "0.5h")
+    said = called(capsys, "run", study, "--slots", "3", "--budget", "0.5h")
 
     assert said.code == 1
-    assert "trials were not run, since the budget does not reach for them: crop seed" in said.err
-    assert f"continue with: ablate run {study} --budget 1800s\n" in said.err
+    assert "trials were not run, since they would not end within the budget: crop seed" in said.err
+    assert f"continue with: ablate run {study} --slots 3 --budget 1800s\n" in said.err
 
 
 def test_a_budget_below_the_next_round_is_refused_before_anything_runs(
