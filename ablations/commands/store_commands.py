@@ -1,5 +1,6 @@
 """`store export | import | check | gc`: a store as one file, and what is in it."""
 
+import shlex
 from pathlib import Path
 
 from ablations.commands.output import print_json, size
@@ -41,7 +42,9 @@ def export_to(path: Path, names: tuple[str, ...], to: Path | None, *, encoders: 
         soft_wrap=True,
     )
     out.print(f"sha256: {made.sha256}", soft_wrap=True)
-    out.print(f"to read it: ablate store import {target} --store DIR", soft_wrap=True)
+    out.print(
+        f"to read it: ablate store import {shlex.quote(str(target))} --store DIR", soft_wrap=True
+    )
 
 
 def import_from(path: Path, file: Path) -> None:

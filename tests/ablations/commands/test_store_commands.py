@@ -69,6 +69,15 @@ def test_an_export_names_the_record_that_it_cannot_contain(
     assert "a.tar.gz: 0 records of 0 studies" in said.out
 
 
+def test_the_command_that_reads_an_export_can_be_pasted(
+    ran: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = called(capsys, "store", "export", "--to", "of mine.tar.gz")
+
+    assert (ran / "of mine.tar.gz").is_file()
+    assert "to read it: ablate store import 'of mine.tar.gz' --store DIR\n" in said.out
+
+
 def test_gc_says_what_it_freed(ran: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (ran / "runs/cache").mkdir(exist_ok=True)
     (ran / "runs/cache/x").write_bytes(b"x" * 5_000_000)
