@@ -211,19 +211,20 @@ def fitting(the_plan: "Plan", price: "Cost", budget: float) -> dict[str, Any]:
     number = rounds_within(price.expected, the_plan.todo, price.processes, budget)
     seeds = [one[0].seed for one in rounds]
     fit, rest = seeds[:number], seeds[number:]
-    text = f"seeds {_listed(fit)} fit"
+    text = f"{_listed(fit)} fit{'s' if len(fit) == 1 else ''}"
     if not fit:
         takes = duration(duration_of(price.expected, rounds[0], price.processes).middle)
         text = f"not even the first round of seeds fits: it takes about {takes}"
     elif rest:
-        text += f"; seeds {_listed(rest)} are left to another run of the same command"
+        be = "is" if len(rest) == 1 else "are"
+        text += f"; {_listed(rest)} {be} left to another run of the same command"
     return {"seconds": budget, "seeds": fit, "text": f"budget {duration(budget)}: {text}"}
 
 
 def _listed(seeds: list[int]) -> str:
     if len(seeds) > 2 and seeds == list(range(seeds[0], seeds[-1] + 1)):
-        return f"{seeds[0]} to {seeds[-1]}"
-    return ", ".join(map(str, seeds))
+        return f"seeds {seeds[0]} to {seeds[-1]}"
+    return f"seed{'' if len(seeds) == 1 else 's'} {', '.join(map(str, seeds))}"
 
 
 def closing_lines(

@@ -1,6 +1,7 @@
 """How long a plan takes: each trial's expected seconds, and from them the whole in its slots.
 
-A cell with finished trials takes as long as these on average. Any other is estimated from the miniature
+A cell with finished trials of its configuration takes as long as these on average. A trial whose encoder
+is there, or is trained by a trial before it, only evaluates. Any other is estimated from the miniature
 trial of the machine's profile: training grows with the floating-point operations of the network and with
 the pixels of the views, evaluation with the images and the length of h. Where there are both, the ratio
 of what trials took to what the profile says of them corrects the rest.
@@ -9,7 +10,7 @@ of what trials took to what the profile says of them corrects the rest.
 import heapq
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -64,39 +65,75 @@ class Expected(NamedTuple):
     source: str
 
 
+class _Model(NamedTuple):
+    """The seconds of a trial by the machine's profile."""
+
+    training: float
+    evaluation: float
+
+
 def expected(
-    the_plan: Plan, summaries: Iterable[Summary], machine: Machine | None
+    the_plan: Plan,
+    summaries: Iterable[Summary],
+    machine: Machine | None,
+    encoders: Collection[str] = (),
 ) -> Expected | None:
-    """What each trial to run takes; None where there is nothing to estimate it from."""
-    own = [
-        one
-        for one in summaries
-        if one.label == the_plan.label and one.state == "finished" and not one.reused
-    ]
+    """What each trial to run takes; None where there is nothing to estimate it from.
+
+    `encoders` are the keys of those that the store has.
+    """
+    configs = _configs(the_plan)
+    own = [one for one in as_planned(the_plan, summaries) if one.state == "finished"]
     by_cell: dict[str, list[float]] = defaultdict(list)
+    evaluated: dict[str, list[float]] = defaultdict(list)
     for one in own:
-        by_cell[one.cell].append(one.cost_seconds)
-    # The seed changes no duration, so one configuration stands for all trials of a cell.
-    configs = {trial.cell: trial.config for trial in reversed(the_plan.trials)}
+        (evaluated if one.reused else by_cell)[one.cell].append(one.cost_seconds)
     modelled = {cell: _modelled(config, machine) for cell, config in configs.items()}
-    ratios = [fmean(by_cell[cell]) / of for cell, of in modelled.items() if of and cell in by_cell]
+    ratios = [
+        fmean(by_cell[cell]) / sum(of) for cell, of in modelled.items() if of and cell in by_cell
+    ]
     correction = fmean(ratios) if ratios else 1.0
     arms = {trial.cell for trial in the_plan.trials if trial.role == "arm"}
     of_arms = [one for cell in arms for one in by_cell.get(cell, ())]
     seconds: dict[str, float] = {}
+    trained = set[str]()
     for trial in the_plan.todo:
-        model = modelled[trial.cell]
-        if trial.cell in by_cell:
+        model, encoder = modelled[trial.cell], trial.stages[0].key
+        there = encoder in trained or (encoder in encoders and not trial.rerun)
+        trained.add(encoder)
+        if there and trial.cell in evaluated:
+            seconds[trial.key] = fmean(evaluated[trial.cell])
+        elif there and model is not None:
+            seconds[trial.key] = correction * model.evaluation
+        elif trial.cell in by_cell:
             seconds[trial.key] = fmean(by_cell[trial.cell])
         elif model is not None:
-            seconds[trial.key] = correction * model
+            seconds[trial.key] = correction * sum(model)
         elif of_arms:
             seconds[trial.key] = fmean(of_arms)
         else:
             return None
     if own:
-        return Expected(seconds, _spread(by_cell.values()), f"{len(own)} finished trials here")
-    return Expected(seconds, SPREAD, "the machine's profile; no trial has finished here")
+        number = "1 finished trial" if len(own) == 1 else f"{len(own)} finished trials"
+        return Expected(seconds, _spread(by_cell.values()), f"{number} here")
+    return Expected(seconds, SPREAD, "the machine's profile; no such trial has finished here")
+
+
+def as_planned(the_plan: Plan, summaries: Iterable[Summary]) -> list[Summary]:
+    """The trials of the study whose cell still has their configuration, at whatever seed."""
+    configs = {cell: _of_any_seed(config) for cell, config in _configs(the_plan).items()}
+    return [
+        one
+        for one in summaries
+        if one.label == the_plan.label
+        and one.cell in configs
+        and _of_any_seed(one.config) == configs[one.cell]
+    ]
+
+
+def _configs(the_plan: Plan) -> dict[str, dict[str, Any]]:
+    # The seed changes neither duration nor memory: one configuration stands for all trials of a cell.
+    return {trial.cell: trial.config for trial in reversed(the_plan.trials)}
 
 
 def duration(found: Expected, todo: Sequence[Trial], processes: int) -> Duration:
@@ -142,8 +179,12 @@ def _spread(cells: Iterable[Sequence[float]]) -> float:
     return math.sqrt(squares / degrees) if degrees else SPREAD
 
 
-def _modelled(config: Mapping[str, Any], machine: Machine | None) -> float | None:
-    """The seconds of a trial by the machine's profile; None where it is unknown."""
+def _of_any_seed(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in config.items() if name not in ("seed", "seeds")}
+
+
+def _modelled(config: Mapping[str, Any], machine: Machine | None) -> _Model | None:
+    """None where it is unknown."""
     train, test = num_images(config["data"]), config["data"].get("num_test") or 0
     if machine is None or machine.miniature is None or train is None:
         return None
@@ -155,7 +196,7 @@ def _modelled(config: Mapping[str, Any], machine: Machine | None) -> float | Non
     permuted = config["evaluation"]["permuted_labels"] or 0
     fit *= (1 + permuted * A_PERMUTATION) / num_features(as_text(LAPTOP["encoder"]))
     if config["encoder"]["kind"] == "pixels":
-        return (train + test) * fit
+        return _Model(0.0, (train + test) * fit)
     pair, seen = _operations(config), images_of_an_epoch(config)
     if pair is None or seen is None:
         return None
@@ -164,7 +205,7 @@ def _modelled(config: Mapping[str, Any], machine: Machine | None) -> float | Non
     pixels = config["data"]["size"] ** 2 * num_views / (_SIDE**2 * _VIEWS)
     step = network * ratio + small.step * small.views * pixels
     batches = seen // config["batch_size"] * config["epochs"]
-    return batches * config["batch_size"] * step + evaluation
+    return _Model(batches * config["batch_size"] * step, evaluation)
 
 
 def _operations(config: Mapping[str, Any]) -> int | None:

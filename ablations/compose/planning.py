@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from ablations.compose.disk import Disk, disk_of
-from ablations.compose.durations import Duration, Expected, duration, expected
+from ablations.compose.durations import Duration, Expected, as_planned, duration, expected
 from ablations.compose.energy import Energy, energy_of
 from ablations.compose.flops import Compute, compute
 from ablations.compose.identity import ENCODER
@@ -121,13 +121,15 @@ def cost(
     operations = compute(trial.config for trial in (*new.values(), *unkeyed.values()))
     slots = slots or (1 if machine is None else machine.slots)
     processes = slots if machine is None else machine.processes
-    found = expected(the_plan, known.summaries, machine)
+    found = expected(the_plan, known.summaries, machine, here)
     whole = None if found is None else duration(found, the_plan.todo, processes)
     power = None if machine is None or whole is None else energy_of(whole.middle, machine)
     own = [one for one in known.summaries if one.label == the_plan.label]
     trials = [(trial.cell, trial.config) for trial in the_plan.todo]
     worker = None if machine is None else machine.resident
-    memory = peak_memory(trials, own, device, worker=worker, recompute=recompute)
+    memory = peak_memory(
+        trials, as_planned(the_plan, known.summaries), device, worker=worker, recompute=recompute
+    )
     encoders = () if keep == "none" else [trial.config for trial in new.values()]
     return Cost(
         expected=found,

@@ -310,7 +310,7 @@ def test_doctor_saves_the_timing_where_it_is_asked_to_and_plan_tells_the_time(
     timed = machine_profile.known(here / "runs/machine.json")
     assert timed is not None
     assert timed.miniature is not None
-    assert "based on the machine's profile; no trial has finished here" in plan.out
+    assert "based on the machine's profile; no such trial has finished here" in plan.out
     assert "energy: about " in plan.out
 
 

@@ -124,7 +124,37 @@ def test_the_profile_tells_before_the_first_trial_and_records_correct_it(here: P
     assert after.seconds[colour.key] == pytest.approx(60.0)
     floor = next(trial for trial in plan.trials if trial.cell == "random encoder")
     assert after.seconds[floor.key] == pytest.approx(60.0 * of["random encoder"] / of["crop"])
-    assert before.source == "the machine's profile; no trial has finished here"
+    assert before.source == "the machine's profile; no such trial has finished here"
+
+
+def test_finished_trials_of_another_configuration_say_nothing(here: Path) -> None:
+    known = summaries(made(here), crop=[50.0, 70.0])
+    longer = made(here, STUDY.replace("epochs: 1", "epochs: 30"))
+
+    found = expected(longer, known, profile())
+
+    assert found is not None
+    assert found == expected(longer, [], profile())
+    assert expected(longer, known, None) is None
+
+
+def test_a_trial_whose_encoder_is_there_only_evaluates(here: Path) -> None:
+    plan = made(here)
+    crop, *_ = [trial for trial in plan.todo if trial.cell == "crop"]
+    permuted = next(trial for trial in plan.todo if trial.cell == "permuted labels")
+    there = crop.stages[0].key
+    of_records = summaries(plan, crop=[50.0, 70.0])
+
+    train, evaluate = (expected(plan, [], profile(), some) for some in ((), {there}))
+    again = the_plan(here / "mine.yaml", store=here / "runs", again=True)
+    anew = expected(again, of_records, profile(), {there})
+
+    assert train is not None
+    assert evaluate is not None
+    assert 0 < evaluate.seconds[crop.key] < train.seconds[crop.key]
+    assert train.seconds[permuted.key] < train.seconds[crop.key]  # the encoder of a trial before it
+    assert anew is not None
+    assert anew.seconds[crop.key] == 60.0  # repeated, it uses nothing that is there
 
 
 def test_training_grows_with_epochs_and_operations_and_views_with_pixels(here: Path) -> None:
@@ -167,7 +197,7 @@ def test_plan_says_what_fits_and_what_is_left(
     fresh = called(capsys, "plan", study, "--store", "other", "--budget", "1h")
 
     # Three trials of 60 s in each of the seeds 1 to 3, and shuffled positives at seed 1.
-    assert "budget 10 min: seeds 1, 2 fit; seeds 3 are left to another run" in some.out
+    assert "budget 10 min: seeds 1, 2 fit; seed 3 is left to another run" in some.out
     assert "--budget 600s" in some.out
     assert "budget 60 s: not even the first round of seeds fits: it takes about " in none.out
     assert "start with" not in none.out
