@@ -13,6 +13,9 @@ from sweeps.storage import Store
 
 MOST_BYTES = 1 << 20
 
+MOST_SIDE = 256
+"""px of a view; trials save 40 at most. A small file can hold an image that fills the memory."""
+
 
 def gallery_of(
     trials: Iterable[Trial], records: Iterable[TrialRecord], store: Store
@@ -47,7 +50,8 @@ def _read(attempts: Sequence[TrialRecord], store: Store) -> str:
             content = file.read_bytes()
             if len(content) <= MOST_BYTES and _is_strip(content):
                 return base64.b64encode(content).decode()
-        except (OSError, ValueError, SyntaxError):  # Pillow raises all of them for a damaged file
+        # Pillow raises all of them for a file that is damaged or too large.
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
             continue
     return ""
 
@@ -56,7 +60,7 @@ def _is_strip(content: bytes) -> bool:
     with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
         width, height = image.size
         side = width // VIEWS_IMAGES
-        if not side or width % VIEWS_IMAGES or height % side or height > 16 * side:
+        if not 0 < side <= MOST_SIDE or width % VIEWS_IMAGES or height % side or height > 16 * side:
             return False
         image.load()
         return image.mode == "RGB"

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +74,13 @@ def test_the_same_trial_saves_the_same_bytes(ran: Store) -> None:
     assert len(one) < 40_000
 
 
-@pytest.mark.parametrize("damage", ["cut", "text", "gone", "shape", "large"])
+def said_to_be(png: bytes, side: int) -> bytes:
+    """The PNG with another width and height in its header."""
+    header = b"IHDR" + side.to_bytes(4) * 2 + png[24:29]
+    return png[:12] + header + zlib.crc32(header).to_bytes(4) + png[33:]
+
+
+@pytest.mark.parametrize("damage", ["cut", "text", "gone", "shape", "large", "wide", "bomb"])
 def test_a_damaged_strip_is_left_out_and_the_report_says_that_there_is_none(
     ran: Store, damage: str
 ) -> None:
@@ -86,6 +93,8 @@ def test_a_damaged_strip_is_left_out_and_the_report_says_that_there_is_none(
         "text": b"<script>",
         "shape": other.getvalue(),
         "large": file.read_bytes() + bytes(1 << 20),
+        "wide": said_to_be(file.read_bytes(), 4_000),  # 48 MB of pixels
+        "bomb": said_to_be(file.read_bytes(), 40_000),
     }
     file.unlink()
     if damage in content:
