@@ -6,11 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from commands import recorded, the_plan
 
 PAGE = Path(__file__).parents[3] / "ablations/notebook/README.md"
 
 
+@pytest.mark.proof
 def test_the_code_of_the_page_runs_as_it_stands(here: Path) -> None:
     blocks = re.findall(r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     curve = {"curve": {"step": [1, 2], "loss": [2.0, 1.0]}}

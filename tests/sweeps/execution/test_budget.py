@@ -141,7 +141,7 @@ def test_a_trial_that_failed_says_nothing_of_how_long_others_take(
     assert read_json(pace_file(store.running, launch.name)) == {"factor": 0.25}
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_a_launch_ends_with_its_budget_and_another_goes_on(tmp_path: Path) -> None:
     levels = {"levels": [1, 2], "seeds": [0, 1, 2]}
     with Scene(tmp_path) as scene:

@@ -430,7 +430,7 @@ def records_of(scene: Scene) -> dict[str, Any]:
     return {one.key: one for one in Store(scene.store).summaries() if one.state == "finished"}
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_killed_with_9_a_pack_loses_no_finished_member_and_only_the_missing_run_again(
     tmp_path: Path,
 ) -> None:
@@ -461,7 +461,7 @@ def test_killed_with_9_a_pack_loses_no_finished_member_and_only_the_missing_run_
     assert all(after[key] == one for key, one in before.items())
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_asked_to_stop_all_members_stop_and_go_on_later(tmp_path: Path) -> None:
     told = {"levels": LEVELS, "slots": 3, "workers": 1, "trial": "walk", "base": {"steps": 30}}
     with Scene(tmp_path) as scene:

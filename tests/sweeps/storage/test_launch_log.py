@@ -18,7 +18,7 @@ from sweeps.execution import RunSettings, run_here
 from sweeps.storage import Store
 from sweeps.tracking import open_tracking
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.proof, pytest.mark.timeout(600)]
 
 LEVELS = [1, 2, 3, 4]
 EVERY = [f"{cell}:{seed}" for cell in LEVELS for seed in (0, 1)]
