@@ -1,7 +1,7 @@
 """The floating-point operations of f and g in pre-training, counted without running them.
 
-torch's own counter follows one step, forward and backward, on tensors that have shapes and no
-numbers; weights are neither drawn nor stored. Convolutions and matrix products are counted; batch norm
+One step is followed, forward and backward, on tensors that have shapes and no numbers; weights are
+neither drawn nor stored. Convolutions and matrix products are counted; batch norm
 and similar layers, the loss (at most 1 % of ResNet-50's operations at the paper's batch size) and
 evaluation are not.
 """
@@ -112,18 +112,16 @@ def operations(encoder: str, head: str, size: int, num_views: int, *, twice: boo
     `twice`: gradient caching runs the forward pass twice. None if a network has no outline.
     """
     import torch
-    from torch.utils.flop_counter import FlopCounterMode
+
+    from ablations.compose.shape_pass import Operations
 
     network = outline(encoder, head, size)
     if network is None:
         return None
     views = torch.empty(num_views, 3, size, size, device="meta")
-    with FlopCounterMode(display=False) as counter:
-        z = network(views)
-        if twice:
-            z = network(views)
-        z.sum().backward()
-    return int(counter.get_total_flops())
+    with Operations() as counted:
+        network(views)
+    return (2 if twice else 1) * counted.forward + counted.backward
 
 
 @lru_cache(maxsize=256)

@@ -105,6 +105,7 @@ def activation_bytes(encoder: str, head: str, size: int, *, recompute: bool) -> 
     """
     import torch
 
+    from ablations.compose.shape_pass import KeptByBatchNorm
     from simclr_core.networks import recompute_blocks
 
     network = outline(encoder, head, size)
@@ -123,7 +124,8 @@ def activation_bytes(encoder: str, head: str, size: int, *, recompute: bool) -> 
 
     batch = 4
     views = torch.empty(batch, 3, size, size, device="meta")
-    with torch.autograd.graph.saved_tensors_hooks(save, lambda tensor: tensor):
+    keeping = torch.autograd.graph.saved_tensors_hooks(save, lambda tensor: tensor)
+    with keeping, KeptByBatchNorm():
         z = network(views)
     del z
     return sum(one.nbytes() for one in saved.values()) // batch

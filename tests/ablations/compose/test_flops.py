@@ -3,10 +3,13 @@
 from typing import Any
 
 import pytest
+import torch
 from commands import called, the_plan
+from ruamel.yaml import YAML
+from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models import ResNet18_Weights, ResNet50_Weights
 
-from ablations.compose.flops import compute, num_images
+from ablations.compose.flops import as_text, compute, num_images, operations, outline
 from ablations.compose.planning import cost
 from reports.spec import flop_text
 from sweeps.planning.trial_plan import Known
@@ -27,6 +30,31 @@ def test_a_pair_costs_three_forward_passes_a_view_but_for_the_pixels_gradient(
     assert found is not None
     assert found.pair[0] == pytest.approx(2 * 2 * (3 * published - first), rel=1e-3)
     assert found.total == found.pair[0] * (1_281_167 // 4096 * 4096) * 100
+
+
+@pytest.mark.parametrize("twice", [False, True])
+@pytest.mark.parametrize("head", ["{kind: none}", "{kind: mlp, hidden_layers: 2, output: 8}"])
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        "{kind: resnet, depth: 50, width: 0.25, stem: imagenet}",
+        "{kind: resnet, blocks: [1, 2], width: 0.25, stem: small}",
+        "{kind: vit, patch: 8, dim: 48, depth: 2, heads: 3}",
+        "{kind: vit, patch: 8, dim: 48, depth: 2, heads: 3, pooling: mean}",
+    ],
+)
+def test_operations_are_those_of_torchs_own_counter(
+    encoder: str, head: str, *, twice: bool
+) -> None:
+    settings = tuple(as_text(YAML().load(one)) for one in (encoder, head))
+    network = outline(*settings, 64)
+    assert network is not None
+    views = torch.empty(3, 3, 64, 64, device="meta")
+    with FlopCounterMode(display=False) as counter:
+        z = [network(views) for _ in range(1 + twice)]
+        z[-1].sum().backward()
+
+    assert operations(*settings, 64, 3, twice=twice) == counter.get_total_flops()
 
 
 def test_a_plan_counts_each_encoder_once_and_the_random_one_not_at_all() -> None:

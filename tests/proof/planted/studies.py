@@ -151,6 +151,13 @@ MUTANTS = (
         "ablations/compose/test_flops.py",
     ),
     plant(
+        "a gradient of the pixels is counted, which no training run computes",
+        "compose/shape_pass.py",
+        "factors=x.requires_grad + weight.requires_grad",
+        "factors=2",
+        "ablations/compose/test_flops.py",
+    ),
+    plant(
         "a study's cost counts two views, however many there are",
         "compose/flops.py",
         "return config.views.num_views, images",
