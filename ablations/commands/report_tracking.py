@@ -2,13 +2,14 @@
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Self
 
 from ablations.compose import ResolvedStudy
-from reports.judging import board, cell_intervals, outcomes, verdicts
-from reports.spec import Evidence
+from reports.judging import Board, board, cell_intervals, outcomes, unit_of, verdicts
+from reports.spec import Evidence, RanksLike
+from sweeps.intervals import Interval
 from sweeps.planning import Plan
 from sweeps.record import TrialRecord
 from sweeps.storage import Store
@@ -40,11 +41,14 @@ class Track:
 
     def settle(self, evidence: Evidence) -> None:
         """Finishes the study's run with the report's numbers, before any report is written."""
-        rows = board(evidence).rows
+        found, shown = outcomes(evidence), board(evidence)
+        means = cell_intervals(found)
         self.tracking.settle(
-            cells=cell_intervals(outcomes(evidence)),
-            verdicts={row.claim: row.words for row in rows},
+            cells=means,
+            verdicts={row.claim: row.words for row in shown.rows},
             cell_verdicts=cell_verdicts(evidence),
+            numbers=numbers_of(evidence, means),
+            answer=answer_of(evidence, shown, means),
             note=f"{evidence.title}: {self.question}",
         )
         self.settled = True
@@ -87,5 +91,37 @@ def cell_verdicts(evidence: Evidence) -> dict[str, str]:
     found: dict[str, list[str]] = {}
     for verdict in verdicts(evidence):
         for cell in verdict.cells:
-            found.setdefault(cell, []).append(f"{verdict.claim.name}: {verdict.words}")
+            text = f"{verdict.claim.name}: {verdict.words}"
+            if not isinstance(verdict.claim, RanksLike) and verdict.shown.n:
+                text += f" ({verdict.shown.mean:+.1f} {unit_of(verdict.claim, evidence)})"
+            found.setdefault(cell, []).append(text)
     return {cell: "; ".join(words) for cell, words in found.items()}
+
+
+def answer_of(evidence: Evidence, shown: Board, means: Mapping[str, Interval]) -> str:
+    """Which arm has the highest mean, what each claim found, and whether a trial failed."""
+    arms = [cell.name for cell in evidence.cells if cell.role == "arm" and cell.name in means]
+    sentences: list[str] = []
+    if arms:
+        best = max(arms, key=lambda arm: means[arm].mean)
+        where = means[best]
+        of_all = f" of {len(arms)} arms" if len(arms) > 1 else ""
+        sentences.append(
+            f"Highest mean{of_all}: {best}, {where.mean:.1f} {evidence.unit} (n = {where.n})"
+        )
+    for row in shown.rows:
+        measured = " ".join(filter(None, (row.estimate, row.interval)))
+        sentences.append(f"{row.claim}: {row.words}" + (f" ({measured})" if measured else ""))
+    return ". ".join([*sentences, shown.summary]) + "."
+
+
+def numbers_of(evidence: Evidence, means: Mapping[str, Interval]) -> dict[str, float]:
+    """The mean of each cell and the estimate of each claim, with their intervals."""
+    named = {f"mean/{cell.name}": means[cell.name] for cell in evidence.cells if cell.name in means}
+    for verdict in verdicts(evidence):
+        kind = "tau-b" if isinstance(verdict.claim, RanksLike) else "difference"
+        named[f"{kind}/{verdict.claim.name}"] = verdict.shown
+    found: dict[str, float] = {}
+    for name, one in named.items():
+        found |= {name: one.mean, f"{name}_low": one.low, f"{name}_high": one.high}
+    return found

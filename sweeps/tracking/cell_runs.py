@@ -9,8 +9,9 @@ from mlflow.entities import Metric, Run, RunTag
 from sweeps.intervals import interval
 from sweeps.planning import has_number
 from sweeps.record import Summary
+from sweeps.tracking.names import TAG_PREFIX, name_of
 from sweeps.tracking.new_run import TOGETHER, NewRun, RunWriter, Stopped
-from sweeps.tracking.one_trial import TAG_PREFIX, level_params, milliseconds_now, name_of
+from sweeps.tracking.one_trial import changes, level_params, milliseconds_now
 
 
 class _Known(NamedTuple):
@@ -69,7 +70,7 @@ class CellRuns:
                 began=now,
                 ended=now,
                 status=status,
-                tags={**self._tags, f"{TAG_PREFIX}cell": cell},
+                tags={**self._tags, f"{TAG_PREFIX}cell": cell, "role": role},
                 mark=tags,
                 params=level_params(cell, role, levels),
                 metrics=tuple(Metric(name, value, now, 0) for name, value in values.items()),
@@ -88,13 +89,7 @@ class CellRuns:
         self, cell: str, values: dict[str, float], tags: dict[str, str], status: str
     ) -> None:
         run, client = self._known[cell], self._writer.client
-        # MLflow cannot remove a metric; one that is no longer known becomes not a number.
-        values |= {name: math.nan for name in run.metrics if name not in values}
-        changed = {
-            name: value
-            for name, value in values.items()
-            if name not in run.metrics or not _same(run.metrics[name], value)
-        }
+        changed = changes(run.metrics, values)
         new = [RunTag(name, text) for name, text in tags.items() if run.tags.get(name) != text]
         if changed or new:
             now = milliseconds_now()
@@ -127,7 +122,3 @@ def _given(summary: list[Any], name: str) -> dict[str, float]:
     metric = f"cell/{name_of(name)}"
     values = {"cell/n": n, metric: mean, f"{metric}_low": low, f"{metric}_high": high}
     return {name: math.nan if value is None else float(value) for name, value in values.items()}
-
-
-def _same(before: float, now: float) -> bool:
-    return before == now or (math.isnan(before) and math.isnan(now))

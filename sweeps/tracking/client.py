@@ -77,6 +77,8 @@ class MlflowTracker:
         cells: Mapping[str, Interval] | None = None,
         verdicts: Mapping[str, str] | None = None,
         cell_verdicts: Mapping[str, str] | None = None,
+        numbers: Mapping[str, float] | None = None,
+        answer: str = "",
         note: str = "",
     ) -> None:
         self._last = {
@@ -87,6 +89,8 @@ class MlflowTracker:
             },
             "verdicts": dict(verdicts or {}),
             "cell_verdicts": dict(cell_verdicts or {}),
+            "numbers": {name: number(value) for name, value in (numbers or {}).items()},
+            "answer": answer,
             "note": note,
         }
         self._send({**self._last, "settle": True})

@@ -48,13 +48,16 @@ class Tracker(Protocol):
         cells: Mapping[str, Interval] | None = None,
         verdicts: Mapping[str, str] | None = None,
         cell_verdicts: Mapping[str, str] | None = None,
+        numbers: Mapping[str, float] | None = None,
+        answer: str = "",
         note: str = "",
     ) -> None:
         """Ends the study's run with these numbers, no matter what happens before `close`.
 
-        `cells` replace what the tracker computes. `verdicts`, claim -> words, and the Markdown
-        `note` are added to the study's run, `cell_verdicts` to the cells' runs. Returns at once; a
-        driver that is killed from here on leaves a finished run.
+        `cells` replace what the tracker computes. `verdicts`, claim -> words, `numbers`, such as
+        means and differences, and the `note` are added to the study's run, `cell_verdicts`
+        to the cells' runs. `answer` begins the descriptions of the run and of the
+        experiment. Returns at once; a driver that is killed from here on leaves a finished run.
         """
 
     def close(

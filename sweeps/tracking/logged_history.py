@@ -6,7 +6,7 @@ from typing import Any
 
 from sweeps.storage import Store, read_json, write_json
 
-_FIELDS = ("cells", "verdicts", "cell_verdicts", "note")
+_FIELDS = ("cells", "verdicts", "cell_verdicts", "numbers", "answer", "note")
 
 
 def save_logged(store: Store, label: str, last: Mapping[str, Any], metric: str) -> None:

@@ -10,8 +10,8 @@ from sweeps.storage import Store
 from sweeps.suggest import did_you_mean
 from sweeps.tracking.address import own_uri
 from sweeps.tracking.logged_history import load_logged
+from sweeps.tracking.names import TAG_PREFIX
 from sweeps.tracking.new_run import Watch
-from sweeps.tracking.one_trial import TAG_PREFIX
 from sweeps.tracking.runs import Runs
 
 

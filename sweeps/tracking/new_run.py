@@ -22,7 +22,7 @@ from mlflow.utils.file_utils import local_file_uri_to_path
 TOGETHER = 100
 """Runs in one transaction of the store's own database."""
 
-_BATCH = 900
+BATCH = 900
 """Metrics in one request to MLflow, which allows 1,000 entries with parameters and tags."""
 
 _DATA_CONTEXT, _CONTEXT = "mlflow.data.context", "training"
@@ -58,8 +58,8 @@ class NewRun(NamedTuple):
     dataset: Dataset | None = None
     texts: tuple[tuple[str, str], ...] = ()
     """Files as name and text."""
-    log: Path | None = None
-    """A file to copy."""
+    files: tuple[Path, ...] = ()
+    """Files to copy."""
 
 
 class RunWriter:
@@ -121,12 +121,12 @@ def write_run(
     for name, text in new.texts:
         client.log_text(run, text, name)
         step()
-    if new.log is not None:
-        client.log_artifact(run, str(new.log))
+    for file in new.files:
+        client.log_artifact(run, str(file))
         step()
     metrics = list(new.metrics)
-    for first in range(0, len(metrics), _BATCH):
-        client.log_batch(run, metrics=metrics[first : first + _BATCH])
+    for first in range(0, len(metrics), BATCH):
+        client.log_batch(run, metrics=metrics[first : first + BATCH])
         step()
     client.set_terminated(run, status=new.status, end_time=new.ended)
     step()
@@ -172,12 +172,12 @@ def write_runs(file: Path, experiment: str, location: str, runs: Sequence[NewRun
 
 
 def _write_files(folder: Path, new: NewRun) -> None:
-    if new.texts or new.log is not None:
+    if new.texts or new.files:
         folder.mkdir(parents=True, exist_ok=True)
     for name, text in new.texts:
         (folder / name).write_text(text, encoding="utf-8")
-    if new.log is not None:
-        shutil.copyfile(new.log, folder / new.log.name)
+    for file in new.files:
+        shutil.copyfile(file, folder / file.name)
 
 
 def _insert(

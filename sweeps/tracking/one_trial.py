@@ -2,20 +2,19 @@
 
 import datetime as dt
 import json
-import re
+import math
+from collections.abc import Mapping
 from typing import Any
 
 from mlflow.entities import Dataset, Metric
 
 from sweeps.record import TrialRecord
 from sweeps.storage import Store
+from sweeps.tracking.names import NOTE, TAG_PREFIX, as_markdown, name_of
 from sweeps.tracking.new_run import NewRun
 
-TAG_PREFIX = "sweeps."
-"""The prefix of our tags."""
-
-_LOG_BYTES = 2**20
-"""A longer log stays only in the store; the note gives its path."""
+_FILE_BYTES = 2**20
+"""A longer log or file stays only in the store; the note gives the log's path."""
 
 
 def trial_run(record: TrialRecord, store: Store, tags: dict[str, str]) -> NewRun:
@@ -23,7 +22,7 @@ def trial_run(record: TrialRecord, store: Store, tags: dict[str, str]) -> NewRun
     began = int(dt.datetime.fromisoformat(record.started).timestamp() * 1000)
     ended = began + int((record.seconds - record.earlier_seconds) * 1000)
     log = store.path / record.log
-    small = log.is_file() and log.stat().st_size <= _LOG_BYTES
+    files = (log, *(log.parent / "files" / name for name in record.files))
     return NewRun(
         name=f"{record.cell}, seed {record.seed}",
         began=began,
@@ -33,7 +32,8 @@ def trial_run(record: TrialRecord, store: Store, tags: dict[str, str]) -> NewRun
             **tags,
             f"{TAG_PREFIX}key": record.key,
             f"{TAG_PREFIX}launch": record.launch,
-            "mlflow.note.content": _note(record, store),
+            "role": record.role,
+            NOTE: _note(record, store),
             **_origin(record),
         },
         mark={f"{TAG_PREFIX}attempt": str(record.attempt)},
@@ -47,14 +47,27 @@ def trial_run(record: TrialRecord, store: Store, tags: dict[str, str]) -> NewRun
             ("config.json", json.dumps(record.config, indent=1)),
             ("provenance.json", json.dumps(record.provenance, indent=1)),
         ),
-        log=log if small else None,
+        files=tuple(
+            file for file in files if file.is_file() and file.stat().st_size <= _FILE_BYTES
+        ),
     )
 
 
-def name_of(name: str) -> str:
-    """A name that MLflow accepts: letters, digits, `_-. :/`, and no empty or dotted part of a path."""
-    parts = re.sub(r"[^\w\-. :/]", "_", name).split("/")
-    return "/".join(part if part.strip(".") else f"_{part}" for part in parts)[:240]
+def changes(known: Mapping[str, float], values: Mapping[str, float]) -> dict[str, float]:
+    """The metrics to log, given those of the run.
+
+    MLflow cannot remove a metric; one that is no longer known becomes not a number.
+    """
+    all_of_them = dict.fromkeys(known, math.nan) | dict(values)
+    return {
+        name: value
+        for name, value in all_of_them.items()
+        if name not in known or not _same(known[name], value)
+    }
+
+
+def _same(before: float, now: float) -> bool:
+    return before == now or (math.isnan(before) and math.isnan(now))
 
 
 def level_params(cell: str, role: str, levels: dict[str, str]) -> dict[str, str]:
@@ -119,7 +132,7 @@ def _mapping(value: Any) -> dict[str, Any]:
 def _note(record: TrialRecord, store: Store) -> str:
     lines = [f"Trial `{record.key}`, attempt {record.attempt}, launch `{record.launch}`."]
     if record.error is not None:
-        lines.append(f"It failed: {record.error}")
+        lines.append(f"It failed: {as_markdown(record.error)}")
     if record.reused:
         lines.append(f"It reused from the store: {', '.join(record.reused)}.")
     for name, why in _mapping(record.facts.get("unknown")).items():

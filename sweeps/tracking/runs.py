@@ -9,20 +9,22 @@ or is missing, and carries the verdicts.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mlflow.entities import Experiment, Run, RunTag
+from mlflow.entities import Experiment, Metric, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from sweeps.history_label import difference_first
 from sweeps.planning import by_key, counting
 from sweeps.record import Summary
-from sweeps.storage import Store, launch_history
+from sweeps.storage import Store
 from sweeps.tracking.address import artifact_root, own_database, own_uri
 from sweeps.tracking.cell_runs import CellRuns
 from sweeps.tracking.experiment_view import show_cells
 from sweeps.tracking.logged_history import save_logged
-from sweeps.tracking.new_run import TOGETHER, RunWriter, Stopped, Watch
-from sweeps.tracking.one_trial import TAG_PREFIX, name_of, trial_run
+from sweeps.tracking.names import NOTE, TAG_PREFIX, as_markdown
+from sweeps.tracking.new_run import BATCH, TOGETHER, RunWriter, Stopped, Watch
+from sweeps.tracking.one_trial import changes, milliseconds_now, trial_run
+from sweeps.tracking.study_summary import COUNTS, summary_of
 
 
 class Runs:
@@ -87,11 +89,10 @@ class Runs:
                 self._end("KILLED")
             raise
         if last.get("close") or last.get("settle"):
-            self._note(last.get("note") or "")
+            self._summarize(counted, last)
             for file in last.get("files") or ():
                 self.client.log_artifact(self.parent.info.run_id, file)
             save_logged(self.store, self.label, last, self.brief["metric"])
-            self._mark(counted, last.get("verdicts") or {})
             self._end("KILLED" if last.get("interrupted") else self._outcome(counted))
             self._settled = True
         return written
@@ -173,34 +174,28 @@ class Runs:
         )
         return "FAILED" if failed or not done.issuperset(self.brief["todo"]) else "FINISHED"
 
-    def _mark(self, counted: Mapping[str, Summary], verdicts: Mapping[str, str]) -> None:
-        """Puts the counts of trials and each claim's verdict on the study's run."""
+    def _summarize(self, counted: Mapping[str, Summary], last: Mapping[str, Any]) -> None:
+        """Puts the answer, the numbers, each verdict and the counts of trials on the study's run."""
         keys = {key for key, _ in self.brief["trials"]}
-        states = [counted[key].state for key in keys if key in counted]
-        failed = states.count("failed")
-        finished = f"{states.count('finished')} of {len(keys)} finished"
-        tags = {"trials": f"{finished}, {failed} failed" if failed else finished}
-        if verdicts:
-            tags["verdicts"] = "; ".join(f"{name}: {text}" for name, text in verdicts.items())
-        tags |= {f"verdict {name_of(name)}"[:240]: text for name, text in verdicts.items()}
-        # A claim that is no longer made has no verdict.
-        gone = [n for n in self.parent.data.tags if n.startswith("verdict ") and n not in tags]
-        for name in gone if verdicts else ():
-            self.client.delete_tag(self.parent.info.run_id, name)
-        self.client.log_batch(
-            self.parent.info.run_id,
-            tags=[RunTag(name, text[:4900]) for name, text in tags.items()][:100],
-        )
-
-    def _note(self, note: str) -> None:
-        lines = [note, ""] if note else []
-        lines += ["| launch | trials | finished | failed | died | left | command |", "|-" * 7 + "|"]
-        for one in launch_history(self.store, self.label)[-50:]:
-            counts = [one.get(name, "?") for name in ("finished", "failed", "died", "left")]
-            words = [one["launch"], one.get("trials", "?"), *counts, f"`{one.get('command')}`"]
-            lines.append(f"| {' | '.join(str(word).replace('|', '/') for word in words)} |")
-        text = "\n".join(lines)[-7900:]
-        self.client.set_tag(self.parent.info.run_id, "mlflow.note.content", text)
+        tags, numbers, note = summary_of(self.store, self.label, keys, counted, last)
+        run, data, now = self.parent.info.run_id, self.parent.data, milliseconds_now()
+        self.client.set_tag(run, NOTE, note)
+        if "answer" in tags:
+            text = as_markdown(tags["answer"])
+            self.client.set_experiment_tag(self.experiment, NOTE, text)
+        if not (last.get("verdicts") or last.get("answer")):
+            # A launch that was not judged says nothing against what an earlier one measured.
+            numbers = {name: number for name, number in numbers.items() if name in COUNTS}
+        else:
+            # A claim that is no longer made has no verdict.
+            gone = [n for n in data.tags if n.startswith("verdict ") and n not in tags]
+            for name in gone:
+                self.client.delete_tag(run, name)
+            numbers = changes(data.metrics, numbers)
+        metrics = [Metric(name, value, now, 0) for name, value in numbers.items()]
+        for first in range(0, len(metrics), BATCH):
+            self.client.log_batch(run, metrics=metrics[first : first + BATCH])
+        self.client.log_batch(run, tags=[RunTag(name, text) for name, text in tags.items()])
 
     # Helpers
 

@@ -194,7 +194,13 @@ NAMED: dict[str, Part] = {
         },
     ),
     "engine": Part(
-        _of("proof", {"kill_anything": "a study that nobody disturbed, bit for bit"})
+        _of(
+            "proof",
+            {
+                "kill_anything": "a study that nobody disturbed, bit for bit",
+                "mlflow_pages": "chromium, MLflow's own client",
+            },
+        )
         | _of(
             "sweeps",
             {

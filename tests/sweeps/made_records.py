@@ -35,10 +35,12 @@ def made_record(trial: Trial, **changes: Any) -> TrialRecord:
     return TrialRecord(**facts | changes)
 
 
-def commit(store: Store, trial: Trial, **changes: Any) -> TrialRecord:
+def commit(
+    store: Store, trial: Trial, files: dict[str, bytes] | None = None, **changes: Any
+) -> TrialRecord:
     log = store.running / f"{trial.key}.log"
     Path(log).write_text("a line of the log\n", encoding="utf-8")
-    return store.commit(made_record(trial, **changes), log)
+    return store.commit(made_record(trial, **changes), log, files)
 
 
 def dead_address() -> str:

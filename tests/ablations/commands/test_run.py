@@ -75,6 +75,28 @@ def test_a_complete_study_trains_nothing_and_ends_with_board_and_reports(
     assert list(closed["files"]) == [place / "report.html", place / "report.pdf"]
 
 
+def test_mlflow_is_given_the_answer_each_mean_and_each_difference(
+    here: Path, capsys: pytest.CaptureFixture[str], tracker: Tracker
+) -> None:
+    study, plan = complete(
+        here, **{"crop+colour": {"values": {"top1": 61.0}}, "raw pixels": DIVERGED}
+    )
+    called(capsys, "run", study)
+
+    (settled,) = tracker.settled
+    finished = f"{len(plan.trials) - 1} of {len(plan.trials)} trials finished, 1 failed."
+    assert settled["answer"].startswith(
+        "Highest mean of 2 arms: crop+colour, 61.0 % (n = 2). colour"
+    )
+    assert "(+10.5 points [+4.1, +16.9])" in settled["answer"]
+    assert settled["answer"].endswith(finished)
+    numbers = settled["numbers"]
+    assert (numbers["mean/crop"], numbers["mean/crop+colour"]) == (50.5, 61.0)
+    assert numbers["difference/colour helps"] == pytest.approx(10.5)
+    assert numbers["difference/colour helps_low"] == pytest.approx(4.147, abs=1e-3)
+    assert settled["cell_verdicts"]["crop"].endswith("(+10.5 points)")
+
+
 def test_what_mlflow_is_told_of_a_cell_is_students_t(
     here: Path, capsys: pytest.CaptureFixture[str], tracker: Tracker
 ) -> None:

@@ -73,7 +73,7 @@ def recorded(folder: Path, cells: int = 3) -> tuple[Store, Plan]:
         }
         if not at:
             changes |= {"state": "failed", "values": {}, "error": "ValueError: broken"}
-        commit(store, trial, **changes)
+        commit(store, trial, {"views.png": b"picture"} if at else None, **changes)
     return store, toy_plan(sweep, store.known())
 
 
@@ -209,7 +209,9 @@ def test_a_folder_of_any_name_has_its_database_inside(tmp_path: Path, name: str)
     assert (store.path / "mlflow.db").is_file()
     assert unquote(own_uri(store)) == f"sqlite:///{store.path}/mlflow.db"
     found = read(store)
-    assert found["runs"]["0, seed 1"]["files"] == ["config.json", "log.txt", "provenance.json"]
+    assert found["runs"]["0, seed 1"]["files"] == [
+        "config.json", "log.txt", "provenance.json", "views.png"
+    ]  # fmt: skip
 
 
 @pytest.mark.proof
@@ -219,7 +221,12 @@ def test_a_moved_store_keeps_its_view_and_a_lost_one_is_made_again(tmp_path: Pat
 
     save_plan(store, plan)
     tracking = open_tracking(store, plan)
-    tracking.settle(verdicts={"it helps": "shown"}, cell_verdicts={"1": "it helps: shown"})
+    tracking.settle(
+        verdicts={"it helps": "shown"},
+        cell_verdicts={"1": "it helps: shown"},
+        numbers={"mean/0": 1.5, "mean/1": float("nan")},
+        answer="Highest mean: 1",
+    )
     tracking.close(timeout=120)
     before = read(store)
     store.path.rename(tmp_path / "moved")
@@ -242,6 +249,12 @@ def test_a_moved_store_keeps_its_view_and_a_lost_one_is_made_again(tmp_path: Pat
         assert rebuilt["runs"][name]["status"] == run["status"]
     parent = rebuilt["runs"]["toy@smoke"]
     assert (parent["tags"]["verdicts"], parent["status"]) == ("it helps: shown", "FAILED")
+    assert parent["tags"]["mlflow.note.content"].startswith("**Highest mean: 1**")
+    assert rebuilt["tags"]["mlflow.note.content"] == "Highest mean: 1"
+    assert parent["metrics"] == {
+        "mean/0": 1.5, "trials/finished": 3.0, "trials/failed": 1.0, "trials/missing": 0.0
+    }  # fmt: skip
+    assert rebuilt["runs"]["1 (all seeds)"]["tags"]["role"] == "arm"
     assert rebuilt["runs"]["1 (all seeds)"]["tags"]["verdicts"] == "it helps: shown"
     assert rebuilt["tags"]["mlflow.experimentKind"] == "custom_model_development"
 
