@@ -10,7 +10,7 @@ of what trials took to what the profile says of them corrects the rest.
 import heapq
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -20,6 +20,7 @@ from ablations.compose.flops import (
     images_of_an_epoch,
     num_features,
     num_images,
+    num_test,
     num_views_of,
     operations,
 )
@@ -77,10 +78,12 @@ def expected(
     summaries: Iterable[Summary],
     machine: Machine | None,
     encoders: Collection[str] = (),
+    counted: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
 ) -> Expected | None:
     """What each trial to run takes; None where there is nothing to estimate it from.
 
-    `encoders` are the keys of those that the store has.
+    `encoders` are the keys of those that the store has; `counted` adds to a configuration the number
+    of images in its folder.
     """
     configs = _configs(the_plan)
     own = [one for one in as_planned(the_plan, summaries) if one.state == "finished"]
@@ -88,7 +91,7 @@ def expected(
     evaluated: dict[str, list[float]] = defaultdict(list)
     for one in own:
         (evaluated if one.reused else by_cell)[one.cell].append(one.cost_seconds)
-    modelled = {cell: _modelled(config, machine) for cell, config in configs.items()}
+    modelled = {cell: _modelled(counted(config), machine) for cell, config in configs.items()}
     ratios = [
         fmean(by_cell[cell]) / sum(of) for cell, of in modelled.items() if of and cell in by_cell
     ]
@@ -185,7 +188,7 @@ def _of_any_seed(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _modelled(config: Mapping[str, Any], machine: Machine | None) -> _Model | None:
     """None where it is unknown."""
-    train, test = num_images(config["data"]), config["data"].get("num_test") or 0
+    train, test = num_images(config["data"]), num_test(config)
     if machine is None or machine.miniature is None or train is None:
         return None
     small, num_views = machine.miniature, num_views_of(config)

@@ -63,6 +63,9 @@ def compute(configs: Iterable[Mapping[str, Any]]) -> Compute | None:
 
 _SIZES = ("data", "views", "loss")
 
+TEST_IMAGES = "test_images"
+"""In a configuration for estimates: the test images that were counted in its folder."""
+
 
 def num_views_of(config: Mapping[str, Any]) -> int:
     """Views of an image."""
@@ -93,11 +96,17 @@ def _size_of(settings: str) -> tuple[int, int | None]:
 
 def num_images(data: Mapping[str, Any]) -> int | None:
     """Training images; None for a folder that was not counted."""
-    return _any_data().validate_python(data).expected_images
+    return any_data().validate_python(data).expected_images
+
+
+def num_test(config: Mapping[str, Any]) -> int:
+    """Test images; 0 where they are unknown."""
+    return config.get(TEST_IMAGES) or config["data"].get("num_test") or 0
 
 
 @cache
-def _any_data() -> "TypeAdapter[AnyData]":
+def any_data() -> "TypeAdapter[AnyData]":
+    """Validates the settings of any kind of data."""
     from pydantic import TypeAdapter
 
     from simclr_core.data import AnyData

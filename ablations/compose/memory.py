@@ -9,7 +9,14 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ablations.compose.flops import as_text, num_images, num_views_of, outline, weight_bytes
+from ablations.compose.flops import (
+    as_text,
+    num_images,
+    num_test,
+    num_views_of,
+    outline,
+    weight_bytes,
+)
 from sweeps.record import Summary
 
 WORKER = 1_150_000_000
@@ -94,7 +101,7 @@ def _image_bytes(config: Mapping[str, Any]) -> int | None:
     train = num_images(data)
     if train is None:
         return None
-    return (train + (data.get("num_test") or 0)) * 3 * data["size"] ** 2
+    return (train + num_test(config)) * 3 * data["size"] ** 2
 
 
 @lru_cache(maxsize=64)

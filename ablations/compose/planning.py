@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
+from ablations.compose.counted import Counted
 from ablations.compose.disk import Disk, disk_of
 from ablations.compose.durations import Duration, Expected, as_planned, duration, expected
 from ablations.compose.energy import Energy, energy_of
@@ -104,6 +105,7 @@ def cost(
     recompute: bool = False,
 ) -> Cost:
     """The expected cost of the plan's trials, from earlier ones in this store and the machine's profile."""
+    counted = Counted()
     if machine is not None and machine.device != device:
         machine = None
     here = known.artifacts.get(ENCODER, frozenset())
@@ -118,14 +120,15 @@ def cost(
         for trial in the_plan.trials
         if not trial.stages
     }
-    operations = compute(trial.config for trial in (*new.values(), *unkeyed.values()))
+    operations = compute(counted(trial.config) for trial in (*new.values(), *unkeyed.values()))
     slots = slots or (1 if machine is None else machine.slots)
     processes = slots if machine is None else machine.processes
-    found = expected(the_plan, known.summaries, machine, here)
+    found = expected(the_plan, known.summaries, machine, here, counted)
     whole = None if found is None else duration(found, the_plan.todo, processes)
     power = None if machine is None or whole is None else energy_of(whole.middle, machine)
     own = [one for one in known.summaries if one.label == the_plan.label]
-    trials = [(trial.cell, trial.config) for trial in the_plan.todo]
+    todo = [trial.model_copy(update={"config": counted(trial.config)}) for trial in the_plan.todo]
+    trials = [(trial.cell, trial.config) for trial in todo]
     worker = None if machine is None else machine.resident
     memory = peak_memory(
         trials, as_planned(the_plan, known.summaries), device, worker=worker, recompute=recompute
@@ -138,7 +141,7 @@ def cost(
         processes=processes,
         encoders=len(new),
         memory=memory,
-        disk=disk_of(encoders, the_plan.todo, fresh=not own),
+        disk=disk_of(encoders, todo, fresh=not own),
         energy=power,
         compute=operations,
     )

@@ -39,6 +39,14 @@ class Data(Frozen):
         """The number of training images, if it is known without reading any."""
         return None
 
+    def counted(self) -> tuple[int, int] | None:
+        """Images of train and test where names of files tell them; None elsewhere.
+
+        Raises:
+            DataMissing: the data are named but not available.
+        """
+        return None
+
     def skipped(self, cache: Path | None) -> str | None:
         """One sentence on the files that are skipped because they are not images; None if none are."""
         del cache

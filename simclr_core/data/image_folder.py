@@ -77,6 +77,15 @@ class Folder(Data):
             return self.num_images
         return _PUBLISHED.get(self.name or "") if self.path is None else None
 
+    def counted(self) -> tuple[int, int] | None:
+        """Images of train and test, by name; None for an archive, which would be read to its end."""
+        path = _at_hand(self.path, self.shown_name())
+        if not path.is_dir():
+            return None
+        members = self._listing(path).members
+        train = sum(member.part == "train" for member in members)
+        return self.num_images or train, len(members) - train
+
     def fingerprint(self, cache: Path | None) -> str:
         """SHA-256 over every file's class, name and bytes and over what is drawn from them."""
         path = _at_hand(self.path, self.shown_name())

@@ -1,6 +1,7 @@
 """How long a plan takes: from records, from the machine's profile, in slots, and what fits a budget."""
 
 import math
+import tarfile
 from pathlib import Path
 from statistics import NormalDist
 
@@ -9,6 +10,7 @@ import pytest
 from commands import STUDY, called, record_of, recorded, the_plan, written_study
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from ablations.compose.durations import (
     START,
@@ -17,9 +19,10 @@ from ablations.compose.durations import (
     expected,
     rounds_within,
 )
+from ablations.compose.planning import cost
 from ablations.machine_profile import Machine
 from ablations.machine_timing import Miniature
-from sweeps.planning import Plan, Trial
+from sweeps.planning import Known, Plan, Trial
 from sweeps.storage import Store
 
 
@@ -226,3 +229,60 @@ def test_a_budget_is_in_hours_unless_it_says_otherwise(
     told = called(capsys, "plan", written_study(here), "--budget", text, "--json").json
 
     assert told["budget"]["seconds"] == seconds
+
+
+def images_of(folder: Path, **counts: int) -> None:
+    """Class folders with so many different images each."""
+    for label, many in counts.items():
+        (folder / label).mkdir(parents=True)
+        for nth in range(many):
+            Image.new("RGB", (8, 8), (nth, len(label), 7)).save(folder / label / f"{nth}.png")
+
+
+@pytest.mark.parametrize("parts", [False, True])
+def test_a_folder_costs_what_as_many_textures_cost(parts: bool, here: Path) -> None:  # noqa: FBT001
+    own = {"train/a": 20, "train/bb": 44, "test/a": 12, "test/bb": 20}
+    images_of(here / "images", **(own if parts else {"a": 40, "bb": 56}))
+    (here / "images" / ("train/a" if parts else "a") / "notes.txt").touch()
+    split = "" if parts else ", test_fraction: 0.3333"
+    textures = "{kind: textures, num_images: 64, num_test: 32}"
+    folder = STUDY.replace(textures, f"{{kind: folder, path: images{split}}}")
+    made, mine = (
+        cost(the_plan(written_study(here, text, name)), Known(), profile())
+        for text, name in ((STUDY, "made.yaml"), (folder, "mine.yaml"))
+    )
+
+    assert made.duration is not None
+    assert (mine.duration, mine.memory, mine.compute) == (made.duration, made.memory, made.compute)
+    assert mine.disk == made.disk
+
+
+def test_an_archive_is_not_read_to_its_end_for_an_estimate(here: Path) -> None:
+    images_of(here / "images", a=40, bb=40)
+    with tarfile.open(here / "images.tar", "w") as tar:
+        tar.add(here / "images", "images")
+    text = STUDY.replace(
+        "{kind: textures, num_images: 64, num_test: 32}", "{kind: folder, path: P}"
+    )
+    folder, archive = (
+        the_plan(written_study(here, text.replace("path: P", f"path: {name}"), f"{name}.yaml"))
+        for name in ("images", "images.tar")
+    )
+
+    assert cost(folder, Known(), profile()).duration is not None
+    assert cost(archive, Known(), profile()).duration is None
+
+
+def test_trials_of_a_folder_count_for_those_that_are_planned(here: Path) -> None:
+    images_of(here / "images", a=40, bb=40)
+    text = STUDY.replace(
+        "{kind: textures, num_images: 64, num_test: 32}", "{kind: folder, path: images}"
+    )
+    plan = the_plan(written_study(here, text))
+    store = recorded(here / "runs", plan, **{"crop+colour": None})
+    plan = the_plan(here / "mine.yaml", store=here / "runs")
+
+    found = cost(plan, store.known(), profile()).expected
+
+    assert found is not None
+    assert found.source == "8 finished trials here"
