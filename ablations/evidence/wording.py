@@ -1,5 +1,6 @@
 """Parts of a configuration in words, for readers of a report."""
 
+from pathlib import PurePath
 from typing import Any
 
 
@@ -10,7 +11,8 @@ def data_name(data: dict[str, Any]) -> str:
             num = more.get("num_images")
             return f"textures (synthetic, {num} images)" if num else "textures (synthetic)"
         case {"kind": kind, **more}:
-            name = str(more.get("name") or {"cifar10": "CIFAR-10"}.get(kind, kind))
+            own = PurePath(str(more.get("path") or "")).name  # of a folder or an archive
+            name = str(more.get("name") or {"cifar10": "CIFAR-10"}.get(kind, own or kind))
             num = more.get("num_images")
             return f"{name} ({num} images)" if num else name
         case _:

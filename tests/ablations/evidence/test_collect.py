@@ -378,6 +378,8 @@ def test_a_selection_by_level_is_that_of_its_cells(
 def test_data_have_a_name_for_readers() -> None:
     assert data_name({"kind": "cifar10", "num_images": None}) == "CIFAR-10"
     assert data_name({"kind": "folder", "name": "Bilder", "num_images": 9}) == "Bilder (9 images)"
+    assert data_name({"kind": "folder", "name": None, "path": "/my/flowers"}) == "flowers"
+    assert data_name({"kind": "folder", "name": None, "path": None}) == "folder"
     assert data_name({"kind": "textures", "num_images": 5}) == "textures (synthetic, 5 images)"
 
 
