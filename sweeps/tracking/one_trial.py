@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from mlflow.entities import Dataset, Metric
@@ -21,7 +22,7 @@ def trial_run(record: TrialRecord, store: Store, tags: dict[str, str]) -> NewRun
     """A record as a run, with these tags and its own; the attempt, written last, marks it as complete."""
     began = int(dt.datetime.fromisoformat(record.started).timestamp() * 1000)
     ended = began + int((record.seconds - record.earlier_seconds) * 1000)
-    log = store.path / record.log
+    log = _log_of(record, store)
     files = (log, *(log.parent / "files" / name for name in record.files))
     return NewRun(
         name=f"{record.cell}, seed {record.seed}",
@@ -68,6 +69,11 @@ def changes(known: Mapping[str, float], values: Mapping[str, float]) -> dict[str
 
 def _same(before: float, now: float) -> bool:
     return before == now or (math.isnan(before) and math.isnan(now))
+
+
+def _log_of(record: TrialRecord, store: Store) -> Path:
+    """Where the store has it: the path in a record from elsewhere may lead anywhere."""
+    return store.attempt(record.key, record.attempt) / "log.txt"
 
 
 def level_params(cell: str, role: str, levels: dict[str, str]) -> dict[str, str]:
@@ -140,7 +146,7 @@ def _note(record: TrialRecord, store: Store) -> str:
     if record.attempt > 1:
         numbers = ", ".join(map(str, range(1, record.attempt)))
         lines.append(f"Other attempts are in the store: {numbers}.")
-    lines.append(f"Log: `{store.path / record.log}`")
+    lines.append(f"Log: `{_log_of(record, store)}`")
     return "\n\n".join(lines)[:7900]
 
 

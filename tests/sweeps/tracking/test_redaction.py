@@ -1,12 +1,17 @@
 """Nothing secret of an address is ever shown: generated addresses, and those that people write."""
 
 import base64
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_records import commit
+from toy_trials import toy_plan, toy_sweep
 
+from sweeps.planning import Known
+from sweeps.storage import Store
 from sweeps.tracking.redaction import bare, redacted, shown
 
 SECRET = "hunter2-Grüße/§x"
@@ -141,3 +146,18 @@ def test_user_and_password_are_hidden_as_the_header_of_a_request_holds_them(writ
     encoded = base64.b64encode(f"me:{written.replace('%2F', '/')}".encode()).decode()
 
     assert redacted(f"sent {encoded}", [f"http://me:{written}@host"], {}) == "sent ..."
+
+
+def test_a_record_from_elsewhere_logs_no_file_outside_its_folder(tmp_path: Path) -> None:
+    from sweeps.tracking.one_trial import trial_run
+
+    (tmp_path / "secret").write_text("hunter2")
+    store = Store(tmp_path / "runs")
+    store.prepare()
+    trial = toy_plan(toy_sweep([1]), Known()).trials[0]
+    record = commit(store, trial)
+
+    run = trial_run(record.model_copy(update={"log": "../secret"}), store, {})
+
+    assert run.files == (store.attempt(record.key, 1) / "log.txt",)
+    assert "secret" not in run.tags["mlflow.note.content"]
