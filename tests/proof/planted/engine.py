@@ -204,6 +204,20 @@ MUTANTS = (
         "sweeps/storage/test_archive.py",
     ),
     plant(
+        "an archive may unpack to any size",
+        "storage/archive.py",
+        "    if end > most:",
+        "    if False:",
+        "sweeps/storage/test_archive.py",
+    ),
+    plant(
+        "a record's file may lie anywhere",
+        "storage/record_file.py",
+        "if not is_plain_name(name)]",
+        "if not name]",
+        "sweeps/storage/test_archive.py",
+    ),
+    plant(
         "a record that is there is imported again",
         "record.py",
         'update={"attempt": 1, "log": "", "seal": None}',

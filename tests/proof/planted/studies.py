@@ -27,6 +27,13 @@ MUTANTS = (
         "ablations/compose/test_durations.py",
     ),
     plant(
+        "trials of an earlier configuration tell the time",
+        "compose/durations.py",
+        "        and _of_any_seed(one.config) == configs[one.cell]\n",
+        "",
+        "ablations/compose/test_durations.py",
+    ),
+    plant(
         "weights count as activations of every view",
         "compose/memory.py",
         "if not isinstance(tensor, torch.nn.Parameter):",
