@@ -6,10 +6,11 @@ from itertools import combinations
 from statistics import stdev
 from typing import NamedTuple
 
+from ablations.compose.durations import of_any_seed
 from ablations.compose.resolved_study import ResolvedStudy
 from reports.judging import smallest_difference, smallest_margin
 from reports.spec import ERROR_RATE, AnyClaim, Equivalent, RanksLike, cells_of
-from sweeps.planning import by_key, counting, has_number
+from sweeps.planning import Sweep, by_key, counting, has_number
 from sweeps.record import Summary
 
 LEAST_SEEDS = 3
@@ -36,7 +37,7 @@ def detectable_effects(
     """Every primary claim that this scale judges."""
     study, sweep = composed.study, composed.sweep(everything=True)
     roles, levels = study.roles_at(composed.scale), sweep.levels()
-    numbers = _numbers(summaries, label, study.metric)
+    numbers = _numbers(_as_configured(composed, sweep, label, summaries), study.metric)
     primary = [claim for claim in study.claims if claim.primary]
     if composed.scale == "smoke":
         return []
@@ -62,10 +63,28 @@ def detectable_effects(
     return found
 
 
-def _numbers(summaries: Iterable[Summary], label: str, metric: str) -> dict[str, dict[int, float]]:
-    """Cell -> seed -> the metric, of all trials of the study on record."""
+def _as_configured(
+    composed: ResolvedStudy, sweep: Sweep, label: str, summaries: Iterable[Summary]
+) -> list[Summary]:
+    """The study's trials on record, without those of arms that have another configuration now."""
+    own = [one for one in summaries if one.label == label]
+    recorded = {one.cell for one in own}
+    configs = {
+        arm.name: of_any_seed(composed.resolve(arm)(0).config)
+        for arm in sweep.arms()
+        if arm.name in recorded
+    }
+    return [
+        one
+        for one in own
+        if one.cell not in configs or of_any_seed(one.config) == configs[one.cell]
+    ]
+
+
+def _numbers(summaries: Iterable[Summary], metric: str) -> dict[str, dict[int, float]]:
+    """Cell -> seed -> the metric."""
     found: dict[str, dict[int, float]] = {}
-    for attempts in by_key(one for one in summaries if one.label == label).values():
+    for attempts in by_key(summaries).values():
         one = counting(attempts, metric)
         if one is not None and has_number(one, metric):
             found.setdefault(one.cell, {})[one.seed] = float(one.values[metric] or 0.0)

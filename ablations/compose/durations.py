@@ -124,13 +124,13 @@ def expected(
 
 def as_planned(the_plan: Plan, summaries: Iterable[Summary]) -> list[Summary]:
     """The trials of the study whose cell still has their configuration, at whatever seed."""
-    configs = {cell: _of_any_seed(config) for cell, config in _configs(the_plan).items()}
+    configs = {cell: of_any_seed(config) for cell, config in _configs(the_plan).items()}
     return [
         one
         for one in summaries
         if one.label == the_plan.label
         and one.cell in configs
-        and _of_any_seed(one.config) == configs[one.cell]
+        and of_any_seed(one.config) == configs[one.cell]
     ]
 
 
@@ -182,7 +182,8 @@ def _spread(cells: Iterable[Sequence[float]]) -> float:
     return math.sqrt(squares / degrees) if degrees else SPREAD
 
 
-def _of_any_seed(config: Mapping[str, Any]) -> dict[str, Any]:
+def of_any_seed(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration without what differs from seed to seed."""
     return {name: value for name, value in config.items() if name not in ("seed", "seeds")}
 
 

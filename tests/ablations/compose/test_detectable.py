@@ -119,6 +119,10 @@ def test_three_seeds_on_record_replace_it(here: Path, capsys: pytest.CaptureFixt
     assert one["deviation"] == pytest.approx(np.std(paired, ddof=1))
     assert one["source"] == "3 seeds on record"
 
+    written_study(here, text.replace("epochs: 1", "epochs: 2"))
+    (other,) = called(capsys, "plan", study, "--json").json["detectable"]
+    assert other["source"] == "the study's prior_spread: five seeds of quickstart"
+
 
 def test_a_claim_with_an_excluded_cell_detects_nothing_and_smoke_judges_none(
     here: Path, capsys: pytest.CaptureFixture[str]

@@ -29,7 +29,7 @@ MUTANTS = (
     plant(
         "trials of an earlier configuration tell the time",
         "compose/durations.py",
-        "        and _of_any_seed(one.config) == configs[one.cell]\n",
+        "        and of_any_seed(one.config) == configs[one.cell]\n",
         "",
         "ablations/compose/test_durations.py",
     ),
