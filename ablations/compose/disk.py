@@ -61,7 +61,7 @@ def disk_of(encoders: Iterable[Mapping[str, Any]], trials: Iterable[Trial], *, f
         each.append(TRIAL + STEP * _logged(trial.config))
         if trial.role == "arm" and trial.config["epochs"]:
             arms[trial.cell] = strip_bytes(trial.config)
-            each.append(arms[trial.cell] + STRIP_PLACE)
+            each.append(2 * (arms[trial.cell] + STRIP_PLACE))  # its record and its run in MLflow
     reports = (STUDY if fresh else LAUNCH) + STRIP_COPIES * sum(arms.values())
     return Disk(total, sum(each) + reports if each else 0)
 

@@ -117,7 +117,7 @@ def test_the_plan_counts_the_bytes_of_a_strip_in_its_record_and_in_the_reports(r
     one, other = (disk_of([], [trial], fresh=True).records for trial in (crop, without))
 
     assert size <= strip_bytes(crop.config) <= 2 * size
-    assert one - other == STRIP_PLACE + (1 + STRIP_COPIES) * strip_bytes(crop.config)
+    assert one - other == 2 * STRIP_PLACE + (2 + STRIP_COPIES) * strip_bytes(crop.config)
 
 
 def test_tiles_keep_their_pixels_in_the_row() -> None:
