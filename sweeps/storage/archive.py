@@ -141,6 +141,7 @@ def read_archive(store: Store, file: Path) -> Imported:
             if (why := artifact_fault(home, stage, key)) is not None:
                 raise StoreError(f"{file}: {home.relative_to(folder)} {why}; nothing was imported")
         with store.locked():
+            store.clear_leftovers()  # of an import that was killed
             return _merged(store, folder, records)
 
 

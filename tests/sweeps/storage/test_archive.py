@@ -8,6 +8,7 @@ import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from made_records import commit, made_record
@@ -15,6 +16,7 @@ from toy_trials import toy_plan, toy_sweep
 
 from sweeps.errors import StoreError
 from sweeps.planning import Plan
+from sweeps.record import TrialRecord
 from sweeps.storage import Store
 from sweeps.storage.archive import Archived, labels_in, read_archive, write_archive
 from sweeps.storage.launch_log import save_plan, studies
@@ -300,6 +302,34 @@ def test_what_a_killed_import_left_is_no_study_and_goes(full: Store, tmp_path: P
     full.clear_leftovers()
 
     assert (made.studies, half.exists()) == (1, False)
+
+
+@pytest.mark.parametrize("done", [0, 1, 2, 3])
+def test_an_import_that_was_broken_off_is_completed_by_another(
+    full: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, done: int
+) -> None:
+    exported(full, tmp_path / "a")
+    other, left = Store(tmp_path / "other"), iter(range(done))
+    once = Store.commit
+
+    def breaking(store: Store, *args: Any) -> TrialRecord:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return once(store, *args)
+
+    def torn(folder: Path, place: Path) -> None:
+        shutil.copytree(folder, place.with_name(f".{place.name}.0123abcd"))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "commit", breaking)
+        patch.setattr("sweeps.storage.archive._copied", torn)
+        with pytest.raises(KeyboardInterrupt):
+            read_archive(other, tmp_path / "a")
+    found = read_archive(Store(other.path), tmp_path / "a")
+
+    assert (found.records, found.known_records) == (3 - done, done)
+    assert contents(other) == contents(full)
 
 
 def test_a_store_in_use_takes_nothing(full: Store, tmp_path: Path) -> None:
