@@ -23,7 +23,8 @@ class Detectable(NamedTuple):
     claim: str
     sizes: tuple[tuple[int, float], ...]
     """Seeds of each look, and the smallest distance from the margin that it decides in 80 % of
-    repetitions, at Holm's first level; of an equivalence the smallest margin. In the metric's unit, or in
+    repetitions, at Holm's first level; of an equivalence the smallest margin for two of its cells (of
+    more, all pairs must be within it, which takes more seeds). In the metric's unit, or in
     standard deviations of the claim's number over seeds where `deviation` is None."""
     deviation: float | None
     source: str
