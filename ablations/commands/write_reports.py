@@ -75,8 +75,9 @@ def write_document(make: "Callable[[], Document]", folder: Path, again: str) -> 
         except BaseException as error:  # noqa: BLE001
             there = "file is" if (folder / name).is_file() else "files may be"
             old = f"; the existing {there} from an earlier run" if (folder / name).exists() else ""
+            verb = "was" if name in REPORTS else "were"
             missing.append(
-                f"{name} was not written: {_reason(error)}{old}; the trials are saved; write it "
+                f"{name} {verb} not written: {_reason(error)}{old}; the trials are saved; write it "
                 f"again with: {again}"
             )
             return None

@@ -111,15 +111,19 @@ def write_archive(
             f"{to.parent} is no folder, so {to.name} cannot be written there; create it"
         )
     filling = temporary_sibling(to)
-    with as_store_error(to):
-        try:
-            with filling.open("xb") as raw:
-                _fill(raw, files, paths)
-            filling.rename(to)
-        finally:
-            filling.unlink(missing_ok=True)
+    try:
+        with filling.open("xb") as raw:
+            _fill(raw, files, paths)
+        filling.rename(to)
         with to.open("rb") as whole:
             digest = hashlib.file_digest(whole, "sha256").hexdigest()
+    except OSError as error:
+        what = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+        raise StoreError(
+            f"{to} could not be written ({what}); fix this or name another file"
+        ) from error
+    finally:
+        filling.unlink(missing_ok=True)
     return Archived(len(records), len(labels), len(made), digest)
 
 

@@ -361,7 +361,7 @@ def test_tables_and_figures_that_cannot_be_written_are_named_and_the_reports_are
 
     assert said.code == 1
     (line,) = said.err.splitlines()
-    assert line.startswith(f"ablate: {name} was not written: ")
+    assert line.startswith(f"ablate: {name} were not written: ")
     assert line.endswith(f"write it again with: ablate report {study}")
     assert f"{other}: {place / other}\n" in said.out
     assert f"{name}: " not in said.out

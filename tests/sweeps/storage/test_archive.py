@@ -1,5 +1,6 @@
 """A store as one file: what comes out is what went in, and a damaged or foreign file changes nothing."""
 
+import errno
 import gzip
 import hashlib
 import io
@@ -127,6 +128,20 @@ def test_a_file_that_exists_is_not_replaced(full: Store, tmp_path: Path) -> None
 def test_a_folder_that_is_not_there_is_named(full: Store, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"/no is no folder, so a cannot be written there; create"):
         exported(full, tmp_path / "no" / "a")
+
+
+def test_an_export_that_fails_names_the_reason_and_leaves_nothing(
+    full: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("sweeps.storage.archive._fill", fill)
+    why = r"a could not be written \(No space left on device\); fix this or name another file"
+    with pytest.raises(StoreError, match=why):
+        exported(full, tmp_path / "a")
+
+    assert not [path for path in tmp_path.iterdir() if path.is_file()]
 
 
 def rewritten(file: Path, change: Callable[[dict[str, bytes]], None]) -> None:
