@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from ablations.compose import ResolvedStudy
-from reports.judging import Board, board, cell_intervals, outcomes, unit_of, verdicts
+from reports.judging import Board, Decision, board, cell_intervals, outcomes, unit_of, verdicts
 from reports.spec import Evidence, RanksLike
 from sweeps.intervals import Interval
 from sweeps.planning import Plan
@@ -92,33 +92,34 @@ def cell_verdicts(evidence: Evidence) -> dict[str, str]:
     for verdict in verdicts(evidence):
         for cell in verdict.cells:
             text = f"{verdict.claim.name}: {verdict.words}"
-            if not isinstance(verdict.claim, RanksLike) and verdict.shown.n:
+            judged = verdict.decision is not Decision.NOT_JUDGED
+            if judged and verdict.shown.n and not isinstance(verdict.claim, RanksLike):
                 text += f" ({verdict.shown.mean:+.1f} {unit_of(verdict.claim, evidence)})"
             found.setdefault(cell, []).append(text)
     return {cell: "; ".join(words) for cell, words in found.items()}
 
 
 def answer_of(evidence: Evidence, shown: Board, means: Mapping[str, Interval]) -> str:
-    """Which arm has the highest mean, what each claim found, and whether a trial failed."""
+    """Which arms have the highest means, whether a trial failed, and what each claim found."""
     arms = [cell.name for cell in evidence.cells if cell.role == "arm" and cell.name in means]
-    sentences: list[str] = []
-    if arms:
-        best = max(arms, key=lambda arm: means[arm].mean)
-        where = means[best]
-        of_all = f" of {len(arms)} arms" if len(arms) > 1 else ""
-        sentences.append(
-            f"Highest mean{of_all}: {best}, {where.mean:.1f} {evidence.unit} (n = {where.n})"
-        )
+    best = sorted(arms, key=lambda arm: -means[arm].mean)[:2]
+    texts = [f"{arm}, {means[arm].mean:.1f} {evidence.unit} (n = {means[arm].n})" for arm in best]
+    of_all = f" of {len(arms)} arms" if len(arms) > 1 else ""
+    # Pages cut a long description off: the claims, of which there may be many, come last.
+    sentences = [f"Highest mean{of_all}: {', next: '.join(texts)}"] if texts else []
+    sentences.append(shown.summary)
     for row in shown.rows:
         measured = " ".join(filter(None, (row.estimate, row.interval)))
         sentences.append(f"{row.claim}: {row.words}" + (f" ({measured})" if measured else ""))
-    return ". ".join([*sentences, shown.summary]) + "."
+    return ". ".join(sentences) + "."
 
 
 def numbers_of(evidence: Evidence, means: Mapping[str, Interval]) -> dict[str, float]:
-    """The mean of each cell and the estimate of each claim, with their intervals."""
+    """The mean of each cell and the estimate of each judged claim, with their intervals."""
     named = {f"mean/{cell.name}": means[cell.name] for cell in evidence.cells if cell.name in means}
     for verdict in verdicts(evidence):
+        if verdict.decision is Decision.NOT_JUDGED:
+            continue
         kind = "tau-b" if isinstance(verdict.claim, RanksLike) else "difference"
         named[f"{kind}/{verdict.claim.name}"] = verdict.shown
     found: dict[str, float] = {}

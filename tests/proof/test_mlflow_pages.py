@@ -191,7 +191,7 @@ def test_three_clicks_from_the_start_page_say_who_won_by_how_much_and_what_faile
 
     assert click.number == 3
     for text in (after_two, after_three):
-        assert "Highest mean of 2 arms: crop+colour, 62.5 %" in text
+        assert "Highest mean of 2 arms: crop+colour, 62.5 % (n = 4), next: crop, 51.0 %" in text
         assert "+11.0 points" in text
         assert re.search(r"15 of \d\d trials finished, 1 failed", text)
     assert "Failed" in after_three

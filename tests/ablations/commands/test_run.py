@@ -20,8 +20,12 @@ from commands import (
     written_study,
 )
 
+from ablations.commands import report_tracking
 from ablations.commands.run import run_one
+from ablations.compose import compose
+from ablations.evidence import evidence, snapshot_of
 from ablations.study.request import Request
+from reports.judging import cell_intervals, outcomes
 from sweeps.execution.result import Execution, UnfinishedTrial
 from sweeps.planning.trial_plan import Plan
 from sweeps.storage.store import Store
@@ -84,17 +88,30 @@ def test_mlflow_is_given_the_answer_each_mean_and_each_difference(
     called(capsys, "run", study)
 
     (settled,) = tracker.settled
-    finished = f"{len(plan.trials) - 1} of {len(plan.trials)} trials finished, 1 failed."
     assert settled["answer"].startswith(
-        "Highest mean of 2 arms: crop+colour, 61.0 % (n = 2). colour"
+        "Highest mean of 2 arms: crop+colour, 61.0 % (n = 2), next: crop, 50.5 % (n = 2). "
+        f"{len(plan.trials) - 1} of {len(plan.trials)} trials finished, 1 failed. colour helps: "
     )
-    assert "(+10.5 points [+4.1, +16.9])" in settled["answer"]
-    assert settled["answer"].endswith(finished)
+    assert settled["answer"].endswith("(+10.5 points [+4.1, +16.9]).")
     numbers = settled["numbers"]
     assert (numbers["mean/crop"], numbers["mean/crop+colour"]) == (50.5, 61.0)
     assert numbers["difference/colour helps"] == pytest.approx(10.5)
     assert numbers["difference/colour helps_low"] == pytest.approx(4.147, abs=1e-3)
     assert settled["cell_verdicts"]["crop"].endswith("(+10.5 points)")
+
+
+def test_of_a_scale_that_judges_nothing_mlflow_gets_means_and_no_difference(here: Path) -> None:
+    study = written_study(here, STUDY.replace("  laptop:", "  smoke:"))
+    request = Request(study=str(study), scale="smoke", store=Path("runs"))
+    recorded(request.store, the_plan(study, scale="smoke"))
+    composed, store = compose(request)
+    gathered = evidence(snapshot_of(composed), request, store)
+
+    numbers = report_tracking.numbers_of(gathered, cell_intervals(outcomes(gathered)))
+
+    assert numbers["mean/crop"] == 50.5
+    assert not [name for name in numbers if name.startswith("difference/")]
+    assert "points" not in str(report_tracking.cell_verdicts(gathered))
 
 
 def test_what_mlflow_is_told_of_a_cell_is_students_t(
