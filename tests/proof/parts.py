@@ -335,6 +335,7 @@ NAMED: dict[str, Part] = {
                 "pages": "the pages' own commands, executed",
                 "make": "a real clone and a real shell",
                 "users_study": "a real driver under kill -9",
+                "researchers_walk": "a real driver under kill -9, files read back",
                 "whole_chain": "a real run and its files",
                 "wheel": "a real build, unpacked in another folder",
             },

@@ -1,0 +1,145 @@
+"""A researcher's study from a template to a paper: own code and images, two axes, a kill, a new level."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from driving import ablate, command, environment, records
+from PIL import Image
+from timed_machine import spare_the_timing
+
+STUDY = """\
+name: shapes
+title: Stripes and temperature
+question: Do stripes help, and equally at both temperatures?
+source: section 3.1
+design: factorial
+axes:
+  - kind: levels
+    name: views
+    field: views.operations
+    levels:
+      plain: [{kind: crop}]
+      stripes: [{kind: crop}, {kind: file, path: mine.py, name: stripes, numbers: 2}]
+  - {kind: levels, name: temperature, field: loss.temperature, levels: {low: 0.1, high: 1.0}}
+seeds: 2
+scales:
+  laptop:
+    set:
+      data: {kind: folder, path: images, size: 16}
+      encoder: {kind: resnet, blocks: [1], width: 0.0625, stem: small}
+      head: {kind: mlp, hidden_layers: 1, output: 8}
+      optimizer: {kind: adamw, learning_rate: 1.0e-3}
+      schedule: {kind: constant}
+      evaluation.probe.l2: [0.01, 1.0, 100.0]
+      batch_size: 16
+      epochs: 2
+claims:
+  - {kind: interaction, name: stripes help at low temperatures, axis: views, better: stripes,
+     worse: plain, by: temperature, larger_at: low, smaller_at: high, margin: 0, primary: true,
+     statement: More so at a low temperature.}
+  - {kind: equivalent, name: temperature is irrelevant, among: [plain / low, plain / high],
+     margin: 5, statement: Temperature does not matter.}
+figures:
+  - {kind: marginal_means, title: Stripes, axis: temperature, group: views}
+"""
+SIZES = {"ant": 30, "bee": 24, "cow": 18, "dog": 14, "elk": 12, "fox": 12, "gnu": 10}
+
+
+def images(folder: Path) -> Path:
+    """7 unequal classes with a stray text file; returns one image, cut off in its middle."""
+    chance = np.random.default_rng(7)
+    for kind, (label, many) in enumerate(SIZES.items()):
+        (folder / label).mkdir(parents=True)
+        for nth in range(many):
+            pixels = chance.integers(0, 80, (24, 32, 3)) + np.array([25 * kind, 120, 60])
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / label / f"{nth}.png")
+    (folder / "ant/notes.txt").write_text("taken in spring")
+    torn = folder / "bee/3.png"
+    torn.write_bytes(torn.read_bytes()[:600])
+    return torn
+
+
+def killed_in_mid_run(folder: Path) -> None:
+    """Starts the study and kills its driver as soon as two trials are on record."""
+    driver = subprocess.Popen(
+        command("run", "shapes.yaml"),
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    until = time.monotonic() + 240
+    while len(records(folder / "runs")) < 2:
+        assert driver.poll() is None, "the driver ended before it could be killed"
+        assert time.monotonic() < until, "no two trials finished in time"
+        time.sleep(0.02)
+    os.kill(driver.pid, signal.SIGKILL)
+    driver.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.proof
+@pytest.mark.timeout(900)
+def test_a_researcher_gets_from_a_template_to_tables_curves_and_a_frame(tmp_path: Path) -> None:
+    torn = images(tmp_path / "images")
+    assert ablate("new", "mine", "--template", "own-augmentation", cwd=tmp_path).returncode == 0
+    (tmp_path / "shapes.yaml").write_text(STUDY, encoding="utf-8")
+    store = tmp_path / "runs"
+
+    broken = ablate("run", "shapes.yaml", cwd=tmp_path)
+    assert broken.returncode == 2
+    assert "1 of 120 files cannot be read as images: bee/3.png" in broken.stderr
+    assert not store.exists()
+    torn.unlink()
+
+    before = ablate("plan", "shapes.yaml", cwd=tmp_path)
+    assert "is skipped: ant/notes.txt" in before.stdout
+    assert "a run executes mine.py" in before.stdout
+    assert "FLOP in all" in before.stdout
+    assert all(f"\n{what}: " in before.stdout for what in ("memory", "disk", "time"))
+
+    spare_the_timing(store)
+    killed_in_mid_run(tmp_path)
+    early = {record["key"]: record for record in records(store)}
+    ran = ablate("run", "shapes.yaml", cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    found = {record["key"]: record for record in records(store)}
+    assert len(found) == len(records(store)) == 14
+    assert all(found[key] == record for key, record in early.items())
+
+    levels = "{low: 0.1, high: 1.0}"
+    (tmp_path / "shapes.yaml").write_text(STUDY.replace(levels, levels[:-1] + ", middle: 0.5}"))
+    added = json.loads(ablate("plan", "shapes.yaml", "--json", cwd=tmp_path).stdout)["trials"]
+    assert {t["cell"] for t in added if t["todo"]} == {"plain / middle", "stripes / middle"}
+    assert {t["key"] for t in added if not t["todo"]} == found.keys()
+    (tmp_path / "shapes.yaml").write_text(STUDY, encoding="utf-8")
+
+    place = store / "studies/shapes@laptop"
+    page = (place / "report.html").read_text(encoding="utf-8")
+    for section in ("curves", "gallery", "classes", "claim1", "claim2"):
+        assert f'<section id="{section}"' in page
+    assert "\\begin{tabular}" in (place / "tables/marginal-means.tex").read_text(encoding="utf-8")
+    assert (place / "figures/curve-loss.pdf").read_bytes().startswith(b"%PDF-")
+
+    listed = ablate("status", "shapes", "--trials", cwd=tmp_path).stdout.splitlines()
+    keys = [line.split()[-1] for line in listed if " finished " in line]
+    assert sorted(keys) == sorted(key[:12] for key in found)
+    differ = ablate("diff", keys[0], keys[1], cwd=tmp_path)
+    assert "loss.temperature" in differ.stdout
+
+    frame = "import ablations as ab; f = ab.results('shapes.yaml'); "
+    frame += (
+        "print(len(f), f.groupby('axis.views', observed=True)['metric.top1'].count().to_dict())"
+    )
+    python = [*command()[:1], "-c", frame]
+    told = subprocess.run(
+        python, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True
+    )
+    assert told.stdout.split("\n")[-2] == "11 {'plain': 4, 'stripes': 4}"
