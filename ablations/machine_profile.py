@@ -93,6 +93,13 @@ class Machine(Frozen):
         """Worker processes at a time: estimates divide the trials' own seconds by them."""
         return len(even_shares(self.slots, self.workers))
 
+    def is_of_here(self, device: Device) -> bool:
+        """Whether it was measured on this machine's processor and such a device, with this torch."""
+        import torch
+
+        here = (cpu_name(), usable_cores(), device, torch.__version__)
+        return (self.cpu, self.cores, self.device, self.torch) == here
+
     def with_slots(self, slots: int | None) -> "Machine":
         """The same machine with another number of trials at a time, if one is given.
 
@@ -112,11 +119,8 @@ def machine(file: Path, device: Device) -> Machine:
     Raises:
         StoreError: the file cannot be written.
     """
-    import torch
-
     saved = known(file)
-    here = (cpu_name(), usable_cores(), device, torch.__version__)
-    if saved is not None and (saved.cpu, saved.cores, saved.device, saved.torch) == here:
+    if saved is not None and saved.is_of_here(device):
         return saved
     measured = measure(device)
     keep(measured, file)

@@ -26,7 +26,7 @@ def examine(path: Path, data: Path | None, *, save: bool = False, as_json: bool)
     device = resolve_device("auto")
     saved = machine_profile.known(path / "machine.json")
     timed = (
-        saved if saved is not None and saved.device == device else machine_profile.measure(device)
+        saved if saved is not None and saved.is_of_here(device) else machine_profile.measure(device)
     )
     if save and timed is not saved:
         store = Store(path)

@@ -88,6 +88,12 @@ def _notes(
     notes = [*foreseen(composed, the_plan, known), *left_out(composed, the_plan, known)]
     notes += kernel_by_kernel(composed, the_plan)
     notes += skipped(composed.data.values(), composed.cache)
+    if timed is not None and not timed.is_of_here(composed.device):
+        notes.append(
+            f"times are those of the machine that this store was timed on ({timed.cpu}, "
+            f"{timed.cores} cores, {timed.device}, torch {timed.torch}); "
+            "`ablate doctor --save` times this one"
+        )
     if timed is not None and composed.device == "cuda":
         spread = on_gpus(timed.slots, timed.workers)
         notes += [] if spread is None else [spread]

@@ -6,7 +6,7 @@ from statistics import median
 
 from reports.document.blocks import AnyBlock, Facts, Section
 from reports.document.findings import Findings
-from reports.document.formatting import plural, some_of
+from reports.document.formatting import plural, some_of, time_text
 from reports.document.validity import below_floor
 from reports.judging import Decision, Outcome, State, board_of
 
@@ -107,11 +107,10 @@ def _recommended(findings: Findings) -> Iterator[Lesson]:
     times = [o.record.cost_seconds for o in trials if o.record and o.state == "finished"]
     missing = [o for o in trials if o.state == "missing"]
     if missing and evidence.command:
-        hours = (
-            f", about {len(missing) * sum(times) / len(times) / 3600:.2g} hours of trials"
-            * bool(times)
-        )
-        yield "missing trials", f"{len(missing)}{hours}: {evidence.command}"
+        cost = ""
+        if times:
+            cost = f", about {time_text(len(missing) * sum(times) / len(times))} of trials"
+        yield "missing trials", f"{len(missing)}{cost}: {evidence.command}"
     if any(o.state == "failed" for o in trials) and evidence.command:
         yield "failed trials", f"{evidence.command} --failed"
     if marked := [o for o in trials if o.mark]:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from commands import called, recorded, the_plan, tree, written_study
 from rich.console import Console
+from timed_machine import timed_machine
 
 from ablations import machine_profile
 from ablations.commands import ui
@@ -312,6 +313,25 @@ def test_doctor_saves_the_timing_where_it_is_asked_to_and_plan_tells_the_time(
     assert timed.miniature is not None
     assert "based on the machine's profile; no such trial has finished here" in plan.out
     assert "energy: about " in plan.out
+    assert "times are those of" not in plan.out
+
+
+def test_the_times_of_another_machine_are_said_to_be_its_and_doctor_times_this_one(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = written_study(here)
+    Store(here / "runs").prepare()
+    machine_profile.keep(profile("cpu", 2), here / "runs/machine.json")
+    monkeypatch.setattr(machine_profile, "measure", lambda _: timed_machine())
+
+    plan = called(capsys, "plan", study)
+    doctor = called(capsys, "doctor", "--store", "runs")
+
+    assert (
+        "note: times are those of the machine that this store was timed on (x, 8 cores, cpu, torch "
+        "x); `ablate doctor --save` times this one"
+    ) in plan.out
+    assert f"machine: {timed_machine().cpu}, " in doctor.out
 
 
 @pytest.mark.usefixtures("timing")
