@@ -8,7 +8,7 @@ from typing import Any
 from reports.document.blocks import AnyBlock, Cell, Facts, Section, Table, Text, Tone
 from reports.document.findings import Findings
 from reports.document.formatting import count, number, table, value_text
-from reports.judging import Outcome, State, board_of, excluded, percent
+from reports.judging import Outcome, State, excluded, percent
 from reports.spec import ERROR_RATE, Evidence, Stamp, TrialFacts, facts_of
 
 MOST_VALUES = 4
@@ -80,8 +80,7 @@ METHODS = (
 
 
 def control_section(findings: Findings) -> Section:
-    evidence = findings.evidence
-    board = board_of(evidence, findings.found, ())
+    board = findings.board
     tones: dict[State, Tone] = {
         State.PASSED: "good", State.FAILED: "bad", State.MISSING: "open", State.OPEN: "open"
     }  # fmt: skip

@@ -21,7 +21,6 @@ from reports.figures import render_claim
 from reports.judging import (
     BoardRow,
     Verdict,
-    board_of,
     level_of,
     looks_of,
     percent,
@@ -41,7 +40,7 @@ MOST_DEVIATIONS = 5
 
 def claim_pages(findings: Findings) -> Iterator[Section]:
     """A page for each claim, primary claims first."""
-    board = board_of(findings.evidence, findings.found, findings.judged)
+    board = findings.board
     by_name = {verdict.claim.name: verdict for verdict in findings.judged}
     for nth, row in enumerate(board.rows, 1):
         verdict = by_name[row.claim]
@@ -88,7 +87,7 @@ def _card(row: BoardRow, verdict: Verdict, findings: Findings) -> VerdictCard:
 
 def _judged(verdict: Verdict, findings: Findings) -> Facts:
     evidence = findings.evidence
-    board = board_of(evidence, findings.found, ())
+    board = findings.board
     facts = [("rule", rule_of(verdict, evidence))]
     if verdict.claim.primary:
         facts += [("judged", looks_of(evidence)), ("fixed", _fixed(evidence.stamp))]

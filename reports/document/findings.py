@@ -5,7 +5,15 @@ from typing import NamedTuple
 import pandas as pd
 
 from reports.figures import tidy
-from reports.judging import Outcome, Verdict, cell_intervals, outcomes, verdicts
+from reports.judging import (
+    Board,
+    Outcome,
+    Verdict,
+    board_of,
+    cell_intervals,
+    outcomes,
+    verdicts,
+)
 from reports.spec import Evidence
 from sweeps.intervals import Interval
 
@@ -19,10 +27,12 @@ class Findings(NamedTuple):
     frame: pd.DataFrame
     cells: dict[str, Interval]
     """Cell -> mean and 95 % interval over its seeds; only cells with a number."""
+    board: Board
 
 
 def findings_of(evidence: Evidence) -> Findings:
     """Derives the outcomes, verdicts, frame and summary from the evidence."""
     found = outcomes(evidence)
     judged, frame = verdicts(evidence, found), tidy(evidence, found)
-    return Findings(evidence, found, judged, frame, cell_intervals(found))
+    board = board_of(evidence, found, judged)
+    return Findings(evidence, found, judged, frame, cell_intervals(found), board)

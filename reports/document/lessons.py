@@ -8,7 +8,7 @@ from reports.document.blocks import AnyBlock, Facts, Section
 from reports.document.findings import Findings
 from reports.document.formatting import plural, some_of, time_text
 from reports.document.validity import below_floor
-from reports.judging import Decision, Outcome, State, board_of
+from reports.judging import Decision, Outcome, State
 
 Lesson = tuple[str, str]
 """A name and a sentence."""
@@ -49,7 +49,7 @@ def _easy(findings: Findings) -> Iterator[Lesson]:
     times = [record.cost_seconds for record in evidence.records if record.state == "finished"]
     if times:
         yield "time", f"{median(times):,.0f} s per trial (median of {len(times)})"
-    controls = board_of(evidence, findings.found, ()).controls
+    controls = findings.board.controls
     if passed := [one.name for one in controls if one.state is State.PASSED]:
         yield "controls", f"passed: {', '.join(passed)}"
     first = [v.claim.name for v in findings.judged if v.look == evidence.looks.seeds[0]]
@@ -87,7 +87,7 @@ def _difficult(findings: Findings) -> Iterator[Lesson]:
                 f"{_named([worst])}, {times[worst.trial.key]:,.0f} s"
             ),
         )
-    controls = board_of(evidence, findings.found, ()).controls
+    controls = findings.board.controls
     if wrong := [
         f"{one.name} ({one.state.value})" for one in controls if one.state != State.PASSED
     ]:

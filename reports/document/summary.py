@@ -8,13 +8,13 @@ from reports.document.findings import Findings
 from reports.document.formatting import TONES, count, some_of, table
 from reports.document.scope import scope_table
 from reports.figures import render, render_curves, render_forest, render_gallery
-from reports.judging import Board, State, Verdict, board_of, interval_of, level_of, unit_of
+from reports.judging import Board, State, Verdict, interval_of, level_of, unit_of
 from reports.spec import Evidence, RanksLike
 
 
 def verdict_section(findings: Findings) -> Section:
     evidence = findings.evidence
-    board = board_of(evidence, findings.found, findings.judged)
+    board = findings.board
     by_name = {verdict.claim.name: verdict for verdict in findings.judged}
     blocks: list[AnyBlock] = [*_remarks(board, evidence)]
     if board.rows:

@@ -5,7 +5,7 @@ from statistics import fmean
 
 from reports.document.findings import Findings
 from reports.document.formatting import rounded, some_of
-from reports.judging import Outcome, State, Verdict, board_of, detectable, unit_of
+from reports.judging import Outcome, State, Verdict, detectable, unit_of
 from reports.spec import Equivalent, RanksLike
 
 Threat = tuple[str, str]
@@ -34,7 +34,7 @@ def threats(verdict: Verdict, findings: Findings) -> Iterator[Threat]:
 
 
 def _controls(findings: Findings) -> Iterator[Threat]:
-    controls = board_of(findings.evidence, findings.found, ()).controls
+    controls = findings.board.controls
     if wrong := [
         f"{one.name} ({one.state.value})" for one in controls if one.state != State.PASSED
     ]:

@@ -5,15 +5,19 @@ which all others are thin grey lines.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from reports.figures.marks import End, colour_of, name_ends, unique
 from reports.figures.theme import BLUE, FAINT, INK, wrapped
 from reports.judging import Outcome
+
+FloatArray = NDArray[np.float64]
 
 METRICS = {
     "loss": "loss (nats)",
@@ -38,9 +42,21 @@ def values(found: Sequence[Outcome], column: str) -> pd.DataFrame:
     `epoch` is the end of the part; `mean`, `low` and `high` are taken over seeds, n of them, of each
     seed's average within the part.
     """
+    arms, seeds = list[str](), list[int]()
+    epochs, measured = [np.empty(0)], [np.empty(0)]
+    for one in found:
+        ends, numbers = _points(one, column)
+        arms += [one.cell.name] * len(ends)
+        seeds += [one.trial.seed] * len(ends)
+        epochs.append(ends)
+        measured.append(numbers)
     points = pd.DataFrame(
-        [point for one in found for point in _points(one, column)],
-        columns=["arm", "seed", "epoch", "value"],
+        {
+            "arm": arms,
+            "seed": seeds,
+            "epoch": np.concatenate(epochs),
+            "value": np.concatenate(measured),
+        }
     )
     by_seed = points.groupby(["arm", "seed", "epoch"], sort=False)["value"].mean().reset_index()
     each = by_seed.groupby(["arm", "epoch"], sort=False)["value"]
@@ -52,20 +68,24 @@ def values(found: Sequence[Outcome], column: str) -> pd.DataFrame:
     return frame.iloc[order].reset_index(drop=True)
 
 
-def _points(one: Outcome, column: str) -> Iterator[tuple[str, int, float, float]]:
-    """The finite values of one trial of an arm, each at the end of its part of training."""
+def _points(one: Outcome, column: str) -> tuple[FloatArray, FloatArray]:
+    """The ends of parts of training, in epochs, and the finite values in them, of one trial of an arm."""
+    nothing = np.empty(0), np.empty(0)
     if one.cell.role != "arm" or one.record is None:
-        return
+        return nothing
     curve: Mapping[str, Sequence[float | None]] = one.record.curve
-    steps = [step for step in curve.get("step", ()) if step]
-    last = one.facts.optimiser_steps or max(steps, default=0)
+    logged = curve.get("step", ())
+    last = one.facts.optimiser_steps or max(filter(None, logged), default=0)
     epochs = one.record.config.get("epochs")
     if not last or not epochs:
-        return
-    for step, value in zip(curve["step"], curve.get(column, ()), strict=False):
-        if step is not None and value is not None and math.isfinite(value):
-            part = min(math.ceil(step / last * BINS), BINS)
-            yield one.cell.name, one.trial.seed, part / BINS * epochs, value
+        return nothing
+    length = min(len(logged), len(curve.get(column, ())))
+    # None becomes NaN.
+    steps = np.array(logged[:length], float)
+    numbers = np.array(curve.get(column, ())[:length], float)
+    known = np.isfinite(steps) & np.isfinite(numbers)
+    parts = np.minimum(np.ceil(steps[known] / last * BINS), BINS)
+    return parts / BINS * epochs, numbers[known]
 
 
 def chosen(table: pd.DataFrame) -> list[str]:
