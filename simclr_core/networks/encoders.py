@@ -224,7 +224,27 @@ def _conv(channels_in: int, channels: int, kernel: int, stride: int) -> nn.Conv2
 def _downsample(channels_in: int, channels: int, stride: int) -> nn.Sequential | None:
     if stride == 1 and channels_in == channels:
         return None
-    return nn.Sequential(_conv(channels_in, channels, 1, stride), nn.BatchNorm2d(channels))
+    shortcut = _Shortcut(channels_in, channels, 1, stride, bias=False)
+    return nn.Sequential(shortcut, nn.BatchNorm2d(channels))
+
+
+class _Shortcut(nn.Conv2d):
+    """A 1x1 convolution that avoids a defect of oneDNN (uxlfoundation/oneDNN issue 6035).
+
+    With AVX2 and without AVX-512, a stride and fewer than 8 input channels, its backward pass writes
+    past a buffer: the process crashes or hangs, or the gradient is wrong. Without a stride it is
+    right, so there the pixels are selected first, which is the same function.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 -- torch's name
+        """Images B x C x H x W to B x C' x H / stride x W / stride."""
+        if input.device.type != "cpu" or self.in_channels >= 8 or not _BROKEN_HERE:
+            return super().forward(input)
+        rows, columns = self.stride
+        return F.conv2d(input[:, :, ::rows, ::columns], self.weight)
+
+
+_BROKEN_HERE = torch.backends.cpu.get_cpu_capability() == "AVX2"
 
 
 def _initialise(network: ResidualNetwork, rng: torch.Generator) -> None:

@@ -1,6 +1,9 @@
 """Residual networks against torchvision's and timm's; stems, widths and first weights."""
 
 import math
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -277,3 +280,44 @@ def test_a_network_that_cannot_be_is_refused_with_the_rule(
 ) -> None:
     with pytest.raises(ValidationError, match=sentence):
         ResNet.model_validate(settings)
+
+
+NARROW = """
+import torch
+from simclr_core.networks.encoders import ResNet
+
+torch.set_num_threads(1)
+for channels in (1, 4, 7):
+    network = ResNet(blocks=(1, 1), width=channels / 64, stem="cifar").build(0, 32)
+    shortcut = network.layer2[0].downsample[0]
+    x = torch.randn(80, channels, 32, 32).contiguous(memory_format=torch.channels_last)
+    shortcut.to(memory_format=torch.channels_last)
+    for _ in range(5):
+        given = x.clone().requires_grad_()
+        y = shortcut(given)
+        towards = torch.randn_like(y)
+        shortcut.weight.grad = None
+        y.backward(towards)
+    wide = x.double().requires_grad_()
+    weight = shortcut.weight.detach().double().requires_grad_()
+    torch.nn.functional.conv2d(wide, weight, stride=2).backward(towards.double())
+    torch.testing.assert_close(given.grad.double(), wide.grad, rtol=0, atol=1e-5)
+    torch.testing.assert_close(shortcut.weight.grad.double(), weight.grad, rtol=1e-4, atol=1e-3)
+print("right")
+"""
+
+
+def test_narrow_shortcuts_have_the_right_gradient_without_avx_512() -> None:
+    """In a process of its own: without the detour it dies (signal 6 or 11) or the numbers are wrong."""
+    avx2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
+
+    done = subprocess.run(
+        [sys.executable, "-c", NARROW],
+        env={**os.environ, **avx2},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (0, "right\n"), done.stderr
