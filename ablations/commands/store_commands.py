@@ -82,7 +82,7 @@ def check(path: Path, *, as_json: bool) -> int:
         return int(bool(found.faults))
     out = console()
     for fault in found.faults:
-        say(f"{fault}; the next launch sets it aside and runs what is missing")
+        say(fault)
     for name, num_bytes in found.sizes.items():
         out.print(f"{size(num_bytes):>8}  {name}", soft_wrap=True)
     intact = "all intact" if not found.faults else f"{len(found.faults)} damaged"

@@ -10,6 +10,9 @@ from sweeps.storage.artifacts import artifact_fault
 from sweeps.storage.record_file import Unreadable, read_record
 from sweeps.storage.store import Store
 
+REPAIR = "the next launch sets it aside and runs what is missing"
+"""What happens to what is damaged; a record of a newer format or without permission stays."""
+
 
 class Inspected(NamedTuple):
     """The result of reading everything in a store."""
@@ -32,7 +35,7 @@ def inspect(store: Store) -> Inspected:
         try:
             read_record(file, key, attempt)
         except Unreadable as why:
-            faults.append(f"{file.parent} {why}")
+            faults.append(f"{file.parent} {why}; {REPAIR}")
         except StoreError as error:
             faults.extend(str(error).splitlines())
         else:
@@ -41,7 +44,7 @@ def inspect(store: Store) -> Inspected:
     for stage, key in made:
         folder = store.artifact(stage, key)
         if (why := artifact_fault(folder, stage, key)) is not None:
-            faults.append(f"{folder} {why}")
+            faults.append(f"{folder} {why}; {REPAIR}")
     return Inspected(records, len(made), tuple(faults), _num_set_aside(store), _sizes(store.path))
 
 

@@ -1,11 +1,13 @@
 """Checking a store reads all of it and changes nothing; tidying it leaves every record."""
 
+import re
+
 import pytest
 
 from sweeps.errors import StoreError
 from sweeps.planning import Plan
 from sweeps.storage import Store
-from sweeps.storage.inspection import collect_garbage, inspect
+from sweeps.storage.inspection import REPAIR, collect_garbage, inspect
 
 
 def files(store: Store) -> dict[str, bytes]:
@@ -44,7 +46,20 @@ def test_each_damaged_record_and_artifact_is_named_and_stays_where_it_is(full: S
     assert (found.records, found.artifacts) == (1, 1)
     assert [str(record.parent) in fault for fault in found.faults] == [True, False]
     assert f"{weights.parent} has a file weights that changed" in found.faults[1]
+    assert all(fault.endswith(f"; {REPAIR}") for fault in found.faults)
     assert files(full) == before
+
+
+def test_a_record_of_a_later_version_is_named_and_not_said_to_be_set_aside(full: Store) -> None:
+    record = next(full.trials.glob("*/001/record.json"))
+    record.write_text(re.sub(r'"format": ?\d+', '"format": 999', record.read_text()))
+
+    found = inspect(full)
+
+    [fault] = found.faults
+    assert str(record.parent) in fault
+    assert "format 999" in fault
+    assert REPAIR not in fault
 
 
 def test_tidying_removes_leftovers_and_the_cache_and_keeps_records_and_weights(full: Store) -> None:
