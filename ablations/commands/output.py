@@ -71,17 +71,6 @@ def plain_table(*columns: str, right: tuple[str, ...] = ()) -> Any:
     return table
 
 
-def duration(seconds: float) -> str:
-    """An approximate duration in a suitable unit."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    if seconds < 48 * 3600:
-        return f"{seconds / 3600:.1f} h"
-    return f"{seconds / 86400:.1f} days"
-
-
 def threads(num: int) -> str:
     """1 thread, 2 threads."""
     return f"{num} thread{'' if num == 1 else 's'}"

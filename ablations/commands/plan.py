@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from ablations.commands.collector import unsearched
-from ablations.commands.output import DATA_MISSING, duration, plain_table, print_json, size
+from ablations.commands.output import DATA_MISSING, plain_table, print_json, size
 from ablations.commands.terminal import console, say
 from ablations.study import Request, Study, cell_names
+from sweeps.approximate_time import duration
 
 if TYPE_CHECKING:
     from ablations.compose import Compute, Cost, Detectable, Executed, ResolvedStudy

@@ -10,7 +10,8 @@ from dataclasses import asdict
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Self
 
-from ablations.commands.output import duration, plain_table
+from ablations.commands.output import plain_table
+from sweeps.approximate_time import duration
 from sweeps.execution import CellProgress, Progress
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ablations.commands.collector import unsearched
 from ablations.commands.output import DATA_MISSING, threads
-from ablations.commands.output import duration as time_text
 from ablations.commands.terminal import console, say
 from ablations.commands.verdict_table import show_board
 from ablations.commands.write_reports import Reports, show_written, write_all
@@ -28,6 +27,7 @@ from ablations.errors import UsageError
 from ablations.evidence import evidence, fix, save, snapshot_of
 from ablations.study import Request
 from reports.spec import Evidence, Snapshot
+from sweeps.approximate_time import duration as time_text
 from sweeps.errors import StoreError
 from sweeps.planning import Plan, Trial, by_key, counting
 from sweeps.storage import Store

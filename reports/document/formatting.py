@@ -87,14 +87,6 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def time_text(seconds: float) -> str:
-    """About how long, in a unit that fits: 27 seconds, 7.6 minutes, 3.2 hours."""
-    for unit, length in (("hours", 3600), ("minutes", 60)):
-        if seconds >= 1.5 * length:
-            return f"{rounded(float(f'{seconds / length:.2g}'))} {unit}"
-    return f"{rounded(float(f'{seconds:.2g}'))} seconds"
-
-
 def rounded(value: float) -> str:
     """Three digits, in full: 5,100,000 and 0.00035, without an exponent."""
     short = float(f"{value:.3g}")

@@ -6,9 +6,10 @@ from statistics import median
 
 from reports.document.blocks import AnyBlock, Facts, Section
 from reports.document.findings import Findings
-from reports.document.formatting import plural, some_of, time_text
+from reports.document.formatting import plural, some_of
 from reports.document.validity import below_floor
 from reports.judging import Decision, Outcome, State
+from sweeps.approximate_time import duration
 
 Lesson = tuple[str, str]
 """A name and a sentence."""
@@ -109,7 +110,7 @@ def _recommended(findings: Findings) -> Iterator[Lesson]:
     if missing and evidence.command:
         cost = ""
         if times:
-            cost = f", about {time_text(len(missing) * sum(times) / len(times))} of trials"
+            cost = f", about {duration(len(missing) * sum(times) / len(times))} of trials"
         yield "missing trials", f"{len(missing)}{cost}: {evidence.command}"
     if any(o.state == "failed" for o in trials) and evidence.command:
         yield "failed trials", f"{evidence.command} --failed"

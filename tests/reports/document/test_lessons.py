@@ -2,12 +2,10 @@
 
 from typing import Any
 
-import pytest
 from made_evidence import beats, evidence, failed, record
 from made_studies import compositions, quickstart
 
 from reports.document.blocks import Facts
-from reports.document.formatting import time_text
 from reports.document.sections import document
 from reports.spec import Deviation
 from reports.spec.evidence import Evidence
@@ -56,7 +54,7 @@ def test_failures_are_counted_by_reason_with_the_commands_that_repair() -> None:
     assert found["Recommended"]["failed trials"] == "ablate run quickstart --failed"
     # 20 finished trials took 548 s together.
     missing = found["Recommended"]["missing trials"]
-    assert missing.startswith("1, about 27 seconds of trials: ablate run quickstart")
+    assert missing.startswith("1, about 27 s of trials: ablate run quickstart")
 
 
 def test_each_undecided_claim_says_what_would_decide_it() -> None:
@@ -105,7 +103,7 @@ def test_times_are_a_trials_own_seconds_whatever_ran_in_its_process_meanwhile() 
     found = lessons(made.model_copy(update={"records": records}))
 
     assert found["Easy"]["time"].startswith("7 s per trial")
-    assert found["Recommended"]["missing trials"].startswith("1, about 7 seconds of trials")
+    assert found["Recommended"]["missing trials"].startswith("1, about 7 s of trials")
 
 
 def test_nothing_is_said_before_any_trial_has_ended() -> None:
@@ -114,19 +112,3 @@ def test_nothing_is_said_before_any_trial_has_ended() -> None:
     assert lessons(nothing) == {}
     assert "something learned (not decided yet)" in lessons(compositions())["Difficult"]["controls"]
     assert "deciding" in lessons(quickstart())["Easy"]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "expected"),
-    [
-        (0.0, "0 seconds"),
-        (27.4, "27 seconds"),
-        (89.0, "89 seconds"),
-        (90.0, "1.5 minutes"),
-        (5399.0, "90 minutes"),
-        (5400.0, "1.5 hours"),
-        (4e6, "1,100 hours"),
-    ],
-)
-def test_a_time_is_in_a_unit_that_fits(seconds: float, expected: str) -> None:
-    assert time_text(seconds) == expected

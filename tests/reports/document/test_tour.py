@@ -50,6 +50,14 @@ def test_the_columns_of_every_table_are_explained(made: Document) -> None:
     assert not missing({c.name for one in blocks if isinstance(one, Table) for c in one.columns})
 
 
+def test_every_quantity_of_the_scope_is_named(made: Document) -> None:
+    tables = [b for s in made.sections for b in s.blocks if isinstance(b, Table)]
+    names = {row[0].text for one in tables if one.ident == "scope" for row in one.rows}
+
+    assert names
+    assert not missing({re.sub(", (px|estimated)$", "", name) for name in names})
+
+
 def test_what_a_claims_page_lists_is_explained(made: Document) -> None:
     blocks = [block for section in made.sections for block in section.blocks]
 
