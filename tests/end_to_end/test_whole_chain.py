@@ -109,6 +109,7 @@ def address(chain: Chain) -> Iterator[str]:
 
 @pytest.mark.browser
 @pytest.mark.skipif(not CHROMIUM.exists(), reason="no chromium")
+@pytest.mark.proof
 def test_mlflows_page_shows_the_runs_below_the_studys_and_asks_nobody_else(address: str) -> None:
     asked: list[str] = []
     with sync_playwright() as playwright:

@@ -109,6 +109,7 @@ def test_a_module_that_is_missing_is_red(tree: Path) -> None:
     assert {row.state for row in results(tree)} == {"red"}
 
 
+@pytest.mark.proof
 def test_tests_that_do_not_end_are_stopped_and_red(tree: Path) -> None:
     endless = "import time\ndef test_it():\n    time.sleep(600)\n"
 
@@ -211,6 +212,7 @@ def test_kept_results_that_cannot_be_read_are_none(tree: Path, text: str) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_a_fresh_clone_has_proven_nothing_and_says_so(tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", "--no-hardlinks", ROOT, clone], check=True)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pytest
 from made_evidence import PERMUTED, beats, evidence, failed, record
 
 from reports.spec import Bars, Deviation, Evidence, Fact, Heatmap, Increases, Lines, RanksLike
@@ -136,3 +137,12 @@ def batch_size() -> Evidence:
 
 
 STUDIES = (quickstart, compositions, projection_head, batch_size)
+WHOLE = tuple(
+    pytest.param(
+        study,
+        id=study.__name__,
+        marks=() if study in (quickstart, batch_size) else pytest.mark.proof,
+    )
+    for study in STUDIES
+)
+"""For tests that write a report from end to end: two in `make test`, all in the proof."""

@@ -119,6 +119,7 @@ def test_a_signal_ends_ui_with_its_server_and_the_servers_children(
     assert gone(tmp_path)
 
 
+@pytest.mark.proof
 def test_sigint_ends_ui_where_it_was_inherited_as_ignored(start: Start, tmp_path: Path) -> None:
     process = start(ignored=(signal.SIGINT,))
 
@@ -128,6 +129,7 @@ def test_sigint_ends_ui_where_it_was_inherited_as_ignored(start: Start, tmp_path
     assert gone(tmp_path)
 
 
+@pytest.mark.proof
 def test_nohup_keeps_ui_beyond_its_terminal(start: Start, tmp_path: Path) -> None:
     process = start(ignored=(signal.SIGHUP,))
 
@@ -140,6 +142,7 @@ def test_nohup_keeps_ui_beyond_its_terminal(start: Start, tmp_path: Path) -> Non
     assert gone(tmp_path)
 
 
+@pytest.mark.proof
 def test_a_ui_that_is_killed_leaves_no_server(start: Start, tmp_path: Path) -> None:
     process = start()
 

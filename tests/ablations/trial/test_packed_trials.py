@@ -129,12 +129,14 @@ def dropping(here: Path) -> str:
     )
 
 
+@pytest.mark.proof
 def test_custom_components_draw_what_they_draw_alone(here: Path) -> None:
     alone, packed = alone_and_packed(here, dropping(here), 3)
 
     assert packed == alone
 
 
+@pytest.mark.proof
 def test_members_that_share_a_generator_are_noticed(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

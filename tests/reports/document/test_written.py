@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import pypdf
 import pytest
-from made_studies import STUDIES, compositions, quickstart
+from made_studies import WHOLE, compositions, quickstart
 
 from reports.document.blocks import Document, Drawing, Facts, Table, Text, VerdictCard
 from reports.document.html_page import html as written_page
@@ -105,7 +105,7 @@ def written(made: Callable[[], Evidence]) -> Study:
     return Study(evidence, document(evidence), source, read_html(source), reader, paper, files)
 
 
-@pytest.fixture(params=STUDIES, ids=lambda study: study.__name__)
+@pytest.fixture(params=WHOLE)
 def study(request: pytest.FixtureRequest) -> Study:
     """Each of the made studies."""
     return written(request.param)
@@ -203,6 +203,7 @@ def test_no_two_elements_have_one_id_and_what_names_an_id_finds_it(study: Study)
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
     running = [
         subprocess.Popen(

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from made_evidence import evidence
-from made_studies import STUDIES, quickstart
+from made_studies import WHOLE, quickstart
 
 from reports.document.blocks import Cell, Column, Document, Section, Table
 from reports.document.sections import document
@@ -108,7 +108,7 @@ def read_tex(source: str) -> list[list[str]]:
     return rows
 
 
-@pytest.mark.parametrize("study", STUDIES)
+@pytest.mark.parametrize("study", WHOLE)
 def test_csv_json_and_latex_hold_the_numbers_that_the_report_shows(
     study: Callable[[], Evidence],
 ) -> None:

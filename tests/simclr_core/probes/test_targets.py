@@ -178,6 +178,7 @@ def test_what_always_the_same_answer_gives_is_on_record() -> None:
         assert set(found.values) == {"validation_top1", "top1", "knn_top1"}
 
 
+@pytest.mark.proof
 def test_raw_pixels_tell_sobel_filtering_and_permuted_answers_tell_nothing() -> None:
     pixels = {
         "encoder": {"kind": "pixels", "side": 8},

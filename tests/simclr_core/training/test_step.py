@@ -73,9 +73,14 @@ KINDS: dict[str, dict[str, Any]] = {
     "vit": {"encoder": {"kind": "vit", "patch": 8, "dim": 16, "depth": 1, "heads": 2}},
     "gradient cache": {"gradient_cache": 20},
 }
+EACH_TIME = ("adamw", "operations", "many views", "wrong pairs", "sup_con", "gradient cache")
+"""In `make test`; all of them in the proof."""
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind",
+    [kind if kind in EACH_TIME else pytest.param(kind, marks=pytest.mark.proof) for kind in KINDS],
+)
 def test_a_step_reads_nothing_from_its_device_and_copies_nothing_to_it(kind: str) -> None:
     config = small_config({**KINDS[kind], **NO_CURVE})
 

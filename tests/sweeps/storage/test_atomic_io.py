@@ -130,7 +130,9 @@ def test_wherever_it_is_killed_a_new_file_is_absent_or_whole_and_no_other_is_rep
     assert file.read_text() == NEW
 
 
-@pytest.mark.parametrize("write", [fill_folder, save_artifact])
+@pytest.mark.parametrize(
+    "write", [fill_folder, pytest.param(save_artifact, marks=pytest.mark.proof)]
+)
 def test_wherever_it_is_killed_a_folder_is_the_old_one_the_new_one_or_absent(
     tmp_path: Path, write: Callable[[Path], object]
 ) -> None:

@@ -107,6 +107,7 @@ def test_many_at_once_leave_what_mlflows_own_interface_leaves(tmp_path: Path) ->
     assert found["tags"] == expected["tags"]
 
 
+@pytest.mark.proof
 def test_a_backlog_is_written_while_there_is_progress_however_long_it_takes(
     tmp_path: Path,
 ) -> None:
@@ -162,6 +163,7 @@ def test_a_tracker_does_not_take_the_brief_of_another_launch(tmp_path: Path) -> 
     assert statuses(store).count("RUNNING") == 0
 
 
+@pytest.mark.proof
 def test_a_brief_that_a_living_driver_wrote_is_left_alone(tmp_path: Path) -> None:
     store, plan = recorded(tmp_path / "store", cells=1)
     brief, torn = store.running / "other.tracking", store.running / "torn.tracking"

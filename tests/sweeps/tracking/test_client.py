@@ -85,7 +85,10 @@ def study_run(database: Path) -> list[tuple[str, str | None]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("told", "status"), [("settled", "FINISHED"), ("not yet", "KILLED")])
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [("settled", "FINISHED"), pytest.param("not yet", "KILLED", marks=pytest.mark.proof)],
+)
 def test_a_driver_killed_after_its_numbers_are_settled_leaves_a_finished_study(
     store: Store, small_plan: Plan, told: str, status: str
 ) -> None:
