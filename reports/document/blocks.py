@@ -25,6 +25,7 @@ TableName = Literal[
     "marginal-means",
     "balanced",
     "classes",
+    "confusions",
     "claims",
     "seeds",
     "deviations-of-all",
@@ -97,6 +98,8 @@ class Table(Frozen):
     caption: Shown
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    shown: int | None = None
+    """How many of the rows page and PDF show; the table's files have all. None: all of them."""
 
     @model_validator(mode="after")
     def _rectangular(self) -> Self:

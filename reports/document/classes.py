@@ -1,17 +1,23 @@
-"""Balanced accuracy, and accuracy by class, where the classes of the measured images are unequal."""
+"""Balanced accuracy, accuracy by class and confusions, where the measured classes are unequal."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from statistics import fmean
 
+import numpy as np
+from numpy.typing import NDArray
+
 from reports.document.blocks import AnyBlock, Cell, Section, Text
 from reports.document.findings import Findings
-from reports.document.formatting import count, number, table
+from reports.document.formatting import count, number, plural, table
 from reports.judging import CLASSES, Outcome, interval_of
 from sweeps.intervals import interval
 
 MOST_CELLS = 8
 """Cells whose accuracies by class are listed, those of claims first."""
+
+MOST_CONFUSIONS = 10
+"""Confusions that page and PDF show, the most frequent first; the files of the table have all."""
 
 Counts = dict[int, tuple[int, ...]]
 """Seed -> images of each class that the probe got right."""
@@ -61,7 +67,9 @@ def _tables(
         bounds = Cell(text=interval_of(shown, sign=""), order=shown.low)
         rows.append((cell, number(plain), number(shown.mean), bounds, count(shown.n)))
     yield table("balanced", caption, names, rows, numeric=names[1:])
-    yield _by_class(findings, own, images, right)
+    cells, labels = _cells_shown(findings, right), _labels(own, images)
+    yield _by_class(cells, labels, images, right)
+    yield from _confusions(cells, labels, images, own)
 
 
 def balanced(right: Sequence[int], images: Sequence[int]) -> float:
@@ -72,13 +80,19 @@ def balanced(right: Sequence[int], images: Sequence[int]) -> float:
     return 100 * fmean(r / n for r, n in zip(right, images, strict=True) if n)
 
 
-def _by_class(
-    findings: Findings, own: Sequence[Outcome], images: tuple[int, ...], right: dict[str, Counts]
-) -> AnyBlock:
+def _cells_shown(findings: Findings, right: dict[str, Counts]) -> list[str]:
     claimed = dict.fromkeys(cell for verdict in findings.judged for cell in verdict.cells)
-    cells = [cell for cell in dict.fromkeys([*claimed, *right]) if cell in right][:MOST_CELLS]
+    return [cell for cell in dict.fromkeys([*claimed, *right]) if cell in right][:MOST_CELLS]
+
+
+def _labels(own: Sequence[Outcome], images: tuple[int, ...]) -> Sequence[str]:
     known = next((o.facts.data.class_names for o in own if o.facts.data.class_names), ())
-    labels = known if len(known) == len(images) else [f"class {n}" for n in range(len(images))]
+    return known if len(known) == len(images) else [f"class {n}" for n in range(len(images))]
+
+
+def _by_class(
+    cells: list[str], labels: Sequence[str], images: tuple[int, ...], right: dict[str, Counts]
+) -> AnyBlock:
     rows = [
         (
             label,
@@ -95,6 +109,56 @@ def _by_class(
     left = f" {len(right) - len(cells)} more cells are in the records." * (len(right) > len(cells))
     caption = f"Accuracy by class in per cent, mean over seeds.{left}"
     return table("classes", caption, ("class", "images", *cells), rows, numeric=("images", *cells))
+
+
+def _confusions(
+    cells: list[str], labels: Sequence[str], images: tuple[int, ...], own: Sequence[Outcome]
+) -> Iterator[AnyBlock]:
+    """Which class is taken for which, the most frequent first; none if no record counted it."""
+    known = {cell: share for cell in cells if (share := _mean_confusion(cell, images, own)).size}
+    if not known:
+        return
+    over_cells = np.mean(list(known.values()), axis=0)
+    np.fill_diagonal(over_cells, 0.0)
+    order = np.argsort(-over_cells, axis=None, kind="stable")
+    pairs = [divmod(int(at), len(images)) for at in order if over_cells.flat[at] > 0]
+    rows = [
+        (
+            labels[true],
+            count(images[true]),
+            labels[predicted],
+            *(number(float(share[true, predicted])) for share in known.values()),
+        )
+        for true, predicted in pairs
+    ]
+    most = f"The {MOST_CONFUSIONS} most frequent" if len(rows) > MOST_CONFUSIONS else "All"
+    caption = (
+        f"{most} of {plural(len(rows), 'confusion')}: of the images of a class, the per cent that the "
+        "probe took for another class, mean over seeds; ordered by the mean over the cells shown."
+    )
+    if len(rows) > MOST_CONFUSIONS:
+        caption += " The files of this table have all of them."
+    names = ("class", "images", "taken for", *known)
+    made = table("confusions", caption, names, rows, numeric=("images", *known))
+    if rows:
+        yield made.model_copy(update={"shown": MOST_CONFUSIONS})
+
+
+def _mean_confusion(
+    cell: str, images: tuple[int, ...], own: Sequence[Outcome]
+) -> NDArray[np.float64]:
+    """Per cent of the images of a class [C, C], mean over seeds; empty where no record counted it."""
+    counts = [
+        one.facts.class_confusion
+        for one in own
+        if one.cell.name == cell
+        and one.facts.class_images == images
+        and len(one.facts.class_confusion) == len(images)
+    ]
+    if not counts:
+        return np.empty((0, 0))
+    each = np.maximum(np.array(images, float), 1.0)[:, None]
+    return 100 * np.mean(np.array(counts, float), axis=0) / each
 
 
 def _largest_share(own: Sequence[Outcome]) -> float | None:

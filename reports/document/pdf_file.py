@@ -98,7 +98,10 @@ def _value(document: Document) -> dict[str, Any]:
 
 def _shortened(block: AnyBlock) -> AnyBlock:
     """A table of at most MOST_ROWS rows, coloured rows first, with a caption that says so."""
-    if not isinstance(block, Table) or len(block.rows) <= MOST_ROWS:
+    if not isinstance(block, Table):
+        return block
+    block = block.model_copy(update={"rows": block.rows[: block.shown]})
+    if len(block.rows) <= MOST_ROWS:
         return block
     toned = [at for at, row in enumerate(block.rows) if any(cell.tone != "plain" for cell in row)]
     marked = set(toned)

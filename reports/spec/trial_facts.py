@@ -15,16 +15,16 @@ from sweeps.base import Frozen
 from sweeps.jsonable import plain
 from sweeps.record import TrialRecord
 
-VERSION = 3
+VERSION = 4
 """Raised when a field is added or changes its name or meaning; older facts are migrated when they are
 read.
 
 1: flat, without a version; the names of the data's counts contain blanks.
-2: without names of classes and counts by class.
+2: without names of classes and counts by class. 3: without the confusion matrix.
 """
 
 
-WITHOUT_CLASSES = 2
+OF_FEWER_FIELDS = (2, 3)
 """Such facts are of the present version without its new fields."""
 
 
@@ -75,7 +75,7 @@ class FewLabelsFacts(Frozen):
 class TrialFacts(Frozen):
     """The facts of one trial."""
 
-    version: Literal[3] = VERSION
+    version: Literal[4] = VERSION
 
     data: DataFacts = DataFacts()
 
@@ -140,6 +140,10 @@ class TrialFacts(Frozen):
     class_right: tuple[int, ...] = ()
     """Of these, the images whose class the probe predicted."""
 
+    class_confusion: tuple[tuple[int, ...], ...] = ()
+    """Rows are true classes, columns predicted ones: images of the measured split. Empty above 100 classes,
+    in records of earlier versions, and if the probe predicts something else."""
+
     l2: float | None = None
     """The probe's regularisation, chosen on the validation split."""
 
@@ -194,7 +198,7 @@ def facts_of(record: TrialRecord) -> TrialFacts:
     """
     facts = record.facts
     version = facts.get("version")
-    if version in (VERSION, WITHOUT_CLASSES):
+    if version in (VERSION, *OF_FEWER_FIELDS):
         try:
             return TrialFacts.model_validate({**facts, "version": VERSION})
         except ValidationError as error:

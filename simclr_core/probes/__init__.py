@@ -6,6 +6,7 @@ from simclr_core.probes.contract import (
     Solution,
     Target,
     Task,
+    confusion_matrix,
     right_by_class,
     top_k_accuracy,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "Target",
     "Task",
     "alignment",
+    "confusion_matrix",
     "effective_rank",
     "labelled",
     "right_by_class",

@@ -310,11 +310,27 @@ def right_by_class(
 
     The sums give `top_k_accuracy` with k = 1; for equal scores, the smaller class number comes first.
     """
-    labels_n = labels_n.cpu()
-    best_n = scores_nC.argsort(dim=1, descending=True, stable=True)[:, 0].cpu()
+    labels_n, best_n = labels_n.cpu(), _predicted(scores_nC)
     num_classes = scores_nC.shape[1]
     right = torch.bincount(labels_n[best_n == labels_n], minlength=num_classes)
     return right, torch.bincount(labels_n, minlength=num_classes)
+
+
+def confusion_matrix(
+    scores_nC: Float[Tensor, "n C"], labels_n: Int[Tensor, " n"]
+) -> Int[Tensor, "C C"]:
+    """How many images of the class of a row have the largest score for the class of a column.
+
+    Its diagonal and the sums of its rows are those of `right_by_class`; equal scores as there.
+    """
+    num_classes = scores_nC.shape[1]
+    pairs_n = labels_n.cpu() * num_classes + _predicted(scores_nC)
+    return torch.bincount(pairs_n, minlength=num_classes**2).view(num_classes, num_classes)
+
+
+def _predicted(scores_nC: Float[Tensor, "n C"]) -> Int64[Tensor, " n"]:
+    """Of each image, the class with the largest score, on the CPU."""
+    return scores_nC.argsort(dim=1, descending=True, stable=True)[:, 0].cpu()
 
 
 def top_k_accuracy(scores_nC: Float[Tensor, "n C"], labels_n: Int[Tensor, " n"], k: int) -> float:

@@ -64,9 +64,9 @@ MUTANTS = (
         "reports/document/test_classes.py",
     ),
     plant(
-        "facts of version 2 are read as if they had none",
+        "facts of versions 2 and 3 are read as if they had none",
         "spec/trial_facts.py",
-        "if version in (VERSION, WITHOUT_CLASSES):",
+        "if version in (VERSION, *OF_FEWER_FIELDS):",
         "if version == VERSION:",
         "reports/spec/test_trial_facts.py",
     ),
@@ -75,6 +75,13 @@ MUTANTS = (
         "probes/contract.py",
         "torch.bincount(labels_n[best_n == labels_n], minlength=num_classes)",
         "torch.bincount(best_n, minlength=num_classes)",
+        "simclr_core/evaluation/test_frozen_evaluation.py",
+    ),
+    trainer(
+        "rows of the confusion matrix are the predicted classes",
+        "probes/contract.py",
+        "labels_n.cpu() * num_classes + _predicted(scores_nC)",
+        "labels_n.cpu() + num_classes * _predicted(scores_nC)",
         "simclr_core/evaluation/test_frozen_evaluation.py",
     ),
     trainer(

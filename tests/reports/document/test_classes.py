@@ -4,11 +4,14 @@ from typing import Any
 
 import pytest
 from made_evidence import beats, evidence, record
-from sklearn.metrics import balanced_accuracy_score
+from sklearn.metrics import balanced_accuracy_score, confusion_matrix
 
 from reports.document.blocks import Table
 from reports.document.classes import balanced
+from reports.document.html_page import html
+from reports.document.pdf_file import _shortened
 from reports.document.sections import document
+from reports.exports.table_forms import table_files
 from reports.spec.evidence import Evidence
 
 IMAGES = (60, 30, 10)
@@ -24,7 +27,7 @@ def made(
         one.model_copy(
             update={
                 "facts": {
-                    "version": 3,
+                    "version": 4,
                     "data": about,
                     "class_images": images,
                     "class_right": right[one.cell][one.seed],
@@ -78,6 +81,71 @@ def test_unequal_classes_have_their_two_tables() -> None:
     assert "The smallest class has 10.0 % of the measured images, the largest 60.0 %" in (
         found["balanced"].caption
     )
+
+
+def with_answers(evidence: Evidence, answers: dict[tuple[str, int], Any]) -> Evidence:
+    """The same study, in which these trials recorded their confusion matrix, by scikit-learn."""
+    records = [
+        one.model_copy(
+            update={
+                "facts": {
+                    **one.facts,
+                    "class_confusion": confusion_matrix(*answers[one.cell, one.seed]).tolist(),
+                }
+            }
+        )
+        if (one.cell, one.seed) in answers
+        else one
+        for one in evidence.records
+    ]
+    return evidence.model_copy(update={"records": tuple(records)})
+
+
+def test_the_classes_taken_for_one_another_are_listed_the_most_frequent_first() -> None:
+    truth = [0] * 60 + [1] * 30 + [2] * 10
+    first = [0] * 50 + [1] * 10 + [1] * 30 + [1] * 5 + [2] * 5
+    second = [0] * 60 + [1] * 30 + [0] * 2 + [2] * 8
+    study = made({"a": [(50, 30, 5), (60, 30, 8)], "b": [(60, 30, 10)], "c": [(60, 30, 10)]})
+
+    found = tables(
+        with_answers(
+            study,
+            {("a", 0): (truth, first), ("a", 1): (truth, second), ("b", 0): (truth, second)},
+        )
+    )["confusions"]
+
+    # Of a: half of 5 in 10, of 2 in 10 and of 10 in 60; c has no matrix, as of an earlier version.
+    assert [column.name for column in found.columns] == ["class", "images", "taken for", "a", "b"]
+    assert rows(found) == [
+        ["=owl", "10", "dog", "10.0", "20.0"],
+        ["=owl", "10", "cat", "25.0", "0.0"],
+        ["dog", "60", "cat", "8.3", "0.0"],
+    ]
+    assert found.caption.startswith("All of 3 confusions: of the images of a class, the per cent")
+
+
+def test_the_report_shows_ten_confusions_and_the_files_of_the_table_have_all() -> None:
+    images = tuple(20 - nth for nth in range(12))
+    truth = [label for label, n in enumerate(images) for _ in range(n)]
+    answers = [(label + 1) % 12 if at % 2 else label for at, label in enumerate(truth)]
+    study = made({"a": [(5,) * 12]}, images, class_names=[f"class {nth}" for nth in range(12)])
+    whole = document(with_answers(study, {("a", 0): (truth, answers)}))
+
+    page, files = html(whole), table_files(whole)
+    [section] = [one for one in whole.sections if one.ident == "classes"]
+
+    assert page.count('<td class="words">class 3</td>') == 3
+    shown = page.partition("The 10 most frequent of 12 confusions")[2].partition("</table>")[0]
+    assert shown.count("<tr>") == 1 + 10
+    assert len(files["confusions.csv"].splitlines()) == 1 + 12
+    assert len(_shortened(section.blocks[-1]).rows) == 10
+
+
+def test_where_nothing_is_confused_no_confusion_is_listed() -> None:
+    truth = [0] * 60 + [1] * 30 + [2] * 10
+    study = made({"a": [IMAGES]})
+
+    assert "confusions" not in tables(with_answers(study, {("a", 0): (truth, truth)}))
 
 
 @pytest.mark.parametrize("images", [(34, 33, 33), (30, 30, 30)])

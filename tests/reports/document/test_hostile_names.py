@@ -63,12 +63,16 @@ def made() -> Document:
         figures=(Bars(title=NAMES[7], axis="views"),),
         command=NAMES[12],
     )
-    counts = {"class_images": [60 - nth for nth in range(40)], "class_right": [1] * 40}
+    counts = {
+        "class_images": [60 - nth for nth in range(40)],
+        "class_right": [1] * 40,
+        "class_confusion": [[1] * 40] * 40,
+    }
     records = tuple(
         one.model_copy(
             update={
                 "facts": {
-                    "version": 3,
+                    "version": 4,
                     "data": {"name": "d", "class_names": list(NAMES)},
                     **counts,
                 },

@@ -73,7 +73,7 @@ def test_what_was_written_is_read_again() -> None:
     facts = TrialFacts.of_trial({**WRITTEN, "captured_steps": 0, "why_eager": "recompute"})
 
     assert facts_of(record(facts.recorded())) == facts
-    assert facts.recorded()["version"] == 3
+    assert facts.recorded()["version"] == 4
     assert "shared_images" not in facts.recorded()
     assert facts.resumed_at_step == (3, 5)
     assert (facts.captured_steps, facts.why_eager) == (0, "recompute")
@@ -111,20 +111,25 @@ def test_facts_that_do_not_fit_their_version_are_named_with_trial_and_fix() -> N
         facts_of(record({"version": 2, "shared_images": "many"}))
 
 
-def test_facts_of_version_2_are_those_of_version_3_without_counts_by_class() -> None:
-    written = TrialFacts.of_trial(WRITTEN).recorded() | {"version": 2}
+@pytest.mark.parametrize("version", [2, 3])
+def test_facts_of_versions_2_and_3_are_those_of_version_4_without_its_counts(version: int) -> None:
+    written = TrialFacts.of_trial(WRITTEN).recorded() | {"version": version}
 
     assert facts_of(record(written)) == TrialFacts.of_trial(WRITTEN)
     assert facts_of(record(written)).class_right == ()
+    assert facts_of(record(written)).class_confusion == ()
 
 
 def test_counts_by_class_are_written_and_read() -> None:
-    counts = {"class_images": [3, 1], "class_right": [2, 0]}
+    confused = [[2, 1], [1, 0]]
+    counts = {"class_images": [3, 1], "class_right": [2, 0], "class_confusion": confused}
 
     facts = TrialFacts.of_trial(WRITTEN | counts)
 
     assert facts_of(record(facts.recorded())).class_right == (2, 0)
     assert facts.recorded()["class_images"] == [3, 1]
+    assert facts.recorded()["class_confusion"] == confused
+    assert facts_of(record(facts.recorded())).class_confusion == ((2, 1), (1, 0))
 
 
 def test_a_trial_without_facts_knows_nothing() -> None:

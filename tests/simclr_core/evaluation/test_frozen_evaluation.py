@@ -17,7 +17,8 @@ from made_trials import (
     trained,
 )
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import confusion_matrix, top_k_accuracy_score
+from sklearn.metrics import confusion_matrix as sklearns_matrix
+from sklearn.metrics import top_k_accuracy_score
 from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor, nn
 
@@ -28,7 +29,7 @@ from simclr_core.data.images import Images
 from simclr_core.errors import Diverged
 from simclr_core.evaluation.frozen_evaluation import Evaluated, evaluate
 from simclr_core.evaluation.frozen_features import features, state_hash
-from simclr_core.probes.contract import right_by_class, top_k_accuracy
+from simclr_core.probes.contract import confusion_matrix, right_by_class, top_k_accuracy
 from simclr_core.probes.logistic import LogisticProbe
 from simclr_core.runtime import Execution
 from simclr_core.seeds import generator
@@ -89,9 +90,10 @@ def test_the_whole_chain_is_scikit_learns() -> None:
     assert found.values["validation_top1"] == pytest.approx(on_validation[best])
     assert found.values["top1"] == pytest.approx(expected)
     solver = LogisticRegression(C=1 / best, solver="newton-cholesky", tol=1e-10, max_iter=999)
-    table = confusion_matrix(test[1], solver.fit(*both).predict(test[0]))
+    table = sklearns_matrix(test[1], solver.fit(*both).predict(test[0]))
     assert found.facts["class_right"] == table.diagonal().tolist()
     assert found.facts["class_images"] == table.sum(axis=1).tolist()
+    assert found.facts["class_confusion"] == table.tolist()
 
 
 def test_neighbours_vote_from_the_whole_training_part() -> None:
@@ -323,10 +325,30 @@ def test_counts_by_class_add_up_to_the_accuracy_with_ties_for_the_smaller_class(
 
     assert (right.tolist(), images.tolist()) == ([1, 0, 1], [1, 1, 2])
     assert 100 * int(right.sum()) / 4 == top_k_accuracy(scores, labels, 1)
+    assert confusion_matrix(scores, labels).tolist() == [[1, 0, 0], [1, 0, 0], [0, 1, 1]]
+
+
+@pytest.mark.parametrize(("classes", "recorded"), [(100, True), (101, False)])
+def test_a_trial_of_at_most_100_classes_records_its_confusion_matrix(
+    classes: int,
+    recorded: bool,  # noqa: FBT001
+) -> None:
+    labels = torch.arange(3 * classes) % classes
+    dataset = made_dataset(random_pictures(3 * classes, 32), labels, 2 * classes, classes)
+    probe = {"kind": "logistic", "l2": [100.0], "tolerance": 0.1}
+
+    facts = found_by({"evaluation.probe": probe, "evaluation.knn": None}, dataset).facts
+
+    assert ("class_confusion" in facts) == recorded
+    assert len(facts["class_right"]) == classes
+    if recorded:
+        matrix = torch.tensor(facts["class_confusion"])
+        assert matrix.sum(dim=1).tolist() == facts["class_images"]
+        assert matrix.diagonal().tolist() == facts["class_right"]
 
 
 @pytest.mark.parametrize(
     "changes", [{"evaluation.target": {"kind": "rotation"}}, {"evaluation.probe": None}]
 )
 def test_only_a_probe_of_classes_counts_by_class(changes: dict[str, Any]) -> None:
-    assert "class_right" not in found_by(changes).facts
+    assert not {"class_right", "class_confusion"} & found_by(changes).facts.keys()
