@@ -129,7 +129,6 @@ def dropping(here: Path) -> str:
     )
 
 
-@pytest.mark.proof
 def test_custom_components_draw_what_they_draw_alone(here: Path) -> None:
     alone, packed = alone_and_packed(here, dropping(here), 3)
 
