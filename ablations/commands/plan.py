@@ -13,7 +13,8 @@ from sweeps.approximate_time import duration
 if TYPE_CHECKING:
     from ablations.compose import Compute, Cost, Detectable, Executed, ResolvedStudy
     from ablations.machine_profile import Machine
-    from sweeps.planning import Known, Plan
+    from sweeps.planning import Plan
+    from sweeps.record import Summary
 
 
 @unsearched()
@@ -27,6 +28,7 @@ def show_plan(
 ) -> None:
     """Prints the plan: by cell for people, by trial as JSON."""
     from ablations.compose import (
+        as_configured,
         compose,
         cost,
         detectable_effects,
@@ -40,8 +42,7 @@ def show_plan(
     known = store.known()
     the_plan = planned(composed, known)
     refuse_another_design(composed, store, the_plan.label)
-    timed = known_machine(store.machine)
-    timed = None if timed is None else timed.with_slots(slots)
+    timed = timed.with_slots(slots) if (timed := known_machine(store.machine)) else None
     price = cost(
         the_plan,
         known,
@@ -51,11 +52,11 @@ def show_plan(
         keep=keep,
         recompute=request.recompute,
     )
-    notes = _notes(composed, the_plan, known, timed)
-    claims = detectable_effects(composed, the_plan.label, known.summaries)
+    own = as_configured(composed, the_plan.label, known.summaries)
+    notes = _notes(composed, the_plan, own, timed)
+    claims = detectable_effects(composed, own)
     within = None if budget is None else fitting(the_plan, price, budget)
-    files = executed(the_plan, known.artifacts)
-    excluded = composed.sweep().excluded()
+    files, excluded = executed(the_plan, known.artifacts), composed.sweep().excluded()
     for sentence in (*store.messages, *_without_glyph(composed.study, request)):
         say(sentence)
     if as_json:
@@ -80,13 +81,13 @@ def show_plan(
 
 
 def _notes(
-    composed: "ResolvedStudy", the_plan: "Plan", known: "Known", timed: "Machine | None"
+    composed: "ResolvedStudy", the_plan: "Plan", own: "list[Summary]", timed: "Machine | None"
 ) -> list[str]:
     """What a reader should know before the plan runs."""
     from ablations.compose import foreseen, kernel_by_kernel, left_out, skipped
     from ablations.machine_profile import on_gpus
 
-    notes = [*foreseen(composed, the_plan, known), *left_out(composed, the_plan, known)]
+    notes = [*foreseen(composed, own), *left_out(composed, the_plan, own)]
     notes += kernel_by_kernel(composed, the_plan)
     notes += skipped(composed.data.values(), composed.cache)
     if timed is not None and not timed.is_of_here(composed.device):

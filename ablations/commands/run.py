@@ -13,6 +13,7 @@ from ablations.commands.verdict_table import show_board
 from ablations.commands.write_reports import Reports, show_written, write_all
 from ablations.compose import (
     ResolvedStudy,
+    as_configured,
     compose,
     cost,
     duration,
@@ -207,7 +208,9 @@ def _execute(
         out.print(
             f"{plan.label}: nothing to run: all {len(plan.trials)} trials have finished or failed"
         )
-        for note in left_out(composed, plan, store.known()):
+        for note in left_out(
+            composed, plan, as_configured(composed, plan.label, store.known().summaries)
+        ):
             out.print(f"note: {note}", soft_wrap=True)
         # If another launch holds the store, the next run adds to the history.
         with contextlib.suppress(StoreError), store.locked():
@@ -215,7 +218,7 @@ def _execute(
         save_plan(store, plan)
         return Execution()
     out.print(f"{plan.label}: {composed.study.question}")
-    for note in foreseen(composed, plan, store.known()):
+    for note in foreseen(composed, as_configured(composed, plan.label, store.known().summaries)):
         out.print(f"note: {note}", soft_wrap=True)
     settings = _settings(composed, store, plan.todo, keep, slots)
     out.print(

@@ -17,6 +17,7 @@ from ablations.compose.origins import Origin, origins_of
 from ablations.compose.planning import Cost, compose, cost, planned
 from ablations.compose.plugin_files import Executed, executed, own_texts, part_text
 from ablations.compose.prepare_data import decode, skipped
+from ablations.compose.recorded import as_configured
 from ablations.compose.resolved_study import ResolvedStudy
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Expected",
     "Origin",
     "ResolvedStudy",
+    "as_configured",
     "chain",
     "compose",
     "compute",

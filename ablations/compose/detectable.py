@@ -6,11 +6,10 @@ from itertools import combinations
 from statistics import stdev
 from typing import NamedTuple
 
-from ablations.compose.durations import of_any_seed
 from ablations.compose.resolved_study import ResolvedStudy
 from reports.judging import smallest_difference, smallest_margin
 from reports.spec import ERROR_RATE, AnyClaim, Equivalent, RanksLike, cells_of
-from sweeps.planning import Sweep, by_key, counting, has_number
+from sweeps.planning import by_key, counting, has_number
 from sweeps.record import Summary
 
 LEAST_SEEDS = 3
@@ -32,13 +31,11 @@ class Detectable(NamedTuple):
     equivalence: bool
 
 
-def detectable_effects(
-    composed: ResolvedStudy, label: str, summaries: Iterable[Summary]
-) -> list[Detectable]:
-    """Every primary claim that this scale judges."""
+def detectable_effects(composed: ResolvedStudy, recorded: Iterable[Summary]) -> list[Detectable]:
+    """Every primary claim that this scale judges; `recorded` as `as_configured` gives it."""
     study, sweep = composed.study, composed.sweep(everything=True)
     roles, levels = study.roles_at(composed.scale), sweep.levels()
-    numbers = _numbers(_as_configured(composed, sweep, label, summaries), study.metric)
+    numbers = _numbers(recorded, study.metric)
     primary = [claim for claim in study.claims if claim.primary]
     if composed.scale == "smoke":
         return []
@@ -62,24 +59,6 @@ def detectable_effects(
         )
         found.append(Detectable(claim.name, sizes, deviation, source, equivalence=alike))
     return found
-
-
-def _as_configured(
-    composed: ResolvedStudy, sweep: Sweep, label: str, summaries: Iterable[Summary]
-) -> list[Summary]:
-    """The study's trials on record, without those of arms that have another configuration now."""
-    own = [one for one in summaries if one.label == label]
-    recorded = {one.cell for one in own}
-    configs = {
-        arm.name: of_any_seed(composed.resolve(arm)(0).config)
-        for arm in sweep.arms()
-        if arm.name in recorded
-    }
-    return [
-        one
-        for one in own
-        if one.cell not in configs or of_any_seed(one.config) == configs[one.cell]
-    ]
 
 
 def _numbers(summaries: Iterable[Summary], metric: str) -> dict[str, dict[int, float]]:

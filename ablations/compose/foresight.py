@@ -6,23 +6,23 @@ from collections.abc import Iterator, Sequence
 from ablations.compose.resolved_study import ResolvedStudy
 from ablations.study import cells_left_out
 from reports.spec import RanksLike, cells_of
-from sweeps.planning import Known, Plan
+from sweeps.planning import Plan
+from sweeps.record import Summary
 
 MOST_NAMED = 12
 """Cells or seeds that a message names one by one."""
 
 
-def foreseen(composed: ResolvedStudy, plan: Plan, known: Known) -> list[str]:
+def foreseen(composed: ResolvedStudy, recorded: Sequence[Summary]) -> list[str]:
     """Why these seeds decide no claim, with the option to use instead; empty if a look is reached.
 
     A look at n judges seeds 0 to n - 1 and no others; seeds on record count with those that were
-    requested.
+    requested; `recorded` as `as_configured` gives it.
     """
     study = composed.study
     if not any(claim.primary for claim in study.claims):
         return []
-    recorded = {one.seed for one in known.summaries if one.label == plan.label}
-    seeds = recorded | set(composed.seeds)
+    seeds = {one.seed for one in recorded if one.role == "arm"} | set(composed.seeds)
     first = study.looks.seeds[0]
     missing = [seed for seed in range(first) if seed not in seeds]
     if not missing:
@@ -63,10 +63,11 @@ def kernel_by_kernel(composed: ResolvedStudy, plan: Plan) -> list[str]:
     ]
 
 
-def left_out(composed: ResolvedStudy, plan: Plan, known: Known) -> list[str]:
+def left_out(composed: ResolvedStudy, plan: Plan, recorded: Sequence[Summary]) -> list[str]:
     """The cells that the scale or the request leaves out, and the claims that then lack some.
 
-    A cell counts as there if it is on record at every seed of the first look.
+    A cell counts as there if it is on record at every seed of the first look; `recorded` as
+    `as_configured` gives it.
     """
     if composed.request.only is None:
         return [one.message for one in cells_left_out(composed.loaded, composed.scale)]
@@ -77,18 +78,18 @@ def left_out(composed: ResolvedStudy, plan: Plan, known: Known) -> list[str]:
     number = "1 cell" if len(hidden) == 1 else f"{len(hidden)} cells"
     return [
         f"--only leaves out {number} of this scale: {_some(hidden)}",
-        *_unjudged(composed, plan, known, hidden),
+        *_unjudged(composed, recorded, hidden),
     ]
 
 
 def _unjudged(
-    composed: ResolvedStudy, plan: Plan, known: Known, hidden: Sequence[str]
+    composed: ResolvedStudy, recorded: Sequence[Summary], hidden: Sequence[str]
 ) -> Iterator[str]:
     """The claims that need a cell that is neither requested nor on record."""
     study, first = composed.study, set(range(composed.study.looks.seeds[0]))
     seeds: dict[str, set[int]] = {}
-    for one in known.summaries:
-        if one.label == plan.label and one.state == "finished":
+    for one in recorded:
+        if one.state == "finished":
             seeds.setdefault(one.cell, set()).add(one.seed)
     away = [cell for cell in hidden if not first <= seeds.get(cell, set())]
     levels = composed.sweep(everything=True).levels()

@@ -66,6 +66,19 @@ def test_seeds_on_record_count_towards_a_look(
     assert "no claim is judged" in other
 
 
+def test_seeds_of_another_configuration_count_towards_no_look(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorded(here / "runs", the_plan(written_study(here), seeds=(0, 1, 2, 3, 4)))
+    edited = written_study(here, STUDY.replace("epochs: 1", "epochs: 2"))
+
+    few = called(capsys, "plan", edited, "--seeds", "2").out
+    alone = called(capsys, "plan", edited, "--seeds", "5", "--only", "crop+colour").out
+
+    assert "note: 2 seeds: no claim is judged before 5 seeds; --seeds 5\n" in few
+    assert "cannot be judged without crop\n" in alone
+
+
 def test_a_study_without_primary_claims_has_no_look_to_miss(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
