@@ -15,10 +15,11 @@ endif
 .PHONY: run test check bench bench-gpu fields proof lock remake
 .DEFAULT_GOAL := run
 
-# A shell does not know .venv: how to call ablate is the last thing said, whatever the run came to.
+# A shell does not know .venv: how to call ablate is the last thing said, whatever the run came to,
+# and after Ctrl-C, which the trap leaves to ablate.
 run: $(READY)
-	@.venv/bin/ablate run quickstart; code=$$?; \
-	printf '%s\n' 'go on with: .venv/bin/ablate list' 'or, for `ablate` alone: source .venv/bin/activate'; \
+	@trap : INT; .venv/bin/ablate run quickstart; code=$$?; \
+	printf '%s\n' 'continue with: .venv/bin/ablate list' 'or, for `ablate` alone: source .venv/bin/activate'; \
 	exit $$code
 
 test: $(READY)

@@ -6,6 +6,7 @@ provenance.
 """
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any, Literal
@@ -113,8 +114,12 @@ class Machine(Frozen):
         return self.model_copy(update={"slots": slots, "threads": threads})
 
 
-def machine(file: Path, device: Device) -> Machine:
+def machine(
+    file: Path, device: Device, announce: Callable[[str], object] = lambda _: None
+) -> Machine:
     """The profile of this machine: read from the store's file, measured again on another machine.
+
+    Before a measurement, `announce` gets a line about it.
 
     Raises:
         StoreError: the file cannot be written.
@@ -122,6 +127,7 @@ def machine(file: Path, device: Device) -> Machine:
     saved = known(file)
     if saved is not None and saved.is_of_here(device):
         return saved
+    announce("timing this machine, once for each store: some seconds, longer if it is busy")
     measured = measure(device)
     keep(measured, file)
     return measured

@@ -346,10 +346,10 @@ def explain(
     """Explain a term of the glossary, a kind or a field; without TERM, list them."""
     from ablations.commands.explain import explain_term, list_terms
 
-    if term is None:
+    if not term:
         list_terms()
     else:
-        explain_term(term)
+        explain_term(" ".join(term))
 
 
 @app.command()

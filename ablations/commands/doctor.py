@@ -25,9 +25,12 @@ def examine(path: Path, data: Path | None, *, save: bool = False, as_json: bool)
 
     device = resolve_device("auto")
     saved = machine_profile.known(path / "machine.json")
-    timed = (
-        saved if saved is not None and saved.is_of_here(device) else machine_profile.measure(device)
-    )
+    if saved is not None and saved.is_of_here(device):
+        timed = saved
+    else:
+        if not as_json:
+            console().print("timing this machine: some seconds, longer if it is busy")
+        timed = machine_profile.measure(device)
     if save and timed is not saved:
         store = Store(path)
         store.refuse_foreign()
@@ -53,7 +56,9 @@ def examine(path: Path, data: Path | None, *, save: bool = False, as_json: bool)
     )
     out.print(f"python {sys.version.split()[0]}, torch {timed.torch}, device {device}")
     source = (
-        f"saved in {path / 'machine.json'}" if timed is saved else "measured just now, not saved"
+        f"saved in {path / 'machine.json'}"
+        if timed is saved
+        else "measured just now; --save keeps it for `ablate plan`"
     )
     out.print(f"timing of {timed.timed} ({source}), images per second in one process:")
     for rate in timed.rates:

@@ -46,12 +46,14 @@ def explain_term(name: str) -> None:
         _print_term(term)
     for entry, kind in found.kinds:
         _print_kind(entry, kind)
+    names = dict.fromkeys(_dotted(entry) for entry in found.fields)
     if not found.terms and not found.kinds:
-        for entry in found.fields:
-            print_entries(entries_below(_dotted(entry)))
-    elif found.fields:
-        names = dict.fromkeys(_dotted(entry) for entry in found.fields)
-        _say("described by " + ", ".join(f"`ablate fields {one}`" for one in names))
+        for one in names:
+            print_entries(entries_below(one))
+    elif names:
+        are = "is a field" if len(names) == 1 else "are fields"
+        commands = ", ".join(f"`ablate fields {one}`" for one in names)
+        _say(f"{', '.join(names)} {are} as well; see {commands}")
 
 
 def list_terms() -> None:

@@ -66,9 +66,11 @@ PageOf = Annotated[
     ),
 ]
 Term = Annotated[
-    str | None,
+    list[str] | None,
     typer.Argument(
-        metavar="[TERM]", help="A term, a kind or a field.", autocompletion=completion.terms
+        metavar="[TERM]",
+        help="A term (of one word or several), a kind or a field.",
+        autocompletion=completion.terms,
     ),
 ]
 Template = Annotated[

@@ -145,7 +145,7 @@ def plan_table(the_plan: "Plan", excluded: Mapping[str, str]) -> Any:
 def cost_lines(the_plan: "Plan", price: "Cost", *, keep: str) -> Iterator[str]:
     """What the plan takes: time, memory, disk, download, energy, operations."""
     todo = len(the_plan.todo)
-    yield f"{todo} of {len(the_plan.trials)} trials to run, {price.encoders} encoders to train"
+    yield f"{todo} of {len(the_plan.trials)} trials to run, {encoders(price.encoders)} to train"
     if todo:
         yield f"time: {time_text(price)}"
         if (memory := price.memory) is not None:
@@ -159,6 +159,11 @@ def cost_lines(the_plan: "Plan", price: "Cost", *, keep: str) -> Iterator[str]:
             yield f"energy: about {price.energy.kilowatt_hours:.2g} kWh; {price.energy.source}"
     if price.compute is not None:
         yield compute_line(price.compute)
+
+
+def encoders(num: int) -> str:
+    """1 encoder, 2 encoders."""
+    return f"{num} encoder{'' if num == 1 else 's'}"
 
 
 def time_text(price: "Cost") -> str:
@@ -183,8 +188,8 @@ def disk_text(price: "Cost", keep: str) -> str:
         return f"disk: {others}"
     if weights is None:
         return f"disk: {others}; the encoders' weights are unknown before their file is executed"
-    spared = f"{size(weights)} for the encoders' weights, which --keep none saves"
-    return f"disk: {size(weights + records)}, of which {spared}"
+    theirs = f"{size(weights)} for the encoders' weights (none with --keep none)"
+    return f"disk: {size(weights + records)}, of which {theirs}"
 
 
 def detectable_lines(claims: "list[Detectable]", unit: str) -> Iterator[str]:
@@ -263,7 +268,7 @@ def compute_line(of: "Compute") -> str:
     pair = " to ".join(dict.fromkeys(flop_text(operations) for operations in of.pair))
     whole = "the images were not counted" if of.total is None else f"{flop_text(of.total)} in all"
     return (
-        f"pre-training: {of.encoders} encoders, {pair} for the views of an image, {whole}; "
+        f"pre-training: {encoders(of.encoders)}, {pair} for the views of an image, {whole}; "
         "estimated, not measured, excluding loss and evaluation"
     )
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 LINE_EVERY = 10.0
 """Seconds between two plain lines."""
 
+SAME_EVERY = 60.0
+"""Seconds after which a line that says the same is repeated, as a sign of life."""
+
 
 def table(state: Progress, metric: str, title: str) -> Any:
     """One row for each cell. `metric` is a recorded value, `title` the name of its column."""
@@ -72,6 +75,7 @@ class Live:
         self.table: Any = None
         self.last: Progress | None = None
         self.said = time.monotonic()
+        self.text = ""
         self.lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -90,7 +94,7 @@ class Live:
             self.out.print(line(self.last))
 
     def update(self, state: Progress) -> None:
-        """A new state; plain lines come no more often than every ten seconds."""
+        """A new state; plain lines come no more often than every ten seconds, equal ones every minute."""
         with self.lock:
             self.last = state
             if self.table is not None:
@@ -98,10 +102,12 @@ class Live:
 
                 shown = Group(table(state, self.metric, self.title), line(state))
                 self.table.update(shown, refresh=True)
-            elif time.monotonic() - self.said >= LINE_EVERY:
-                self.said = time.monotonic()
-                partial = means(state, self.metric)
-                self.out.print(line(state) + (f"; {partial}" if partial else ""), soft_wrap=True)
+                return
+            partial = means(state, self.metric)
+            text = line(state) + (f"; {partial}" if partial else "")
+            if time.monotonic() - self.said >= (SAME_EVERY if text == self.text else LINE_EVERY):
+                self.said, self.text = time.monotonic(), text
+                self.out.print(text, soft_wrap=True)
 
 
 def _plain(value: Any) -> Any:

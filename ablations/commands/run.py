@@ -255,7 +255,7 @@ def _limit(
     from sweeps.execution import Budget
 
     store.prepare()
-    timed = machine(store.machine, composed.device).with_slots(slots)
+    timed = machine(store.machine, composed.device, console().print).with_slots(slots)
     price = cost(plan, store.known(), timed, device=composed.device)
     if price.expected is None:
         return Budget(budget, {})
@@ -287,7 +287,7 @@ def _settings(
     from sweeps.execution import RunSettings
     from sweeps.provenance import collect
 
-    timed = machine(store.machine, composed.device).with_slots(slots)
+    timed = machine(store.machine, composed.device, console().print).with_slots(slots)
     return RunSettings(
         slots=timed.slots,
         workers=timed.workers,

@@ -103,7 +103,10 @@ def _shown(store: Store, labels: list[str], *, trials: bool) -> Any:
     from rich.console import Group
 
     if not labels:
-        return f"the store {store.path} has no runs yet; start one with `ablate run quickstart`"
+        return (
+            f"the store {store.path} has no runs yet; start one with `ablate run quickstart` (one that "
+            "times the machine is listed when its trials begin)"
+        )
     parts: list[Any] = []
     summaries = store.summaries()
     for label in labels:

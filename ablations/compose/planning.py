@@ -139,7 +139,7 @@ def cost(
         duration=whole,
         slots=slots,
         processes=processes,
-        encoders=len(new),
+        encoders=sum(bool(trial.config["epochs"]) for trial in new.values()),
         memory=memory,
         disk=disk_of(encoders, todo, fresh=not own),
         energy=power,

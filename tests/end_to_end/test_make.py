@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -28,18 +29,23 @@ def shell() -> dict[str, str]:
     return {**kept, "PATH": path, "COLUMNS": "200", "NO_COLOR": "1"}
 
 
+def installed(folder: Path, ablate: str) -> None:
+    """A clone that make takes for set up, with a program of ours in the place of ablate."""
+    for name in ("requirements.lock", "pyproject.toml", ".ci/uv.txt", ".venv/.ready"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+    shutil.copy(ROOT / "Makefile", folder)
+    program = folder / ".venv/bin/ablate"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\n{ablate}\n")
+    program.chmod(0o755)
+
+
 @pytest.mark.parametrize("code", [0, 1])
 def test_make_ends_with_the_line_that_goes_on_whatever_the_run_came_to(
     tmp_path: Path, code: int
 ) -> None:
-    for name in ("requirements.lock", "pyproject.toml", ".ci/uv.txt", ".venv/.ready"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    shutil.copy(ROOT / "Makefile", tmp_path)
-    ablate = tmp_path / ".venv/bin/ablate"
-    ablate.parent.mkdir()
-    ablate.write_text(f'#!/bin/sh\necho "ran $@"\nexit {code}\n')
-    ablate.chmod(0o755)
+    installed(tmp_path, f'echo "ran $@"\nexit {code}')
 
     done = subprocess.run(
         ["make"], cwd=tmp_path, env=shell(), capture_output=True, text=True, check=False
@@ -48,16 +54,36 @@ def test_make_ends_with_the_line_that_goes_on_whatever_the_run_came_to(
     first, *_, last, activate = done.stdout.splitlines()
     assert first == "ran run quickstart"
     assert (done.returncode != 0) == (code != 0)
-    assert last == "go on with: .venv/bin/ablate list"
+    assert last == "continue with: .venv/bin/ablate list"
     assert activate == "or, for `ablate` alone: source .venv/bin/activate"
     typed = subprocess.run(
-        ["bash", "-c", last.removeprefix("go on with: ")],
+        ["bash", "-c", last.removeprefix("continue with: ")],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         check=False,
     )
     assert typed.stdout == "ran list\n"
+
+
+def test_make_says_how_to_go_on_after_ctrl_c_too(tmp_path: Path) -> None:
+    installed(tmp_path, "trap 'echo stopped; exit 130' INT\necho ran\nwhile :; do sleep 0.05; done")
+    make = subprocess.Popen(
+        ["make"],
+        cwd=tmp_path,
+        env=shell(),
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert make.stdout is not None
+    assert make.stdout.readline() == "ran\n"
+
+    os.killpg(make.pid, signal.SIGINT)  # as a terminal sends it: to all of them
+    rest, _ = make.communicate(timeout=60)
+
+    assert rest.splitlines()[:2] == ["stopped", "continue with: .venv/bin/ablate list"]
+    assert make.returncode != 0
 
 
 @pytest.mark.slow

@@ -63,6 +63,52 @@ def test_a_kind_or_a_field_leads_to_the_models_texts(
     assert [text for text in texts if text not in words] == []
 
 
+@pytest.mark.parametrize("field", ["loss.temperature", "claims.margin", "momentum"])
+def test_a_field_of_several_kinds_is_described_once(
+    capsys: pytest.CaptureFixture[str], field: str
+) -> None:
+    said = called(capsys, "explain", field)
+
+    places = re.findall(r"^\S+ of kind \w+$", said.out, re.MULTILINE)
+    assert len(places) == len(set(places)) > 1
+
+
+def test_a_term_of_several_words_needs_no_quotes(capsys: pytest.CaptureFixture[str]) -> None:
+    one, other = (
+        called(capsys, "explain", "projection", "head"),
+        called(capsys, "explain", "projection head"),
+    )
+
+    assert one == other
+    assert one.out.startswith("projection head: g, which maps h")
+
+
+def test_a_field_with_the_name_of_a_kind_is_named_with_its_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = called(capsys, "explain", "crop")
+
+    field = "evaluation.probe.crop"
+    assert said.out.endswith(f"{field} is a field as well; see `ablate fields {field}`\n")
+
+
+@pytest.mark.parametrize("column", ["claim", "interval", "verdict", "seeds", "margin"])
+def test_words_of_the_scorecard_are_explained_as_the_reports_tour_says(
+    capsys: pytest.CaptureFixture[str], column: str
+) -> None:
+    assert called(capsys, "explain", column).code == 0
+
+
+@pytest.mark.parametrize("word", ["withheld", "exploratory", "floor", "tau-b", "cells", "controls"])
+def test_words_of_verdicts_and_results_are_terms_of_the_glossary(
+    capsys: pytest.CaptureFixture[str], word: str
+) -> None:
+    said = called(capsys, "explain", word)
+
+    assert (said.code, said.err) == (0, "")
+    assert ": " in said.out.splitlines()[0]
+
+
 def test_without_a_term_all_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     said = called(capsys, "explain")
 

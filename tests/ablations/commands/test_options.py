@@ -180,11 +180,14 @@ def test_the_plan_tells_the_disk_and_keep_none_spares_it(
     )
     # Two arms, the random encoder and the shuffled pairs, two seeds each, of which the random one
     # keeps no head; raw pixels weigh nothing.
-    assert kept["encoders"] == 9
+    assert kept["encoders"] == 6
     assert kept["disk"]["weights"] == 8 * f + 6 * g + 9 * FILES
     assert spared["disk"]["weights"] == 0
     assert kept["disk"]["records"] == spared["disk"]["records"] > 0
-    assert "for the encoders' weights, which --keep none saves" in called(capsys, "plan", study).out
+    shown = called(capsys, "plan", study).out
+    assert "for the encoders' weights (none with --keep none)" in shown
+    assert "10 of 10 trials to run, 6 encoders to train" in shown
+    assert "\npre-training: 6 encoders, " in shown
 
 
 def test_the_plan_tells_how_long_once_trials_have_finished(

@@ -58,6 +58,22 @@ def executing(monkeypatch: pytest.MonkeyPatch, result: Execution | BaseException
     monkeypatch.setattr("sweeps.execution.execute", execute)
 
 
+@pytest.mark.usefixtures("tracker")
+def test_the_first_run_of_a_store_says_that_it_times_the_machine_and_no_later_one(
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    executing(monkeypatch, ended())
+    study = written_study(here)
+
+    first, second = called(capsys, "run", study), called(capsys, "run", study)
+
+    said = "timing this machine, once for each store"
+    assert first.out.index(said) < first.out.index("trials to run")
+    assert said not in second.out
+
+
 def test_a_complete_study_trains_nothing_and_ends_with_board_and_reports(
     here: Path, capsys: pytest.CaptureFixture[str], tracker: Tracker
 ) -> None:

@@ -51,6 +51,17 @@ def test_status_counts_the_trials_of_every_cell(
     assert tree(half_done, but="index.jsonl") == before
 
 
+def test_a_store_whose_first_run_still_times_the_machine_has_no_runs_yet(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Store(here / "runs").prepare()
+
+    said = called(capsys, "status").out
+
+    assert f"the store {here / 'runs'} has no runs yet" in " ".join(said.split())
+    assert "one that times the machine is listed when its trials begin" in " ".join(said.split())
+
+
 def test_status_counts_what_a_run_with_only_did_not_name(
     half_done: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -149,6 +160,22 @@ def test_a_piped_run_prints_lines_and_a_terminal_shows_a_table(half_done: Path) 
     assert "\x1b" not in piped.getvalue()
     assert "crop+colour" in terminal.getvalue()
     assert "50.5 (n=2)" in terminal.getvalue()
+
+
+def test_a_piped_line_that_says_the_same_is_repeated_every_minute_only(
+    half_done: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = the_plan(half_done.parent / "mine.yaml")
+    state = progress(Store(half_done), plan)
+    clock = iter(range(0, 1000, 11))  # seconds; each call is later than a line may follow another
+    monkeypatch.setattr("ablations.commands.progress_table.time.monotonic", lambda: next(clock))
+    piped = io.StringIO()
+
+    with Live(Console(file=piped, width=100), "top1", "top-1", "%") as live:
+        for _ in range(8):
+            live.update(state)
+
+    assert len(piped.getvalue().splitlines()) == 3  # the first, one a minute later, and the last
 
 
 # ui
