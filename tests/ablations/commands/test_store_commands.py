@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from commands import STUDY, called, written_study
+from commands import STUDY, called, recorded, the_plan, written_study
 
 from ablations.commands.store_commands import LOCK
+from sweeps.storage.launch_log import save_plan
 from sweeps.storage.store import Store
 
 
@@ -34,6 +35,25 @@ def test_a_store_that_was_shared_has_the_same_records_and_can_be_reported(
     assert "other: 1 record added\n" in taken.out
     assert "0 records added, 1 were already there" in again.out
     assert list(Store(ran / "other").records()) == list(Store(ran / "runs").records())
+
+
+def test_seeds_that_two_machines_ran_are_one_study_in_one_store(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = written_study(here)
+    for name, seed in (("a", 0), ("b", 1)):
+        plan = the_plan(study, seeds=(seed,))
+        save_plan(recorded(Path(name), plan), plan)
+        called(capsys, "store", "export", "mine", "--store", name, "--to", f"{name}.tar.gz")
+        assert called(capsys, "store", "import", f"{name}.tar.gz", "--store", "both").code == 0
+
+    trials = called(capsys, "plan", study, "--store", "both", "--json").json["trials"]
+    said = called(capsys, "report", study, "--store", "both")
+
+    arms = [trial for trial in trials if trial["role"] == "arm"]
+    assert [trial["reason"] for trial in arms] == ["finished"] * 4
+    assert said.code == 0
+    assert "50.5" in said.out  # 50 and 51: the mean of both seeds
 
 
 def test_check_names_what_is_damaged_and_ends_with_1(
