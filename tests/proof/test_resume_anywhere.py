@@ -73,21 +73,32 @@ def _interrupted(folder: Path, *words: str) -> dict[str, float]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+    try:
+        told = _in_an_epoch(driver, folder / "runs" / "running")
+    except BaseException:  # a driver that is left behind would turn the tests after this one red
+        driver.kill()
+        driver.wait()
+        raise
+    # As a terminal does it: to the whole foreground group.
+    os.killpg(driver.pid, signal.SIGINT)
+    assert driver.wait(timeout=120) == 130
+    return told
+
+
+def _in_an_epoch(driver: "subprocess.Popen[bytes]", running: Path) -> dict[str, float]:
+    """Waits until a trial is in the first half of its steps."""
     until, told = time.monotonic() + 240, dict[str, float]()
     while not told:
         assert driver.poll() is None, "the driver ended before it could be interrupted"
         assert time.monotonic() < until
         time.sleep(0.05)
-        for file in (folder / "runs" / "running").glob("*.json"):
+        for file in running.glob("*.json"):
             try:
                 beat = json.loads(file.read_text())
             except (OSError, ValueError):
                 continue
             if 0 < (beat["done"] or 0) < (beat["total"] or 0) / 2:
                 told[beat["key"]] = beat["done"]
-    # As a terminal does it: to the whole foreground group.
-    os.killpg(driver.pid, signal.SIGINT)
-    assert driver.wait(timeout=120) == 130
     return told
 
 
