@@ -11,7 +11,7 @@ MUTANTS = (
         "execution/worker.py",
         "if not may_begin(job.limit, trial.key, store.running, job.launch):",
         "if False:",
-        "sweeps/execution/test_budget.py",
+        "sweeps/execution/test_pack.py",
     ),
     plant(
         "part of a round of seeds begins where the whole does not fit",

@@ -17,8 +17,9 @@ from toy_trials import toy_plan, toy_sweep
 
 from sweeps.errors import NeedsRoom
 from sweeps.execution import RunSettings, TrialContext
+from sweeps.execution.budget import Limit
 from sweeps.execution.launch import Launch
-from sweeps.execution.pack import Ended, Pack, PackRun, put_jobs, take_job
+from sweeps.execution.pack import HELD, Ended, Pack, PackRun, put_jobs, take_job
 from sweeps.execution.trial_context import Outcome
 from sweeps.execution.trial_runner import Job
 from sweeps.planning import Known, Plan
@@ -59,6 +60,23 @@ def steps_in_order(tmp_path: Path) -> list[str]:
     """Cell and seed of each step, as the trials counted them."""
     lines = (tmp_path / "counter").read_text().splitlines()
     return [" ".join(line.split()[1:3]) for line in lines]
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_worker_begins_no_trial_once_the_time_is_over(tmp_path: Path, *, together: bool) -> None:
+    from sweeps.execution.worker import _alone, _together
+
+    store, plan = Store(tmp_path / "store"), toy_plan(toy_sweep([1]), Known())
+    store.prepare()
+    first = jobs_of(plan, store, "toy_trials:toy_trial", counter=str(tmp_path / "counter"))[0]
+    over = Limit(ends=time.time() - 1, needed={first.trials[0].key: 0.0})
+    pack = Pack(jobs=(first.model_copy(update={"limit": over}),), members=1)
+
+    ended = [one for one, _ in (_together if together else _alone)(pack)]
+
+    assert ended == [(first.trials[0].key, HELD, None, 0)]
+    assert not (tmp_path / "counter").exists()
+    assert not store.summaries()
 
 
 def test_members_take_turns_step_by_step_and_the_next_job_begins_when_one_ends(
