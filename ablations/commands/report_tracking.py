@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from ablations.compose import ResolvedStudy
+from ablations.run_files import FILES_OF
 from reports.judging import Board, Decision, board, cell_intervals, outcomes, unit_of, verdicts
 from reports.spec import Evidence, RanksLike
 from sweeps.intervals import Interval
@@ -24,7 +25,9 @@ class Track:
 
     def __init__(self, store: Store, composed: ResolvedStudy, plan: Plan, uri: str | None) -> None:
         self.question = composed.study.question
-        self.tracking = open_tracking(store, plan, uri=uri, metric=composed.study.metric)
+        self.tracking = open_tracking(
+            store, plan, uri=uri, metric=composed.study.metric, files_of=FILES_OF
+        )
         self.closed: TrackingResult | None = None
         self.settled = False
 

@@ -134,7 +134,7 @@ def perform(
             track.settle(gathered)
             lost, messages = _failures(execution, gathered, store, again)
             written = write_all(gathered, store, request)
-            trouble = track.finish(written.files)
+            trouble = track.finish((*written.files, *written.drawings))
     except KeyboardInterrupt:
         stopped = _Stopped(again)
         say(str(stopped))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from ablations.commands.mlflow_server import GRACE
 from ablations.commands.terminal import console
 from ablations.errors import UsageError
+from ablations.run_files import FILES_OF
 from sweeps.processes import python_path
 from sweeps.storage import Store
 
@@ -33,7 +34,7 @@ def serve(path: Path, key: str | None, *, port: int, tracking: str | None) -> in
     from sweeps.tracking import locate_runs
 
     store = Store(path)
-    found = locate_runs(store, key, tracking)
+    found = locate_runs(store, key, tracking, FILES_OF)
     out = console()
     for sentence in store.messages:
         out.print(sentence, soft_wrap=True, markup=False)

@@ -33,6 +33,12 @@ class Reports(NamedTuple):
     folders: tuple[Path, ...] = ()
     """The folders with every table and every figure as files of their own."""
 
+    @property
+    def drawings(self) -> tuple[Path, ...]:
+        """Every figure that was written, as SVG."""
+        drawn = [folder for folder in self.folders if folder.name == "figures"]
+        return tuple(sorted(path for folder in drawn for path in folder.glob("*.svg")))
+
 
 def show_written(out: "Console", written: Reports) -> int:
     """Prints which reports were written and which were not; returns the exit code."""

@@ -32,13 +32,16 @@ FINDING = 60.0
 """Seconds without progress for finding a study, which may first create a database."""
 
 
-def brief_of(store: Store, plan: Plan, metric: str = "top1") -> dict[str, Any]:
+def brief_of(
+    store: Store, plan: Plan, metric: str = "top1", files_of: str | None = None
+) -> dict[str, Any]:
     """The description of a study for a tracker."""
     return {
         "driver": this_process()._asdict(),
         "store": str(store.path),
         "label": plan.label,
         "metric": metric,
+        "files_of": files_of,
         "reopen": bool(plan.todo),
         "cells": [[cell.name, cell.role, cell.levels] for cell in plan.cells],
         "trials": [[trial.key, trial.cell] for trial in plan.trials],
@@ -51,8 +54,10 @@ class MlflowTracker:
 
     schemes: ClassVar[tuple[str, ...]] = SCHEMES
 
-    def __init__(self, store: Store, plan: Plan, uri: str, *, metric: str) -> None:
-        brief = {**brief_of(store, plan, metric), "uri": uri}
+    def __init__(
+        self, store: Store, plan: Plan, uri: str, *, metric: str, files_of: str | None = None
+    ) -> None:
+        brief = {**brief_of(store, plan, metric, files_of), "uri": uri}
         self.uri = uri
         self._store = store
         self._file = _brief_file(store)
@@ -149,10 +154,13 @@ class RunLocation(NamedTuple):
         return f"sqlite:///{OWN}" if self.own else self.backend
 
 
-def locate_runs(store: Store, key: str | None = None, uri: str | None = None) -> RunLocation:
+def locate_runs(
+    store: Store, key: str | None = None, uri: str | None = None, files_of: str | None = None
+) -> RunLocation:
     """The place of the runs of the store's latest study, or the run of the trial with this key prefix.
 
-    Studies that are missing from the store's own database are first added from the records.
+    Studies that are missing from the store's own database are first added from the records, each run
+    with the files of `files_of` (see `Tracker`).
 
     Raises:
         TrackingError: nothing was tracked there, or not exactly one trial matches.
@@ -168,7 +176,7 @@ def locate_runs(store: Store, key: str | None = None, uri: str | None = None) ->
         "uri": address,
         "find": None if key is None else key.lower(),
         "labels": labels,
-        "studies": [brief_of(store, plan) for plan in plans],
+        "studies": [brief_of(store, plan, files_of=files_of) for plan in plans],
     }
     file = _brief_file(store)
     try:

@@ -32,11 +32,15 @@ class Tracker(Protocol):
     schemes: ClassVar[tuple[str, ...]]
     """The schemes of the addresses that it accepts."""
 
-    def __init__(self, store: Store, plan: Plan, uri: str, *, metric: str) -> None:
+    def __init__(
+        self, store: Store, plan: Plan, uri: str, *, metric: str, files_of: str | None
+    ) -> None:
         """Starts and returns at once.
 
         `plan` determines which trials count for the cells; if it runs nothing, the study's run stays
-        closed. `metric` is that of the intervals passed in.
+        closed. `metric` is that of the intervals passed in. `files_of` names a function, as
+        `module:function`, that makes further files of a trial's run from its record: a mapping of
+        plain names to texts. One that raises costs the run these files and nothing else.
         """
 
     def record(self, record: TrialRecord) -> None:

@@ -18,8 +18,13 @@ _FILE_BYTES = 2**20
 """A longer log or file stays only in the store; the note gives the log's path."""
 
 
-def trial_run(record: TrialRecord, store: Store, tags: dict[str, str]) -> NewRun:
-    """A record as a run, with these tags and its own; the attempt, written last, marks it as complete."""
+def trial_run(
+    record: TrialRecord, store: Store, tags: dict[str, str], texts: Mapping[str, str]
+) -> NewRun:
+    """A record as a run, with these tags and texts and its own.
+
+    The attempt, written last, marks it as complete.
+    """
     began = int(dt.datetime.fromisoformat(record.started).timestamp() * 1000)
     ended = began + int((record.seconds - record.earlier_seconds) * 1000)
     log = _log_of(record, store)
@@ -47,6 +52,7 @@ def trial_run(record: TrialRecord, store: Store, tags: dict[str, str]) -> NewRun
         texts=(
             ("config.json", json.dumps(record.config, indent=1)),
             ("provenance.json", json.dumps(record.provenance, indent=1)),
+            *texts.items(),
         ),
         files=tuple(
             file for file in files if file.is_file() and file.stat().st_size <= _FILE_BYTES

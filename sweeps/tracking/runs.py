@@ -7,6 +7,7 @@ or is missing, and carries the verdicts.
 """
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from mlflow.entities import Experiment, Metric, Run, RunTag
@@ -21,6 +22,7 @@ from sweeps.tracking.address import artifact_root, own_database, own_uri
 from sweeps.tracking.cell_runs import CellRuns
 from sweeps.tracking.experiment_view import show_cells
 from sweeps.tracking.logged_history import save_logged
+from sweeps.tracking.made_files import further_files
 from sweeps.tracking.names import NOTE, TAG_PREFIX, as_markdown
 from sweeps.tracking.new_run import BATCH, TOGETHER, RunWriter, Stopped, Watch
 from sweeps.tracking.one_trial import changes, milliseconds_now, trial_run
@@ -91,7 +93,8 @@ class Runs:
         if last.get("close") or last.get("settle"):
             self._summarize(counted, last)
             for file in last.get("files") or ():
-                self.client.log_artifact(self.parent.info.run_id, file)
+                self.client.log_artifact(self.parent.info.run_id, file, self._folder_of(Path(file)))
+                self.watch.step(0, 0)
             save_logged(self.store, self.label, last, self.brief["metric"])
             self._end("KILLED" if last.get("interrupted") else self._outcome(counted))
             self._settled = True
@@ -111,7 +114,8 @@ class Runs:
             some = missing[first : first + together]
             found = [record for one in some if (record := self.store.record(one.key, one.attempt))]
             begun = [self._begun(record.key) for record in found]
-            new = [trial_run(record, self.store, tags) for record in found]
+            makes = self.brief.get("files_of")
+            new = [trial_run(one, self.store, tags, further_files(makes, one)) for one in found]
             numbers = self._writer.write(new, (written, len(missing)), begun)
             for record, number in zip(found, numbers, strict=True):
                 self._trials[record.key] = (number, str(record.attempt))
@@ -196,6 +200,12 @@ class Runs:
         for first in range(0, len(metrics), BATCH):
             self.client.log_batch(run, metrics=metrics[first : first + BATCH])
         self.client.log_batch(run, tags=[RunTag(name, text) for name, text in tags.items()])
+
+    def _folder_of(self, file: Path) -> str | None:
+        """Where the run has a file of the study's folder: where that has it; at the top else."""
+        study = self.store.study(self.label)
+        inside = file.is_relative_to(study) and file.parent != study
+        return file.parent.relative_to(study).as_posix() if inside else None
 
     # Helpers
 

@@ -20,7 +20,12 @@ def tracking_uri(store: Store, uri: str | None = None) -> str:
 
 
 def open_tracking(
-    store: Store, plan: Plan, *, uri: str | None = None, metric: str = "top1"
+    store: Store,
+    plan: Plan,
+    *,
+    uri: str | None = None,
+    metric: str = "top1",
+    files_of: str | None = None,
 ) -> Tracker:
     """Starts the tracker of a launch and returns at once; see `Tracker`.
 
@@ -30,4 +35,4 @@ def open_tracking(
     address = tracking_uri(store, uri)
     [kind] = (kind for kind in TRACKERS if scheme_of(address) in kind.schemes)
     store.prepare()
-    return kind(store, plan, address, metric=metric)
+    return kind(store, plan, address, metric=metric, files_of=files_of)

@@ -19,6 +19,7 @@ from toy_trials import toy_plan, toy_sweep
 from ablations.commands.report_tracking import Track
 from ablations.compose.planning import compose, planned
 from ablations.evidence import evidence, snapshot_of
+from ablations.run_files import FILES_OF
 from ablations.study.request import Request
 from sweeps.planning import Plan
 from sweeps.storage import Store, save_plan
@@ -50,8 +51,11 @@ def a_study(store: Store, folder: Path) -> None:
     assert track.closed.trouble is None
 
 
+IDENTITY = [[int(row == column) for column in range(len(NAMES))] for row in range(len(NAMES))]
+
+
 def hostile(store: Store) -> tuple[Plan, dict[str, Any]]:
-    """A plan whose cells have hostile names, recorded; and what its driver would log."""
+    """A plan whose cells and classes have hostile names, recorded; and what its driver would log."""
     plan = toy_plan(toy_sweep(list(range(len(NAMES)))), store.known())
     named = dict(zip(dict.fromkeys(trial.cell for trial in plan.trials), NAMES, strict=True))
     for trial in (
@@ -65,7 +69,11 @@ def hostile(store: Store) -> tuple[Plan, dict[str, Any]]:
             state="failed" if trial.seed else "finished",
             values={} if trial.seed else {"top1": 50.0, trial.cell: 1.0},
             curve={"step": [0, 1], trial.cell: [2.0, 1.0]},
-            facts={"data": {"name": trial.cell, "fingerprint": trial.cell}},
+            facts={
+                "version": 4,
+                "data": {"name": trial.cell, "fingerprint": trial.cell, "class_names": NAMES},
+                "class_confusion": IDENTITY,
+            },
         )
     cells = [one.model_copy(update={"name": named[one.name]}) for one in plan.cells]
     renamed = plan.model_copy(update={"cells": tuple(cells), "trials": tuple(trials)})
@@ -101,7 +109,7 @@ def test_every_run_with_a_hostile_name_is_there_and_no_file_is_elsewhere(
     plan, last = hostile(store)
     address = f"sqlite:///{store.path}/./mlflow.db" if way != "many at once" else None
 
-    tracking = open_tracking(store, plan, uri=address)
+    tracking = open_tracking(store, plan, uri=address, files_of=FILES_OF)
     tracking.settle(**last)
     closed = tracking.close(timeout=300)
 
@@ -118,6 +126,13 @@ def test_every_run_with_a_hostile_name_is_there_and_no_file_is_elsewhere(
     assert sorted(means) == [float(nth) for nth in range(len(NAMES))]
     assert sum(name.startswith("verdict ") for name in tags) == len(NAMES)
     assert [path.name for path in tmp_path.iterdir()] == ["store"]
+    files = [path for path in (store.path / "mlartifacts").rglob("*") if path.is_file()]
+    assert {path.name for path in files} == {
+        *("config.json", "provenance.json", "log.txt", "confusion.json", "confusion.svg")
+    }
+    tables = [json.loads(path.read_text()) for path in files if path.name == "confusion.json"]
+    assert len(tables) == len(plan.trials)
+    assert all(one["classes"] == list(NAMES) for one in tables)
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +144,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     a_study(store, folder)
     plan, last = hostile(store)
     save_plan(store, plan)
-    tracking = open_tracking(store, plan)
+    tracking = open_tracking(store, plan, files_of=FILES_OF)
     tracking.settle(**last)
     assert tracking.close(timeout=300).trouble is None
     server = subprocess.Popen(

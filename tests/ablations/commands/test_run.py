@@ -25,6 +25,7 @@ from ablations.commands.run import run_one
 from ablations.compose import compose
 from ablations.evidence import evidence, snapshot_of
 from ablations.study.request import Request
+from reports.errors import ReportError
 from reports.judging import cell_intervals, outcomes
 from sweeps.execution.result import Execution, UnfinishedTrial
 from sweeps.planning.trial_plan import Plan
@@ -92,7 +93,9 @@ def test_a_complete_study_trains_nothing_and_ends_with_board_and_reports(
     (settled,) = tracker.settled
     assert (settled["cells"]["crop"].n, settled["cells"]["crop"].mean) == (2, 50.5)
     (closed,) = tracker.closed
-    assert list(closed["files"]) == [place / "report.html", place / "report.pdf"]
+    drawings = sorted((place / "figures").glob("*.svg"))
+    assert "differences.svg" in [path.name for path in drawings]
+    assert list(closed["files"]) == [place / "report.html", place / "report.pdf", *drawings]
 
 
 def test_mlflow_is_given_the_answer_each_mean_and_each_difference(
@@ -299,8 +302,34 @@ def test_a_report_that_cannot_be_written_is_named_and_loses_nothing_else(
     assert line.endswith(f"write it again with: ablate report {study}")
     assert f"report: {place / other}\n" in said.out
     assert f"report: {place / name}\n" not in said.out
-    assert [list(closed["files"]) for closed in tracker.closed] == [[place / other]]
+    drawings = sorted((place / "figures").glob("*.svg"))
+    assert [list(closed["files"]) for closed in tracker.closed] == [[place / other, *drawings]]
     assert not any(closed.get("interrupted") for closed in tracker.closed)
+
+
+def test_figures_that_cannot_be_drawn_leave_the_reports_to_mlflow_and_no_older_figure(
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    tracker: Tracker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    study, _ = complete(here)
+    place = here / "runs/studies/mine@laptop"
+    (place / "figures").mkdir(parents=True)
+    (place / "figures/differences.svg").write_text("of an earlier report")
+
+    def fails(_: object) -> dict[str, bytes]:
+        raise ReportError("no figure")
+
+    monkeypatch.setattr("reports.exports.figure_files", fails)
+
+    said = called(capsys, "run", study)
+
+    assert said.code == 1
+    assert "figures were not written: no figure" in said.err
+    (closed,) = tracker.closed
+    assert list(closed["files"]) == [place / "report.html", place / "report.pdf"]
+    assert not closed.get("interrupted")
 
 
 def test_a_full_disk_names_the_trials_left_and_each_report_that_is_missing(

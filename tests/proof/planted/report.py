@@ -77,6 +77,20 @@ MUTANTS = (
         "torch.bincount(best_n, minlength=num_classes)",
         "simclr_core/evaluation/test_frozen_evaluation.py",
     ),
+    ablations(
+        "MLflow's drawing of a confusion matrix has the predicted classes downwards",
+        "run_files.py",
+        "gutter + column * side, gutter + 24 + row * side",
+        "gutter + row * side, gutter + 24 + column * side",
+        "ablations/test_run_files.py",
+    ),
+    ablations(
+        "figures of an earlier report are logged with today's",
+        "commands/write_reports.py",
+        'drawn = [folder for folder in self.folders if folder.name == "figures"]',
+        'drawn = [path.parent / "figures" for path in self.files[:1]]',
+        "ablations/commands/test_run.py",
+    ),
     trainer(
         "rows of the confusion matrix are the predicted classes",
         "probes/contract.py",

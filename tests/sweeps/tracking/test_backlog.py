@@ -88,18 +88,34 @@ def test_many_at_once_leave_what_mlflows_own_interface_leaves(tmp_path: Path) ->
     other = Store(tmp_path / "other")
     shutil.copytree(store.path, other.path)
 
-    many = open_tracking(store, plan).close(timeout=120)
+    makes = "run_files:made"
+    figures = [one.study(plan.label) / "figures" / "a.svg" for one in (store, other)]
+    for figure in figures:
+        figure.parent.mkdir(parents=True)
+        figure.write_text("<svg/>")
+
+    many = open_tracking(store, plan, files_of=makes).close(timeout=120, files=figures[:1])
     # An address that is not the store's own: every run is written by MLflow's client.
     address = f"sqlite:///{other.path}/./mlflow.db"
-    single = open_tracking(other, plan, uri=address).close(timeout=120)
+    single = open_tracking(other, plan, uri=address, files_of=makes).close(
+        timeout=120, files=[*figures[1:], tmp_path / "other" / "store.json"]
+    )
 
     assert (many.written, many.trouble) == (single.written, single.trouble) == (6, None)
     found, expected = read(store), read(other)
     assert found["runs"].keys() == expected["runs"].keys()
     for name, run in expected["runs"].items():
-        for field in ("status", "params", "metrics", "loss", "files", "data", "user"):
+        for field in ("status", "params", "metrics", "loss", "data", "user"):
             assert found["runs"][name][field] == run[field], (name, field)
+        if name == "toy@smoke":  # a file of the study's folder is where that has it
+            assert found["runs"][name]["files"] == ["figures"]
+            assert run["files"] == ["figures", "store.json"]
+        else:
+            assert found["runs"][name]["files"] == run["files"]
         if ", seed" in name:
+            failed = run["status"] == "FAILED"
+            assert ("made.txt" in run["files"]) == (not failed)
+            assert not {"hidden", "up"} & set(run["files"])
             assert found["runs"][name]["times"] == run["times"]
             left_out = {"mlflow.note.content"}
             for key in run["tags"].keys() - left_out:

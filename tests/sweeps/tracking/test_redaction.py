@@ -157,7 +157,7 @@ def test_a_record_from_elsewhere_logs_no_file_outside_its_folder(tmp_path: Path)
     trial = toy_plan(toy_sweep([1]), Known()).trials[0]
     record = commit(store, trial)
 
-    run = trial_run(record.model_copy(update={"log": "../secret"}), store, {})
+    run = trial_run(record.model_copy(update={"log": "../secret"}), store, {}, {})
 
     assert run.files == (store.attempt(record.key, 1) / "log.txt",)
     assert "secret" not in run.tags["mlflow.note.content"]
