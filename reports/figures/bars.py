@@ -30,8 +30,21 @@ table = series
 GAP = 0.7
 """The gap between the bars of one place and the next, in bar widths."""
 
+MOST = 40
+"""Bars that a reader can distinguish on a page; of more, those with the highest means are drawn."""
+
 WIDTH = 0.9
 """The width of a bar, as a share of its place."""
+
+
+def legible(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the bars that are drawn, in the order of the study."""
+    cells = table.drop_duplicates(["place", "group"])
+    if len(cells) <= MOST:
+        return table
+    best = cells.sort_values("mean", ascending=False, kind="stable").head(MOST)
+    drawn = pd.MultiIndex.from_frame(best[["place", "group"]])
+    return table[pd.MultiIndex.from_frame(table[["place", "group"]]).isin(drawn)]
 
 
 def size(_: Bars, table: pd.DataFrame) -> tuple[float, float]:

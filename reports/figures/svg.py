@@ -23,11 +23,11 @@ from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
 from reports.comparing import CellDifference, Side, common_arms
-from reports.figures import claim_seeds, curves, forest, gallery, side_curves
+from reports.figures import bars, claim_seeds, curves, forest, gallery, side_curves
 from reports.figures.figure_data import arms_on
 from reports.figures.theme import STYLE
 from reports.judging import Outcome, Verdict
-from reports.spec import AnyFigure, MarginalMeans, ViewsStrip
+from reports.spec import AnyFigure, Bars, MarginalMeans, ViewsStrip
 
 STRIPPED = (
     r"<\?xml.*?\?>",
@@ -57,10 +57,16 @@ def render(figure: AnyFigure, frame: pd.DataFrame, ident: str, metric: str) -> R
     table = values(figure, frame)
     if table.empty:
         return None
-    kind, shown = kind_of(figure), _drawable(table)
-    size = kind.size(figure, table)
+    kind, part = kind_of(figure), bars.legible(table) if isinstance(figure, Bars) else table
+    size, shown = kind.size(figure, part), _drawable(part)
     svg = _svg(ident, size, lambda axes: kind.draw(figure, shown, axes, metric))
-    return Rendered(ident, figure.title, _caption(figure, table), _alt(figure, table, metric), svg)
+    caption = _caption(figure, part)
+    if len(part) < len(table):
+        caption += (
+            f" Of {table['cell'].nunique():,} cells, the {part['cell'].nunique()} with the highest "
+            "means are drawn; the results by cell list all."
+        )
+    return Rendered(ident, figure.title, caption, _alt(figure, table, metric), svg)
 
 
 def render_forest(verdicts: Sequence[Verdict], ident: str, unit: str) -> Rendered | None:

@@ -15,8 +15,9 @@ from reports.document.html_page import html
 from reports.document.pdf_file import MOST_ROWS, pdf, without_glyph
 from reports.document.sections import document
 from reports.figures import heatmap
+from reports.figures.bars import MOST, legible
 from reports.figures.frame import tidy
-from reports.figures.svg import kind_of, values
+from reports.figures.svg import kind_of, render, values
 from reports.spec import Bars, Evidence, Heatmap, Lines, MarginalMeans
 from reports.write import write_reports
 
@@ -52,6 +53,31 @@ def on_axes(figure: Any, made: Evidence) -> Any:
     kind_of(figure).draw(figure, table, axes, "linear probe, top-1 (%)")
     canvas.draw()
     return axes
+
+
+def test_of_more_bars_than_fit_those_with_the_highest_means_are_drawn_and_the_caption_says_so() -> (
+    None
+):
+    chance = random.Random(1)
+    means = [chance.uniform(20, 90) for _ in range(MOST + 60)]
+    made = evidence({f"c{place}": [mean, mean + 2] for place, mean in enumerate(means)})
+    figure = Bars(title="All")
+
+    drawn = legible(values(figure, tidy(made)))
+    many = render(figure, tidy(made), "figure1", "top-1 (%)")
+    few = evidence({f"c{place}": [mean] for place, mean in enumerate(means[:MOST])})
+
+    highest = sorted(range(len(means)), key=lambda place: -means[place])[:MOST]
+    assert drawn["cell"].unique().tolist() == [f"c{place}" for place in sorted(highest)]
+    assert len(drawn) == 2 * MOST
+    assert many is not None
+    assert many.caption.endswith(
+        f" Of {MOST + 60} cells, the {MOST} with the highest means are drawn; the results by cell "
+        "list all."
+    )
+    assert f"over {MOST + 60} cells" in many.alt
+    whole = values(figure, tidy(few))
+    assert legible(whole) is whole
 
 
 @pytest.mark.parametrize("kind", [Lines, Bars, MarginalMeans])
