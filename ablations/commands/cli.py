@@ -233,15 +233,15 @@ def trial(
 def export(
     trial: options.RecordedKey,
     *,
-    to: Annotated[
-        Path | None, typer.Option("--to", metavar="FILE", help="Default: encoder-KEY.pt.")
-    ] = None,
+    to: options.ToFile = None,
+    mlflow: options.ToMlflow = False,
+    tracking: options.Tracking = None,
     store: options.StorePath = Path("runs"),
 ) -> None:
-    """Write a trial's encoder as a state dict that torchvision's ResNet loads."""
-    from ablations.commands.export import export_encoder
+    """Write a trial's encoder as a state dict that torchvision's ResNet loads, or log it to MLflow."""
+    from ablations.commands.mlflow_model import export_to
 
-    export_encoder(store, trial, to)
+    export_to(store, trial, to, mlflow=mlflow, tracking=tracking)
 
 
 @app.command()

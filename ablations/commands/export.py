@@ -35,36 +35,48 @@ def export_encoder(path: Path, prefix: str, to: Path | None) -> None:
             saved or are not those that were measured, or the destination exists or cannot be written.
     """
     store = existing_store(path)
-    record, weights = _measured(store, key_in(store, prefix))
+    record, weights = measured(store, key_in(store, prefix))
     target = Path(f"encoder-{record.key[:12]}.pt") if to is None else to
     about = target.with_name(f"{target.name}.json")
-    config = Config.model_validate(in_present_names(record.config))
-    if not config.encoder.trains:
-        raise UsageError(
-            f"trial {record.key} evaluates raw pixels, so it has no weights to export; choose "
-            "another trial"
-        )
+    config = exportable(record)
     lines = loading_lines(config.encoder, str(target), config.data.size)
-    description = _about(record, config, weights, lines)
+    description = about_encoder(record, config, weights, lines)
     text = json.dumps(description, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
     _write_new({target: weights, about: text.encode()})
     out = console()
-    top1, of = record.values.get("top1"), _evaluated(config)
-    shown = "no top-1" if top1 is None else f"top-1 {of}{top1:.1f} %, one trial, no interval"
     for line in (
-        f"encoder: {target} ({record.label}, {record.cell}, seed {record.seed}; {shown})",
+        f"encoder: {target} ({described(record, config)})",
         f"about it: {about}",
-        f"images: {_IMAGES}, {config.data.size} px a side",
+        f"images: {images_of(config)}",
         *([] if "import torchvision" in lines else [f"torchvision: {_NONE}; simclr_core does:"]),
         *lines,
     ):
         out.print(line, soft_wrap=True)  # a line that breaks in two cannot be pasted
 
 
-def _evaluated(config: Config) -> str:
-    """The target and layer of the accuracy; empty for classes from h."""
+def exportable(record: TrialRecord) -> Config:
+    """The configuration of a trial; UsageError if its encoder has no weights."""
+    config = Config.model_validate(in_present_names(record.config))
+    if not config.encoder.trains:
+        raise UsageError(
+            f"trial {record.key} evaluates raw pixels, so it has no weights to export; choose "
+            "another trial"
+        )
+    return config
+
+
+def described(record: TrialRecord, config: Config) -> str:
+    """Study, cell, seed and accuracy of a trial, with the target and layer unless classes from h."""
     target, layer = config.evaluation.target.kind, config.evaluation.layer
-    return "" if (target, layer) == ("classes", "h") else f"of {target} from {layer} "
+    of = "" if (target, layer) == ("classes", "h") else f"of {target} from {layer} "
+    top1 = record.values.get("top1")
+    shown = "no top-1" if top1 is None else f"top-1 {of}{top1:.1f} %, one trial, no interval"
+    return f"{record.label}, {record.cell}, seed {record.seed}; {shown}"
+
+
+def images_of(config: Config) -> str:
+    """What the encoder takes."""
+    return f"{_IMAGES}, {config.data.size} px a side"
 
 
 _NONE = "builds no such network (only ResNets of width 1)"
@@ -76,8 +88,12 @@ def loading_lines(encoder: Encoder, file: str, size: int) -> tuple[str, ...]:
     return ("import torch", *encoder.building_lines(size), load, "model.eval()")
 
 
-def _measured(store: Store, key: str) -> tuple[TrialRecord, bytes]:
-    """The latest finished record whose numbers were measured on the stored weights, and these."""
+def measured(store: Store, key: str) -> tuple[TrialRecord, bytes]:
+    """The latest finished record whose numbers were measured on the stored weights, and these.
+
+    Raises:
+        UsageError: the trial has not finished, or its weights are missing, unreadable or others.
+    """
     attempts = list(store.records([key]))
     finished = [one for one in attempts if one.state == "finished"]
     if not finished:
@@ -115,9 +131,10 @@ def _measured(store: Store, key: str) -> tuple[TrialRecord, bytes]:
     )
 
 
-def _about(
+def about_encoder(
     record: TrialRecord, config: Config, weights: bytes, lines: Iterable[str]
 ) -> dict[str, Any]:
+    """The description of an encoder; `lines` load it."""
     return {
         "key": record.key,
         "attempt": record.attempt,

@@ -149,6 +149,12 @@ Tracking = Annotated[
         "--tracking", metavar="URI", help="An MLflow server; default: the database in the store."
     ),
 ]
+ToFile = Annotated[
+    Path | None, typer.Option("--to", metavar="FILE", help="Default: encoder-KEY.pt.")
+]
+ToMlflow = Annotated[
+    bool, typer.Option("--mlflow", help="Log it to the trial's run in MLflow instead of a file.")
+]
 KEEP = ("none", "last")
 Keep = Annotated[
     str,

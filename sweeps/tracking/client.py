@@ -31,6 +31,9 @@ from sweeps.tracking.tracker_process import PATIENCE, FinalAnswer, failure, star
 FINDING = 60.0
 """Seconds without progress for finding a study, which may first create a database."""
 
+UPLOADING = 1800.0
+"""Seconds for a model, of which MLflow shows no progress: 350 MB at 2 Mbit/s."""
+
 
 def brief_of(
     store: Store, plan: Plan, metric: str = "top1", files_of: str | None = None
@@ -165,6 +168,55 @@ def locate_runs(
     Raises:
         TrackingError: nothing was tracked there, or not exactly one trial matches.
     """
+    address, (experiment, run) = _found(store, key, uri, {"files_of": files_of}, FINDING)
+    server = address.startswith(("http:", "https:"))
+    return RunLocation(
+        base=bare(address) if server else shown(address),
+        backend=address,
+        artifacts=artifact_root(store).as_uri(),
+        experiment=experiment,
+        run=run,
+        own=address == own_uri(store),
+    )
+
+
+class LoggedModel(NamedTuple):
+    """A model in the run of a trial."""
+
+    uri: str
+    """For `load_model`."""
+    run: str
+    tracking: str
+    """The address of the server or database, without secrets."""
+
+
+def log_model(
+    store: Store,
+    key: str,
+    attempt: int,
+    folder: Path,
+    *,
+    name: str,
+    sha256: str,
+    uri: str | None = None,
+) -> LoggedModel:
+    """Logs a model that MLflow saved in a folder to the run of a trial's attempt.
+
+    `sha256` identifies its content: a model of the same name and content in this run is not logged
+    again. The run's status, times and numbers stay as they are.
+
+    Raises:
+        TrackingError: the trial has no run there, or one of another attempt, or MLflow fails.
+    """
+    model = {"folder": str(folder), "name": name, "sha256": sha256, "attempt": attempt}
+    address, (found, run) = _found(store, key, uri, {"model": model}, UPLOADING)
+    return LoggedModel(found, run, shown(address))
+
+
+def _found(
+    store: Store, key: str | None, uri: str | None, more: Mapping[str, Any], patience: float
+) -> tuple[str, tuple[str, str]]:
+    """The address, and the answer of a process that finds runs there; `more` is added to its brief."""
     address = address_of(store, uri, SCHEMES)
     labels = sorted(studies(store), key=lambda label: _latest(store, label), reverse=True)
     if not labels:
@@ -176,11 +228,12 @@ def locate_runs(
         "uri": address,
         "find": None if key is None else key.lower(),
         "labels": labels,
-        "studies": [brief_of(store, plan, files_of=files_of) for plan in plans],
+        "studies": [brief_of(store, plan, files_of=more.get("files_of")) for plan in plans],
+        "model": more.get("model"),
     }
     file = _brief_file(store)
     try:
-        answer = FinalAnswer(start(file, brief), address, FINDING, None).ask({"close": True})
+        answer = FinalAnswer(start(file, brief), address, patience, None).ask({"close": True})
     except OSError as error:
         raise TrackingError(failure(address, error)) from error
     finally:
@@ -188,16 +241,8 @@ def locate_runs(
     store.messages += answer["messages"]
     if answer["trouble"] is not None:
         raise TrackingError(answer["trouble"])
-    experiment, run = answer["found"]
-    server = address.startswith(("http:", "https:"))
-    return RunLocation(
-        base=bare(address) if server else shown(address),
-        backend=address,
-        artifacts=artifact_root(store).as_uri(),
-        experiment=experiment,
-        run=run,
-        own=address == own_uri(store),
-    )
+    first, second = answer["found"]
+    return address, (first, second)
 
 
 def _brief_file(store: Store) -> Path:

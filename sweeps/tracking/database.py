@@ -51,6 +51,12 @@ def _relocate(file: Path, artifacts: str) -> None:
                 " WHERE experiment_id = ? AND substr(artifact_uri, 1, length(?) + 1) = ? || '/'",
                 (new, old, number, old, old),
             )
+            database.execute(
+                "UPDATE logged_models SET artifact_location = ? || substr(artifact_location,"
+                " length(?) + 1) WHERE experiment_id = ?"
+                " AND substr(artifact_location, 1, length(?) + 1) = ? || '/'",
+                (new, old, number, old, old),
+            )
 
 
 def _broken(file: Path) -> str | None:

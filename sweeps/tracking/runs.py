@@ -6,6 +6,7 @@ completed. Only the study's own run is open during a launch. It ends as FAILED w
 or is missing, and carries the verdicts.
 """
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from sweeps.tracking.address import artifact_root, own_database, own_uri
 from sweeps.tracking.cell_runs import CellRuns
 from sweeps.tracking.experiment_view import show_cells
 from sweeps.tracking.logged_history import save_logged
+from sweeps.tracking.logged_models import models_of
 from sweeps.tracking.made_files import further_files
 from sweeps.tracking.names import NOTE, TAG_PREFIX, as_markdown
 from sweeps.tracking.new_run import BATCH, TOGETHER, RunWriter, Stopped, Watch
@@ -129,6 +131,9 @@ class Runs:
         if number is not None and (self._writer.own or attempt is not None):
             # Its curve would run on into the new attempt's.
             self.client.delete_run(number)
+            with contextlib.suppress(MlflowException):  # a server before MLflow 3 has no models
+                for model in models_of(self.client, self.experiment, number):
+                    self.client.delete_logged_model(model.model_id)
             return None
         return number
 

@@ -145,8 +145,12 @@ class Tracker:
 
 
 def find(brief: dict[str, Any], say: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """The experiment and run of a study or a trial. First adds missing studies."""
+    """The experiment and run of a study or a trial; of a model to log, its address and run.
+
+    First adds missing studies.
+    """
     from sweeps.tracking.database import open_client
+    from sweeps.tracking.logged_models import add_model
     from sweeps.tracking.lookup import add_missing, find_experiment, find_trial
     from sweeps.tracking.new_run import Watch
 
@@ -166,7 +170,13 @@ def find(brief: dict[str, Any], say: Callable[[dict[str, Any]], None]) -> dict[s
             if brief["find"] is None:
                 answer["found"] = [find_experiment(client, brief["labels"][0]), None]
             else:
-                answer["found"] = find_trial(client, store, brief["labels"], brief["find"])
+                experiment, run = find_trial(client, store, brief["labels"], brief["find"])
+                model = brief.get("model")
+                answer["found"] = (
+                    (experiment, run)
+                    if model is None
+                    else add_model(client, experiment, run, model)
+                )
     except TrackingError as error:
         answer["trouble"] = redacted(str(error), [brief["uri"]])
     except Exception as error:  # noqa: BLE001 - whatever MLflow raises is one message

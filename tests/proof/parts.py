@@ -294,6 +294,7 @@ NAMED: dict[str, Part] = {
                 "commands/comparison": "scipy, made stores",
                 "commands/trial_diff": "made stores, with their messages",
                 "commands/export": "a new process that loads the file",
+                "commands/mlflow_model": "MLflow's load_model in a new process, the network itself",
                 "run_files": "scikit-learn's confusion_matrix, an XML parser, names made by hand",
                 "compose/durations": "scheduling restated, numbers by hand",
                 "compose/memory": "the tensors of a real backward pass, the system's own count",

@@ -1,0 +1,63 @@
+"""A model in the run of a trial, as MLflow's own interface would log it."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus
+from mlflow.tracking import MlflowClient
+
+from sweeps.errors import TrackingError
+from sweeps.tracking.names import TAG_PREFIX
+
+_CONTENT = f"{TAG_PREFIX}sha256"
+
+
+def add_model(
+    client: MlflowClient, experiment: str, run: str, about: Mapping[str, Any]
+) -> tuple[str, str]:
+    """Logs the folder of a saved model to a run; returns the model's address and the run.
+
+    `about` has `folder`, `name`, `sha256` and the `attempt` it was measured in. A model of the same
+    content that is there already is not logged again.
+
+    Raises:
+        TrackingError: the run is of another attempt.
+    """
+    attempt = client.get_run(run).data.tags.get(f"{TAG_PREFIX}attempt")
+    if attempt != str(about["attempt"]):
+        raise TrackingError(
+            f"the run in MLflow is of attempt {attempt}, but these weights were measured in attempt "
+            f"{about['attempt']}; run the study again to log its newest attempt"
+        )
+    for known in models_of(client, experiment, run):
+        same = known.name == about["name"] and known.tags.get(_CONTENT) == about["sha256"]
+        if same and known.status == LoggedModelStatus.READY and _has_files(client, known):
+            return known.model_uri, run
+    made = client.create_logged_model(
+        experiment,
+        name=about["name"],
+        source_run_id=run,
+        tags={_CONTENT: about["sha256"]},
+        model_type="encoder",
+    )
+    try:
+        client.log_model_artifacts(made.model_id, about["folder"])
+    except Exception:
+        client.finalize_logged_model(made.model_id, LoggedModelStatus.FAILED)
+        raise
+    client.finalize_logged_model(made.model_id, LoggedModelStatus.READY)
+    client.log_outputs(run, [LoggedModelOutput(made.model_id, 0)])
+    return made.model_uri, run
+
+
+def models_of(client: MlflowClient, experiment: str, run: str) -> Iterator[LoggedModel]:
+    """The models that were logged to a run."""
+    # In double quotes it would match nothing.
+    condition = f"source_run_id = '{run}'"
+    yield from client.search_logged_models([experiment], filter_string=condition)
+
+
+def _has_files(client: MlflowClient, model: LoggedModel) -> bool:
+    return any(
+        file.path == "MLmodel" for file in client.list_logged_model_artifacts(model.model_id)
+    )
