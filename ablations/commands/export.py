@@ -6,7 +6,6 @@ import io
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -40,9 +39,7 @@ def export_encoder(path: Path, prefix: str, to: Path | None) -> None:
     about = target.with_name(f"{target.name}.json")
     config = exportable(record)
     lines = loading_lines(config.encoder, str(target), config.data.size)
-    description = about_encoder(record, config, weights, lines)
-    text = json.dumps(description, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
-    _write_new({target: weights, about: text.encode()})
+    _write_new({target: weights, about: about_encoder(record, config, weights, lines).encode()})
     out = console()
     for line in (
         f"encoder: {target} ({described(record, config)})",
@@ -131,11 +128,9 @@ def measured(store: Store, key: str) -> tuple[TrialRecord, bytes]:
     )
 
 
-def about_encoder(
-    record: TrialRecord, config: Config, weights: bytes, lines: Iterable[str]
-) -> dict[str, Any]:
-    """The description of an encoder; `lines` load it."""
-    return {
+def about_encoder(record: TrialRecord, config: Config, weights: bytes, lines: Iterable[str]) -> str:
+    """The description of an encoder as JSON; `lines` load it."""
+    about = {
         "key": record.key,
         "attempt": record.attempt,
         "study": record.study,
@@ -157,6 +152,7 @@ def about_encoder(
         "config": record.config,
         "provenance": record.provenance,
     }
+    return json.dumps(about, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
 
 
 def _write_new(files: Mapping[Path, bytes]) -> None:

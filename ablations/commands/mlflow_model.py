@@ -6,7 +6,6 @@ and needs neither this package nor torchvision where it is loaded.
 
 import hashlib
 import io
-import json
 import logging
 import os
 import tempfile
@@ -74,8 +73,7 @@ def log_encoder(path: Path, prefix: str, tracking: str | None) -> None:
         folder = Path(made, NAME)
         _save(config, weights, folder)
         about = about_encoder(record, config, weights, ())
-        text = json.dumps(about, ensure_ascii=False, allow_nan=False, indent=1)
-        (folder / "about.json").write_text(f"{text}\n", encoding="utf-8")
+        (folder / "about.json").write_text(about, encoding="utf-8")
         found = log_model(
             store,
             record.key,

@@ -104,8 +104,8 @@ def _shown(store: Store, labels: list[str], *, trials: bool) -> Any:
 
     if not labels:
         return (
-            f"the store {store.path} has no runs yet; start one with `ablate run quickstart` (one that "
-            "times the machine is listed when its trials begin)"
+            f"the store {store.path} has no runs yet; start one with `ablate run quickstart` "
+            "(a run appears here when its trials begin)"
         )
     parts: list[Any] = []
     summaries = store.summaries()

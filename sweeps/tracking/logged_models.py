@@ -52,7 +52,7 @@ def add_model(
 
 def models_of(client: MlflowClient, experiment: str, run: str) -> Iterator[LoggedModel]:
     """The models that were logged to a run."""
-    # In double quotes it would match nothing.
+    # A value in double quotes matches nothing, without an error (MLflow 3.17).
     condition = f"source_run_id = '{run}'"
     yield from client.search_logged_models([experiment], filter_string=condition)
 

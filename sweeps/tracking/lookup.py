@@ -62,6 +62,6 @@ def find_trial(client: MlflowClient, store: Store, labels: list[str], key: str) 
     if found:
         raise TrackingError(f"{key!r} matches {len(found)} keys; give more characters")
     raise TrackingError(
-        f"no run of a trial has the key {key!r}{did_you_mean(key, known)}; a trial on record that "
-        "MLflow lacks is logged when its study is run again, and not repeated"
+        f"no run of a trial has the key {key!r}{did_you_mean(key, known)}; if the trial is on record, "
+        "run its study again: that logs it without repeating it"
     )

@@ -136,7 +136,7 @@ def test_a_trial_that_mlflow_does_not_have_is_named_with_what_logs_it(
 
     assert said.code == 2
     assert f"no run of a trial has the key '{ran.key}'" in said.err
-    assert "is logged when its study is run again, and not repeated" in said.err
+    assert "run its study again: that logs it without repeating it" in said.err
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ def test_a_store_whose_first_run_still_times_the_machine_has_no_runs_yet(
     said = called(capsys, "status").out
 
     assert f"the store {here / 'runs'} has no runs yet" in " ".join(said.split())
-    assert "one that times the machine is listed when its trials begin" in " ".join(said.split())
+    assert "a run appears here when its trials begin" in " ".join(said.split())
 
 
 def test_status_counts_what_a_run_with_only_did_not_name(
