@@ -13,6 +13,7 @@ from ablations.errors import UsageError
 from reports.comparing import LEVEL, CellDifference, Side, cell_differences
 from reports.document import comparison_of, exploratory, warnings_of
 from reports.judging import interval_of, percent
+from reports.spec import difference_unit
 
 
 def show_comparison(store: Path, names: Sequence[str]) -> int:
@@ -43,8 +44,9 @@ def show_comparison(store: Path, names: Sequence[str]) -> int:
 
 def _table(sides: Sequence[Side], differences: Sequence[CellDifference]) -> Any:
     several = ("other",) if len(sides) > 2 else ()
-    names = ("arm", *several, "difference", percent(LEVEL), "n", "how")
-    table = plain_table(*names, right=("difference", "n"))
+    difference = f"difference ({difference_unit(sides[0].evidence.unit)})"
+    names = ("arm", *several, difference, percent(LEVEL), "n", "how")
+    table = plain_table(*names, right=(difference, "n"))
     for one in differences:
         some = one.how.has_number
         shown = f"{one.shown.mean:+.1f}" if some else ""

@@ -194,7 +194,9 @@ def disk_text(price: "Cost", keep: str) -> str:
 
 def detectable_lines(claims: "list[Detectable]", unit: str) -> Iterator[str]:
     """The smallest difference that each primary claim can detect."""
-    points = "points" if unit == "%" else unit
+    from reports.spec import difference_unit
+
+    points = difference_unit(unit)
     alike: dict[Detectable, list[str]] = defaultdict(list)
     for one in claims:
         alike[one._replace(claim="")].append(repr(one.claim))

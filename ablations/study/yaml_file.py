@@ -18,6 +18,7 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 from ruamel.yaml.nodes import ScalarNode
+from ruamel.yaml.reader import ReaderError
 
 from ablations.errors import StudyError
 from sweeps.file_kinds import not_a_file
@@ -86,6 +87,11 @@ def read_yaml(path: Path) -> YamlFile:
         problem = problem.replace("'<stream end>'", "the end of the file")
         raise StudyError(
             f"{path}:{line}: the YAML is incomplete or invalid: {problem}; fix this line"
+        ) from error
+    except ReaderError as error:
+        line = text[: error.position].count("\n") + 1
+        raise StudyError(
+            f"{path}:{line}: YAML does not allow the character U+{error.character:04X}; remove it"
         ) from error
     except (YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())[:120] or type(error).__name__

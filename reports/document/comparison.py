@@ -18,7 +18,7 @@ from reports.document.blocks import AnyBlock, Cell, Document, Drawing, Section, 
 from reports.document.formatting import count, seed_list, signed, table
 from reports.figures import render_differences, render_side_curves
 from reports.judging import Decision, Outcome, Verdict, excluded, interval_of, percent
-from reports.spec import RanksLike
+from reports.spec import RanksLike, difference_unit
 from sweeps.intervals import Interval
 
 CURVES = ("loss", "knn/validation")
@@ -118,7 +118,7 @@ def _cells(cells: Sequence[str]) -> str:
 
 def _difference_section(sides: Sequence[Side], differences: Sequence[CellDifference]) -> Section:
     first, *others = (side.name for side in sides)
-    unit = "points" if sides[0].evidence.unit == "%" else sides[0].evidence.unit
+    unit = difference_unit(sides[0].evidence.unit)
     if not differences:
         text = f"{first} shares no arm with {', '.join(others)}."
         return Section(

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from reports.judging.control import Control, State
 from reports.judging.statistics import holm, no_spread, t_test
 from reports.judging.trial_outcomes import Table
-from reports.spec import ERROR_RATE, CellInfo, Evidence
+from reports.spec import ERROR_RATE, CellInfo, Evidence, difference_unit
 
 CLASSES = "classes"
 """The target of this control; an encoder is meant to forget transformations, so those are left out."""
@@ -51,7 +51,7 @@ def _tested(
     compared = [_compared(cell, numbers, references) for cell in asked]
     if not any(one.encoder for one in compared):
         return State.MISSING, "no arm shares a seed with its random encoder."
-    unit = "points" if evidence.unit == "%" else evidence.unit
+    unit = difference_unit(evidence.unit)
     if not references:
         nearest, seeds = _nearest(compared, None)
         text = _described(nearest, seeds, unit)

@@ -13,7 +13,7 @@ from reports.judging.learned_something import CLASSES, learned
 from reports.judging.shared_encoder import one_hash
 from reports.judging.statistics import Allowance, allowance
 from reports.judging.trial_outcomes import Outcome, Table
-from reports.spec import Evidence, TrialFacts
+from reports.spec import Evidence, TrialFacts, difference_unit
 
 PERMUTED_MEAN = "permuted/mean"
 PERMUTED_ERROR = "permuted/standard_error"
@@ -130,7 +130,7 @@ def _of_an_arm(
     differences = list(pairs.values())
     mean = math.fsum(differences) / len(differences)
     allowed = allowance(differences, above, MOST_POINTS, ERROR_RATE)
-    points = "points" if unit == "%" else unit
+    points = difference_unit(unit)
     seeds = f"seed{'s' * (len(pairs) > 1)} {', '.join(map(str, sorted(pairs)))}"
     measured = (
         f"{arm}, each image paired with a view of another image, {seeds}: mean {mean:+.1f} "

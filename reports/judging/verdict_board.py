@@ -9,7 +9,14 @@ from reports.judging.decisions import CITES_NOTHING, Decision
 from reports.judging.negative_controls import controls
 from reports.judging.trial_outcomes import Outcome, outcomes, table
 from reports.judging.verdict import Verdict, verdicts
-from reports.spec import SMOKE_JUDGES_NOTHING, AnyClaim, Equivalent, Evidence, RanksLike
+from reports.spec import (
+    SMOKE_JUDGES_NOTHING,
+    AnyClaim,
+    Equivalent,
+    Evidence,
+    RanksLike,
+    difference_unit,
+)
 from sweeps.base import Frozen
 from sweeps.intervals import Interval
 
@@ -133,7 +140,7 @@ def level_of(verdict: Verdict) -> str:
 
 def unit_of(claim: AnyClaim, evidence: Evidence) -> str:
     """The unit of a claim's estimate and margin."""
-    unit = "points" if evidence.unit == "%" else evidence.unit
+    unit = difference_unit(evidence.unit)
     return f"{unit} per step" if claim.per_step else unit
 
 

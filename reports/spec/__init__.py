@@ -12,6 +12,7 @@ from reports.spec.evidence import (
     PlannedTrial,
     Stamp,
     Stated,
+    difference_unit,
 )
 from reports.spec.factorial_claims import Factorial, Interaction, MainEffect
 from reports.spec.figure_specs import AnyFigure, Bars, Heatmap, Lines, MarginalMeans
@@ -71,6 +72,7 @@ __all__ = [
     "TrialFacts",
     "ViewsStrip",
     "cells_of",
+    "difference_unit",
     "facts_of",
     "flop_text",
     "seed_routes",

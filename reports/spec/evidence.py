@@ -157,6 +157,11 @@ class Stated(Frozen):
     """Published numbers that are closer than this count as tied."""
 
 
+def difference_unit(unit: str) -> str:
+    """The unit of a difference between two values: points where the values are in %."""
+    return "points" if unit == "%" else unit
+
+
 class Evidence(Stated):
     """A study, its plan and its records; building it decides nothing about verdicts.
 

@@ -76,6 +76,9 @@ TEXTS: dict[str, tuple[str | bytes, str]] = {
     "comments only": ("# nothing\n" * 1000, "empty"),
     "blanks only": (" \n" * 1000, "empty"),
     "a zero byte": (STUDY.replace("mine", "mi\0ne", 1), "zero byte"),
+    "a control character": (
+        STUDY.replace("mine", '"mi\x07ne"', 1), "YAML does not allow the character U+0007; remove it"
+    ),
     "another encoding": ("name: müller\n".encode("latin-1"), "UTF-8"),
     "UTF-16": (STUDY.encode("utf-16"), "UTF-8"),
     "binary": (bytes(range(256)) * 100, "mine.yaml"),

@@ -1,5 +1,6 @@
 """`ablate compare` and `ab.compare`: studies, variations and stores by name, and their report."""
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -60,6 +61,7 @@ def test_a_study_and_its_variation_are_compared_in_a_report_of_their_own(
     folder = here / f"runs/comparisons/{PLAIN}_vs_{WARMER}"
     assert f"report: {folder / 'report.html'}\n" in said.out
     low, high = stats.ttest_rel(CROP[WARMER], CROP[PLAIN]).confidence_interval(0.95)
+    assert re.search(r"^arm +difference \(points\) ", said.out, re.MULTILINE)
     row = next(line for line in said.out.splitlines() if line.startswith("crop "))
     assert row.split(maxsplit=2)[1] == "+4.3"
     assert f"[{low:+.1f}, {high:+.1f}]   3   paired by seed" in row

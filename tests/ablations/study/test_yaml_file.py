@@ -109,6 +109,12 @@ def test_what_a_study_may_not_hold_is_refused_with_its_line(
     assert words in refusal(tmp_path, text)
 
 
+def test_a_character_that_yaml_does_not_allow_is_named_with_its_line(tmp_path: Path) -> None:
+    message = refusal(tmp_path, 'name: mine\n# note\ntitle: "\x07"\n')
+
+    assert message == ":3: YAML does not allow the character U+0007; remove it"
+
+
 def test_a_bomb_of_aliases_is_refused_where_it_grows_too_large(tmp_path: Path) -> None:
     rows = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     rows += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 30)]
