@@ -108,6 +108,7 @@ def test_the_readmes_second_block_works_when_it_is_pasted_after_make(tmp_path: P
 
     assert done.returncode == 0, done.stderr
     assert "quickstart@smoke+loss.temperature=0.2: 7 of 7 trials" in done.stdout
+    assert "first: quickstart@smoke\nother: loss.temperature=0.2\n" in done.stdout
     place = tmp_path / "runs/studies/quickstart@smoke+loss.temperature=0.2"
     assert (place / "report.html").is_file()
     assert (tmp_path / "mine.yaml").is_file()
