@@ -2,11 +2,14 @@
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+ROOT = Path(__file__).parents[2]
 
 MINE = """\
 name: mine
@@ -50,6 +53,32 @@ def command(*words: str | Path) -> list[str]:
 def environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
     return {**kept, "COLUMNS": "200", "NO_COLOR": "1"}
+
+
+def shell(**more: str) -> dict[str, str]:
+    """A user's shell that knows no virtual environment yet."""
+    own = str(Path(sys.prefix) / "bin")
+    path = os.pathsep.join(p for p in os.environ["PATH"].split(os.pathsep) if p != own)
+    dropped = ("VIRTUAL_ENV", "MLFLOW_TRACKING_URI", "PYTHONPATH", "RAY_ADDRESS")
+    # What `make test` tells the makes below it is not what a user's shell holds.
+    dropped += ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")
+    rest = {name: value for name, value in os.environ.items() if name not in dropped}
+    return {**rest, "PATH": path, "COLUMNS": "200", "NO_COLOR": "1", **more}
+
+
+def copied(folder: Path) -> Path:
+    """The tracked files as they are, in a folder of their own that make takes for set up."""
+    listed = ["git", "ls-files", "-co", "--exclude-standard"]
+    files = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True)
+    for name in files.stdout.splitlines():
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_file():
+            shutil.copy(ROOT / name, target)
+    (folder / ".venv").mkdir()
+    (folder / ".venv/bin").symlink_to(Path(sys.prefix) / "bin")
+    (folder / ".venv/.ready").touch()
+    return folder
 
 
 def ablate(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:

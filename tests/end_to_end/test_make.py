@@ -9,24 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from driving import shell
 from timed_machine import spare_the_timing
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
-def shell() -> dict[str, str]:
-    """A user's shell that knows no virtual environment yet."""
-    own = str(Path(sys.prefix) / "bin")
-    path = os.pathsep.join(p for p in os.environ["PATH"].split(os.pathsep) if p != own)
-    dropped = ("VIRTUAL_ENV", "MLFLOW_TRACKING_URI", "PYTHONPATH", "RAY_ADDRESS")
-    # What `make test` tells the makes below it is not what a user's shell holds.
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in dropped and name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")
-    }
-    return {**kept, "PATH": path, "COLUMNS": "200", "NO_COLOR": "1"}
 
 
 def installed(folder: Path, ablate: str) -> None:
