@@ -64,6 +64,7 @@ def test_mlflow_has_all_runs_and_none_running(chain: Chain) -> None:
     assert statuses(chain.store) == {"FINISHED": 1 + 7 + 4}
 
 
+@pytest.mark.proof
 def test_a_second_run_trains_nothing_and_says_the_same(chain: Chain) -> None:
     began = time.monotonic()
 
@@ -80,6 +81,7 @@ def test_a_second_run_trains_nothing_and_says_the_same(chain: Chain) -> None:
     assert seconds < 60  # under 20 on an idle machine; here other tests run beside it
 
 
+@pytest.mark.proof
 def test_status_and_report_speak_of_the_finished_study(chain: Chain) -> None:
     status = ablate("status", "--store", chain.store, cwd=chain.store.parent)
     report = ablate("report", "quickstart", "--scale", "smoke", cwd=chain.store.parent)

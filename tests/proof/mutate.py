@@ -95,8 +95,7 @@ def copied(copy: Path, root: Path = ROOT) -> Path:
 def _options(tests: Sequence[str] | set[str]) -> tuple[str, ...]:
     # Of whole files the slow tests are left out; a test that is named is run.
     quick = "not proof" if all("::" in test for test in tests) else "not slow and not proof"
-    unused = ("cacheprovider", "anyio", "hydra_pytest")
-    return ("-n", "0", "-m", quick, *(f"-pno:{plugin}" for plugin in unused))
+    return ("-n", "0", "-m", quick, "-pno:cacheprovider")
 
 
 def _write(module: Path, text: str) -> None:

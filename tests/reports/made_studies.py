@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import pytest
@@ -36,6 +37,7 @@ def cells(
     }
 
 
+@cache
 def quickstart() -> Evidence:
     """Three arms, their floor and the control, 5 seeds, on synthetic data."""
     return evidence(
@@ -71,6 +73,7 @@ def quickstart() -> Evidence:
     )
 
 
+@cache
 def compositions() -> Evidence:
     """Figure 5's 49 ordered pairs, 3 seeds, some of them missing, one failed, one record astray."""
     values, published = dict[str, list[float | None]](), dict[str, float | None]()
@@ -100,6 +103,7 @@ def compositions() -> Evidence:
     )
 
 
+@cache
 def projection_head() -> Evidence:
     """Bars; three primary claims and one that only explores."""
     published = {"none": 50.2, "linear 64": 61.3, "mlp 64": 63.7, "mlp 128": 64.0, "mlp 32": 63.8}
@@ -119,6 +123,7 @@ def projection_head() -> Evidence:
     )
 
 
+@cache
 def batch_size() -> Evidence:
     """Lines at paper scale without a deviation; its control failed, so no verdict is given."""
     published = {"256": 57.5, "512": 60.7, "1024": 62.8, "2048": 64.0, "4096": 64.6, "8192": 64.8}

@@ -75,6 +75,7 @@ def test_either_of_two_observers_can_stop_a_run() -> None:
     assert run(small_config(), Listener(stop_after=2), HERE).facts["optimiser_steps"] == 2
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_crop_and_colour_learn_more_than_the_random_encoder_knows() -> None:
     config = small_config(LEARNS)

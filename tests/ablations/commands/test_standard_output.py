@@ -75,7 +75,16 @@ def test_a_run_whose_output_is_refused_writes_its_reports_and_finishes_in_mlflow
 
 
 @pytest.mark.parametrize("how", list(REFUSING))
-@pytest.mark.parametrize("words", ["list", "list --json", "--version", "--help"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "list",
+        *(
+            pytest.param(one, marks=pytest.mark.proof)
+            for one in ("list --json", "--version", "--help")
+        ),
+    ],
+)
 def test_every_command_tells_it_in_one_message(here: Path, words: str, how: str) -> None:
     said = shell(here, words, REFUSING[how])
 

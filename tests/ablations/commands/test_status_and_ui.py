@@ -322,6 +322,7 @@ def test_on_a_gpu_as_many_trials_run_at_once_as_pay(monkeypatch: pytest.MonkeyPa
     assert let_go, "what was timed leaves the GPU's memory to the workers"
 
 
+@pytest.mark.proof
 def test_doctor_saves_the_timing_where_it_is_asked_to_and_plan_tells_the_time(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -122,6 +122,7 @@ def succeeded(said: Said) -> Said:
 # --------------------------------------------------------------------------- from plan to report
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_an_own_loss_goes_from_plan_to_report_and_is_executed_by_the_run_alone(
     here: Path, study: Path, workers: dict[str, Any], capsys: pytest.CaptureFixture[str]

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from made_document import document_of
 from made_evidence import beats, evidence, failed, key_of, record
 from made_studies import batch_size, compositions, projection_head, quickstart
 
 from reports.document.blocks import Drawing, Section, Table, VerdictCard
-from reports.document.sections import document
 from reports.judging.verdict_board import board as told_board
 from reports.spec import Evidence
 
@@ -18,7 +18,7 @@ FLAT = [0.1, -0.2, 0.3, -0.1, 0.2]
 
 def section(made: Evidence, ident: str) -> Section:
     """One section of the report."""
-    return next(s for s in document(made).sections if s.ident == ident)
+    return next(s for s in document_of(made).sections if s.ident == ident)
 
 
 def strings(value: Any) -> Iterator[str]:
@@ -38,7 +38,7 @@ def strings(value: Any) -> Iterator[str]:
 
 def cards(made: Evidence) -> list[VerdictCard]:
     """The card of each claim, in the order of their pages."""
-    blocks = [block for s in document(made).sections for block in s.blocks]
+    blocks = [block for s in document_of(made).sections for block in s.blocks]
     return [block for block in blocks if isinstance(block, VerdictCard)]
 
 
@@ -56,7 +56,7 @@ def rows(made: Evidence, ident: str, nth: int = 0) -> list[list[str]]:
 
 
 def test_a_report_has_every_section_in_its_order() -> None:
-    assert [s.ident for s in document(quickstart()).sections] == [
+    assert [s.ident for s in document_of(quickstart()).sections] == [
         "verdicts",
         "claim1",
         "claim2",

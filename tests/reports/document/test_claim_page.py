@@ -4,13 +4,13 @@ import math
 from typing import Any
 
 import pytest
+from made_document import document_of
 from made_evidence import beats, evidence, failed
 from made_studies import STUDIES, batch_size, compositions, quickstart
 from scipy import stats
 
 from reports.document.blocks import Facts, Section, Table
 from reports.document.deviation_order import largest
-from reports.document.sections import document
 from reports.figures.svg import render_claim
 from reports.judging import table, verdicts
 from reports.judging.statistics import detectable
@@ -24,7 +24,7 @@ FLAT = [0.1, -0.2, 0.3, -0.1, 0.2]
 
 
 def page(made: Evidence, nth: int = 1) -> Section:
-    return next(s for s in document(made).sections if s.ident == f"claim{nth}")
+    return next(s for s in document_of(made).sections if s.ident == f"claim{nth}")
 
 
 def facts(made: Evidence, title: str, nth: int = 1) -> dict[str, str]:
@@ -47,7 +47,7 @@ def tables(made: Evidence, nth: int = 1) -> dict[str, list[list[str]]]:
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.__name__)
 def test_each_claim_has_a_page_of_its_own_and_the_figures_begin_another(study: Any) -> None:
-    sections = document(study()).sections
+    sections = document_of(study()).sections
 
     pages = [section for section in sections if section.ident.startswith("claim")]
     named = [section.title for section in pages if section.ident != "claims"]

@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from made_document import document_of
 from made_evidence import beats, evidence, failed, record
 from made_studies import compositions, quickstart
 
 from reports.document.blocks import Facts
-from reports.document.sections import document
 from reports.spec import Deviation
 from reports.spec.evidence import Evidence
 
@@ -14,7 +14,7 @@ UP, FLAT = [9.0, 9.5, 8.5, 9.2, 8.8], [0.1, -0.2, 0.3, -0.1, 0.2]
 
 
 def lessons(made: Evidence) -> dict[str, dict[str, str]]:
-    found = [s for s in document(made).sections if s.ident == "lessons"]
+    found = [s for s in document_of(made).sections if s.ident == "lessons"]
     return {b.title: dict(b.facts) for s in found for b in s.blocks if isinstance(b, Facts)}
 
 

@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
+from made_document import document_of
 from made_evidence import beats, evidence, key_of, record
 from made_studies import STUDIES, batch_size, quickstart
 
 from reports.document.blocks import Table
-from reports.document.sections import document
 from reports.judging.verdict_board import board
 from reports.spec import Pretraining, Scope
 from reports.spec.evidence import Evidence
@@ -60,7 +60,7 @@ def made(scope: Scope = SCOPE, seconds: float | None = 10.0) -> Evidence:
 
 def page_one(evidence: Evidence) -> dict[str, Table]:
     """The tables of the first section by their names."""
-    first = document(evidence).sections[0]
+    first = document_of(evidence).sections[0]
     return {block.ident: block for block in first.blocks if isinstance(block, Table)}
 
 

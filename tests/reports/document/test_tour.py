@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
+from made_document import document_of
 from made_studies import batch_size, compositions, projection_head, quickstart
 
 from reports.document.blocks import Document, Facts, Table, VerdictCard
-from reports.document.sections import document
 from reports.judging import Decision, State
 
 PAGE = (Path(__file__).parents[3] / "ablations" / "REPORT.md").read_text(encoding="utf-8")
@@ -23,7 +23,7 @@ OWN = re.compile(r"^(seed \d+|top1)$")
     ids=lambda f: f.__name__,
 )
 def made(request: pytest.FixtureRequest) -> Document:
-    return document(request.param())
+    return document_of(request.param())
 
 
 def general(title: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import pypdf
 import pytest
+from made_document import document_of
 from made_studies import WHOLE, compositions, quickstart
 
 from reports.document.blocks import Document, Drawing, Facts, Table, Text, VerdictCard
@@ -102,7 +103,7 @@ def written(made: Callable[[], Evidence]) -> Study:
         reader, paper = read_pdf(io.BytesIO(paths.pdf.read_bytes()))
         beside = (*paths.tables, *paths.figures)
         files = frozenset(str(path.relative_to(folder)) for path in beside if path.is_file())
-    return Study(evidence, document(evidence), source, read_html(source), reader, paper, files)
+    return Study(evidence, document_of(evidence), source, read_html(source), reader, paper, files)
 
 
 @pytest.fixture(params=WHOLE)

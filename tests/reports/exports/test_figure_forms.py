@@ -6,6 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pypdf
 import pytest
+from made_document import document_of
 from made_studies import STUDIES, quickstart
 
 from reports.document.blocks import Drawing
@@ -19,7 +20,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 @pytest.fixture(params=STUDIES, ids=lambda study: study.__name__, scope="module")
 def made(request: pytest.FixtureRequest) -> Made:
-    page = document(request.param())
+    page = document_of(request.param())
     drawings = [b for section in page.sections for b in section.blocks if isinstance(b, Drawing)]
     return drawings, figure_files(page)
 

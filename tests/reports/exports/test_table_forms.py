@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from made_document import document_of
 from made_evidence import evidence
 from made_studies import WHOLE, quickstart
 
@@ -74,7 +75,7 @@ def files_of(*tables: Table) -> dict[str, str]:
 
 
 def tables(made: Evidence) -> list[Table]:
-    sections = document(made).sections
+    sections = document_of(made).sections
     return [block for one in sections for block in one.blocks if isinstance(block, Table)]
 
 
@@ -113,7 +114,7 @@ def test_csv_json_and_latex_hold_the_numbers_that_the_report_shows(
     study: Callable[[], Evidence],
 ) -> None:
     made = study()
-    files = table_files(document(made))
+    files = table_files(document_of(made))
     for table in tables(made):
         names = [column.name for column in table.columns]
         found = json.loads(files[f"{table.ident}.json"])

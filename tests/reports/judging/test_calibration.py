@@ -14,6 +14,7 @@ REPETITIONS = 4000
 CLAIMS = (beats("a", "b"), beats("c", "d"), beats("e", "f"))
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 @pytest.mark.statistical
 def test_a_verdict_where_nothing_is_true_comes_in_at_most_five_of_a_hundred_studies() -> None:

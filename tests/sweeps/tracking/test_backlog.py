@@ -164,6 +164,7 @@ def test_what_an_interrupt_leaves_is_closed_and_the_next_launch_adds_the_rest(
     assert len(statuses(store)) == 1 + 600 + 300
 
 
+@pytest.mark.proof
 def test_a_tracker_does_not_take_the_brief_of_another_launch(tmp_path: Path) -> None:
     store, plan = recorded(tmp_path / "store", cells=1)
 
@@ -216,7 +217,8 @@ def test_the_log_is_for_its_owner_alone_and_holds_no_password(tmp_path: Path) ->
     assert "postgresql://...@127.0.0.1:1/db" in str(closed.trouble)
 
 
-@pytest.mark.parametrize("name", ["q?x %41#ü", pytest.param("p%3Fq", marks=pytest.mark.proof)])
+@pytest.mark.proof
+@pytest.mark.parametrize("name", ["q?x %41#ü", "p%3Fq"])
 def test_a_folder_of_any_name_has_its_database_inside(tmp_path: Path, name: str) -> None:
     store, plan = recorded(tmp_path / name / "store", cells=1)
 
