@@ -84,6 +84,28 @@ def killed_in_mid_run(folder: Path) -> None:
     driver.wait()
 
 
+def compared_with_another(folder: Path) -> None:
+    """A second study that differs in one temperature, and one report of both."""
+    hues = STUDY.replace("name: shapes", "name: hues").replace("low: 0.1,", "low: 0.2,")
+    (folder / "hues.yaml").write_text(hues, encoding="utf-8")
+    assert ablate("run", "hues.yaml", cwd=folder).returncode == 0
+    both = ablate("compare", "shapes", "hues", cwd=folder)
+    assert both.returncode == 0, both.stderr
+    assert "exploratory" in both.stdout
+    rows = {line.split("  ")[0]: line for line in both.stdout.splitlines()}
+    values = {
+        (record["cell"], record["config"]["loss"]["temperature"], record["seed"]): record["values"]
+        for record in records(folder / "runs")
+    }
+    for cell in ("plain", "stripes"):
+        low = f"{cell} / low"
+        by_hand = (values[low, 0.2, s]["top1"] - values[low, 0.1, s]["top1"] for s in (0, 1))
+        assert f" {sum(by_hand) / 2:+.1f} " in rows[low]
+        assert "the same trials" in rows[f"{cell} / high"]
+    (compared,) = (folder / "runs/comparisons").glob("*/report.html")
+    assert "loss.temperature" in compared.read_text(encoding="utf-8")
+
+
 @pytest.mark.slow
 @pytest.mark.proof
 @pytest.mark.timeout(900)
@@ -133,6 +155,8 @@ def test_a_researcher_gets_from_a_template_to_tables_curves_and_a_frame(tmp_path
     assert sorted(keys) == sorted(key[:12] for key in found)
     differ = ablate("diff", keys[0], keys[1], cwd=tmp_path)
     assert "loss.temperature" in differ.stdout
+
+    compared_with_another(tmp_path)
 
     frame = "import ablations as ab; f = ab.results('shapes.yaml'); "
     frame += (
