@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import select
+import socket
 import stat
 import subprocess
 import sys
@@ -158,10 +159,27 @@ class FinalAnswer:
 
 def failure(uri: str, why: str | BaseException) -> str:
     """The message for the user if tracking does not work."""
-    if isinstance(why, BaseException):
+    if isinstance(why, BaseException) and (lost := _lost_connection(why)) is not None:
+        why = f"the server does not answer: {lost}"
+    elif isinstance(why, BaseException):
         lines = str(why).strip().splitlines()
         why = redacted(lines[0], [uri])[:200] if lines else type(why).__name__
     return (
         f"tracking at {shown(uri)} cannot keep up ({why}); the records are complete, and the next "
         "run logs what is missing"
     )
+
+
+def _lost_connection(error: BaseException) -> str | None:
+    """What the system said of a connection, in the causes of an error of MLflow; else None.
+
+    Above it are the retries of three libraries, with an address that is cut off.
+    """
+    seen: list[BaseException] = []
+    one: BaseException | None = error
+    while one is not None and one not in seen:
+        if isinstance(one, ConnectionError | TimeoutError | socket.gaierror):
+            return (one.strerror or str(one)).lower()
+        seen.append(one)
+        one = one.__cause__ or one.__context__
+    return None

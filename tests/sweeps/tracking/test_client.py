@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 from made_records import commit
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from sweeps.errors import TrackingError
 from sweeps.planning import Plan
 from sweeps.storage import Store
 from sweeps.tracking import locate_runs, open_tracking, tracking_uri
+from sweeps.tracking.tracker_process import failure
 
 WRONG = ["runs", "file:///tmp/runs", "htp://host", "ftp://host", "/a/path"]
 
@@ -137,6 +140,24 @@ def test_a_server_that_hangs_is_waited_for_until_the_timeout(
         "the next run logs what is missing"
     )
     assert closed.written == 0
+
+
+def test_a_server_that_is_gone_is_named_by_what_the_system_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        uri = f"http://127.0.0.1:{closed.getsockname()[1]}"
+
+    with pytest.raises(MlflowException) as raised:
+        MlflowClient(uri).search_experiments()
+
+    assert failure(uri, raised.value) == (
+        f"tracking at {uri} cannot keep up (the server does not answer: connection refused); the "
+        "records are complete, and the next run logs what is missing"
+    )
+    assert "(wrong state);" in failure(uri, MlflowException("wrong state"))
 
 
 def test_a_tracker_that_cannot_be_started_is_one_message(
