@@ -338,6 +338,7 @@ NAMED: dict[str, Part] = {
                 "make": "a real clone and a real shell",
                 "users_study": "a real driver under kill -9",
                 "researchers_walk": "a real driver under kill -9, files read back",
+                "labs_walk": "a real tracking server under kill -9, its database by SQL",
                 "students_walk": "a real shell and Ctrl-C, the tour's own headings",
                 "whole_chain": "a real run and its files",
                 "wheel": "a real build, unpacked in another folder",
