@@ -131,9 +131,7 @@ class TrialRecord(Summary):
 
     def summary(self) -> Summary:
         """The record without its heavy parts."""
-        return Summary.model_construct(
-            **{name: getattr(self, name) for name in Summary.model_fields}
-        )
+        return Summary.trusted({name: getattr(self, name) for name in Summary.model_fields})
 
 
 def is_plain_name(name: str) -> bool:

@@ -110,11 +110,10 @@ def _store(context: typer.Context) -> Any:
 
 def _planned(store: Any) -> dict[str, str]:
     """Key -> cell and seed, of the last plan of each study in a store."""
-    from sweeps.storage import load_plan, studies
+    from sweeps.storage import plans
 
-    plans = [plan for label in studies(store) if (plan := load_plan(store, label)) is not None]
     return {
         trial.key: f"{_PLAIN.sub(' ', trial.cell)[:50]} seed {trial.seed}"
-        for plan in plans
+        for plan in filter(None, plans(store).values())
         for trial in plan.trials
     }

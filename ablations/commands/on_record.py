@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sweeps.history_label import label_of
 from sweeps.planning import Plan
-from sweeps.storage import Store, launch_history, load_plan, studies
+from sweeps.storage import Store, launch_history, plans
 
 _CHANGES = ("--set", "--data")
 """The options that make a variation."""
@@ -46,8 +46,7 @@ class History(NamedTuple):
 def histories(store: Store) -> list[History]:
     """Every history that was launched in a store, by the name of its folder."""
     keys = {summary.key for summary in store.summaries()}
-    plans = (load_plan(store, label) for label in studies(store))
-    return [_history(store, plan, keys) for plan in plans if plan is not None]
+    return [_history(store, plan, keys) for plan in filter(None, plans(store).values())]
 
 
 def _history(store: Store, plan: Plan, keys: set[str]) -> History:

@@ -1,7 +1,7 @@
 """The output of `status`: the studies of a store, read only from the store."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from sweeps.execution import Progress, progress
 from sweeps.history_label import study_and_scale
 from sweeps.planning import Plan, by_key, counting
 from sweeps.record import Summary
-from sweeps.storage import Store, load_plan, studies
+from sweeps.storage import Store, load_plan, plans
 from sweeps.suggest import did_you_mean
 
 PAUSE = 2.0
@@ -41,25 +41,27 @@ def show_status(
 ) -> int:
     """Prints the state once, or every two seconds until interrupted; `trials`: each with its key."""
     store = existing_store(path)
-    labels = _labels(store, study, scale)
     if not watch:
-        _print(store, labels, trials=trials, json=as_json)
+        _print(store, study, scale, trials=trials, json=as_json)
         return 0
+    labels = _chosen(store, study, scale)
     from rich.live import Live
 
     try:
         with Live(console=console(), auto_refresh=False) as live:
             while True:
-                live.update(_shown(store, labels, trials=trials), refresh=True)
+                known = {label: load_plan(store, label) for label in labels}
+                live.update(_shown(store, known, trials=trials), refresh=True)
                 time.sleep(PAUSE)
     except KeyboardInterrupt:
         return 130
 
 
-def _labels(store: Store, study: str | None, scale: ScaleName | None) -> list[str]:
-    known = {label: study_and_scale(label) for label in studies(store)}
-    if study in known:
-        return [study]
+def _chosen(store: Store, study: str | None, scale: ScaleName | None) -> dict[str, Plan | None]:
+    found = plans(store)
+    if study in found:
+        return {study: found[study]}
+    known = {label: study_and_scale(label) for label in found}
     name = None if study is None else _name(study)
     chosen = [
         label
@@ -73,7 +75,7 @@ def _labels(store: Store, study: str | None, scale: ScaleName | None) -> list[st
             f"the store {store.path} has no run of {asked!r}"
             f"{did_you_mean(asked, [*dict.fromkeys(names)])}"
         )
-    return chosen
+    return {label: found[label] for label in chosen}
 
 
 def _name(study: str) -> str:
@@ -85,13 +87,15 @@ def _name(study: str) -> str:
 
 
 @unsearched()
-def _print(store: Store, labels: list[str], *, trials: bool, json: bool) -> None:
+def _print(
+    store: Store, study: str | None, scale: ScaleName | None, *, trials: bool, json: bool
+) -> None:
+    chosen = _chosen(store, study, scale)
     if not json:
-        console().print(_shown(store, labels, trials=trials))
+        console().print(_shown(store, chosen, trials=trials))
         return
     found: list[dict[str, Any]] = []
-    for label in labels:
-        plan = load_plan(store, label)
+    for plan in chosen.values():
         if plan is not None:
             state = as_json(progress(store, plan, processes=processes_at(store.machine)))
             about = {"study": plan.study, "scale": plan.scale, "variation": plan.variation}
@@ -99,18 +103,17 @@ def _print(store: Store, labels: list[str], *, trials: bool, json: bool) -> None
     print_json({"store": str(store.path), "studies": found})
 
 
-def _shown(store: Store, labels: list[str], *, trials: bool) -> Any:
+def _shown(store: Store, chosen: Mapping[str, Plan | None], *, trials: bool) -> Any:
     from rich.console import Group
 
-    if not labels:
+    if not chosen:
         return (
             f"the store {store.path} has no runs yet; start one with `ablate run quickstart` "
             "(a run appears here when its trials begin)"
         )
     parts: list[Any] = []
     summaries = store.summaries()
-    for label in labels:
-        plan = load_plan(store, label)
+    for label, plan in chosen.items():
         if plan is None:
             parts += [f"{label}: the last plan cannot be read; the next run will replace it", ""]
             continue

@@ -5,7 +5,7 @@ from pathlib import Path
 from ablations.errors import UsageError
 from sweeps.planning import counting
 from sweeps.record import TrialRecord
-from sweeps.storage import Store, load_plan, studies
+from sweeps.storage import Store, plans
 from sweeps.suggest import did_you_mean
 
 
@@ -30,8 +30,8 @@ def key_in(store: Store, prefix: str) -> str:
     Raises:
         UsageError: there is none, there are several, or the trial has no record yet.
     """
-    plans = [plan for label in studies(store) if (plan := load_plan(store, label)) is not None]
-    cells = {trial.key: (trial.cell, trial.seed) for plan in plans for trial in plan.trials}
+    known = filter(None, plans(store).values())
+    cells = {trial.key: (trial.cell, trial.seed) for plan in known for trial in plan.trials}
     summaries = store.summaries()
     cells |= {one.key: (one.cell, one.seed) for one in summaries}
     found = [key for key in cells if key.startswith(prefix.lower())]

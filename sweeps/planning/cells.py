@@ -3,15 +3,17 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sweeps.errors import PlanError
 from sweeps.planning.grid import AddedCell, Cell, Sweep, select
-from sweeps.planning.keys import key_of
+from sweeps.planning.keys import chain_keys, key_of
+from sweeps.record import Stage
 from sweeps.suggest import did_you_mean
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Resolved:
     """A cell's complete configuration at one seed and the identities of its stages."""
 
@@ -23,6 +25,13 @@ class Resolved:
 
     missing: str | None = None
     """Why it cannot run here, in one message, for example because its data are not available."""
+
+    @cached_property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages of its chain with their keys, which take most of the time of a plan."""
+        return tuple(
+            Stage.trusted({"name": name, "key": key}) for name, key in chain_keys(self.chain)
+        )
 
 
 Resolve = Callable[[Cell], Callable[[int], Resolved]]

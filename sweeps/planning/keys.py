@@ -14,13 +14,15 @@ from sweeps.errors import PlanError
 
 KEY_LENGTH = 16
 
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+)
+
 
 def canonical(value: Any) -> str:
     """The one JSON text of a value: keys sorted, no blanks, tuples as lists, no NaN."""
     try:
-        return json.dumps(
-            value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-        )
+        return _ENCODER.encode(value)
     except (TypeError, ValueError) as error:
         raise PlanError(
             f"the parts of a key must be plain JSON with finite numbers, but {error}"

@@ -14,7 +14,7 @@ from sweeps.history_label import label_of
 from sweeps.planning.attempts import by_key, counting
 from sweeps.planning.cells import Resolve, Resolved, sweep_cells
 from sweeps.planning.grid import Cell, Role, Sweep, flatten
-from sweeps.planning.keys import chain_keys, key_of
+from sweeps.planning.keys import key_of
 from sweeps.record import Stage, Summary
 
 MOST_TRIALS = 100_000
@@ -142,10 +142,7 @@ class _TrialPlanner:
         else:
             if not resolved.chain:
                 raise PlanError(f"cell {cell.name!r} has no stage; a trial needs at least one")
-            stages = tuple(
-                Stage.model_construct(name=name, key=stage_key)
-                for name, stage_key in chain_keys(resolved.chain)
-            )
+            stages = resolved.stages
             key = stages[-1].key
             reason, todo = self._reason(cell, seed, resolved.config, stages)
         if key in self.planned:
@@ -153,16 +150,18 @@ class _TrialPlanner:
         else:
             self.planned[key] = cell.name
         # Built from validated parts, ten thousand at a time: validating again doubles the time.
-        return Trial.model_construct(
-            key=key,
-            cell=cell.name,
-            role=cell.role,
-            seed=seed,
-            levels=cell.levels,
-            config=resolved.config,
-            stages=stages,
-            reason=reason,
-            todo=todo,
+        return Trial.trusted(
+            {
+                "key": key,
+                "cell": cell.name,
+                "role": cell.role,
+                "seed": seed,
+                "levels": cell.levels,
+                "config": resolved.config,
+                "stages": stages,
+                "reason": reason,
+                "todo": todo,
+            }
         )
 
     def _reason(

@@ -18,6 +18,7 @@ from sweeps.storage.launch_log import (
     load_plan,
     log_launch,
     new_launch,
+    plans,
     save_plan,
     studies,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "load_plan",
     "log_launch",
     "new_launch",
+    "plans",
     "read_archive",
     "read_json",
     "save_plan",

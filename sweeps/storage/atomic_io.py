@@ -12,6 +12,8 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import from_json
+
 from sweeps.errors import StoreError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -147,7 +149,7 @@ def open_regular(path: Path) -> BufferedReader:
 def read_json(path: Path, most: int | None = None) -> Any:
     """A JSON file's value; None if the file is missing, incomplete or larger than `most` bytes."""
     try:
-        return json.loads(read_bytes(path, most).decode())
+        return from_json(read_bytes(path, most))
     except (OSError, ValueError, RecursionError, MemoryError):
         return None
 

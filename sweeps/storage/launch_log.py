@@ -4,6 +4,7 @@ import contextlib
 import json
 import secrets
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from sweeps.history_label import label_of
@@ -50,7 +51,35 @@ def save_plan(store: Store, plan: Plan) -> None:
 
 def load_plan(store: Store, label: str) -> Plan | None:
     """The plan of the latest launch; None if there was none or it is torn. Quick."""
-    about: Any = read_json(store.study(label) / "plan.json")
+    return _plan(read_json(store.study(label) / "plan.json"))
+
+
+def plans(store: Store) -> dict[str, Plan | None]:
+    """The label of each study in `studies`, and its plan as from `load_plan`; each file is read once."""
+    return {label: _plan(about) for label, about in _launched(store)}
+
+
+def studies(store: Store) -> list[str]:
+    """The labels of all studies that were launched in a store, with each variation separately."""
+    return [label for label, _ in _launched(store)]
+
+
+def _launched(store: Store) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Label and content of each plan that names its study."""
+    try:
+        folders = sorted((store.path / "studies").iterdir())
+    except OSError:
+        return
+    for folder in folders:
+        if folder.name.startswith("."):  # a copy that an import did not finish
+            continue
+        about = read_json(folder / "plan.json")
+        if isinstance(about, dict) and "study" in about:
+            label = label_of(about["study"], about.get("scale"), about.get("variation", ""))
+            yield label, about
+
+
+def _plan(about: Any) -> Plan | None:
     # What this module wrote is not validated again: ten thousand trials would take a second.
     with contextlib.suppress(KeyError, TypeError):
         return Plan.model_construct(
@@ -59,27 +88,11 @@ def load_plan(store: Store, label: str) -> Plan | None:
             variation=about.get("variation", ""),
             command=about.get("command", ""),
             cells=tuple(Cell.model_construct(**cell) for cell in about["cells"]),
-            trials=tuple(_trial(trial) for trial in about["trials"]),
+            trials=tuple(map(_trial, about["trials"])),
         )
     return None
 
 
-def studies(store: Store) -> list[str]:
-    """The labels of all studies that were launched in a store, with each variation separately."""
-    try:
-        folders = sorted((store.path / "studies").iterdir())
-    except OSError:
-        return []
-    labels: list[str] = []
-    for folder in folders:
-        if folder.name.startswith("."):  # a copy that an import did not finish
-            continue
-        about = read_json(folder / "plan.json")
-        if isinstance(about, dict) and "study" in about:
-            labels.append(label_of(about["study"], about.get("scale"), about.get("variation", "")))
-    return labels
-
-
 def _trial(about: dict[str, Any]) -> Trial:
-    about["stages"] = tuple(Stage.model_construct(**stage) for stage in about["stages"])
-    return Trial.model_construct(**about)
+    about["stages"] = tuple(map(Stage.trusted, about["stages"]))
+    return Trial.trusted(about)

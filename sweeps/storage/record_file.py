@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from sweeps.errors import StoreError
 from sweeps.planning import chain_keys
@@ -59,7 +60,7 @@ def read_record(file: Path, key: str, attempt: int) -> TrialRecord:
 
 def _parse(file: Path) -> TrialRecord:
     try:
-        about = json.loads(read_bytes(file, MOST_BYTES).decode())
+        about = from_json(read_bytes(file, MOST_BYTES))
         return TrialRecord.model_validate(_migrated(about, file))
     except ValidationError as error:
         first = error.errors()[0]

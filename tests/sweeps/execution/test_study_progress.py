@@ -13,7 +13,7 @@ from sweeps.execution.heartbeat import Heartbeat
 from sweeps.execution.study_progress import Running
 from sweeps.planning import Plan
 from sweeps.processes import ProcessMark, mark_of, this_process
-from sweeps.storage import Spent, Store, load_plan
+from sweeps.storage import Spent, Store, load_plan, plans
 from sweeps.storage.launch_log import save_plan
 from sweeps.suggest import did_you_mean
 
@@ -106,11 +106,17 @@ def test_a_torn_note_names_a_process_that_does_not_run(note: object) -> None:
 def test_the_last_plan_is_read_back_and_a_torn_one_is_none(store: Store, small_plan: Plan) -> None:
     save_plan(store, small_plan)
     assert load_plan(store, small_plan.label) == small_plan
+    assert plans(store) == {small_plan.label: small_plan}
 
     file: Path = store.study(small_plan.label) / "plan.json"
-    file.write_text(file.read_text()[:100])
+    text = file.read_text()
+    for other in ('"todo":1,"x":1', '"done":true'):
+        file.write_text(text.replace('"todo":true', other))
+        assert plans(store) == {small_plan.label: None}
+    file.write_text(text[:100])
 
     assert load_plan(store, small_plan.label) is None
+    assert plans(store) == {}
 
 
 def test_rerun_trials_count_when_their_new_record_is_there(store: Store) -> None:
