@@ -52,7 +52,7 @@ def show_plan(
         keep=keep,
         recompute=request.recompute,
     )
-    own = as_configured(composed, the_plan.label, known.summaries)
+    own = as_configured(composed, the_plan, known.summaries)
     notes = _notes(composed, the_plan, own, timed)
     claims = detectable_effects(composed, own)
     within = None if budget is None else fitting(the_plan, price, budget)

@@ -209,7 +209,7 @@ def _execute(
             f"{plan.label}: nothing to run: all {len(plan.trials)} trials have finished or failed"
         )
         for note in left_out(
-            composed, plan, as_configured(composed, plan.label, store.known().summaries)
+            composed, plan, as_configured(composed, plan, store.known().summaries)
         ):
             out.print(f"note: {note}", soft_wrap=True)
         # If another launch holds the store, the next run adds to the history.
@@ -218,7 +218,7 @@ def _execute(
         save_plan(store, plan)
         return Execution()
     out.print(f"{plan.label}: {composed.study.question}")
-    for note in foreseen(composed, as_configured(composed, plan.label, store.known().summaries)):
+    for note in foreseen(composed, as_configured(composed, plan, store.known().summaries)):
         out.print(f"note: {note}", soft_wrap=True)
     settings = _settings(composed, store, plan.todo, keep, slots)
     out.print(

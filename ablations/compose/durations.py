@@ -85,7 +85,7 @@ def expected(
     `encoders` are the keys of those that the store has; `counted` adds to a configuration the number
     of images in its folder.
     """
-    configs = _configs(the_plan)
+    configs = configs_of(the_plan)
     own = [one for one in as_planned(the_plan, summaries) if one.state == "finished"]
     by_cell: dict[str, list[float]] = defaultdict(list)
     evaluated: dict[str, list[float]] = defaultdict(list)
@@ -124,7 +124,7 @@ def expected(
 
 def as_planned(the_plan: Plan, summaries: Iterable[Summary]) -> list[Summary]:
     """The trials of the study whose cell still has their configuration, at whatever seed."""
-    configs = {cell: of_any_seed(config) for cell, config in _configs(the_plan).items()}
+    configs = {cell: of_any_seed(config) for cell, config in configs_of(the_plan).items()}
     return [
         one
         for one in summaries
@@ -134,8 +134,8 @@ def as_planned(the_plan: Plan, summaries: Iterable[Summary]) -> list[Summary]:
     ]
 
 
-def _configs(the_plan: Plan) -> dict[str, dict[str, Any]]:
-    # The seed changes neither duration nor memory: one configuration stands for all trials of a cell.
+def configs_of(the_plan: Plan) -> dict[str, dict[str, Any]]:
+    """Cell -> the configuration of one of its trials: the seed changes neither duration nor memory."""
     return {trial.cell: trial.config for trial in reversed(the_plan.trials)}
 
 
@@ -184,7 +184,10 @@ def _spread(cells: Iterable[Sequence[float]]) -> float:
 
 def of_any_seed(config: Mapping[str, Any]) -> dict[str, Any]:
     """A configuration without what differs from seed to seed."""
-    return {name: value for name, value in config.items() if name not in ("seed", "seeds")}
+    found = dict(config)
+    for name in ("seed", "seeds"):
+        found.pop(name, None)
+    return found
 
 
 def _modelled(config: Mapping[str, Any], machine: Machine | None) -> _Model | None:

@@ -75,7 +75,7 @@ class _BatchNorm(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, *of_channels: Tensor | None) -> Tensor:
         moments = x.new_empty(2, x.shape[1])
         ctx.save_for_backward(x, *of_channels, moments)
-        return torch.empty_like(x)
+        return x.new_empty(x.shape)
 
 
 def _plain(

@@ -55,25 +55,22 @@ def _departures(value: BaseModel) -> dict[str, Any]:
 
 
 def overridden(settings: Mapping[str, Any], changes: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """The settings with dotted fields set over them, in order; shares nothing with its inputs.
+    """The settings with dotted fields set over them, in order; what no field names is shared with them.
 
     A mapping with a `kind` replaces the value at its field, one without refines it field by field.
     A number in a dotted name is an index into a list: `views.operations.1.strength`.
     """
-    result = _copied(settings)
+    result = dict(settings)
     for field, value in changes:
         path = field.split(".")
-        _write_out_list(result, path)
-        _put(result, path, value)
+        result = _put(_with_list(result, path), path, value)
     return result
 
 
 def value_at(settings: Mapping[str, Any], field: str) -> Any:
     """The value that settings have at a dotted field, a default list included; None if none."""
-    result = _copied(settings)
     path = field.split(".")
-    _write_out_list(result, [*path, "0"])
-    here: Any = result
+    here: Any = _with_list(dict(settings), [*path, "0"])
     for part in path:
         here = _step(here, part)
     return here
@@ -149,15 +146,18 @@ def _copied(value: Any) -> Any:
     return value
 
 
-def _write_out_list(settings: dict[str, Any], path: Sequence[str]) -> None:
-    """Puts a default list in its place if the path leads into one, so that items can be refined."""
+def _with_list(settings: dict[str, Any], path: Sequence[str]) -> dict[str, Any]:
+    """The settings with a default list in its place if the path leads into it, to refine its items."""
     here: Any = settings
     for depth, part in enumerate(path[:-1]):
         if path[depth + 1].isdigit() and isinstance(here, dict) and part not in here:
             for owner in _owners(path[:depth], settings):
                 if part in owner.model_fields:
-                    here[part] = _written_out(owner.model_construct(), part)
+                    default = _written_out(owner.model_construct(), part)
+                    settings = _put(settings, path[: depth + 1], default)
+                    here = {**here, part: default}
         here = _step(here, part)
+    return settings
 
 
 def _written_out(owner: BaseModel, name: str) -> Any:
@@ -168,21 +168,25 @@ def _written_out(owner: BaseModel, name: str) -> Any:
     return owner.model_dump(mode="json")[name]
 
 
-def _put(here: Any, path: Sequence[str], value: Any) -> None:
-    """Sets the value at the path; what leads nowhere is put there for the check to find."""
+def _put(here: Any, path: Sequence[str], value: Any) -> Any:
+    """`here` with the value at the path; what leads nowhere is put there for the check to find.
+
+    Copies what is on the path alone: a plan sets a few fields over the same settings thousands of times.
+    """
     first, *rest = path
     step: Any = int(first) if isinstance(here, list) else first
     inner = _step(here, step)
     into_list = isinstance(inner, list) and rest and rest[0].isdigit() and int(rest[0]) < len(inner)
     if rest:
-        if not isinstance(inner, dict) and not into_list:
-            inner = here[step] = {}
-        _put(inner, rest, value)
+        inner = _put(inner if isinstance(inner, dict) or into_list else {}, rest, value)
     elif isinstance(value, Mapping) and isinstance(inner, dict) and "kind" not in value:
         for name, below in value.items():
-            _put(inner, str(name).split("."), below)
+            inner = _put(inner, str(name).split("."), below)
     else:
-        here[step] = _copied(value)
+        inner = _copied(value)
+    if isinstance(here, list):
+        return [*here[: int(first)], inner, *here[int(first) + 1 :]]
+    return {**here, first: inner}
 
 
 def _mistake(details: ErrorDetails, settings: dict[str, Any], accepted: Sequence[str]) -> Mistake:

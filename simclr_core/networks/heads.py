@@ -32,6 +32,9 @@ class NoHead(Head):
         del num_features, seed
         return nn.Identity()
 
+    def outline(self, num_features: int) -> nn.Module:
+        return self.build(num_features, 0)
+
 
 class LinearHead(Head):
     """z = W h (figure 8, "linear"), with the official code's batch norm by default."""
@@ -49,6 +52,12 @@ class LinearHead(Head):
         return self.output
 
     def build(self, num_features: int, seed: int) -> nn.Module:
+        return self._layers(num_features, seed)
+
+    def outline(self, num_features: int) -> nn.Module:
+        return self._layers(num_features, None)
+
+    def _layers(self, num_features: int, seed: int | None) -> nn.Module:
         return _layers([num_features, self.output], batch_norm=self.batch_norm, seed=seed)
 
 
@@ -78,6 +87,12 @@ class MlpHead(Head):
         return self.output
 
     def build(self, num_features: int, seed: int) -> nn.Module:
+        return self._layers(num_features, seed)
+
+    def outline(self, num_features: int) -> nn.Module:
+        return self._layers(num_features, None)
+
+    def _layers(self, num_features: int, seed: int | None) -> nn.Module:
         hidden = [self.hidden or num_features] * self.hidden_layers
         return _layers([num_features, *hidden, self.output], batch_norm=self.batch_norm, seed=seed)
 
@@ -96,21 +111,25 @@ def up_to(head: nn.Module, layer: Layer) -> nn.Module:
     return head[: relus[int(layer[1]) - 1] + 1]
 
 
-def _layers(sizes: list[int], *, batch_norm: bool, seed: int) -> nn.Sequential:
-    """Linear layers from size to size, ReLU between them; drawn from the head's own stream."""
-    rng = generator(seed, "head")
+def _layers(sizes: list[int], *, batch_norm: bool, seed: int | None) -> nn.Sequential:
+    """Linear layers from size to size, ReLU between them; drawn from the head's own stream.
+
+    Without a seed on the meta device: nothing is drawn, and `to_empty` would import torch's compiler.
+    """
+    rng = None if seed is None else generator(seed, "head")
     layers = nn.Sequential()
     for number, (inputs, outputs) in enumerate(pairwise(sizes)):
         last = number == len(sizes) - 2
         with torch.device("meta"):  # no draw from the global generator
             linear = nn.Linear(inputs, outputs, bias=not batch_norm)
-        linear.to_empty(device="cpu")
-        bound = 1 / math.sqrt(inputs)
-        for parameter in linear.parameters():
-            nn.init.uniform_(parameter, -bound, bound, generator=rng)
+        if rng is not None:
+            linear.to_empty(device="cpu")
+            bound = 1 / math.sqrt(inputs)
+            for parameter in linear.parameters():
+                nn.init.uniform_(parameter, -bound, bound, generator=rng)
         layers.append(linear)
         if batch_norm:
-            norm = nn.BatchNorm1d(outputs)
+            norm = nn.BatchNorm1d(outputs, device="meta" if rng is None else "cpu")
             if last:
                 norm.register_parameter("bias", None)
             layers.append(norm)

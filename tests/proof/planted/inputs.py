@@ -28,9 +28,9 @@ MUTANTS = (
     plant_core(
         "levels change the settings that all cells share",
         "config/overrides.py",
-        "    result = _copied(settings)\n    for field, value in changes:",
-        "    result = dict(settings)\n    for field, value in changes:",
-        SETTINGS + "test_settings_over_others_leave_them_as_they_were_and_share_nothing_with_them",
+        "    return {**here, first: inner}",
+        "    here[first] = inner\n    return here",
+        SETTINGS + "test_settings_over_others_leave_them_and_what_is_set_as_they_were",
     ),
     plant_core(
         "a field is suggested that the settings do not accept",

@@ -349,8 +349,8 @@ MUTANTS = (
     plant(
         "every seed begins with the same head",
         "networks/heads.py",
-        'rng = generator(seed, "head")',
-        'rng = generator(0, "head")',
+        'generator(seed, "head")',
+        'generator(0, "head")',
         "simclr_core/networks/test_heads.py::test_a_head_depends_on_its_seed_alone",
         "simclr_core/training/test_pretraining.py::test_each_seed_of_the_initialisation_begins_with_a_head_of_its_own",
     ),

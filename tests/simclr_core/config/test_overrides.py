@@ -51,14 +51,16 @@ def test_a_mapping_with_a_kind_replaces_and_one_without_refines() -> None:
     assert refined.optimizer == Lars(trust=0.1, momentum=0.5)
 
 
-def test_settings_over_others_leave_them_as_they_were_and_share_nothing_with_them() -> None:
-    base = {"a": {"b": 1, "c": [1]}}
+def test_settings_over_others_leave_them_and_what_is_set_as_they_were() -> None:
+    base, value = {"a": {"b": 1, "c": [1, {"d": 2}]}}, {"e": [1]}
 
-    one, other = overridden(base, [("a.b", 2)]), overridden(base, [("a.b", 3)])
-    one["a"]["c"].append(2)
+    one = overridden(base, [("a.b", 2), ("a.c.1.d", 3)])
+    other = overridden(base, [("a.f", value), ("a.f.e", [2]), ("a.b", {"kind": "x"})])
 
-    assert base == {"a": {"b": 1, "c": [1]}}
-    assert other == {"a": {"b": 3, "c": [1]}}
+    assert base == {"a": {"b": 1, "c": [1, {"d": 2}]}}
+    assert value == {"e": [1]}
+    assert one == {"a": {"b": 2, "c": [1, {"d": 3}]}}
+    assert other == {"a": {"b": {"kind": "x"}, "c": [1, {"d": 2}], "f": {"e": [2]}}}
 
 
 def test_a_default_list_is_read_as_the_kinds_of_its_items() -> None:

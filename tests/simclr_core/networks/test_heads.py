@@ -111,3 +111,16 @@ def test_a_head_draws_from_another_stream_than_the_encoder() -> None:
     weight = LinearHead(output=3, batch_norm=False).build(16, 0).state_dict()["0.weight"]
 
     assert not torch.equal(weight, expected)
+
+
+@pytest.mark.parametrize("head", [NoHead(), LinearHead(), MlpHead()])
+def test_an_outline_has_the_shapes_of_the_head_and_no_numbers(
+    head: NoHead | LinearHead | MlpHead,
+) -> None:
+    outline = head.outline(16).state_dict()
+    built = head.build(16, 0).state_dict()
+
+    assert {name: one.shape for name, one in outline.items()} == {
+        name: one.shape for name, one in built.items()
+    }
+    assert all(one.is_meta for one in outline.values())
