@@ -36,7 +36,7 @@ def files_of(record: TrialRecord) -> dict[str, str]:
     facts = facts_of(record)
     counts = facts.class_confusion
     num = len(counts)
-    if not 0 < num <= _MOST_CLASSES or any(len(row) != num for row in counts):
+    if not 0 < num <= _MOST_CLASSES:
         return {}
     known = facts.data.class_names
     names = known if len(known) == num else tuple(f"class {nth}" for nth in range(num))

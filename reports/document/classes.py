@@ -22,6 +22,9 @@ MOST_CONFUSIONS = 10
 Counts = dict[int, tuple[int, ...]]
 """Seed -> images of each class that the probe got right."""
 
+Matrix = tuple[tuple[int, ...], ...]
+"""Rows are true classes, columns predicted ones."""
+
 
 def class_section(findings: Findings) -> Section:
     """Empty where the classes are as equal as their number of images allows."""
@@ -69,7 +72,7 @@ def _tables(
     yield table("balanced", caption, names, rows, numeric=names[1:])
     cells, labels = _cells_shown(findings, right), _labels(own, images)
     yield _by_class(cells, labels, images, right)
-    yield from _confusions(cells, labels, images, own)
+    yield from _confusions(cells, labels, images, _confused(own, right))
 
 
 def balanced(right: Sequence[int], images: Sequence[int]) -> float:
@@ -112,10 +115,14 @@ def _by_class(
 
 
 def _confusions(
-    cells: list[str], labels: Sequence[str], images: tuple[int, ...], own: Sequence[Outcome]
+    cells: list[str],
+    labels: Sequence[str],
+    images: tuple[int, ...],
+    confused: dict[str, NDArray[np.float64]],
 ) -> Iterator[AnyBlock]:
-    """Which class is taken for which, the most frequent first; none if no record counted it."""
-    known = {cell: share for cell in cells if (share := _mean_confusion(cell, images, own)).size}
+    """Which class is taken for which, the most frequent first; none if no cell has `confused`."""
+    each = np.maximum(np.array(images, float), 1.0)[:, None]
+    known = {cell: 100 * confused[cell] / each for cell in cells if cell in confused}
     if not known:
         return
     over_cells = np.mean(list(known.values()), axis=0)
@@ -138,27 +145,27 @@ def _confusions(
     )
     if len(rows) > MOST_CONFUSIONS:
         caption += " The files of this table have all of them."
+    if left := [cell for cell in cells if cell not in known]:
+        caption += f" Left out, because not every seed has a confusion matrix: {', '.join(left)}."
     names = ("class", "images", "taken for", *known)
     made = table("confusions", caption, names, rows, numeric=("images", *known))
     if rows:
         yield made.model_copy(update={"shown": MOST_CONFUSIONS})
 
 
-def _mean_confusion(
-    cell: str, images: tuple[int, ...], own: Sequence[Outcome]
-) -> NDArray[np.float64]:
-    """Per cent of the images of a class [C, C], mean over seeds; empty where no record counted it."""
-    counts = [
-        one.facts.class_confusion
-        for one in own
-        if one.cell.name == cell
-        and one.facts.class_images == images
-        and len(one.facts.class_confusion) == len(images)
-    ]
-    if not counts:
-        return np.empty((0, 0))
-    each = np.maximum(np.array(images, float), 1.0)[:, None]
-    return 100 * np.mean(np.array(counts, float), axis=0) / each
+def _confused(own: Sequence[Outcome], right: dict[str, Counts]) -> dict[str, NDArray[np.float64]]:
+    """Mean confusion matrix [C, C] in images of each cell, over the seeds of `right`.
+
+    A cell of which one seed has none is left out: over other seeds than its accuracies by class, its
+    confusions could contradict them.
+    """
+    found: dict[str, list[Matrix]] = defaultdict(list)
+    for one in own:
+        if one.trial.seed in right.get(one.cell.name, {}):
+            found[one.cell.name].append(one.facts.class_confusion)
+    return {
+        cell: np.mean(np.array(all_, float), axis=0) for cell, all_ in found.items() if all(all_)
+    }
 
 
 def _largest_share(own: Sequence[Outcome]) -> float | None:

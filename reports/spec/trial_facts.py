@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from reports.errors import ReportError
 from sweeps.base import Frozen
@@ -142,7 +142,8 @@ class TrialFacts(Frozen):
 
     class_confusion: tuple[tuple[int, ...], ...] = ()
     """Rows are true classes, columns predicted ones: images of the measured split. Empty above 100 classes,
-    in records of earlier versions, and if the probe predicts something else."""
+    in records of earlier versions, and if the probe predicts something else; else it is square, with a row
+    for each of `class_images` if these are known."""
 
     l2: float | None = None
     """The probe's regularisation, chosen on the validation split."""
@@ -166,6 +167,17 @@ class TrialFacts(Frozen):
 
     custom: dict[str, Any] = Field(default_factory=dict)
     """Facts that this version does not know, from custom components or other versions."""
+
+    @field_validator("class_confusion")
+    @classmethod
+    def _square(
+        cls, rows: tuple[tuple[int, ...], ...], info: ValidationInfo
+    ) -> tuple[tuple[int, ...], ...]:
+        # Fields that are in error themselves are not in `info.data`.
+        number = len(info.data.get("class_images", ())) or len(rows)
+        if rows and {len(rows), *map(len, rows)} != {number}:
+            raise ValueError(f"a confusion matrix of {number} classes must be {number} by {number}")
+        return rows
 
     @classmethod
     def of_trial(cls, facts: Mapping[str, Any]) -> Self:

@@ -122,6 +122,28 @@ def test_the_classes_taken_for_one_another_are_listed_the_most_frequent_first() 
         ["dog", "60", "cat", "8.3", "0.0"],
     ]
     assert found.caption.startswith("All of 3 confusions: of the images of a class, the per cent")
+    assert found.caption.endswith(
+        "ordered by the mean over the cells shown. Left out, because not "
+        "every seed has a confusion matrix: c."
+    )
+
+
+def test_a_cell_of_which_one_seed_has_no_matrix_is_left_out_of_the_confusions_and_named() -> None:
+    truth = [0] * 60 + [1] * 30 + [2] * 10
+    owls_are_dogs = [0] * 60 + [1] * 30 + [0] * 10
+    # Two of three seeds of a are of an earlier version, and get every owl right.
+    study = made({"a": [IMAGES, IMAGES, (60, 30, 0)], "b": [(60, 30, 0)]})
+
+    alone = tables(with_answers(study, {("a", 2): (truth, owls_are_dogs)}))
+    mixed = tables(with_answers(study, dict.fromkeys([("a", 2), ("b", 0)], (truth, owls_are_dogs))))
+
+    assert rows(alone["classes"])[2] == ["=owl", "10", "66.7", "0.0"]
+    assert "confusions" not in alone
+    assert [column.name for column in mixed["confusions"].columns][3:] == ["b"]
+    assert rows(mixed["confusions"]) == [["=owl", "10", "dog", "100.0"]]
+    assert mixed["confusions"].caption.endswith(
+        " Left out, because not every seed has a confusion matrix: a."
+    )
 
 
 def test_the_report_shows_ten_confusions_and_the_files_of_the_table_have_all() -> None:

@@ -132,5 +132,25 @@ def test_counts_by_class_are_written_and_read() -> None:
     assert facts_of(record(facts.recorded())).class_confusion == ((2, 1), (1, 0))
 
 
+@pytest.mark.parametrize(
+    "confused", [[[2, 1], [1]], [[2, 1, 0], [1, 0, 0]], [[3]], [[1, 0, 0], [0, 1, 0], [0, 0, 1]]]
+)
+def test_a_confusion_matrix_that_is_not_of_its_classes_is_refused_where_it_is_made_and_read(
+    confused: list[list[int]],
+) -> None:
+    counts = {"class_images": [3, 1], "class_right": [2, 0], "class_confusion": confused}
+
+    with pytest.raises(ValueError, match="of 2 classes must be 2 by 2"):
+        TrialFacts.of_trial(WRITTEN | counts)
+    with pytest.raises(ReportError, match=r"trial k, attempt 1, .*class_confusion.*--again"):
+        facts_of(record({"version": 4, **counts}))
+
+
+def test_a_ragged_matrix_of_an_unknown_number_of_classes_is_refused() -> None:
+    with pytest.raises(ReportError, match="class_confusion"):
+        facts_of(record({"version": 4, "class_confusion": [[1, 2], [3]]}))
+    assert facts_of(record({"version": 4, "class_confusion": [[1]]})).class_confusion == ((1,),)
+
+
 def test_a_trial_without_facts_knows_nothing() -> None:
     assert facts_of(record({})) == TrialFacts()
