@@ -25,6 +25,7 @@ from ablations.commands.export import (
 from ablations.commands.terminal import console
 from ablations.commands.trial_keys import existing_store, key_in
 from ablations.errors import UsageError
+from ablations.run_files import FILES_OF
 from simclr_core.config import Config
 from sweeps.tracking import log_model, tracking_uri
 
@@ -82,6 +83,7 @@ def log_encoder(path: Path, prefix: str, tracking: str | None) -> None:
             name=NAME,
             sha256=hashlib.sha256(weights).hexdigest(),
             uri=tracking,
+            files_of=FILES_OF,
         )
     out = console()
     for line in (

@@ -199,17 +199,21 @@ def log_model(
     name: str,
     sha256: str,
     uri: str | None = None,
+    files_of: str | None = None,
 ) -> LoggedModel:
     """Logs a model that MLflow saved in a folder to the run of a trial's attempt.
 
     `sha256` identifies its content: a model of the same name and content in this run is not logged
-    again. The run's status, times and numbers stay as they are.
+    again. The run's status, times and numbers stay as they are. Studies that are missing are first
+    added as by `locate_runs`.
 
     Raises:
         TrackingError: the trial has no run there, or one of another attempt, or MLflow fails.
     """
     model = {"folder": str(folder), "name": name, "sha256": sha256, "attempt": attempt}
-    address, (found, run) = _found(store, key, uri, {"model": model}, UPLOADING)
+    address, (found, run) = _found(
+        store, key, uri, {"model": model, "files_of": files_of}, UPLOADING
+    )
     return LoggedModel(found, run, shown(address))
 
 

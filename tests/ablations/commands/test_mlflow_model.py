@@ -13,6 +13,7 @@ from commands import called
 from exported import TINY, Ran
 
 from ablations.commands import mlflow_model
+from ablations.run_files import FILES_OF
 from sweeps.storage.store import Store
 from sweeps.tracking import LoggedModel, open_tracking
 
@@ -175,6 +176,7 @@ def test_it_prints_the_address_for_load_model_and_writes_no_file(
     [(words, more)] = told
     assert words[1:3] == (ran.key, 1)
     assert (more["name"], more["uri"]) == ("encoder", "http://host")
+    assert more["files_of"] == FILES_OF  # a database that is first rebuilt has them
     assert sorted(path.name for path in here.iterdir()) == ["mine.yaml", "runs"]
 
 

@@ -20,8 +20,8 @@ from made_records import commit
 from toy_trials import toy_plan, toy_sweep
 
 from sweeps.planning import Plan
-from sweeps.storage import Store
-from sweeps.tracking import locate_runs, open_tracking
+from sweeps.storage import Store, save_plan
+from sweeps.tracking import locate_runs, log_model, open_tracking
 from sweeps.tracking.address import own_uri
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -75,6 +75,14 @@ def recorded(folder: Path, cells: int = 3) -> tuple[Store, Plan]:
             changes |= {"state": "failed", "values": {}, "error": "ValueError: broken"}
         commit(store, trial, {"views.png": b"picture"} if at else None, **changes)
     return store, toy_plan(sweep, store.known())
+
+
+def saved_model(folder: Path) -> Path:
+    """A folder that MLflow takes for a model."""
+    model = folder / "model"
+    model.mkdir()
+    (model / "MLmodel").write_text("model_uuid: 1\n")
+    return model
 
 
 def statuses(store: Store) -> list[str]:
@@ -237,8 +245,6 @@ def test_a_folder_of_any_name_has_its_database_inside(tmp_path: Path, name: str)
 @pytest.mark.proof
 def test_a_moved_store_keeps_its_view_and_a_lost_one_is_made_again(tmp_path: Path) -> None:
     store, plan = recorded(tmp_path / "store", cells=2)
-    from sweeps.storage.launch_log import save_plan
-
     save_plan(store, plan)
     tracking = open_tracking(store, plan)
     tracking.settle(
@@ -277,6 +283,34 @@ def test_a_moved_store_keeps_its_view_and_a_lost_one_is_made_again(tmp_path: Pat
     assert rebuilt["runs"]["1 (all seeds)"]["tags"]["role"] == "arm"
     assert rebuilt["runs"]["1 (all seeds)"]["tags"]["verdicts"] == "it helps: shown"
     assert rebuilt["tags"]["mlflow.experimentKind"] == "custom_model_development"
+
+
+@pytest.mark.proof
+def test_a_lost_database_that_a_model_rebuilds_has_the_further_files_of_its_runs(
+    tmp_path: Path,
+) -> None:
+    store, plan = recorded(tmp_path / "store", cells=2)
+    save_plan(store, plan)
+    makes = "run_files:made"
+    open_tracking(store, plan, files_of=makes).close(timeout=120)
+    before = read(store)
+    (store.path / "mlflow.db").unlink()
+    shutil.rmtree(store.path / "mlartifacts")
+
+    log_model(
+        store,
+        plan.trials[-1].key,
+        1,
+        saved_model(tmp_path),
+        name="encoder",
+        sha256="ab",
+        files_of=makes,
+    )
+
+    rebuilt = read(store)
+    found = {name: run["files"] for name, run in rebuilt["runs"].items()}
+    assert found == {name: run["files"] for name, run in before["runs"].items()}
+    assert "made.txt" in found["1, seed 1"]
 
 
 def test_a_tracker_that_makes_no_progress_is_ended(tmp_path: Path) -> None:
