@@ -87,7 +87,7 @@ def _notes(
     from ablations.compose import foreseen, kernel_by_kernel, left_out, skipped
     from ablations.machine_profile import on_gpus
 
-    notes = [*foreseen(composed, own), *left_out(composed, the_plan, own)]
+    notes = [*foreseen(composed, the_plan, own), *left_out(composed, the_plan, own)]
     notes += kernel_by_kernel(composed, the_plan)
     notes += skipped(composed.data.values(), composed.cache)
     if timed is not None and not timed.is_of_here(composed.device):

@@ -218,7 +218,7 @@ def _execute(
         save_plan(store, plan)
         return Execution()
     out.print(f"{plan.label}: {composed.study.question}")
-    for note in foreseen(composed, as_configured(composed, plan, store.known().summaries)):
+    for note in foreseen(composed, plan, as_configured(composed, plan, store.known().summaries)):
         out.print(f"note: {note}", soft_wrap=True)
     settings = _settings(composed, store, plan.todo, keep, slots)
     out.print(

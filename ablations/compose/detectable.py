@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ablations.compose.resolved_study import ResolvedStudy
 from reports.judging import smallest_difference, smallest_margin
 from reports.spec import ERROR_RATE, AnyClaim, Equivalent, RanksLike, cells_of
-from sweeps.planning import by_key, counting, has_number
+from sweeps.planning import counting, has_number
 from sweeps.record import Summary
 
 LEAST_SEEDS = 3
@@ -63,11 +63,14 @@ def detectable_effects(composed: ResolvedStudy, recorded: Iterable[Summary]) -> 
 
 def _numbers(summaries: Iterable[Summary], metric: str) -> dict[str, dict[int, float]]:
     """Cell -> seed -> the metric."""
+    places: dict[tuple[str, int], list[Summary]] = {}
+    for one in summaries:
+        places.setdefault((one.cell, one.seed), []).append(one)
     found: dict[str, dict[int, float]] = {}
-    for attempts in by_key(summaries).values():
+    for (cell, seed), attempts in places.items():
         one = counting(attempts, metric)
         if one is not None and has_number(one, metric):
-            found.setdefault(one.cell, {})[one.seed] = float(one.values[metric] or 0.0)
+            found.setdefault(cell, {})[seed] = float(one.values[metric] or 0.0)
     return found
 
 

@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from ablations.compose.recorded import claimed_cells
 from ablations.compose.resolved_study import ResolvedStudy
 from ablations.study import cells_left_out
-from reports.spec import RanksLike, cells_of
 from sweeps.planning import Plan
 from sweeps.record import Summary
 
@@ -13,33 +13,47 @@ MOST_NAMED = 12
 """Cells or seeds that a message names one by one."""
 
 
-def foreseen(composed: ResolvedStudy, recorded: Sequence[Summary]) -> list[str]:
-    """Why these seeds decide no claim, with the option to use instead; empty if a look is reached.
+def foreseen(composed: ResolvedStudy, plan: Plan, recorded: Sequence[Summary]) -> list[str]:
+    """Why these seeds decide no claim, or not all, with the option to use instead.
 
-    A look at n judges seeds 0 to n - 1 and no others; seeds on record count with those that were
-    requested; `recorded` as `as_configured` gives it.
+    A look at n judges a claim at the seeds 0 to n - 1 and no others, and needs all of them in each of
+    its cells: planned, or finished and on record, `recorded` as `as_configured` gives it. Cells that are
+    not planned are those of `left_out`.
     """
-    study = composed.study
-    if not any(claim.primary for claim in study.claims):
-        return []
-    seeds = {one.seed for one in recorded if one.role == "arm"} | set(composed.seeds)
-    first = study.looks.seeds[0]
-    missing = [seed for seed in range(first) if seed not in seeds]
-    if not missing:
-        return []
+    first, asked = composed.study.looks.seeds[0], set(composed.seeds)
+    seeds = {trial.cell: asked.copy() for trial in plan.trials if trial.role == "arm"}
+    for one in recorded:
+        if one.state == "finished" and one.cell in seeds:
+            seeds[one.cell].add(one.seed)
+    paired = {
+        claim.name: set[int].intersection(*(seeds[cell] for cell in here))
+        for claim, cells in claimed_cells(composed)
+        if claim.primary and (here := [cell for cell in cells if cell in seeds])
+    }
+    short = {name: of for name, of in paired.items() if not of.issuperset(range(first))}
+    if short and len(short) == len(paired):
+        short = {"": set[int].intersection(*short.values())}
+    notes: list[str] = []
+    for name, of in short.items():
+        why = _why_unjudged(f"claim {name!r} is not" if name else "no claim is", of, first)
+        if composed.scale == "smoke":
+            end = "this scale only checks that everything runs; use --scale laptop for verdicts"
+        else:
+            end = f"--seeds {first}"
+        notes.append(f"{why}; {end}")
+    return notes
+
+
+def _why_unjudged(subject: str, seeds: set[int], first: int) -> str:
+    """The seeds that are there, and those that the first look lacks."""
     if max(seeds) < first:
         number = "1 seed" if len(seeds) == 1 else f"{len(seeds)} seeds"
-        why = f"{number}: no claim is judged before {first} seeds"
-    else:
-        why = (
-            f"seeds {_some(sorted(seeds))}: no claim is judged, because the first look needs seeds "
-            f"0 to {first - 1} and {_some(missing)} would be missing"
-        )
-    if composed.scale == "smoke":
-        return [
-            f"{why}; this scale only checks that everything runs; use --scale laptop for verdicts"
-        ]
-    return [f"{why}; --seeds {first}"]
+        return f"{number}: {subject} judged before {first} seeds"
+    missing = [seed for seed in range(first) if seed not in seeds]
+    return (
+        f"seeds {_some(sorted(seeds))}: {subject} judged, because the first look needs seeds "
+        f"0 to {first - 1} and {_some(missing)} would be missing"
+    )
 
 
 def kernel_by_kernel(composed: ResolvedStudy, plan: Plan) -> list[str]:
@@ -86,17 +100,14 @@ def _unjudged(
     composed: ResolvedStudy, recorded: Sequence[Summary], hidden: Sequence[str]
 ) -> Iterator[str]:
     """The claims that need a cell that is neither requested nor on record."""
-    study, first = composed.study, set(range(composed.study.looks.seeds[0]))
+    first = set(range(composed.study.looks.seeds[0]))
     seeds: dict[str, set[int]] = {}
     for one in recorded:
         if one.state == "finished":
             seeds.setdefault(one.cell, set()).add(one.seed)
     away = [cell for cell in hidden if not first <= seeds.get(cell, set())]
-    levels = composed.sweep(everything=True).levels()
-    for claim in study.claims:
-        cells, _ = cells_of(claim, study.roles_at(composed.scale), levels)
-        whole = isinstance(claim, RanksLike) and claim.among is None
-        if lacking := away if whole else [cell for cell in cells if cell in away]:
+    for claim, cells in claimed_cells(composed):
+        if lacking := [cell for cell in cells if cell in away]:
             what = "cannot be judged" if claim.primary else "has no estimate"
             yield f"claim {claim.name!r} {what} without {_some(lacking)}"
 

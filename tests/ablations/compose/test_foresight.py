@@ -8,6 +8,7 @@ import torch
 from commands import STUDY, called, recorded, the_plan, written_study
 
 from ablations.commands import run as running
+from ablations.compose import identity
 from ablations.compose.planning import compose
 from ablations.evidence.collect import evidence
 from ablations.evidence.resolved import snapshot_of
@@ -77,6 +78,84 @@ def test_seeds_of_another_configuration_count_towards_no_look(
 
     assert "note: 2 seeds: no claim is judged before 5 seeds; --seeds 5\n" in few
     assert "cannot be judged without crop\n" in alone
+
+
+def test_seeds_of_an_earlier_version_of_the_trainer_count_towards_no_look(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = written_study(here)
+    recorded(here / "runs", the_plan(study, seeds=(0, 1, 2, 3, 4)))
+    monkeypatch.setattr(identity, "TRAINER_VERSION", identity.TRAINER_VERSION + 1)
+
+    few = called(capsys, "plan", study, "--seeds", "2").out
+    claims = called(capsys, "plan", study, "--seeds", "2", "--json").json["detectable"]
+    alone = called(capsys, "plan", study, "--seeds", "5", "--only", "crop+colour").out
+
+    assert "no field, but the data or the version" in " ".join(few.split())
+    assert "note: 2 seeds: no claim is judged before 5 seeds; --seeds 5\n" in few
+    assert claims[0]["deviation"] is None
+    assert "cannot be judged without crop\n" in alone
+    assert waits(study, (0, 1), here / "runs")
+
+
+def test_seeds_of_a_cell_that_was_renamed_count_towards_a_look(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorded(here / "runs", the_plan(written_study(here), seeds=(0, 1, 2, 3, 4)))
+    renamed = written_study(here, STUDY.replace("crop+colour", "both"))
+
+    few = called(capsys, "plan", renamed, "--seeds", "2", "--json").json
+
+    assert few["notes"] == []
+    assert not waits(renamed, (0, 1), here / "runs")
+
+
+def test_a_look_needs_its_seeds_in_every_arm_of_the_claim(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorded(here / "runs", the_plan(written_study(here), seeds=(0, 1, 2, 3, 4)))
+    edited = written_study(here, STUDY.replace("colour}]", "colour, strength: 0.5}]"))
+
+    few = called(capsys, "plan", edited, "--seeds", "2").out
+
+    assert "note: 2 seeds: no claim is judged before 5 seeds; --seeds 5\n" in few
+    assert waits(edited, (0, 1), here / "runs")
+
+
+def test_failed_trials_count_towards_no_look(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = written_study(here)
+    lost = {"state": "failed", "values": {}, "error": "x"}
+    recorded(here / "runs", the_plan(study, seeds=(2, 3, 4)), crop=lost)
+
+    few = called(capsys, "plan", study, "--seeds", "2").out
+
+    assert "note: 2 seeds: no claim is judged before 5 seeds; --seeds 5\n" in few
+    assert waits(study, (0, 1), here / "runs")
+
+
+def test_of_several_claims_those_that_reach_no_look_are_named(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = STUDY.replace(
+        "      crop+colour:", "      blur: [{kind: crop}, {kind: blur}]\n      crop+colour:"
+    ).replace(
+        "figures:",
+        "  - {kind: beats, name: blur helps, better: blur, worse: crop, margin: 0, primary: true,\n"
+        "     statement: It does.}\nfigures:",
+    )
+    recorded(here / "runs", the_plan(written_study(here, text), seeds=(0, 1, 2, 3, 4)))
+    edited = written_study(here, text.replace("blur}]", "blur, probability: 0.9}]"))
+
+    (near,) = called(capsys, "plan", edited, "--seeds", "2", "--json").json["notes"]
+    (far,) = called(capsys, "plan", edited, "--seeds", "7,8", "--json").json["notes"]
+
+    assert near == "2 seeds: claim 'blur helps' is not judged before 5 seeds; --seeds 5"
+    assert far == (
+        "seeds 7, 8: claim 'blur helps' is not judged, because the first look needs seeds 0 to 4 and "
+        "0, 1, 2, 3, 4 would be missing; --seeds 5"
+    )
 
 
 def test_a_study_without_primary_claims_has_no_look_to_miss(
