@@ -26,7 +26,13 @@ from sweeps.storage import Store, launch_history, load_plan, studies
 from sweeps.tracking.address import OWN, SCHEMES, address_of, artifact_root, own_uri
 from sweeps.tracking.contract import TrackingResult
 from sweeps.tracking.redaction import bare, shown
-from sweeps.tracking.tracker_process import PATIENCE, FinalAnswer, failure, start
+from sweeps.tracking.tracker_process import (
+    PATIENCE,
+    UPLOAD_TIMEOUT,
+    FinalAnswer,
+    failure,
+    start,
+)
 
 FINDING = 60.0
 """Seconds without progress for finding a study, which may first create a database."""
@@ -210,7 +216,13 @@ def log_model(
     Raises:
         TrackingError: the trial has no run there, or one of another attempt, or MLflow fails.
     """
-    model = {"folder": str(folder), "name": name, "sha256": sha256, "attempt": attempt}
+    model = {
+        "folder": str(folder),
+        "name": name,
+        "sha256": sha256,
+        "attempt": attempt,
+        "timeout": os.environ.get("MLFLOW_HTTP_REQUEST_TIMEOUT", UPLOAD_TIMEOUT),
+    }
     address, (found, run) = _found(
         store, key, uri, {"model": model, "files_of": files_of}, UPLOADING
     )
@@ -235,11 +247,12 @@ def _found(
         "studies": [brief_of(store, plan, files_of=more.get("files_of")) for plan in plans],
         "model": more.get("model"),
     }
-    file = _brief_file(store)
+    file, model = _brief_file(store), "model" in more
     try:
-        answer = FinalAnswer(start(file, brief), address, patience, None).ask({"close": True})
+        process = start(file, brief)
+        answer = FinalAnswer(process, address, patience, None, model=model).ask({"close": True})
     except OSError as error:
-        raise TrackingError(failure(address, error)) from error
+        raise TrackingError(failure(address, error, model=model)) from error
     finally:
         file.unlink(missing_ok=True)
     store.messages += answer["messages"]

@@ -1,9 +1,11 @@
 """A model in the run of a trial, as MLflow's own interface would log it."""
 
-from collections.abc import Iterator, Mapping
+import contextlib
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus
+from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_TIMEOUT
 from mlflow.tracking import MlflowClient
 
 from sweeps.errors import TrackingError
@@ -17,8 +19,8 @@ def add_model(
 ) -> tuple[str, str]:
     """Logs the folder of a saved model to a run; returns the model's address and the run.
 
-    `about` has `folder`, `name`, `sha256` and the `attempt` it was measured in. A model of the same
-    content that is there already is not logged again.
+    `about` has `folder`, `name`, `sha256`, the `attempt` it was measured in, and the `timeout` of each
+    file in seconds. A model of the same content that is there already is not logged again.
 
     Raises:
         TrackingError: the run is of another attempt.
@@ -41,7 +43,8 @@ def add_model(
         model_type="encoder",
     )
     try:
-        client.log_model_artifacts(made.model_id, about["folder"])
+        with _requests_within(about["timeout"]):
+            client.log_model_artifacts(made.model_id, about["folder"])
     except Exception:
         client.finalize_logged_model(made.model_id, LoggedModelStatus.FAILED)
         raise
@@ -55,6 +58,17 @@ def models_of(client: MlflowClient, experiment: str, run: str) -> Iterator[Logge
     # A value in double quotes matches nothing, without an error (MLflow 3.17).
     condition = f"source_run_id = '{run}'"
     yield from client.search_logged_models([experiment], filter_string=condition)
+
+
+@contextlib.contextmanager
+def _requests_within(seconds: str) -> Generator[None]:
+    """Gives the server so long for each request of MLflow, which reads its timeout every time."""
+    before = MLFLOW_HTTP_REQUEST_TIMEOUT.get()
+    MLFLOW_HTTP_REQUEST_TIMEOUT.set(seconds)
+    try:
+        yield
+    finally:
+        MLFLOW_HTTP_REQUEST_TIMEOUT.set(before)
 
 
 def _has_files(client: MlflowClient, model: LoggedModel) -> bool:

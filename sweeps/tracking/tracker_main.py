@@ -181,7 +181,8 @@ def find(brief: dict[str, Any], say: Callable[[dict[str, Any]], None]) -> dict[s
         answer["trouble"] = redacted(str(error), [brief["uri"]])
     except Exception as error:  # noqa: BLE001 - whatever MLflow raises is one message
         traceback.print_exc()
-        answer["trouble"] = failure(brief["uri"], error)
+        about_model = brief.get("model") is not None
+        answer["trouble"] = failure(brief["uri"], error, model=about_model)
     return answer | {"messages": store.messages}
 
 

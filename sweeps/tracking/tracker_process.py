@@ -20,6 +20,13 @@ from sweeps.tracking.redaction import redacted, shown
 PATIENCE = 10.0
 """Seconds without progress after which a driver stops its tracker; the next launch adds what is missing."""
 
+UPLOAD_TIMEOUT = "300"
+"""Seconds for the server to take one file of a model, unless the user chose another request timeout.
+
+It answers when it has passed the file on to its own store. Other requests end after five seconds, so
+that a server that hangs is reported soon.
+"""
+
 CLOSING = 5.0
 """Seconds for a tracker to close the study's run when it is stopped."""
 
@@ -78,12 +85,14 @@ class FinalAnswer:
         uri: str,
         patience: float,
         on_progress: Callable[[int, int], None] | None,
+        *,
+        model: bool = False,
     ) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
         self._process, self._input, self._output = process, process.stdin, process.stdout
         self._uri, self._patience, self._on_progress = uri, patience, on_progress
-        self._rest = b""
+        self._model, self._rest = model, b""
 
     def ask(self, last: Mapping[str, Any]) -> dict[str, Any]:
         """The answer to the last message; one with a `trouble` if none comes."""
@@ -154,16 +163,22 @@ class FinalAnswer:
         self._process.wait()
 
     def _trouble(self, why: str) -> dict[str, Any]:
-        return {"written": 0, "trouble": failure(self._uri, why), "messages": [], "found": None}
+        trouble = failure(self._uri, why, model=self._model)
+        return {"written": 0, "trouble": trouble, "messages": [], "found": None}
 
 
-def failure(uri: str, why: str | BaseException) -> str:
-    """The message for the user if tracking does not work."""
+def failure(uri: str, why: str | BaseException, *, model: bool = False) -> str:
+    """The message for the user if tracking does not work, or if a model was to be logged."""
     if isinstance(why, BaseException) and (lost := _lost_connection(why)) is not None:
         why = f"the server does not answer: {lost}"
     elif isinstance(why, BaseException):
         lines = str(why).strip().splitlines()
         why = redacted(lines[0], [uri])[:200] if lines else type(why).__name__
+    if model:  # no run logs one
+        return (
+            f"tracking at {shown(uri)} cannot keep up ({why}); the model was not logged: repeat this "
+            "command when MLflow answers"
+        )
     return (
         f"tracking at {shown(uri)} cannot keep up ({why}); the records are complete, and the next "
         "run logs what is missing"

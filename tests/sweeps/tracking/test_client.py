@@ -5,19 +5,26 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
+from unittest.mock import create_autospec
 
 import pytest
-from made_records import commit
+from made_records import commit, dead_address
 from mlflow import MlflowClient
+from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_TIMEOUT
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
 
 from sweeps.errors import TrackingError
 from sweeps.planning import Plan
-from sweeps.storage import Store
-from sweeps.tracking import locate_runs, open_tracking, tracking_uri
+from sweeps.storage import Store, save_plan
+from sweeps.tracking import locate_runs, log_model, open_tracking, tracking_uri
+from sweeps.tracking.logged_models import add_model
 from sweeps.tracking.tracker_process import failure
 
 WRONG = ["runs", "file:///tmp/runs", "htp://host", "ftp://host", "/a/path"]
@@ -160,6 +167,73 @@ def test_a_server_that_is_gone_is_named_by_what_the_system_says(
     assert "(wrong state);" in failure(uri, MlflowException("wrong state"))
 
 
+@pytest.mark.parametrize(
+    "broken", ["no process", pytest.param("no server", marks=[pytest.mark.slow, pytest.mark.proof])]
+)
+def test_a_model_that_was_not_logged_is_not_promised_to_the_next_run(
+    store: Store, small_plan: Plan, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    save_plan(store, small_plan)
+    uri = dead_address()
+    if broken == "no process":
+        monkeypatch.setattr("sys.executable", "/nowhere/python")
+
+    with pytest.raises(TrackingError) as raised:
+        log_model(store, "ab", 1, store.path, name="encoder", sha256="ab", uri=uri)
+
+    assert str(raised.value).startswith(f"tracking at {uri} cannot keep up (")
+    assert str(raised.value).endswith(
+        "); the model was not logged: repeat this command when MLflow answers"
+    )
+
+
+def test_a_process_that_ends_without_an_answer_has_logged_no_model(
+    store: Store, small_plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_plan(store, small_plan)
+    monkeypatch.setattr("sys.executable", "/bin/false")
+
+    with pytest.raises(TrackingError, match=r"ended with code 1\); the model was not"):
+        log_model(store, "ab", 1, store.path, name="encoder", sha256="ab", uri=dead_address())
+
+
+@pytest.mark.parametrize(("chosen", "seconds"), [(None, 300), ("7", 7)])
+def test_a_server_has_five_minutes_for_a_file_of_a_model_unless_the_user_says_otherwise(
+    store: Store,
+    small_plan: Plan,
+    monkeypatch: pytest.MonkeyPatch,
+    chosen: str | None,
+    seconds: int,
+) -> None:
+    """The client of MLflow is a stand-in: what counts is the timeout that MLflow would read."""
+    if chosen is not None:
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", chosen)
+    save_plan(store, small_plan)
+    briefs: list[dict[str, Any]] = []
+
+    def start(_: Path, brief: dict[str, Any]) -> None:
+        briefs.append(brief)
+        raise OSError
+
+    monkeypatch.setattr("sweeps.tracking.client.start", start)
+    with pytest.raises(TrackingError):
+        log_model(store, "ab", 1, store.path, name="encoder", sha256="ab", uri="http://host")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")  # as that process starts
+    read: list[int] = []
+
+    def upload(*_: str) -> None:
+        read.append(MLFLOW_HTTP_REQUEST_TIMEOUT.get())
+
+    client = create_autospec(MlflowClient, instance=True)
+    client.get_run.return_value.data.tags = {"sweeps.attempt": "1"}
+    client.search_logged_models.return_value = []
+    client.log_model_artifacts.side_effect = upload
+    add_model(client, "1", "a", briefs[0]["model"])
+
+    assert read == [seconds]
+    assert MLFLOW_HTTP_REQUEST_TIMEOUT.get() == 5  # for all other requests
+
+
 def test_a_tracker_that_cannot_be_started_is_one_message(
     store: Store, small_plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,3 +243,39 @@ def test_a_tracker_that_cannot_be_started_is_one_message(
 
     assert "No such file or directory" in str(closed.trouble)
     assert not list(Path(store.running).glob("*.tracking"))
+
+
+class SlowServer(BaseHTTPRequestHandler):
+    """Answers 1.5 s after it has a file, as one that passes files on to another store."""
+
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        time.sleep(1.5)
+        self.send_response(200)
+        self.end_headers()
+
+
+@pytest.mark.slow
+@pytest.mark.proof
+def test_a_server_that_answers_later_than_other_requests_may_take_has_the_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    (tmp_path / "MLmodel").write_text("model_uuid: 1\n")
+    about = {"folder": str(tmp_path), "name": "encoder", "sha256": "ab", "attempt": 1}
+    client = create_autospec(MlflowClient, instance=True)
+    client.get_run.return_value.data.tags = {"sweeps.attempt": "1"}
+    client.search_logged_models.return_value = []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), SlowServer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    uri = f"http://127.0.0.1:{server.server_port}/api/2.0/mlflow-artifacts/artifacts/m"
+    repository = HttpArtifactRepository(uri)
+    client.log_model_artifacts.side_effect = lambda _, folder: repository.log_artifacts(folder)
+    try:
+        with pytest.raises(MlflowException, match="timed out"):
+            add_model(client, "1", "a", {**about, "timeout": "1"})
+        add_model(client, "1", "a", {**about, "timeout": "300"})
+    finally:
+        server.shutdown()
+        server.server_close()
