@@ -31,7 +31,8 @@ GAP = 0.7
 """The gap between the bars of one place and the next, in bar widths."""
 
 MOST = 40
-"""Bars that a reader can distinguish on a page; of more, those with the highest means are drawn."""
+"""Bars that a reader can distinguish on a page; of more, those with the highest means are drawn, and none
+without a mean unless there is no other."""
 
 WIDTH = 0.9
 """The width of a bar, as a share of its place."""
@@ -42,7 +43,8 @@ def legible(table: pd.DataFrame) -> pd.DataFrame:
     cells = table.drop_duplicates(["place", "group"])
     if len(cells) <= MOST:
         return table
-    best = cells.sort_values("mean", ascending=False, kind="stable").head(MOST)
+    known = cells.dropna(subset=["mean"]).sort_values("mean", ascending=False, kind="stable")
+    best = (cells if known.empty else known).head(MOST)
     drawn = pd.MultiIndex.from_frame(best[["place", "group"]])
     return table[pd.MultiIndex.from_frame(table[["place", "group"]]).isin(drawn)]
 

@@ -60,12 +60,7 @@ def render(figure: AnyFigure, frame: pd.DataFrame, ident: str, metric: str) -> R
     kind, part = kind_of(figure), bars.legible(table) if isinstance(figure, Bars) else table
     size, shown = kind.size(figure, part), _drawable(part)
     svg = _svg(ident, size, lambda axes: kind.draw(figure, shown, axes, metric))
-    caption = _caption(figure, part)
-    if len(part) < len(table):
-        caption += (
-            f" Of {table['cell'].nunique():,} cells, the {part['cell'].nunique()} with the highest "
-            "means are drawn; the results by cell list all."
-        )
+    caption = _caption(figure, table) if part is table else _caption_of_some(figure, table, part)
     return Rendered(ident, figure.title, caption, _alt(figure, table, metric), svg)
 
 
@@ -250,13 +245,35 @@ def _svg_of(ident: str, size: tuple[float, float], draw: Callable[[Figure], None
 
 def _caption(figure: AnyFigure, table: pd.DataFrame) -> str:
     own = kind_of(figure).caption(figure, table)
-    if isinstance(figure, MarginalMeans):
-        return own  # draws nothing where it has no mean
-    hatched = int(table.drop_duplicates("cell")["mean"].isna().sum())
-    if not hatched:
+    missing = _without_result(table)
+    # Marginal means draw nothing where they have no mean.
+    if not missing or isinstance(figure, MarginalMeans):
         return own
-    number, are = ("1 cell", "is") if hatched == 1 else (f"{hatched} cells", "are")
-    return f"{own} {number} without a result yet {are} hatched."
+    return f"{own} {_cells_are(missing)} hatched."
+
+
+def _caption_of_some(figure: AnyFigure, table: pd.DataFrame, part: pd.DataFrame) -> str:
+    """Where the cells of `part` are drawn and those of `table` are more."""
+    own, every = kind_of(figure).caption(figure, part), len(table["cell"].unique())
+    drawn, missing = len(part["cell"].unique()), _without_result(table)
+    of, end = f"Of {every:,} cells", "; the results by cell list all."
+    if missing == every:
+        return f"{own} {of}, none has a result yet; the first {drawn} are hatched{end}"
+    if drawn < every - missing:
+        which = f"the {drawn} with the highest means are"
+    else:
+        which = "the one with a result is" if drawn == 1 else f"the {drawn} with a result are"
+    lost = f" {_cells_are(missing)} not drawn." if missing else ""
+    return f"{own} {of}, {which} drawn{end}{lost}"
+
+
+def _without_result(table: pd.DataFrame) -> int:
+    return int(table.drop_duplicates("cell")["mean"].isna().sum())
+
+
+def _cells_are(missing: int) -> str:
+    number, are = ("1 cell", "is") if missing == 1 else (f"{missing:,} cells", "are")
+    return f"{number} without a result yet {are}"
 
 
 def _alt(figure: AnyFigure, table: pd.DataFrame, metric: str) -> str:

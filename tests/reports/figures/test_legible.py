@@ -80,6 +80,39 @@ def test_of_more_bars_than_fit_those_with_the_highest_means_are_drawn_and_the_ca
     assert legible(whole) is whole
 
 
+@pytest.mark.parametrize(
+    ("with_result", "drawn", "which", "lost"),
+    [
+        (0, MOST, "none has a result yet; the first 40 are hatched", ""),
+        (1, 1, "the one with a result is drawn", " 59 cells without a result yet are not drawn."),
+        (5, 5, "the 5 with a result are drawn", " 55 cells without a result yet are not drawn."),
+        (
+            59,
+            MOST,
+            "the 40 with the highest means are drawn",
+            " 1 cell without a result yet is not drawn.",
+        ),
+    ],
+)
+def test_of_more_bars_than_fit_those_without_a_result_are_counted_and_not_drawn(
+    with_result: int, drawn: int, which: str, lost: str
+) -> None:
+    made = evidence(
+        {f"c{n}": [50.0 + n if n >= 60 - with_result else None, None] for n in range(60)}
+    )
+    figure = Bars(title="All")
+
+    shown = render(figure, tidy(made), "figure1", "top-1 (%)")
+
+    table = legible(values(figure, tidy(made)))
+    assert table["cell"].nunique() == drawn
+    assert table["mean"].isna().all() == (with_result == 0)
+    assert shown is not None
+    assert shown.caption.endswith(
+        f" every dot is one seed. Of 60 cells, {which}; the results by cell list all.{lost}"
+    )
+
+
 @pytest.mark.parametrize("kind", [Lines, Bars, MarginalMeans])
 def test_numbers_of_several_series_do_not_cover_each_other(
     kind: type[Lines | Bars | MarginalMeans],
