@@ -60,6 +60,23 @@ def models_of(client: MlflowClient, experiment: str, run: str) -> Iterator[Logge
     yield from client.search_logged_models([experiment], filter_string=condition)
 
 
+def delete_models(
+    client: MlflowClient, experiment: str, run: str
+) -> Iterator[tuple[LoggedModel, bool]]:
+    """Deletes the models of a run; yields each, and whether it stays.
+
+    One of which a version is registered stays: the registry refers to its files.
+    """
+    models = list(models_of(client, experiment, run))
+    versions = client.search_model_versions(f"run_id = '{run}'") if models else ()
+    registered = {version.source for version in versions}
+    for model in models:
+        stays = not registered.isdisjoint({model.model_uri, model.artifact_location})
+        if not stays:
+            client.delete_logged_model(model.model_id)
+        yield model, stays
+
+
 @contextlib.contextmanager
 def _requests_within(seconds: str) -> Generator[None]:
     """Gives the server so long for each request of MLflow, which reads its timeout every time."""

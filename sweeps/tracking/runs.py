@@ -23,7 +23,7 @@ from sweeps.tracking.address import artifact_root, own_database, own_uri
 from sweeps.tracking.cell_runs import CellRuns
 from sweeps.tracking.experiment_view import show_cells
 from sweeps.tracking.logged_history import save_logged
-from sweeps.tracking.logged_models import models_of
+from sweeps.tracking.logged_models import delete_models
 from sweeps.tracking.made_files import further_files
 from sweeps.tracking.names import NOTE, TAG_PREFIX, as_markdown
 from sweeps.tracking.new_run import BATCH, TOGETHER, RunWriter, Stopped, Watch
@@ -132,8 +132,8 @@ class Runs:
             # Its curve would run on into the new attempt's.
             self.client.delete_run(number)
             with contextlib.suppress(MlflowException):  # a server before MLflow 3 has no models
-                for model in models_of(self.client, self.experiment, number):
-                    self.client.delete_logged_model(model.model_id)
+                for model, stays in delete_models(self.client, self.experiment, number):
+                    self.store.messages.append(_left(model.model_uri, key, attempt, stays=stays))
             return None
         return number
 
@@ -242,6 +242,19 @@ class Runs:
         )
         for run in list(self._ours(condition, experiments)) if experiments else ():
             self.client.set_terminated(run.info.run_id, status="KILLED")
+
+
+def _left(model: str, key: str, attempt: str | None, *, stays: bool) -> str:
+    """The message about a model of an attempt that counts no more."""
+    became = (
+        "stays in MLflow without its run, as a version of it is registered"
+        if stays
+        else "was removed from MLflow with its run"
+    )
+    return (
+        f"trial {key} was repeated, so the model {model} of attempt {attempt} {became}; `ablate export "
+        f"{key} --mlflow` logs the new one"
+    )
 
 
 def _counted(summaries: Iterable[Summary], brief: Mapping[str, Any]) -> dict[str, Summary]:

@@ -313,6 +313,54 @@ def test_a_lost_database_that_a_model_rebuilds_has_the_further_files_of_its_runs
     assert "made.txt" in found["1, seed 1"]
 
 
+RESOLVE = """
+import os, sys, mlflow
+os.chdir(sys.argv[1])
+mlflow.set_tracking_uri("sqlite:///mlflow.db")
+client = mlflow.MlflowClient()
+if sys.argv[3] == "register":
+    mlflow.register_model(sys.argv[2], "mine")
+else:
+    [experiment] = [e for e in client.search_experiments() if e.name != "Default"]
+    known = client.search_logged_models([experiment.experiment_id])
+    print([model.model_uri for model in known])
+"""
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("then", ["list", "register"])
+def test_a_repeated_trial_says_what_became_of_its_model_and_keeps_a_registered_one(
+    tmp_path: Path, then: str
+) -> None:
+    store, plan = recorded(tmp_path / "store", cells=1)
+    save_plan(store, plan)
+    trial = plan.trials[-1]
+    open_tracking(store, plan).close(timeout=120)
+    model = log_model(store, trial.key, 1, saved_model(tmp_path), name="encoder", sha256="ab")
+
+    def resolve(what: str) -> str:
+        words = [sys.executable, "-W", "ignore", "-c", RESOLVE, str(store.path), model.uri, what]
+        return subprocess.run(words, capture_output=True, text=True, check=True).stdout
+
+    resolve(then)
+    commit(store, trial, values={"top1": 51.0}, attempt=2)
+    store.messages.clear()
+
+    assert open_tracking(store, plan).close(timeout=120).trouble is None
+
+    became = (
+        "stays in MLflow without its run, as a version of it is registered"
+        if then == "register"
+        else "was removed from MLflow with its run"
+    )
+    [message] = store.messages
+    assert message == (
+        f"trial {trial.key} was repeated, so the model {model.uri} of attempt 1 {became}; `ablate "
+        f"export {trial.key} --mlflow` logs the new one"
+    )
+    assert (model.uri in resolve("list")) == (then == "register")
+
+
 def test_a_tracker_that_makes_no_progress_is_ended(tmp_path: Path) -> None:
     store, plan = recorded(tmp_path / "store", cells=1)
     tracking = open_tracking(store, plan)
