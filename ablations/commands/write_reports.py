@@ -32,12 +32,8 @@ class Reports(NamedTuple):
     missing: tuple[str, ...]
     folders: tuple[Path, ...] = ()
     """The folders with every table and every figure as files of their own."""
-
-    @property
-    def drawings(self) -> tuple[Path, ...]:
-        """Every figure that was written, as SVG."""
-        drawn = [folder for folder in self.folders if folder.name == "figures"]
-        return tuple(sorted(path for folder in drawn for path in folder.glob("*.svg")))
+    drawings: tuple[Path, ...] = ()
+    """Every figure that was written, as SVG; not what else lies in its folder."""
 
 
 def show_written(out: "Console", written: Reports) -> int:
@@ -92,12 +88,13 @@ def write_document(make: "Callable[[], Document]", folder: Path, again: str) -> 
     if made is None:
         return Reports((), tuple(missing))
     files = [attempt(name, partial(write_report, made, name, folder)) for name in REPORTS]
-    folders = [
-        folder / name
-        for name in FOLDERS
-        if attempt(name, partial(write_folder, made, name, folder))
-    ]
-    return Reports(tuple(filter(None, files)), tuple(missing), tuple(folders))
+    inside = {name: attempt(name, partial(write_folder, made, name, folder)) for name in FOLDERS}
+    return Reports(
+        tuple(filter(None, files)),
+        tuple(missing),
+        tuple(folder / name for name in FOLDERS if inside[name]),
+        tuple(sorted(path for path in inside["figures"] or () if path.suffix == ".svg")),
+    )
 
 
 def _reason(error: BaseException) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from mlflow.entities import Experiment, Metric, Run, RunTag
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.tracking import MlflowClient
 
 from sweeps.history_label import difference_first
@@ -22,7 +23,7 @@ from sweeps.storage import Store
 from sweeps.tracking.address import artifact_root, own_database, own_uri
 from sweeps.tracking.cell_runs import CellRuns
 from sweeps.tracking.experiment_view import show_cells
-from sweeps.tracking.logged_history import save_logged
+from sweeps.tracking.logged_history import logged_files, save_logged
 from sweeps.tracking.logged_models import delete_models
 from sweeps.tracking.made_files import further_files
 from sweeps.tracking.names import NOTE, TAG_PREFIX, as_markdown
@@ -94,9 +95,7 @@ class Runs:
             raise
         if last.get("close") or last.get("settle"):
             self._summarize(counted, last)
-            for file in last.get("files") or ():
-                self.client.log_artifact(self.parent.info.run_id, file, self._folder_of(Path(file)))
-                self.watch.step(0, 0)
+            self._add_files([Path(file) for file in last.get("files") or ()])
             save_logged(self.store, self.label, last, self.brief["metric"])
             self._end("KILLED" if last.get("interrupted") else self._outcome(counted))
             self._settled = True
@@ -205,6 +204,23 @@ class Runs:
         for first in range(0, len(metrics), BATCH):
             self.client.log_batch(run, metrics=metrics[first : first + BATCH])
         self.client.log_batch(run, tags=[RunTag(name, text) for name, text in tags.items()])
+
+    def _add_files(self, files: list[Path]) -> None:
+        """Logs these files to the study's run.
+
+        In the store's own database those of an earlier launch that lay in the same folders, such as a
+        figure that the report no longer has, are removed.
+        """
+        for file in files:
+            self.client.log_artifact(self.parent.info.run_id, str(file), self._folder_of(file))
+            self.watch.step(0, 0)
+        if not (files and self._writer.own):
+            return
+        repository = get_artifact_repository(str(self.parent.info.artifact_uri))
+        for old in logged_files(self.store, self.label):
+            folder = self._folder_of(old)
+            if folder is not None and old not in files:
+                repository.delete_artifacts(f"{folder}/{old.name}")
 
     def _folder_of(self, file: Path) -> str | None:
         """Where the run has a file of the study's folder: where that has it; at the top else."""

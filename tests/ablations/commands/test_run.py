@@ -79,11 +79,15 @@ def test_a_complete_study_trains_nothing_and_ends_with_board_and_reports(
     here: Path, capsys: pytest.CaptureFixture[str], tracker: Tracker
 ) -> None:
     study, plan = complete(here)
+    place = here / "runs/studies/mine@laptop"
+    own = place / "figures/of-my-own.svg"
+    own.parent.mkdir(parents=True)
+    own.write_text("<svg/>")
 
     said = called(capsys, "run", study)
 
-    place = here / "runs/studies/mine@laptop"
     assert said.code == 0
+    assert own.is_file()
     assert f"nothing to run: all {len(plan.trials)} trials have finished or failed" in said.out
     assert "colour helps" in said.out
     assert f"report: {place / 'report.html'}\n" in said.out
@@ -93,7 +97,7 @@ def test_a_complete_study_trains_nothing_and_ends_with_board_and_reports(
     (settled,) = tracker.settled
     assert (settled["cells"]["crop"].n, settled["cells"]["crop"].mean) == (2, 50.5)
     (closed,) = tracker.closed
-    drawings = sorted((place / "figures").glob("*.svg"))
+    drawings = sorted(set((place / "figures").glob("*.svg")) - {own})
     assert "differences.svg" in [path.name for path in drawings]
     assert list(closed["files"]) == [place / "report.html", place / "report.pdf", *drawings]
 

@@ -87,8 +87,8 @@ MUTANTS = (
     ablations(
         "figures of an earlier report are logged with today's",
         "commands/write_reports.py",
-        'drawn = [folder for folder in self.folders if folder.name == "figures"]',
-        'drawn = [path.parent / "figures" for path in self.files[:1]]',
+        'for path in inside["figures"] or () if path.suffix == ".svg"',
+        'for path in (folder / "figures").glob("*.svg")',
         "ablations/commands/test_run.py",
     ),
     trainer(

@@ -313,6 +313,32 @@ def test_a_lost_database_that_a_model_rebuilds_has_the_further_files_of_its_runs
     assert "made.txt" in found["1, seed 1"]
 
 
+@pytest.mark.proof
+def test_a_figure_that_left_the_report_leaves_the_run_and_no_other_file_does(
+    tmp_path: Path,
+) -> None:
+    store, plan = recorded(tmp_path / "store", cells=1)
+    figures = [store.study(plan.label) / "figures" / name for name in ("a.svg", "b.svg")]
+    figures[0].parent.mkdir(parents=True)
+    report = store.study(plan.label) / "report.html"
+    for file in (report, *figures):
+        file.write_text("<svg/>")
+
+    def logged(*files: Path) -> list[str]:
+        tracking = open_tracking(store, plan)
+        tracking.settle(note="a note")
+        assert tracking.close(timeout=120, files=files).trouble is None
+        [run] = (path for path in store.path.glob("mlartifacts/*/*/artifacts/figures"))
+        assert (run.parent / "report.html").is_file()
+        return sorted(path.name for path in run.iterdir())
+
+    assert logged(report, *figures) == ["a.svg", "b.svg"]
+    [folder] = store.path.glob("mlartifacts/*/*/artifacts/figures")
+    (folder / "mine.svg").write_text("logged by a user")
+    assert logged(*figures[:1]) == ["a.svg", "mine.svg"]
+    assert logged() == ["a.svg", "mine.svg"]
+
+
 RESOLVE = """
 import os, sys, mlflow
 os.chdir(sys.argv[1])
