@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from driving import shell
+from heeding import heeding
 from timed_machine import spare_the_timing
 
 ROOT = Path(__file__).parents[2]
@@ -55,10 +56,8 @@ def test_make_ends_with_the_line_that_goes_on_whatever_the_run_came_to(
 
 def test_make_says_how_to_go_on_after_ctrl_c_too(tmp_path: Path) -> None:
     installed(tmp_path, "trap 'echo stopped; exit 130' INT\necho ran\nwhile :; do sleep 0.05; done")
-    # A shell that started these tests in the background lets them ignore Ctrl-C.
-    heeding = "import os, signal; signal.signal(2, signal.SIG_DFL); os.execvp('make', ['make'])"
     make = subprocess.Popen(
-        [sys.executable, "-c", heeding],
+        heeding("make"),
         cwd=tmp_path,
         env=shell(),
         stdout=subprocess.PIPE,

@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable
@@ -13,13 +12,12 @@ from pathlib import Path
 
 import pytest
 from driving import copied, records, shell
+from heeding import heeding
 
 HTTP = re.compile(r"^(http://127\.0\.0\.1:\d+)/", re.MULTILINE)
 CONTINUE = re.compile(r"continue with: (ablate .+)")
 HEADING = re.compile(r"<h2[^>]*>([^<:,]+)")
 ACTIVATE = "source .venv/bin/activate && "
-# A shell that started these tests in the background lets them ignore Ctrl-C.
-HEEDING = "import os, signal, sys; signal.signal(2, signal.SIG_DFL); os.execvp('bash', sys.argv)"
 
 
 def typed(line: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -40,7 +38,7 @@ def stopped(line: str, cwd: Path, when: Callable[[str], bool]) -> str:
     said = cwd / "said.txt"
     with said.open("w") as out:
         process = subprocess.Popen(
-            [sys.executable, "-c", HEEDING, "-c", line],
+            heeding("bash", "-c", line),
             cwd=cwd,
             env=shell(PYTHONPATH=str(cwd)),
             stdout=out,

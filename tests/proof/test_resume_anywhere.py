@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from driving import MINE, ablate, command, environment, records, statuses
+from heeding import heeding
 from interrupted import EACH_STEP, LONG, OPTIMIZERS, Sitting, equal, pictures, sat
 from made_trials import HERE, Listener, equal_states, small_config
 from timed_machine import SLOTS, spare_the_timing
@@ -66,7 +67,7 @@ def test_a_law_broken_off_after_each_single_step_it_is_the_same(optimizer: str) 
 def _interrupted(folder: Path, *words: str) -> dict[str, float]:
     """`ablate run`, with a Ctrl-C once a trial is in an epoch; key -> steps it had told by then."""
     driver = subprocess.Popen(
-        command("run", *words),
+        heeding(*command("run", *words)),
         cwd=folder,
         env=environment(),
         stdout=subprocess.DEVNULL,

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
+from heeding import heeding
+
 ROOT = Path(__file__).parents[2]
 DRIVE = Path(__file__).with_name("drive.py")
 MARK = "SWEEPS_TEST_SCENE"
@@ -61,7 +63,7 @@ class Scene:
         }
         with (self.folder / f"{name}.out").open("wb") as out:
             driver = subprocess.Popen(
-                [sys.executable, str(DRIVE), str(self.store), json.dumps(told)],
+                heeding(sys.executable, DRIVE, self.store, json.dumps(told)),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,

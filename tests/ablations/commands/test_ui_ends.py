@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from heeding import heeding
 
 ROOT = Path(__file__).parents[3]
 
@@ -53,8 +54,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
     def started_with(*, ignored: tuple[signal.Signals, ...] = ()) -> "subprocess.Popen[str]":
         before = {kind: signal.signal(kind, signal.SIG_IGN) for kind in ignored}
         try:
+            words = [sys.executable, "-c", SERVE, SECRET]
             process = subprocess.Popen(
-                [sys.executable, "-c", SERVE, SECRET],
+                words if ignored else heeding(*words),
                 cwd=tmp_path,
                 env={
                     **os.environ,

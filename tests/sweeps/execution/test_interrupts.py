@@ -9,9 +9,10 @@ import pytest
 from sweeps.execution.interrupts import interruptible
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def hang_up() -> Generator[None]:
-    before = signal.getsignal(signal.SIGHUP)
+    """As in a terminal, where these tests run below nohup as well."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, before)
 
@@ -26,7 +27,6 @@ def test_each_of_them_interrupts(one: signal.Signals) -> None:
     assert signal.getsignal(one) is before
 
 
-@pytest.mark.usefixtures("hang_up")
 def test_a_hang_up_that_is_ignored_stays_ignored_as_nohup_asks() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
