@@ -14,8 +14,9 @@ class Frozen(BaseModel):
     def trusted(cls, fields: dict[str, Any]) -> Self:
         """The value with these fields, in their order, and no check of what they hold.
 
-        For thousands of values that this program wrote, or made of checked parts: `model_construct`,
-        which fills in defaults, takes five times as long. The mapping becomes part of the value.
+        For thousands of values that this program wrote, or made of checked parts, where looking for
+        defaults as `model_construct` does would take most of the time. The mapping becomes part of the
+        value.
 
         Raises:
             KeyError: these are not all of its fields, or more.

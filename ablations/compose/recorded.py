@@ -24,7 +24,7 @@ def as_configured(
     arms = composed.sweep(everything=True).arms() if summaries else ()
     cells = {cell.name: cell for cell in (*arms, *the_plan.cells)}
     claimed = (cell for _, names in claimed_cells(composed) for cell in names if cell in cells)
-    # A key takes 0.1 ms: of ten thousand records those of the claims are few.
+    # Keys take time, and of ten thousand records those of the claims are few.
     for cell in dict.fromkeys(claimed):
         if more := [seed for seed in seeds if (cell, seed) not in keys]:
             resolved = composed.resolve(cells[cell])
