@@ -140,8 +140,9 @@ class Sweep(Frozen):
         )
         if not arms:
             raise PlanError("exclude: leaves no cell; remove an entry")
-        if doubles := _doubles("cell", [arm.name for arm in arms]):
-            raise PlanError(*(f"{double}; rename a level" for double in doubles))
+        doubles = [(n, t) for n, t in Counter(arm.name for arm in arms).items() if t > 1]
+        if doubles:
+            raise PlanError(*(f"{t} cells have the name {n!r}; rename a level" for n, t in doubles))
         return arms
 
     def levels(self) -> dict[str, dict[str, str]]:

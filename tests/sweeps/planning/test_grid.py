@@ -52,13 +52,13 @@ def test_a_sweep_without_axes_is_one_cell() -> None:
 
 
 WRONG = {
-    "two axes of one name": ([A, A], {}, "axis 'a' is listed 2 times"),
+    "two axes of one name": ([A, A], {}, "axis 'a' is listed 2 times; list each once"),
     "two axes of one field": (
         [A, Levels(name="d", field="x", levels=[1])],
         {},
         "axes 'a' and 'd' both set 'x'; a field may belong to only one axis",
     ),
-    "a seed twice": ([A], {"seeds": (1, 1)}, "seed '1' is listed 2 times"),
+    "a seed twice": ([A], {"seeds": (1, 1)}, "seed '1' is listed 2 times; list each once"),
     "no seed": ([A], {"seeds": ()}, "at least 1 item"),
     "two floors": (
         [A],
@@ -90,8 +90,10 @@ def test_cells_of_one_name_are_refused_with_the_way_out() -> None:
     left = Levels(name="l", field="l", levels={"a / b": 1, "a": 2})
     right = Levels(name="r", field="r", levels={"c": 1, "b / c": 2})
 
-    with pytest.raises(PlanError, match=r"cell 'a / b / c' is listed 2 times.*rename a level"):
+    with pytest.raises(PlanError) as caught:
         sweep(left, right).arms()
+
+    assert str(caught.value) == "2 cells have the name 'a / b / c'; rename a level"
 
 
 def test_a_flat_configuration_has_dotted_fields_lists_and_empty_mappings_as_values() -> None:
