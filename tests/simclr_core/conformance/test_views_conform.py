@@ -96,12 +96,25 @@ BROKEN: dict[str, tuple[Views, str, str]] = {
     "bytes": (
         changed(lambda x: (255 * x).to(torch.uint8)),
         "the result is two float batches [N, 3, s, s]",
-        "returns torch.uint8 as first view",
+        "returns torch.uint8 as first view on uint8 [1, 3, 32, 32], seed 0, but floats are expected",
+    ),
+    "arrays": (
+        changed(lambda x: x.numpy()),
+        "the result is two float batches [N, 3, s, s]",
+        "returns ndarray as first view on uint8 [1, 3, 32, 32], seed 0, but floats are expected",
     ),
     "channels last": (
         changed(lambda x: x.permute(0, 2, 3, 1)),
         "the result is two float batches [N, 3, s, s]",
-        "returns [1, 24, 24, 3] as first view",
+        (
+            "returns [1, 24, 24, 3] as first view on uint8 [1, 3, 32, 32], seed 0, but [1, 3, s, s] "
+            "is expected"
+        ),
+    ),
+    "two sizes": (
+        lambda images, seed: (FULL(images, seed)[0], FULL(images, seed)[1][..., :16, :16]),
+        "the result is two float batches [N, 3, s, s]",
+        "returns views of 24 and 16 px on uint8 [1, 3, 32, 32], seed 0",
     ),
     "no numbers": (
         changed(lambda x: x / 0 - x / 0),

@@ -212,24 +212,39 @@ def test_a_damaged_binary_batch_is_named(tmp_path: Path, content: bytes, words: 
 
 
 @pytest.mark.parametrize(
-    "batch",
+    ("batch", "why"),
     [
-        {b"labels": [0]},
-        {b"labels": [0], b"data": np.zeros((1, 7), np.uint8)},
-        {b"labels": [0, 1], b"data": np.zeros((1, 3072), np.uint8)},
-        {b"labels": [0], b"data": np.zeros((1, 3072))},
-        [1, 2],
+        ({b"labels": [0]}, "b'data'"),
+        (
+            {b"labels": [0], b"data": np.zeros((1, 7), np.uint8)},
+            "pixels are uint8 (1, 7), not uint8 (N, 3072)",
+        ),
+        (
+            {b"labels": [0, 1], b"data": np.zeros((1, 3072), np.uint8)},
+            "pixels are uint8 (1, 3072), not uint8 (N, 3072)",
+        ),
+        (
+            {b"labels": [0], b"data": np.zeros((1, 3072))},
+            "pixels are float64 (1, 3072), not uint8 (N, 3072)",
+        ),
+        ([1, 2], "list indices must be integers or slices, not bytes"),
     ],
     ids=["no pixels", "too few pixels", "too many labels", "floats", "a list"],
 )
-def test_a_pickle_of_another_form_is_named(tmp_path: Path, batch: object) -> None:
+def test_a_pickle_of_another_form_is_named(tmp_path: Path, batch: object, why: str) -> None:
     folder = _python(tmp_path, _batches())
     home = folder / "cifar-10-batches-py"
     (home / "test_batch").write_bytes(pickle.dumps(batch, protocol=2))
     (home / "data_batch_1").write_bytes((home / "data_batch_1").read_bytes()[:-100])
 
-    with pytest.raises(DataError, match=r"2 of 6 batches .*data_batch_1 \(.*test_batch \("):
+    with pytest.raises(
+        DataError, match=r"2 of 6 batches .*data_batch_1 \(.*test_batch \("
+    ) as caught:
         load(Cifar10(path=str(folder)), cache=None)
+
+    assert str(caught.value).endswith(
+        f"cifar-10-batches-py/test_batch ({why}); download the archive again"
+    )
 
 
 def test_batches_that_are_missing_are_all_named(tmp_path: Path) -> None:

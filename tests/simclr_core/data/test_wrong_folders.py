@@ -3,7 +3,7 @@
 import io
 import os
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +12,7 @@ import pytest
 from made_folders import class_folders, file_of, noise, packed
 
 from simclr_core.data.dataset import data_at, fingerprint, load
+from simclr_core.data.file_reader import File, contents
 from simclr_core.data.image_folder import Folder
 from simclr_core.errors import DataError, DataMissing
 
@@ -185,6 +186,28 @@ def test_a_torn_tar_is_named_with_the_last_whole_entry(tmp_path: Path, name: str
         fingerprint(Folder(path=str(archive)), None)
 
 
+def test_a_tar_that_is_cut_while_its_images_are_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = packed(class_folders(tmp_path / "set", {"cat": 4, "dog": 4}), tmp_path / "set.tar")
+    with tarfile.open(archive) as tar:
+        begins = tar.getmember("cat/0.png").offset_data
+
+    def cut(path: Path, wanted: Sequence[File]) -> Iterator[tuple[int, bytes]]:
+        archive.write_bytes(archive.read_bytes()[: begins + 100])
+        return contents(path, wanted)
+
+    monkeypatch.setattr("simclr_core.data.image_folder.contents", cut)
+
+    with pytest.raises(DataError) as caught:
+        load(Folder(path=str(archive)), cache=None)
+
+    assert str(caught.value) == (
+        f"{archive} is truncated after cat (unexpected end of data); download or pack the archive "
+        "again"
+    )
+
+
 @pytest.mark.parametrize("cut", [10 * 1024, 10 * 1024 + 200, 10 * 1024 + 700])
 def test_a_tar_cut_between_two_entries_is_no_smaller_set(tmp_path: Path, cut: int) -> None:
     # Entries of 512 bytes of header and 512 of content, then one that is not whole, or none.
@@ -265,10 +288,13 @@ def test_what_turns_out_larger_than_memory_is_refused_while_it_is_decoded(
     _free(monkeypatch, 200_000)
     monkeypatch.setattr("simclr_core.data.image_folder.num_bytes", lambda *_: 0)
 
-    with pytest.raises(
-        DataError, match=r"would need more than 0\.\d MB of memory, but 0\.2 MB are free"
-    ):
+    with pytest.raises(DataError) as caught:
         load(Folder(path=str(tmp_path), size=8), cache=None)
+
+    assert str(caught.value) == (
+        f"{tmp_path}: its 7 images would need more than 0.2 MB of memory, but 0.2 MB are free; use "
+        "fewer (data.num_images), lower data.size (now 8), or use a machine with more memory"
+    )
 
 
 # -------------------------------------------------------------------------------------- settings
