@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.execution import RunSettings
+from sweeps.execution import RunSettings, ray_rounds
 from sweeps.execution.failures import why_ray_refused
+from sweeps.execution.launch import Launch
 from sweeps.execution.ray_settings import ray_environment, unused_variables
+from sweeps.planning import Plan
+from sweeps.storage import Store
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +66,61 @@ def test_the_users_variables_for_ray_are_not_passed_on_and_all_others_are(
     assert [name for name, text in passed.items() if text == "the user's"] == ["CUDA_HOME"]
     assert (passed["RAY_AUTH_MODE"], len(passed["RAY_AUTH_TOKEN"])) == ("token", 64)
     assert passed["OMP_NUM_THREADS"] == "3"
+
+
+# A process in Ray's place that says so much, then nothing any more.
+SILENT = """#!/bin/sh
+echo '{said}'
+exec cat 3>&1 > /dev/null
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "limit", "message"),
+    [
+        (
+            "{}",
+            "START_SECONDS",
+            "Ray cannot start (it did not start within 0.03 s); see why in LOG, then run again",
+        ),
+        (
+            '{"ready": []}',
+            "QUIET_SECONDS",
+            (
+                "Ray was lost 4 times before a trial ended (the last time no trial has started for "
+                "0.03 s); see LOG, then run again"
+            ),
+        ),
+    ],
+)
+def test_a_ray_that_says_nothing_any_more_ends_the_launch_with_one_message(
+    store: Store,
+    small_plan: Plan,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    said: str,
+    limit: str,
+    message: str,
+) -> None:
+    silent = tmp_path / "silent"
+    silent.write_text(SILENT.replace("{said}", said))
+    silent.chmod(0o700)
+    monkeypatch.setattr("sys.executable", str(silent))
+    monkeypatch.setattr(ray_rounds, limit, 0.03)
+    monkeypatch.setattr(ray_rounds, "WATCH_SECONDS", 0.01)
+    launch = Launch(
+        plan=small_plan,
+        store=store,
+        function="toy_trials:toy_trial",
+        settings=RunSettings(),
+        todo=list(small_plan.todo),
+        on_progress=None,
+        on_record=None,
+    )
+
+    launch._rounds(tmp_path)
+
+    assert launch.trouble == message.replace("LOG", str(store.running / "ray.log"))
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,11 @@ def leaves(context: TrialContext) -> Outcome:
     raise SystemExit(3)
 
 
+def asks_for_another_stage(context: TrialContext) -> Outcome:
+    context.artifact("encder")
+    return Outcome({})
+
+
 def attaches_and_fails(context: TrialContext) -> Outcome:
     context.attach("note.txt", b"as it was")
     context.attach("../note.txt", b"elsewhere")
@@ -106,6 +111,10 @@ def test_what_a_trial_attached_stays_with_its_record_though_it_fails(
 @pytest.mark.parametrize(
     ("function", "error"),
     [
+        (
+            "asks_for_another_stage",
+            "ValueError: this trial has no stage 'encder'; it has encoder, evaluation",
+        ),
         ("returns_nothing", "must return an Outcome, got NoneType"),
         ("returns_words", "TypeError: a metric must be a number or None, got 'much'"),
         ("leaves", "SystemExit: 3"),

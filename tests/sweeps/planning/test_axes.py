@@ -70,7 +70,12 @@ WRONG = {
     "a field is left out": (
         Paired,
         {"levels": {"a": {"x": 1, "y": 1}, "b": {"x": 2}}},
-        "level 'b' leaves out y, which another level sets",
+        "level 'b' leaves out y, which another level sets; all levels must set the same fields",
+    ),
+    "levels without fields": (
+        Paired,
+        {"levels": {"a": {}, "b": {}}},
+        "a level must set at least one field",
     ),
     "a plus in an item": (
         OrderedPairs,

@@ -214,6 +214,15 @@ def test_an_unknown_cell_is_refused_with_the_nearest_name() -> None:
         plan(with_floor(only=("untraind",)), same_for_all, EMPTY)
 
 
+def test_a_control_with_the_name_of_an_arm_is_refused_with_the_way_out() -> None:
+    control = AddedCell(name="2", role="control", set={"y": 1}, cells=("1",))
+
+    with pytest.raises(PlanError) as caught:
+        plan(with_floor(added=(control,)), toy_resolve(), EMPTY)
+
+    assert str(caught.value) == "two cells have the name '2'; rename a level or a control"
+
+
 def test_two_cells_of_one_key_are_trained_once() -> None:
     def blind(cell: Cell) -> AtSeed:
         return lambda seed: Resolved(

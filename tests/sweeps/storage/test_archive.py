@@ -208,6 +208,11 @@ def with_an_edited_artifact(file: Path) -> None:
     rewritten(file, edit)
 
 
+def without_its_manifest(file: Path) -> None:
+    with tarfile.open(file, "w:gz") as tar:
+        tar.addfile(tarfile.TarInfo("studies/s/empty"))
+
+
 def newer(file: Path) -> None:
     text = gzip.decompress(file.read_bytes())
     file.write_bytes(
@@ -263,6 +268,10 @@ def naming_no_file(file: Path) -> None:
         (with_a_record_that_names("lost.py"), "lacks its file lost.py; nothing was imported"),
         (growing, "archive of this size is 1,000,000,000; nothing was imported"),
         (naming_no_file, "changed since it was written: studies/s/a"),
+        (
+            without_its_manifest,
+            "a.tar.gz has no MANIFEST.json at its end; it is incomplete: export it again",
+        ),
         (newer, "has format 2, but this program reads format 1; update"),
     ],
     ids=lambda value: getattr(value, "__name__", None),

@@ -196,16 +196,32 @@ def test_a_rerun_trial_uses_nothing_of_an_earlier_launch(store: Store, small_pla
 
 # ------------------------------------------------------------------------------------ torn, full
 
+
+def _of_another(whole: bytes) -> bytes:
+    """A checkpoint that is whole, under the name of this one."""
+    line, _, packed = whole.partition(b"\n")
+    about = json.loads(line)
+    del about["seal"]
+    return json.dumps(sealed(about | {"of": "encoder-0123"})).encode() + b"\n" + packed
+
+
 TORN = {
-    "empty": lambda _: b"",
-    "cut in its bytes": lambda whole: whole[:-3],
-    "cut in its line": lambda whole: whole[:20],
-    "one bit": lambda whole: whole[:-1] + bytes([whole[-1] ^ 1]),
-    "longer": lambda whole: whole + b"x",
-    "no JSON": lambda whole: b"{" + whole,
-    "a list": lambda _: b"[1]\nx",
-    "a field too few": lambda whole: whole.replace(b'"launch"', b'"lunch"'),
-    "binary": lambda _: b"\xff\x00\xfe",
+    "empty": (lambda _: b"", "JSONDecodeError: Expecting value: line 1 column 1 (char 0)"),
+    "cut in its bytes": (lambda whole: whole[:-3], "ValueError: 9 of 12 bytes"),
+    "cut in its line": (lambda whole: whole[:20], "JSONDecodeError: "),
+    "one bit": (
+        lambda whole: whole[:-1] + bytes([whole[-1] ^ 1]),
+        "ValueError: its content changed",
+    ),
+    "longer": (lambda whole: whole + b"x", "ValueError: 13 of 12 bytes"),
+    "no JSON": (lambda whole: b"{" + whole, "JSONDecodeError: "),
+    "a list": (lambda _: b"[1]\nx", "TypeError: its first line is not a mapping"),
+    "a field too few": (
+        lambda whole: whole.replace(b'"launch"', b'"lunch"'),
+        "ValueError: its first line changed",
+    ),
+    "another's": (_of_another, "ValueError: it belongs to encoder-0123"),
+    "binary": (lambda _: b"\xff\x00\xfe", "UnicodeDecodeError: "),
 }
 
 
@@ -215,14 +231,17 @@ def test_a_torn_checkpoint_is_logged_and_the_stage_starts_from_scratch(
 ) -> None:
     broken_off(store, small_plan, 4, size=10)
     file = file_of(store, small_plan)
-    file.write_bytes(TORN[how](file.read_bytes()))
+    harm, why = TORN[how]
+    file.write_bytes(harm(file.read_bytes()))
 
     record = record_of(store, run(store, small_plan))
 
     assert (record.facts["resumed"], record.earlier_seconds) == (0, 0.0)
     log = (store.path / record.log).read_text()
-    assert f"the checkpoint {file} cannot be read (" in log
-    assert "the stage starts from scratch" in log
+    [told] = [line for line in log.splitlines() if "the checkpoint " in line]
+    assert f"the checkpoint {file} cannot be read ({why}" in told
+    assert told.endswith("); the stage starts from scratch")
+    assert why.endswith(": ") or f"({why});" in told
 
 
 def test_a_full_disk_is_logged_once_and_the_trial_continues(store: Store, small_plan: Plan) -> None:

@@ -197,7 +197,8 @@ def test_a_record_of_a_gigabyte_is_set_aside_unread_with_one_message(
 
     assert most < 10**8
     [told] = store.messages
-    assert f"{file.parent} cannot be read (larger than 32 MB)" in told
+    [aside] = (store.path / "set-aside").iterdir()
+    assert told == f"{file.parent} cannot be read (larger than 32 MB); it was moved to {aside}"
 
 
 def test_a_store_without_its_mark_is_known_by_records_of_any_size(

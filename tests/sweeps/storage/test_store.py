@@ -111,6 +111,31 @@ def test_an_unreadable_record_is_set_aside_with_a_message(half_done: Store, how:
     assert (aside / "log.txt").exists()
 
 
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [
+        ("gone", "holds no record.json"),
+        ("a pipe", "cannot be read (not a regular file)"),
+        ("a list", "is not a record (not a mapping)"),
+    ],
+)
+def test_the_message_about_a_record_set_aside_has_the_reason_and_both_places(
+    half_done: Store, how: str, why: str
+) -> None:
+    file = min(half_done.trials.glob("*/001/record.json"))
+    file.unlink()
+    if how == "a pipe":
+        os.mkfifo(file)
+    if how == "a list":
+        file.write_text("[1]")
+    store = Store(half_done.path)
+
+    store.summaries()
+
+    [aside] = (store.path / "set-aside").iterdir()
+    assert store.messages == [f"{file.parent} {why}; it was moved to {aside}"]
+
+
 def test_a_record_of_a_newer_format_is_left_where_it_is(half_done: Store) -> None:
     file = next(half_done.trials.glob("*/001/record.json"))
     file.write_text(file.read_text().replace('"format": 3', '"format": 4'))

@@ -16,15 +16,20 @@ from unittest.mock import create_autospec
 import pytest
 from made_records import commit, dead_address
 from mlflow import MlflowClient
+from mlflow.entities import Run, RunData, RunInfo, RunTag
 from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_TIMEOUT
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
+from mlflow.store.entities import PagedList
 
 from sweeps.errors import TrackingError
-from sweeps.planning import Plan
+from sweeps.planning import Plan, Trial
 from sweeps.storage import Store, save_plan
 from sweeps.tracking import locate_runs, log_model, open_tracking, tracking_uri
 from sweeps.tracking.logged_models import add_model
+from sweeps.tracking.lookup import find_experiment
+from sweeps.tracking.new_run import Stopped, Watch
+from sweeps.tracking.runs import Runs
 from sweeps.tracking.tracker_process import failure
 
 WRONG = ["runs", "file:///tmp/runs", "htp://host", "ftp://host", "/a/path"]
@@ -232,6 +237,75 @@ def test_a_server_has_five_minutes_for_a_file_of_a_model_unless_the_user_says_ot
 
     assert read == [seconds]
     assert MLFLOW_HTTP_REQUEST_TIMEOUT.get() == 5  # for all other requests
+
+
+def test_a_model_of_another_attempt_than_the_run_in_mlflow_is_not_logged() -> None:
+    client = create_autospec(MlflowClient, instance=True)
+    client.get_run.return_value.data.tags = {"sweeps.attempt": "1"}
+
+    with pytest.raises(TrackingError) as caught:
+        add_model(client, "1", "a", {"attempt": 2})
+
+    assert str(caught.value) == (
+        "the run in MLflow is of attempt 1, but these weights were measured in attempt 2; run the "
+        "study again to log its newest attempt"
+    )
+    client.create_logged_model.assert_not_called()
+
+
+def test_a_study_that_was_never_logged_is_one_message_with_the_way_out() -> None:
+    client = create_autospec(MlflowClient, instance=True)
+    client.get_experiment_by_name.return_value = None
+
+    with pytest.raises(TrackingError) as caught:
+        find_experiment(client, "toy@smoke")
+
+    assert str(caught.value) == (
+        "toy@smoke has not been logged to MLflow yet; run it again: recorded trials are not "
+        "repeated, only logged"
+    )
+
+
+def run_of(trial: Trial, attempt: int) -> Run:
+    """A trial's run as MLflow holds it."""
+    about = {"role": "trial", "key": trial.key, "attempt": str(attempt)}
+    tags = [RunTag(f"sweeps.{name}", text) for name, text in about.items()]
+    info = RunInfo(trial.key, "1", "me", "FINISHED", 0, 1, "active")
+    return Run(info, RunData(tags=tags))
+
+
+@pytest.mark.parametrize(
+    ("logged", "where"), [(False, "0 of 2 runs"), (True, "the runs of the cells")]
+)
+def test_a_tracker_that_is_stopped_says_what_it_had_reached(
+    half_done: Store, small_plan: Plan, *, logged: bool, where: str
+) -> None:
+    """The client of MLflow is a stand-in, which has the trials' runs or none."""
+    client = create_autospec(MlflowClient, instance=True)
+    client.search_experiments.return_value = []
+    client.search_runs.return_value = PagedList(
+        [run_of(trial, 1) for trial in small_plan.trials[:2]] if logged else [], None
+    )
+    about = {
+        "label": small_plan.label,
+        "study": "toy",
+        "scale": "smoke",
+        "uri": "http://host",
+        "reopen": True,
+        "metric": "top1",
+        "trials": [(trial.key, trial.cell) for trial in small_plan.trials],
+        "cells": [(cell.name, cell.role, cell.levels) for cell in small_plan.cells],
+    }
+    runs = Runs(client, half_done, about, Watch(stop=lambda: True))
+
+    with pytest.raises(Stopped) as caught:
+        runs.update({})
+
+    assert failure("http://host", caught.value) == (
+        f"tracking at http://host cannot keep up (stopped at {where}); the records are complete, and "
+        "the next run logs what is missing"
+    )
+    assert client.set_terminated.call_args.kwargs == {"status": "KILLED"}
 
 
 def test_a_tracker_that_cannot_be_started_is_one_message(
