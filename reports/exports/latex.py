@@ -23,8 +23,10 @@ SPECIAL = {
     "`": r"\textasciigrave{}",
     # By its number: babel makes the sign itself a command in some languages.
     '"': r"\symbol{34}",
+    # The report's own sign of a margin on both sides.
+    "±": r"\ensuremath{\pm}",
 }
-"""Characters that LaTeX reads as commands, or prints as others in its old fonts."""
+"""Characters that LaTeX reads as commands, or prints as others or not at all in its old fonts."""
 
 INTERVAL = re.compile(r"\[[+-]?\d+\.\d+, [+-]?\d+\.\d+\]", re.ASCII)
 

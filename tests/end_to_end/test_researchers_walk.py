@@ -1,15 +1,19 @@
 """A researcher's study from a template to a paper: own code and images, two axes, a kill, a new level."""
 
+import csv
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import time
 from pathlib import Path
 
 import numpy as np
+import pypdf
 import pytest
-from driving import ablate, command, environment, records
+from driving import ROOT, ablate, command, environment, records
 from PIL import Image
 from timed_machine import spare_the_timing
 
@@ -48,7 +52,7 @@ claims:
 figures:
   - {kind: marginal_means, title: Stripes, axis: temperature, group: views}
 """
-SIZES = {"ant": 30, "bee": 24, "cow": 18, "dog": 14, "elk": 12, "fox": 12, "gnu": 10}
+SIZES = {"ant": 30, "bee": 24, "cow": 18, "dog": 14, "elk_&_50%": 12, "fox": 12, "gnu": 10}
 
 
 def images(folder: Path) -> Path:
@@ -106,6 +110,60 @@ def compared_with_another(folder: Path) -> None:
     assert "loss.temperature" in compared.read_text(encoding="utf-8")
 
 
+def of_the_page(table: str) -> str:
+    """The article of the report's tour, with another study's table in place of its own."""
+    tour = (ROOT / "ablations/REPORT.md").read_text(encoding="utf-8")
+    [article] = re.findall(r"^```latex\n(.*?)^```$", tour, re.MULTILINE | re.DOTALL)
+    put = f"\\input{{runs/studies/shapes@laptop/tables/{table}.tex}}"
+    named = article.replace("\\input{runs/studies/quickstart@laptop/tables/cells.tex}", put)
+    assert named != article
+    return named.replace("quickstart", "shapes")
+
+
+def typeset(folder: Path, article: str) -> str:
+    """The text of the article's PDF after two passes of pdfLaTeX without errors or open references."""
+    (folder / "paper.tex").write_text(article, encoding="utf-8")
+    words = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
+    for _ in range(2):
+        done = subprocess.run(words, cwd=folder, capture_output=True, check=False, timeout=120)
+        assert done.returncode == 0, done.stdout[-2000:].decode(errors="replace")
+    log = (folder / "paper.log").read_text(encoding="utf-8", errors="replace")
+    assert "undefined" not in log
+    pages = pypdf.PdfReader(folder / "paper.pdf").pages
+    return "".join(page.extract_text() for page in pages).replace("\u2212", "-")
+
+
+def shown(value: str) -> str:
+    """A value of a CSV as a table prints it: one decimal, whole numbers without."""
+    try:
+        number = float(value)
+    except ValueError:
+        return value.removeprefix("'")  # which keeps a spreadsheet from executing a text
+    return f"{number:.1f}" if "." in value else value
+
+
+def puts_its_tables_into_a_paper(folder: Path) -> None:
+    """The tour's article with each table holds the rows of its CSV; needs pdfLaTeX with booktabs."""
+    asked = ["kpsewhich", "booktabs.sty"]
+    if (
+        not all(map(shutil.which, ("pdflatex", asked[0])))
+        or subprocess.run(asked, check=False).returncode
+    ):
+        print("no table is typeset: pdflatex or its package booktabs is not installed here")
+        return
+    for table in ("cells", "marginal-means", "classes", "scorecard"):
+        text = typeset(folder, of_the_page(table))
+        source = folder / f"runs/studies/shapes@laptop/tables/{table}.csv"
+        head, *rows = csv.reader(source.read_text(encoding="utf-8").splitlines())
+        assert len(rows) > 1
+        for row in (head, *rows):
+            # LaTeX draws an underscore as a rule; a CSV has no plus sign.
+            wanted, found = (re.sub(r"[\s_+]", "", one) for one in ("".join(map(shown, row)), text))
+            assert wanted in found, (table, wanted, text)
+    wide = of_the_page("claims").replace("\\input{", "\\resizebox{\\linewidth}{!}{\\input{", 1)
+    typeset(folder, wide.replace("claims.tex}", "claims.tex}}"))
+
+
 @pytest.mark.slow
 @pytest.mark.proof
 @pytest.mark.timeout(900)
@@ -149,6 +207,8 @@ def test_a_researcher_gets_from_a_template_to_tables_curves_and_a_frame(tmp_path
         assert f'<section id="{section}"' in page
     assert "\\begin{tabular}" in (place / "tables/marginal-means.tex").read_text(encoding="utf-8")
     assert (place / "figures/curve-loss.pdf").read_bytes().startswith(b"%PDF-")
+
+    puts_its_tables_into_a_paper(tmp_path)
 
     listed = ablate("status", "shapes", "--trials", cwd=tmp_path).stdout.splitlines()
     keys = [line.split()[-1] for line in listed if " finished " in line]

@@ -53,6 +53,7 @@ TEX = {
     r"\textquotesingle{}": "'",
     r"\textasciigrave{}": "`",
     r"\symbol{34}": '"',
+    r"\ensuremath{\pm}": "±",
     "-{}": "-",
     **{f"\\{sign}": sign for sign in "{}$&#%_"},
 }
@@ -198,6 +199,15 @@ def test_latex_prints_every_name_as_it_stands() -> None:
     assert "日本語 Ωé" in source
     assert "compiles with XeLaTeX or LuaLaTeX" in source.splitlines()[1]
     assert source.splitlines()[0] == "% first line \\second % line"
+
+
+def test_the_reports_own_signs_compile_with_any_latex() -> None:
+    columns = (Column(name="claim"), Column(name="margin", form="number"))
+    row = (Cell(text="no effect"), Cell(text="±5.0", order=5.0))
+    source = files_of(Table(ident="claims", caption="", columns=columns, rows=(row,)))["claims.tex"]
+
+    assert read_tex(source)[1] == ["no effect", "±5.0"]
+    assert "compiles with pdfLaTeX" in source.splitlines()[1]
 
 
 def test_json_keeps_every_name_as_it_stands() -> None:
