@@ -1,6 +1,7 @@
 """Formats numbers as text and table cells, in the same way in every section."""
 
 import math
+import re
 from collections.abc import Container, Iterable, Sequence
 from typing import Literal
 
@@ -22,6 +23,12 @@ FORMS: dict[str, Literal["number", "code"]] = {
     **dict.fromkeys(("key", "command", "field"), "code"),
 }
 """Columns whose form depends on their name; all others are words."""
+
+
+UNIT = re.compile(
+    r"(?<=\d) (?=%|(?:(?:percentage )?points?|s|seconds?|min|h|hours|days|MB|GB|px|W|kWh|[A-Z]?FLOP)\b)"
+)
+"""The blank between a number and its unit."""
 
 
 def table(
@@ -85,6 +92,11 @@ def some_of(names: Sequence[str], most: int = 6) -> str:
 def plural(number: int, noun: str) -> str:
     """A number with its noun, such as "1 trial" or "3 trials"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def unparted(text: str) -> str:
+    """The text with no line break between a number and its unit, for pages; files have plain blanks."""
+    return UNIT.sub("\u00a0", text)
 
 
 def rounded(value: float) -> str:

@@ -9,11 +9,13 @@ import hashlib
 import re
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
 from reports.document.blocks import FIGURE_FILES, TABLE_FILES, Document, Drawing
+from reports.document.formatting import unparted
 from reports.figures import BLUE, FAINT, FLOOR, INK, PAPER
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
@@ -35,6 +37,7 @@ def html(document: Document, *, linked: bool = False, reload: int | None = None)
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -56,6 +59,11 @@ def html(document: Document, *, linked: bool = False, reload: int | None = None)
             if isinstance(block, Drawing)
         },
     )
+
+
+def _shown(value: Any) -> Any:
+    """Texts with their units; markup (style, scripts, figures) as it is."""
+    return unparted(value) if type(value) is str else value
 
 
 def _inline(drawing: Drawing) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from reports.document.blocks import AnyBlock, Document, Drawing, Table
+from reports.document.formatting import unparted
 from reports.errors import ReportError
 
 TEMPLATE = Path(__file__).parents[1] / "templates" / "page.typ"
@@ -83,7 +84,7 @@ def _value(document: Document) -> dict[str, Any]:
         for section in document.sections
     )
     document = document.model_copy(update={"sections": short})
-    value = document.model_dump(mode="json")
+    value = _unparted(document.model_dump(mode="json"))
     value["footer"] = document.subtitle
     for section, shown in zip(document.sections, value["sections"], strict=True):
         for block, fields in zip(section.blocks, shown["blocks"], strict=True):
@@ -94,6 +95,15 @@ def _value(document: Document) -> dict[str, Any]:
             elif isinstance(block, Table):
                 fields["widths"] = _widths(block)
     return value
+
+
+def _unparted(value: Any) -> Any:
+    """All texts in a JSON value with their units."""
+    if isinstance(value, dict):
+        return {name: _unparted(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_unparted(one) for one in value]
+    return unparted(value) if isinstance(value, str) else value
 
 
 def _shortened(block: AnyBlock) -> AnyBlock:

@@ -60,8 +60,12 @@ def latex_of(table: Table) -> str:
 
 
 def escaped(text: str) -> str:
-    """The text as LaTeX source that prints it; blanks and line breaks become one blank."""
+    """The text as LaTeX source that prints it; blanks and line breaks become one blank.
+
+    A number and its per cent sign are never on two lines.
+    """
     text = "".join(SPECIAL.get(character, character) for character in " ".join(text.split()))
+    text = re.sub(r"(?<=\d) (?=\\%)", "~", text)
     # Two hyphens would be printed as one dash.
     return re.sub(r"-(?=-)", r"-{}", text)
 

@@ -47,6 +47,23 @@ CONTRAST = """() => {
 }"""
 """Texts whose contrast to what lies behind them is under WCAG's 4.5 to 1."""
 
+PARTED = """() => {
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), parted = [];
+  let seen = 0;
+  for (let node; (node = texts.nextNode());) {
+    for (const found of node.data.matchAll(/\\d\\s(%|points?\\b)/g)) {
+      const range = document.createRange();
+      range.setStart(node, found.index);
+      range.setEnd(node, found.index + found[0].length);
+      const lines = new Set([...range.getClientRects()].map(r => Math.round(r.top)));
+      if (lines.size) seen += 1;
+      if (lines.size > 1) parted.push(node.data);
+    }
+  }
+  return [seen, parted];
+}"""
+"""How many numbers have a unit, and the texts in which a line ends between the two."""
+
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM.exists(), reason="no chromium"),
@@ -227,6 +244,16 @@ def test_the_page_never_scrolls_sideways(opened: Opened, width: int) -> None:
     opened.page.set_viewport_size({"width": width, "height": 800})
 
     assert opened.page.evaluate("document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.parametrize("width", [360, 900])
+def test_no_line_ends_between_a_number_and_its_unit(opened: Opened, width: int) -> None:
+    opened.page.set_viewport_size({"width": width, "height": 800})
+
+    seen, parted = opened.page.evaluate(PARTED)
+
+    assert seen > 20
+    assert parted == []
 
 
 @pytest.mark.parametrize("width", [390, 1200])

@@ -55,6 +55,7 @@ TEX = {
     r"\symbol{34}": '"',
     r"\ensuremath{\pm}": "±",
     "-{}": "-",
+    "~": " ",
     **{f"\\{sign}": sign for sign in "{}$&#%_"},
 }
 """What LaTeX prints for a command, by its manual."""
@@ -199,6 +200,17 @@ def test_latex_prints_every_name_as_it_stands() -> None:
     assert "日本語 Ωé" in source
     assert "compiles with XeLaTeX or LuaLaTeX" in source.splitlines()[1]
     assert source.splitlines()[0] == "% first line \\second % line"
+
+
+def test_only_latex_and_the_pages_hold_a_number_to_its_unit() -> None:
+    columns = (Column(name="95 % interval"), Column(name="margin"))
+    rows = ((Cell(text="1.0 to 2.0 at 97.5 %"), Cell(text="5 points")),)
+    files = files_of(Table(ident="claims", caption="", columns=columns, rows=rows))
+
+    assert "\n95~\\% interval & margin \\\\\n" in files["claims.tex"]
+    assert "\n1.0 to 2.0 at 97.5~\\% & 5 points \\\\\n" in files["claims.tex"]
+    assert '"1.0 to 2.0 at 97.5 %","5 points"' in files["claims.csv"]
+    assert json.loads(files["claims.json"])["rows"] == [["1.0 to 2.0 at 97.5 %", "5 points"]]
 
 
 def test_the_reports_own_signs_compile_with_any_latex() -> None:
