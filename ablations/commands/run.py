@@ -130,11 +130,14 @@ def perform(
                 raise KeyboardInterrupt  # noqa: TRY301 -- the same end as before and after the trials
             with unsearched():
                 gathered = evidence(snapshot, request, store)
-            show_board(gathered, console())
-            track.settle(gathered)
+            written, trouble = Reports((), ()), None
+            if gathered.records:  # else nothing to judge, and no number for MLflow
+                show_board(gathered, console())
+                track.settle(gathered)
             lost, messages = _failures(execution, gathered, store, again)
-            written = write_all(gathered, store, request)
-            trouble = track.finish((*written.files, *written.drawings))
+            if gathered.records:
+                written = write_all(gathered, store, request)
+                trouble = track.finish((*written.files, *written.drawings))
     except KeyboardInterrupt:
         stopped = _Stopped(again)
         say(str(stopped))

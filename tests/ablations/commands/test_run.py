@@ -237,6 +237,37 @@ def test_an_interrupted_run_says_how_to_go_on_and_its_code_is_130(
     assert tracker.closed == [{"interrupted": True}]
 
 
+@pytest.mark.parametrize("earlier", [False, True])
+def test_without_ray_a_run_judges_and_writes_what_is_on_record_and_nothing_without_records(
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    tracker: Tracker,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    earlier: bool,
+) -> None:
+    if earlier:
+        study, plan = complete(here, crop=None)
+    else:
+        study = written_study(here)
+        plan = the_plan(study)
+    why = "Ray cannot start (OSError); see why in runs/running/ray.log, then run again"
+    left = tuple(trial.key for trial in plan.trials if not earlier or trial.cell == "crop")
+    executing(monkeypatch, ended(left=left, stopped=why))
+
+    said = called(capsys, "run", study)
+
+    place = here / "runs/studies/mine@laptop"
+    assert said.code == 1
+    assert f"ablate: {why}\nablate: {len(left)} trial" in said.err
+    assert ("Verdicts" in said.out, "report: " in said.out) == (earlier, earlier)
+    written = {path.name for path in place.iterdir()} if place.is_dir() else set()
+    assert written >= {"report.html", "report.pdf", "tables", "figures"} or not earlier
+    assert not written & {"report.html", "report.pdf", "tables", "figures"} or earlier
+    assert len(tracker.settled) == earlier
+    assert earlier or tracker.closed == [{"interrupted": True}]
+
+
 def test_a_budget_that_is_over_names_what_is_left_and_the_command_that_goes_on(
     here: Path,
     capsys: pytest.CaptureFixture[str],
