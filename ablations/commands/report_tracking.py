@@ -64,13 +64,17 @@ class Track:
 
 
 class Progress:
-    """Progress of the MLflow upload on stderr: one line on a terminal, else one every ten seconds."""
+    """Progress of the MLflow upload on stderr: one line on a terminal, else one every ten seconds.
+
+    Without a terminal, the last line says how much was done in the end, if there is any line.
+    """
 
     EVERY = 10.0
 
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()
         self._next = time.monotonic() + 1.0
+        self._latest = self._printed = ""
 
     def __enter__(self) -> Self:
         return self
@@ -78,13 +82,17 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         if self._terminal:
             sys.stderr.write("\r\x1b[K")
+        elif self._printed != self._latest and self._printed:
+            sys.stderr.write(f"{self._latest}\n")
+            sys.stderr.flush()
 
     def show(self, done: int, of: int) -> None:
         """Shows the progress, if enough time has passed."""
+        text = self._latest = f"MLflow: {done:,} of {of:,} runs"
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + (0.5 if self._terminal else self.EVERY)
-        text = f"MLflow: {done:,} of {of:,} runs"
+        self._printed = text
         sys.stderr.write(f"\r\x1b[K{text}" if self._terminal else f"{text}\n")
         sys.stderr.flush()
 

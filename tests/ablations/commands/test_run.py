@@ -5,6 +5,7 @@ import errno
 import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -300,6 +301,29 @@ def test_a_budget_below_the_next_round_is_refused_before_anything_runs(
     assert said.code == 2
     assert "--budget: the next round of seeds (1 trial) takes about 72 s, got 10 s" in said.err
     assert tracker.closed == []
+
+
+def test_mlflows_last_line_without_a_terminal_is_what_was_done_in_the_end(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0.0, 5.0, 5.0, 6.0, 7.0])
+    fake = SimpleNamespace(monotonic=lambda: next(clock))
+    monkeypatch.setattr(report_tracking, "time", fake)
+
+    with report_tracking.Progress() as progress:
+        for done in (0, 4, 8):
+            progress.show(done, 8)
+
+    assert capsys.readouterr().err == "MLflow: 0 of 8 runs\nMLflow: 8 of 8 runs\n"
+
+
+def test_mlflow_that_needs_less_than_a_second_has_no_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with report_tracking.Progress() as progress:
+        progress.show(8, 8)
+
+    assert capsys.readouterr().err == ""
 
 
 def test_tracking_that_fails_is_one_sentence_and_stops_nothing(
