@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from typer import _completion_shared
 
 from ablations.commands import defaults_file
 
@@ -19,6 +20,30 @@ Offer = str | tuple[str, str]
 
 _PLAIN = re.compile(r"[^\w.,=+ -]", re.ASCII)
 """What may not be shown next to a word: zsh evaluates it, and rich reads markup in it."""
+
+_BASH = r"""
+%(complete_func)s() {
+    local at word rest=$COMP_LINE words=()
+    for ((at = 0; at <= COMP_CWORD; at++)); do
+        word=${COMP_WORDS[at]}
+        if ((at)) && [[ $rest != [[:space:]]* ]]; then words[-1]+=$word; else words+=("$word"); fi
+        rest=${rest#*"$word"}
+    done
+    local IFS=$'\n' typed=${words[-1]}
+    COMPREPLY=( $( env COMP_WORDS="${words[*]}" \
+                   COMP_CWORD=$((${#words[@]} - 1)) \
+                   %(autocomplete_var)s=complete_bash $1 ) )
+    COMPREPLY=( "${COMPREPLY[@]#"${typed%%"${typed##*[@=:]}"}"}" )
+}
+
+complete -o default -F %(complete_func)s %(prog_name)s
+"""
+"""typer's script, for words with @, = or : in them, such as mine@laptop. There bash ends a word: their
+parts are put together for the command, and what is typed before the last of these signs is cut off
+from each offer."""
+
+# typer has no setting for its script.
+_completion_shared._completion_scripts["bash"] = _BASH  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 
 def one_of(*words: str) -> Callable[[str], list[Offer]]:

@@ -220,3 +220,33 @@ def test_in_a_real_bash_one_line_switches_it_on(
         assert bash.shows(planned.trials[0].key)
     finally:
         bash.closes()
+
+
+@pytest.mark.parametrize(
+    ("line", "words", "offered"),
+    [
+        ("ablate status mine@la", "ablate status mine @ la", "laptop"),
+        ("ablate status mine@", "ablate status mine @", "laptop"),
+        ("ablate status mi", "ablate status mi", "mine@laptop"),
+        ("ablate run mine.yaml --scale=sm", "ablate run mine.yaml --scale = sm", "smoke"),
+    ],
+)
+@pytest.mark.proof
+@pytest.mark.usefixtures("planned")
+def test_bash_completes_words_with_signs_at_which_it_ends_words(
+    line: str, words: str, offered: str
+) -> None:
+    script = f"""eval "$(ablate --show-completion bash)"
+        COMP_LINE={line!r} COMP_WORDS=({words}) COMP_CWORD={len(words.split()) - 1}
+        _ablate_completion ablate
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    shown = subprocess.run(
+        ["bash", "-c", script],
+        env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert shown.stdout.splitlines() == [offered]
