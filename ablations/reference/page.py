@@ -12,13 +12,15 @@ from ablations.reference.facts import (
     listed_at,
     takes_of,
 )
+from ablations.reference.illustrated import lines_of
 from ablations.reference.wording import written
 
 HEAD = """\
 # Fields
 
-`make fields` writes this page from the models, and `ablate fields` prints the same; to change it, edit the
-docstrings of the models. {items} The glossary is in [README.md](README.md).
+`make fields` writes this page from the models, and `ablate fields` prints the same without images; to
+change it, edit the docstrings of the models. `python -m ablations.reference.draw_illustrations` draws the
+images. {items} The glossary is in [README.md](README.md).
 """
 
 
@@ -38,6 +40,7 @@ def _lines(listing: Listing) -> Iterator[str]:
                 yield f"### `{parent}`{f' of kind `{kind}`' if kind else ''}\n"
             if kind:
                 yield f"{_cell(meanings[members[0].owner])}\n"
+                yield from lines_of(members[0].owner)
             yield "| field | takes | default | meaning | example |"
             yield "| --- | --- | --- | --- | --- |"
             yield from (_row(entry, listing) for entry in members)
@@ -52,6 +55,7 @@ def _without_fields(entries: list[Entry], listing: Listing) -> Iterator[str]:
             if kind.model not in listing.homes:
                 yield f"### `{entry.name}` of kind `{kind.name}`\n"
                 yield f"{_cell(kind.meaning)}\n"
+                yield from lines_of(kind.model)
 
 
 def _by_component(listing: Listing) -> list[Entry]:

@@ -6,6 +6,7 @@ from ablations.study.catalogue import (
     cells_left_out,
     chosen_cells,
     path_of,
+    published_table,
     read_study,
     shipped,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "path_of",
     "predicts",
     "probe_of",
+    "published_table",
     "read_study",
     "read_yaml",
     "resolve_paths",

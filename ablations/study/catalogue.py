@@ -89,6 +89,11 @@ def read_study(name: str) -> LoadedStudy:
     return LoadedStudy(study, file, published, protocols, {})
 
 
+def published_table(name: str) -> PublishedTable:
+    """All numbers of a table of `ablations/published`, by their names in it."""
+    return _read_table(PUBLISHED / f"{name}.yaml")
+
+
 def chosen_cells(study: Study, scale: ScaleName) -> tuple[str, ...] | None:
     """The cells that a scale runs: those that it names; at `smoke`, a few of many; None for all.
 

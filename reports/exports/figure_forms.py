@@ -5,6 +5,7 @@ import re
 from html import escape
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from reports.document import Document, Drawing
 from reports.errors import ReportError
@@ -49,6 +50,19 @@ def pdf_of(drawing: Drawing) -> bytes:
     Raises:
         ReportError: typst cannot compile it.
     """
+    return _compiled(drawing, format="pdf", pdf_standards=["ua-1"])
+
+
+def png_of(drawing: Drawing, ppi: float) -> bytes:
+    """The figure as an image on white, with `ppi` pixels to the inch.
+
+    Raises:
+        ReportError: typst cannot compile it.
+    """
+    return _compiled(drawing, format="png", ppi=ppi)
+
+
+def _compiled(drawing: Drawing, **form: Any) -> bytes:
     import typst  # here, not above: without the compiler there is still the SVG
 
     value = {"title": drawing.title, "alt": drawing.alt, "svg": drawing.standalone}
@@ -57,7 +71,8 @@ def pdf_of(drawing: Drawing) -> bytes:
             TEMPLATE.read_bytes(),
             sys_inputs={"drawing": json.dumps(value, ensure_ascii=False)},
             ignore_system_fonts=True,
-            pdf_standards=["ua-1"],
+            **form,
         )
     except typst.TypstError as error:
-        raise ReportError(f"the PDF of {drawing.ident} could not be made: {error}") from error
+        kind = form["format"].upper()
+        raise ReportError(f"the {kind} of {drawing.ident} could not be made: {error}") from error

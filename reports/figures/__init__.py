@@ -1,6 +1,7 @@
 """Figures: first a tidy table of what is drawn, then the drawing, then SVG."""
 
-from reports.figures.frame import tidy
+from reports.figures.frame import frame_of, tidy
+from reports.figures.gallery import in_a_row
 from reports.figures.svg import (
     render,
     render_claim,
@@ -18,6 +19,8 @@ __all__ = [
     "FLOOR",
     "INK",
     "PAPER",
+    "frame_of",
+    "in_a_row",
     "render",
     "render_claim",
     "render_curves",

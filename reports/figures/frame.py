@@ -5,7 +5,8 @@ without a number), the cell's mean, low and high (95 %, Student-t), floor (the m
 encoder), and one column `axis:NAME` for each axis of the study.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -38,3 +39,18 @@ def tidy(evidence: Evidence, found: Sequence[Outcome] | None = None) -> pd.DataF
         rows.append((*trial, own.mean, own.low, own.high, floor.mean, *levels))
     frame = pd.DataFrame(rows, columns=[*COLUMNS, *(f"{AXIS}{axis}" for axis in axes)])
     return frame.astype({"published": float, "value": float, "seed": int})
+
+
+def frame_of(numbers: Mapping[str, float], levels: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+    """One number for each cell as such a frame, without intervals: for numbers of a publication.
+
+    `numbers`: cell -> number; `levels`: cell -> axis -> label, all cells on the same axes.
+    """
+    unknown = dict.fromkeys(("published", "low", "high", "floor"), math.nan)
+    rows = [
+        {"cell": cell, "role": "arm", "seed": 0, "state": "finished", "value": number}
+        | {"mean": number, **unknown}
+        | {f"{AXIS}{axis}": label for axis, label in levels[cell].items()}
+        for cell, number in numbers.items()
+    ]
+    return pd.DataFrame(rows)

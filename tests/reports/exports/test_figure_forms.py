@@ -8,10 +8,11 @@ import pypdf
 import pytest
 from made_document import document_of
 from made_studies import STUDIES, quickstart
+from PIL import Image
 
 from reports.document.blocks import Drawing
 from reports.document.sections import document
-from reports.exports import FIGURES, figure_files
+from reports.exports import FIGURES, figure_files, png_of
 
 Made = tuple[list[Drawing], dict[str, bytes]]
 
@@ -80,3 +81,14 @@ def test_a_hostile_title_is_shown_as_it_stands() -> None:
     assert root.findtext(f"{SVG}title") == title.replace("\x1b", "\u241b")
     assert root.find(f".//{SVG}script") is None
     assert pypdf.PdfReader(io.BytesIO(files["figure1.pdf"])).pages
+
+
+def test_as_an_image_it_has_the_pixels_of_its_size_on_white(made: Made) -> None:
+    drawing = made[0][0]
+
+    with Image.open(io.BytesIO(png_of(drawing, 36.0))) as image:
+        size, corner = image.size, image.convert("RGBA").getpixel((0, 0))
+
+    points = [float(one) for one in re.findall(r'(?:width|height)="([\d.]+)pt"', drawing.svg)[:2]]
+    assert size == pytest.approx([one * 36 / 72 for one in points], abs=1)
+    assert corner == (255, 255, 255, 255)
