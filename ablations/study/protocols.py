@@ -54,9 +54,10 @@ def read_protocol(name: str, at: Location, study: YamlFile) -> LoadedProtocol:
     path = next_to(name, study.path.parent) if own else PROTOCOLS / f"{name}.yaml"
     if not path.is_file():
         known = sorted(one.stem for one in PROTOCOLS.glob("*.yaml"))
+        near = did_you_mean(name, known).removesuffix("?")
         raise StudyError(
-            f"{study.place(at)}: {'.'.join(map(str, at))}: no protocol "
-            f"{name!r}{did_you_mean(name, known)} Include the .yaml suffix to use your own file"
+            f"{study.place(at)}: {'.'.join(map(str, at))}: no protocol {name!r}{near}; if it is a "
+            "file, include its .yaml suffix"
         )
     file = read_yaml(path)
     if not own:

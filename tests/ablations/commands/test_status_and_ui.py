@@ -5,6 +5,7 @@ import json
 import time
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from timed_machine import timed_machine
 from ablations import machine_profile
 from ablations.commands import ui
 from ablations.commands.progress_table import Live
+from ablations.errors import UsageError
 from ablations.machine_profile import Rate, choose
 from ablations.machine_timing import Miniature
 from simclr_core.training import SideBySide
@@ -209,6 +211,42 @@ def test_ui_of_an_empty_store_says_to_run_first(capsys: pytest.CaptureFixture[st
 
     assert said.code == 2
     assert "run one first" in said.err
+
+
+@pytest.mark.parametrize(
+    ("ended", "words"),
+    [
+        (1, "exited with code 1; is http://x in use? choose another port with --port"),
+        (None, "did not answer at http://x within 0 s"),
+    ],
+)
+def test_a_server_that_does_not_come_up_is_one_message(
+    monkeypatch: pytest.MonkeyPatch, ended: int | None, words: str
+) -> None:
+    monkeypatch.setattr(ui, "PATIENCE", 0.01)
+    server = mock.Mock(returncode=ended)
+    server.poll.return_value = ended
+    monkeypatch.setattr(ui.urllib.request, "urlopen", mock.Mock(side_effect=OSError))
+
+    with pytest.raises(UsageError) as caught:
+        ui.wait(server, "http://x")
+
+    assert str(caught.value) == f"the MLflow server {words}"
+
+
+def test_a_server_that_ends_by_itself_is_one_message(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = RunLocation("sqlite:///x", str(here), "artifacts", "1", None)
+    monkeypatch.setattr("sweeps.tracking.locate_runs", lambda *_: found)
+    monkeypatch.setattr(ui, "start", lambda *_: mock.Mock(returncode=-9))
+    for step in ("wait", "stop"):
+        monkeypatch.setattr(ui, step, lambda *_: None)
+
+    said = called(capsys, "ui")
+
+    assert said.code == 2
+    assert said.err == "ablate: the MLflow server exited unexpectedly with code -9\n"
 
 
 # The machine's own timing

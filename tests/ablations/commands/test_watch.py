@@ -60,6 +60,9 @@ def test_it_waits_for_records_follows_them_and_ends_as_report_would(
     said = called(capsys, "report", str(study), "--watch")
 
     assert said.code == 130
+    assert said.err == (
+        f"ablate: watching {here / 'runs'} for records of {study}; Ctrl-C ends it\n"
+    )
     one, many = pages
     assert "1 of " in one
     assert one.count('id="pause"') == many.count('id="pause"') == 1

@@ -157,8 +157,10 @@ def test_an_unknown_protocol_is_refused_with_the_nearest_name(
 
     assert said.code == 2
     line = text.splitlines().index("    protocol: labtop") + 1
-    assert f"mine.yaml:{line}: scales.laptop.protocol: no protocol 'labtop'" in said.err
-    assert "did you mean 'laptop'" in said.err
+    assert said.err.endswith(
+        f"mine.yaml:{line}: scales.laptop.protocol: no protocol 'labtop'; did you mean 'laptop'; if it "
+        "is a file, include its .yaml suffix\n"
+    )
 
 
 def test_a_study_of_ones_own_may_name_a_shipped_protocol(here: Path) -> None:

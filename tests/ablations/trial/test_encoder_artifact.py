@@ -193,6 +193,8 @@ def test_data_that_change_in_mid_run_are_trouble_of_the_launch_and_fail_no_trial
             RunSettings(payload=settings),
         )
 
-    assert str(images) in str(caught.value) or "images" in str(caught.value)
+    start = "the launch stopped because the images changed while it ran: "
+    assert str(caught.value).startswith(start)
+    assert "images" in str(caught.value).removeprefix(start)
     assert [one.key for one in Store(here / "runs").summaries()] == [plan.trials[0].key]
     assert not isinstance(caught.value, StoreError)

@@ -17,6 +17,7 @@ import pytest
 from made_document import document_of
 from made_studies import WHOLE, compositions, quickstart
 
+from reports.document import pdf_file
 from reports.document.blocks import Document, Drawing, Facts, Table, Text, VerdictCard
 from reports.document.html_page import html as written_page
 from reports.document.sections import document
@@ -277,6 +278,20 @@ def test_a_full_disk_leaves_the_old_report_whole(
     with pytest.raises(ReportError, match="No space left on device"):
         write._write(tmp_path / "report.html", b"new")
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("report.html", "old")]
+
+
+def test_a_pdf_that_cannot_be_typeset_is_one_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "page.typ"
+    broken.write_text('#panic("no paper")')
+    monkeypatch.setattr(pdf_file, "TEMPLATE", broken)
+
+    with pytest.raises(ReportError) as caught:
+        pdf_file.without_glyph("text")
+
+    assert str(caught.value).startswith("the PDF could not be typeset: ")
+    assert "no paper" in str(caught.value)
 
 
 def test_the_page_is_written_without_the_pdfs_compiler(

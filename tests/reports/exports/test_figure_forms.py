@@ -2,6 +2,7 @@
 
 import io
 import re
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pypdf
@@ -12,7 +13,8 @@ from PIL import Image
 
 from reports.document.blocks import Drawing
 from reports.document.sections import document
-from reports.exports import FIGURES, figure_files, png_of
+from reports.errors import ReportError
+from reports.exports import FIGURES, figure_files, figure_forms, png_of
 
 Made = tuple[list[Drawing], dict[str, bytes]]
 
@@ -67,6 +69,21 @@ def test_equal_records_give_equal_bytes() -> None:
     first, second = (figure_files(document(quickstart())) for _ in range(2))
 
     assert first == second
+
+
+def test_a_figure_that_cannot_be_typeset_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "figure.typ"
+    broken.write_text('#panic("no paper")')
+    monkeypatch.setattr(figure_forms, "TEMPLATE", broken)
+    drawing = Drawing(ident="figure1", title="t", caption="c", alt="a", svg="<svg/>")
+
+    with pytest.raises(ReportError) as caught:
+        figure_forms.pdf_of(drawing)
+
+    assert str(caught.value).startswith("the PDF of figure1 could not be made: ")
+    assert "no paper" in str(caught.value)
 
 
 def test_a_hostile_title_is_shown_as_it_stands() -> None:
