@@ -168,6 +168,7 @@ def _apart(
     metric: str,
     limits: tuple[float, float],
 ) -> None:
+    rows = dict(list(table.groupby("arm", sort=False)))
     down = math.ceil(len(arms) / ACROSS)
     grid = figure.subplots(down, ACROSS, sharex=True, sharey=True, squeeze=False)
     figure.subplots_adjust(wspace=0.12, hspace=0.45)
@@ -177,9 +178,9 @@ def _apart(
             grid[nth // ACROSS - 1][nth % ACROSS].tick_params(labelbottom=True)
             continue
         for other in arms:
-            rows = table[table["arm"] == other]
-            axes.plot(rows["epoch"], rows["mean"], color=FAINT, linewidth=0.5, alpha=0.5)
-        _line(axes, table[table["arm"] == arms[nth]], BLUE)
+            curve = rows[other]
+            axes.plot(curve["epoch"], curve["mean"], color=FAINT, linewidth=0.5, alpha=0.5)
+        _line(axes, rows[arms[nth]], BLUE)
         axes.set_title(wrapped(arms[nth], 24), fontsize=9, loc="left", color=INK)
         axes.set_ylim(*limits)
     figure.supxlabel("epoch", fontsize=10, color=INK)

@@ -121,6 +121,8 @@ class Snapshot(Frozen):
 
 def seed_routes(one: Any, other: Any, route: Route = ()) -> Iterable[Route]:
     """Where two nested values of one shape differ."""
+    if one is other:
+        return
     if isinstance(one, dict):
         for name in one:
             yield from seed_routes(one[name], other[name], (*route, name))
