@@ -204,7 +204,10 @@ def _asked(lane: Path, tests: str) -> BaseProcess:
 
 def _ask(lane: Path, tests: str) -> None:
     import pytest
+    import torch
 
+    # Threads that wait for one another would use up the seconds of a busy machine.
+    torch.set_num_threads(1)
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     os.chdir(lane)
     silent = os.open(os.devnull, os.O_WRONLY)
