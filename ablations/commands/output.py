@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations.commands.on_record import histories
-from ablations.commands.terminal import console
+from ablations.commands.terminal import console, say_all
 from ablations.study import (
     SCALES,
     Study,
@@ -33,7 +33,8 @@ def print_json(value: Any) -> None:
 def list_shipped(path: Path, *, as_json: bool) -> None:
     """Prints one row for each study, and one for each study and variation on record in a store."""
     studies = [read_study(name).study for name in shipped()]
-    known = histories(Store(path))
+    known = histories(store := Store(path))
+    say_all(store.messages)
     if as_json:
         recorded = [{**one._asdict(), "label": one.label, "report": one.report} for one in known]
         print_json({"studies": [_listed(study) for study in studies], "recorded": recorded})

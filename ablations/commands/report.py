@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ablations.commands.collector import unsearched
 from ablations.commands.on_record import History, histories
-from ablations.commands.terminal import console, say
+from ablations.commands.terminal import console, say, say_all
 from ablations.commands.verdict_table import show_board
 from ablations.commands.write_reports import show_written, write_all
 from ablations.errors import UsageError
@@ -67,6 +67,7 @@ def recorded(request: Request) -> Recorded:
         request, found = _as_recorded(request, store)
         snapshot, note = current(request, store)
         gathered = evidence(snapshot, request, store)
+    say_all(store.messages)
     arms = {cell.name for cell in gathered.cells if cell.role == "arm"}
     keys = {trial.key for trial in gathered.planned if trial.cell in arms}
     if not any(record.key in keys for record in gathered.records):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ablations.commands.collector import unsearched
 from ablations.commands.output import DATA_MISSING, threads
-from ablations.commands.terminal import console, say
+from ablations.commands.terminal import console, say, say_all
 from ablations.commands.verdict_table import show_board
 from ablations.commands.write_reports import Reports, show_written, write_all
 from ablations.compose import (
@@ -143,8 +143,7 @@ def perform(
         say(str(stopped))
         raise stopped from None
     finally:
-        for sentence in store.messages:
-            say(sentence)
+        say_all(store.messages)
     if trouble is not None:
         say(trouble)
         messages.append(trouble)

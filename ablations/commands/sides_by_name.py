@@ -8,6 +8,7 @@ from typing import NamedTuple, cast
 
 from ablations.commands.collector import unsearched
 from ablations.commands.on_record import History, histories
+from ablations.commands.terminal import say_all
 from ablations.commands.trial_keys import existing_store
 from ablations.errors import UsageError
 from ablations.evidence import evidence, snapshot_at
@@ -131,6 +132,7 @@ def _source(store: Store, label: str) -> Source:
         store=store.path,
     )
     gathered = evidence(snapshot, request, store)
+    say_all(store.messages)
     wanted = {trial.key for trial in plan.trials} | {record.key for record in gathered.records}
     planned = tuple(trial for trial in gathered.planned if trial.key in wanted)
     names = {trial.cell for trial in planned}

@@ -8,7 +8,7 @@ from typing import Any
 from ablations.commands.collector import unsearched
 from ablations.commands.output import plain_table, print_json
 from ablations.commands.progress_table import as_json, line, table
-from ablations.commands.terminal import console
+from ablations.commands.terminal import console, say_all
 from ablations.commands.trial_keys import existing_store
 from ablations.errors import UsageError
 from ablations.machine_profile import processes_at
@@ -43,6 +43,7 @@ def show_status(
     store = existing_store(path)
     if not watch:
         _print(store, study, scale, trials=trials, json=as_json)
+        say_all(store.messages)
         return 0
     labels = _chosen(store, study, scale)
     from rich.live import Live

@@ -32,3 +32,10 @@ def console() -> "Console":
 def say(sentence: str) -> None:
     """One message on standard error, without markup."""
     print(f"ablate: {printable(sentence)}", file=sys.stderr)  # noqa: T201 -- stderr
+
+
+def say_all(messages: list[str]) -> None:
+    """Says the messages of a store, each once: the list is empty afterwards."""
+    for message in messages:
+        say(message)
+    messages.clear()

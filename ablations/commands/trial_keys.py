@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ablations.commands.terminal import say_all
 from ablations.errors import UsageError
 from sweeps.planning import counting
 from sweeps.record import TrialRecord
@@ -33,6 +34,7 @@ def key_in(store: Store, prefix: str) -> str:
     known = filter(None, plans(store).values())
     cells = {trial.key: (trial.cell, trial.seed) for plan in known for trial in plan.trials}
     summaries = store.summaries()
+    say_all(store.messages)
     cells |= {one.key: (one.cell, one.seed) for one in summaries}
     found = [key for key in cells if key.startswith(prefix.lower())]
     if not found:

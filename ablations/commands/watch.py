@@ -9,7 +9,7 @@ import os
 from time import monotonic, sleep
 
 from ablations.commands.report import NothingRecordedError, recorded, report_study
-from ablations.commands.terminal import console, say
+from ablations.commands.terminal import console, say, say_all
 from ablations.study import Request
 from reports.errors import ReportError
 from sweeps.storage import Store
@@ -45,6 +45,7 @@ def watch_report(request: Request) -> int:
             began = monotonic()
             # Key and attempt of each record: what changes when one arrives.
             now = [(one.key, one.attempt) for one in store.summaries()] if store.exists else []
+            say_all(store.messages)
             if now != seen:
                 seen = now
                 with contextlib.suppress(NothingRecordedError):

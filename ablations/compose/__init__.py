@@ -1,5 +1,6 @@
 """From a study and a request to resolved configurations, keys and a plan."""
 
+from ablations.compose.counted import Counted
 from ablations.compose.detectable import Detectable, detectable_effects
 from ablations.compose.durations import (
     Duration,
@@ -24,6 +25,7 @@ __all__ = [
     "ENCODER",
     "Compute",
     "Cost",
+    "Counted",
     "Detectable",
     "Duration",
     "Executed",

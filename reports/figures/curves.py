@@ -40,7 +40,7 @@ def values(found: Sequence[Outcome], column: str) -> pd.DataFrame:
     """One row for each arm and part of training, in the study's order of arms.
 
     `epoch` is the end of the part; `mean`, `low` and `high` are taken over seeds, n of them, of each
-    seed's average within the part.
+    seed's average within the part, over at most `logged` steps.
     """
     arms, seeds = list[str](), list[int]()
     epochs, measured = [np.empty(0)], [np.empty(0)]
@@ -58,10 +58,17 @@ def values(found: Sequence[Outcome], column: str) -> pd.DataFrame:
             "value": np.concatenate(measured),
         }
     )
-    by_seed = points.groupby(["arm", "seed", "epoch"], sort=False)["value"].mean().reset_index()
-    each = by_seed.groupby(["arm", "epoch"], sort=False)["value"]
+    by_seed = points.groupby(["arm", "seed", "epoch"], sort=False)["value"].agg(["mean", "count"])
+    each = by_seed.reset_index().groupby(["arm", "epoch"], sort=False)
+    means, logged = each["mean"], each["count"].max()
     frame = pd.DataFrame(
-        {"mean": each.mean(), "low": each.min(), "high": each.max(), "n": each.count()}
+        {
+            "mean": means.mean(),
+            "low": means.min(),
+            "high": means.max(),
+            "n": means.count(),
+            "logged": logged,
+        }
     ).reset_index()
     epochs = frame["epoch"].tolist()
     order = sorted(range(len(epochs)), key=epochs.__getitem__)
@@ -117,7 +124,9 @@ def caption(table: pd.DataFrame) -> str:
         if seeds > 1
         else "There is one seed, so no band"
     )
-    text = f"{band}; each point is an average over 1/{BINS} of training."
+    averaged = table["logged"].max() > 1
+    point = f"an average over 1/{BINS} of training" if averaged else "one logged step"
+    text = f"{band}; each point is {point}."
     if len(chosen(table)) > FEW:
         text += " Each panel shows one arm; the grey lines are the others."
     if arms > MOST_PANELS:

@@ -138,6 +138,31 @@ def test_status_watches_until_it_is_interrupted(
 
 
 @pytest.mark.usefixtures("half_done")
+@pytest.mark.parametrize(
+    "words",
+    [
+        "status",
+        "status --json",
+        "list",
+        "report mine.yaml",
+        "diff {key} {key}",
+        "plan mine.yaml",
+    ],
+)
+def test_whichever_command_sets_a_record_aside_says_so_once(
+    half_done: Path, capsys: pytest.CaptureFixture[str], words: str
+) -> None:
+    key, attempt, file = next(Store(half_done).places())
+    file.write_text(file.read_text().replace('"seconds"', '"second"', 1))
+
+    said = called(capsys, *words.format(key=key).split())
+    again = called(capsys, *words.format(key=key).split())
+
+    assert said.err.count("; it was moved to ") == 1
+    assert f"{key}/{attempt:03d} " in said.err
+    assert "it was moved to" not in again.err
+
+
 def test_status_of_an_unknown_study_names_the_nearest(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -34,6 +34,9 @@ def test_a_store_that_was_shared_has_the_same_records_and_can_be_reported(
     assert "a.tar.gz: 1 record of 1 study\nsha256: " in shared.out
     assert "other: 1 record added\n" in taken.out
     assert "0 records added, 1 were already there" in again.out
+    assert again.err.endswith(
+        "was already there and stays as it is; `ablate report` includes the new records\n"
+    )
     assert list(Store(ran / "other").records()) == list(Store(ran / "runs").records())
 
 

@@ -109,7 +109,8 @@ def test_a_path_that_leads_nowhere_is_refused_with_the_whole_path_and_the_neares
     assert str(here / "lab" / "obst-daten") in said.err
     assert "did you mean 'obst daten'?" in said.err
     line = next(i for i, row in enumerate(with_data("x").splitlines(), 1) if "folder" in row)
-    assert f"lab/mine.yaml:{line}: data" in said.err
+    place = f"lab/mine.yaml:{line}: data.path: no folder or archive at "
+    assert said.err.startswith(f"ablate: {place}"), said.err
 
 
 def test_a_name_in_the_other_spelling_of_its_umlauts_is_suggested(

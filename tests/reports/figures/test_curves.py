@@ -53,7 +53,9 @@ def test_a_point_is_the_mean_over_seeds_of_each_seeds_average_within_its_part() 
 
     # 40 parts of 2 steps: seed 0 has the average 2, seed 1 its only value 5.
     assert len(table) == curves.BINS
-    assert table.loc[0.25].to_dict() == {"arm": "a", "mean": 3.5, "low": 2.0, "high": 5.0, "n": 2}
+    assert table.loc[0.25].to_dict() == {
+        "arm": "a", "mean": 3.5, "low": 2.0, "high": 5.0, "n": 2, "logged": 2
+    }  # fmt: skip
     assert table.index[-1] == 10.0
 
 
@@ -123,3 +125,16 @@ def test_the_axis_of_values_ends_where_the_bands_end() -> None:
     assert 3.9 < low < 4.0
     assert 4.9 < high < 5.1
     assert axes.get_xlim() == (0, 10)
+
+
+@pytest.mark.parametrize(
+    ("every", "words"),
+    [(1, "each point is an average over 1/40 of training."), (4, "each point is one logged step.")],
+)
+def test_the_caption_says_of_what_a_point_is_made(every: int, words: str) -> None:
+    some = [value if nth % every == 0 else None for nth, value in enumerate(line(1.0))]
+
+    table = curves.values(outcomes(trained(a=[some, some])), "loss")
+
+    assert len(table) == (40 if every == 1 else 20)
+    assert words in curves.caption(table)
