@@ -124,7 +124,7 @@ def caption(table: pd.DataFrame) -> str:
         if seeds > 1
         else "There is one seed, so no band"
     )
-    averaged = table["logged"].max() > 1
+    averaged = max(table["logged"].tolist()) > 1
     point = f"an average over 1/{BINS} of training" if averaged else "one logged step"
     text = f"{band}; each point is {point}."
     if len(chosen(table)) > FEW:
