@@ -137,7 +137,6 @@ def test_status_watches_until_it_is_interrupted(
     assert "6 of 10 trials" in said.out
 
 
-@pytest.mark.usefixtures("half_done")
 @pytest.mark.parametrize(
     "words",
     [
@@ -163,6 +162,7 @@ def test_whichever_command_sets_a_record_aside_says_so_once(
     assert "it was moved to" not in again.err
 
 
+@pytest.mark.usefixtures("half_done")
 def test_status_of_an_unknown_study_names_the_nearest(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
