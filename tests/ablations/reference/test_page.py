@@ -46,7 +46,7 @@ def test_the_page_has_a_row_for_every_field_and_a_heading_or_row_for_every_kind(
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_every_kind_of_operation_and_figure_has_a_illustration_below_its_heading(
+def test_every_kind_of_operation_and_figure_has_an_illustration_below_its_heading(
     place: str,
 ) -> None:
     union, most = PLACES[place]

@@ -246,6 +246,15 @@ def test_the_page_never_scrolls_sideways(opened: Opened, width: int) -> None:
     assert opened.page.evaluate("document.documentElement.scrollWidth") == width
 
 
+def test_the_claims_are_as_wide_as_the_page_at_1200_px(opened: Opened) -> None:
+    opened.page.set_viewport_size({"width": 1200, "height": 800})
+
+    tables = opened.page.locator("section:has(h2:text-is('Claims')) .wide:has(table)")
+
+    assert tables.count() == 1
+    assert tables.evaluate("one => one.scrollWidth - one.clientWidth") == 0
+
+
 @pytest.mark.parametrize("width", [360, 900])
 def test_no_line_ends_between_a_number_and_its_unit(opened: Opened, width: int) -> None:
     opened.page.set_viewport_size({"width": width, "height": 800})
