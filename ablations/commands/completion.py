@@ -23,24 +23,24 @@ _PLAIN = re.compile(r"[^\w.,=+ -]", re.ASCII)
 
 _BASH = r"""
 %(complete_func)s() {
-    local at word rest=$COMP_LINE words=()
+    local at last word rest=$COMP_LINE words=()
     for ((at = 0; at <= COMP_CWORD; at++)); do
-        word=${COMP_WORDS[at]}
-        if ((at)) && [[ $rest != [[:space:]]* ]]; then words[-1]+=$word; else words+=("$word"); fi
+        word=${COMP_WORDS[at]} last=$((${#words[@]} - 1))
+        if ((at)) && [[ $rest != [[:space:]]* ]]; then words[last]+=$word; else words+=("$word"); fi
         rest=${rest#*"$word"}
     done
-    local IFS=$'\n' typed=${words[-1]}
+    local IFS=$'\n' typed=${words[${#words[@]} - 1]}
     COMPREPLY=( $( env COMP_WORDS="${words[*]}" \
                    COMP_CWORD=$((${#words[@]} - 1)) \
                    %(autocomplete_var)s=complete_bash $1 ) )
-    COMPREPLY=( "${COMPREPLY[@]#"${typed%%"${typed##*[@=:]}"}"}" )
+    COMPREPLY=( "${COMPREPLY[@]#"${typed%%"$2"}"}" )
 }
 
 complete -o default -F %(complete_func)s %(prog_name)s
 """
-"""typer's script, for words with @, = or : in them, such as mine@laptop. There bash ends a word: their
-parts are put together for the command, and what is typed before the last of these signs is cut off
-from each offer."""
+"""typer's script, for words with @, = or : in them, such as mine@laptop. There bash may end a word: the
+parts are put together for the command, and what stands before the part that bash replaces, $2, is
+cut off from each offer."""
 
 # typer has no setting for its script.
 _completion_shared._completion_scripts["bash"] = _BASH  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ablations.commands.collector import unsearched
 from ablations.commands.on_record import History, histories
-from ablations.commands.terminal import console, say, say_all
+from ablations.commands.terminal import console, say
 from ablations.commands.verdict_table import show_board
 from ablations.commands.write_reports import show_written, write_all
 from ablations.errors import UsageError
@@ -67,13 +67,13 @@ def recorded(request: Request) -> Recorded:
         request, found = _as_recorded(request, store)
         snapshot, note = current(request, store)
         gathered = evidence(snapshot, request, store)
-    say_all(store.messages)
     arms = {cell.name for cell in gathered.cells if cell.role == "arm"}
     keys = {trial.key for trial in gathered.planned if trial.cell in arms}
     if not any(record.key in keys for record in gathered.records):
         run = f"ablate run {replace(request, recompute=False).words()}"
-        raise _nothing_recorded(store, gathered.label, gathered.study, run)
-    return Recorded(gathered, request, tuple(filter(None, (found, note))))
+        none = _nothing_recorded(store, gathered.label, gathered.study, run)
+        raise NothingRecordedError(*store.messages, *none)
+    return Recorded(gathered, request, (*filter(None, (found, note)), *store.messages))
 
 
 def _as_recorded(request: Request, store: Store) -> tuple[Request, str]:
@@ -106,8 +106,8 @@ def _changed(request: Request, changes: str) -> Request:
     return replace(request, set=given, data=data[-1] if data else None)
 
 
-def _nothing_recorded(store: Store, label: str, study: str, run: str) -> NothingRecordedError:
-    """The error for a history without records: which others have some, and what to type."""
+def _nothing_recorded(store: Store, label: str, study: str, run: str) -> list[str]:
+    """The messages for a history without records: which others have some, and what to type."""
     others = [
         _on_record(one)
         for one in histories(store)
@@ -115,10 +115,10 @@ def _nothing_recorded(store: Store, label: str, study: str, run: str) -> Nothing
     ]
     none = f"the store {store.path} has no records of the arms of {label}"
     if not others:
-        return NothingRecordedError(f"{none}; `{run}` creates them")
+        return [f"{none}; `{run}` creates them"]
     if len(others) == 1:
-        return NothingRecordedError(f"{none}; the only records of this study are of {others[0]}")
-    return NothingRecordedError(f"{none}; this study has records of:", *others)
+        return [f"{none}; the only records of this study are of {others[0]}"]
+    return [f"{none}; this study has records of:", *others]
 
 
 def _on_record(one: History) -> str:

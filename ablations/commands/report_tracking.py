@@ -56,11 +56,15 @@ class Track:
         )
         self.settled = True
 
-    def finish(self, files: Iterable[Path]) -> str | None:
-        """Adds the reports that were written; returns a message if tracking failed."""
+    def finish(self, files: Iterable[Path]) -> None:
+        """Adds the reports that were written."""
         with Progress() as progress:
             self.closed = self.tracking.close(files=files, on_progress=progress.show)
-        return self.closed.trouble
+
+    @property
+    def trouble(self) -> str | None:
+        """The message if tracking failed, known after the block."""
+        return None if self.closed is None else self.closed.trouble
 
 
 class Progress:

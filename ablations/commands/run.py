@@ -130,21 +130,21 @@ def perform(
                 raise KeyboardInterrupt  # noqa: TRY301 -- the same end as before and after the trials
             with unsearched():
                 gathered = evidence(snapshot, request, store)
-            written, trouble = Reports((), ()), None
+            written = Reports((), ())
             if gathered.records:  # else nothing to judge, and no number for MLflow
                 show_board(gathered, console())
                 track.settle(gathered)
             lost, messages = _failures(execution, gathered, store, again)
             if gathered.records:
                 written = write_all(gathered, store, request)
-                trouble = track.finish((*written.files, *written.drawings))
+                track.finish((*written.files, *written.drawings))
     except KeyboardInterrupt:
         stopped = _Stopped(again)
         say(str(stopped))
         raise stopped from None
     finally:
         say_all(store.messages)
-    if trouble is not None:
+    if (trouble := track.trouble) is not None:
         say(trouble)
         messages.append(trouble)
     return Performed(gathered, written, store, tuple(messages), not lost)
@@ -168,6 +168,7 @@ def run_one(request: Request, key: str, *, keep: Keep) -> int:
 
     composed, store = compose(request)
     plan, others = planned(composed, store.known()), _whole_plan(composed, store)
+    say_all(store.messages)
     refuse_another_design(composed, store, plan.label)
     trial = _chosen(plan.label, [*plan.trials, *others.trials], key)
     if trial.reason.startswith(DATA_MISSING):

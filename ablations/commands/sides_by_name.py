@@ -70,7 +70,11 @@ def _labels(default: Path, names: Sequence[str]) -> list[str]:
     for name in names:
         path, study = _split(default, name)
         store = Store(path)
-        if study and store.exists and len(fitting := _fitting(histories(store), study)) == 1:
+        if not study or not store.exists:
+            continue
+        fitting = _fitting(histories(store), study)
+        say_all(store.messages)
+        if len(fitting) == 1:
             labels.append(fitting[0].label)
     return labels
 
@@ -79,6 +83,7 @@ def _found(default: Path, name: str, others: Sequence[str]) -> tuple[Store, str]
     path, study = _split(default, name)
     store = existing_store(path, "--store" if path == default else name)
     known = histories(store)
+    say_all(store.messages)
     fitting = _fitting(known, study) if study else _of_store(known, others)
     if len(fitting) == 1:
         return store, fitting[0].label

@@ -56,6 +56,8 @@ def show_status(
                 time.sleep(PAUSE)
     except KeyboardInterrupt:
         return 130
+    finally:
+        say_all(store.messages)
 
 
 def _chosen(store: Store, study: str | None, scale: ScaleName | None) -> dict[str, Plan | None]:

@@ -69,5 +69,7 @@ class RunResult:
         return not (self.counts["failed"] or self.counts["missing"])
 
     def _repr_html_(self) -> str:
-        """For Jupyter: the report's page."""
+        """For Jupyter: the report's page; why there is none, if no trial is on record."""
+        if not self.report.html.is_file() and self.messages:
+            return "".join(f"<p>{escape(message)}</p>" for message in self.messages)
         return self.report.framed()

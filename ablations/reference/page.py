@@ -18,9 +18,9 @@ from ablations.reference.wording import written
 HEAD = """\
 # Fields
 
-`make fields` writes this page from the models, and `ablate fields` prints the same without images; to
-change it, edit the docstrings of the models. `python -m ablations.reference.draw_illustrations` draws the
-images. {items} The glossary is in [README.md](README.md).
+`make fields` writes this page from the models, and `ablate fields` shows the same on a terminal, without
+images; to change it, edit the docstrings of the models. `python -m ablations.reference.draw_illustrations`
+draws the images. {items} The glossary is in [README.md](README.md).
 """
 
 

@@ -95,8 +95,11 @@ def plural(number: int, noun: str) -> str:
 
 
 def unparted(text: str) -> str:
-    """The text with no line break between a number and its unit, for pages; files have plain blanks."""
-    return UNIT.sub("\u00a0", text)
+    """The text with no line break between a number and its unit, for pages; files have plain blanks.
+
+    A command stays as it is, since a shell takes such a blank for a part of a word.
+    """
+    return text if text.startswith("ablate ") else UNIT.sub("\u00a0", text)
 
 
 def rounded(value: float) -> str:

@@ -125,7 +125,7 @@ def caption(table: pd.DataFrame) -> str:
         else "There is one seed, so no band"
     )
     averaged = max(table["logged"].tolist()) > 1
-    point = f"an average over 1/{BINS} of training" if averaged else "one logged step"
+    point = f"an average over 1/{BINS} of training" if averaged else "one logged step of each seed"
     text = f"{band}; each point is {point}."
     if len(chosen(table)) > FEW:
         text += " Each panel shows one arm; the grey lines are the others."

@@ -223,30 +223,28 @@ def test_in_a_real_bash_one_line_switches_it_on(
 
 
 @pytest.mark.parametrize(
-    ("line", "words", "offered"),
-    [
-        ("ablate status mine@la", "ablate status mine @ la", "laptop"),
-        ("ablate status mine@", "ablate status mine @", "laptop"),
-        ("ablate status mi", "ablate status mi", "mine@laptop"),
-        ("ablate run mine.yaml --scale=sm", "ablate run mine.yaml --scale = sm", "smoke"),
-    ],
-)
+    "first",
+    ["", "shopt -u hostcomplete", "COMP_WORDBREAKS=${COMP_WORDBREAKS//@}",
+     "COMP_WORDBREAKS=${COMP_WORDBREAKS//:}"],
+)  # fmt: skip
 @pytest.mark.proof
 @pytest.mark.usefixtures("planned")
-def test_bash_completes_words_with_signs_at_which_it_ends_words(
-    line: str, words: str, offered: str
+def test_bash_completes_words_with_signs_at_which_it_may_end_words(
+    here: Path, monkeypatch: pytest.MonkeyPatch, first: str
 ) -> None:
-    script = f"""eval "$(ablate --show-completion bash)"
-        COMP_LINE={line!r} COMP_WORDS=({words}) COMP_CWORD={len(words.split()) - 1}
-        _ablate_completion ablate
-        printf '%s\\n' "${{COMPREPLY[@]}}"
-    """
-    shown = subprocess.run(
-        ["bash", "-c", script],
-        env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    monkeypatch.setenv("PATH", f"{BIN}:{os.environ['PATH']}")
 
-    assert shown.stdout.splitlines() == [offered]
+    bash = Terminal(here)
+    try:
+        bash.types(f'eval "$(ablate --show-completion bash)"; {first}\n')
+        for typed, completed in (
+            ("ablate status mi", "ablate status mine@laptop"),
+            ("ablate status mine@la", "ablate status mine@laptop"),
+            ("ablate status mine@", "ablate status mine@laptop"),
+            ("ablate compare x mine@la", "ablate compare x mine@laptop"),
+            ("ablate run mine.yaml --scale=sm", "ablate run mine.yaml --scale=smoke"),
+        ):
+            bash.types(f"\x15{typed}\t")
+            assert bash.shows(completed), typed
+    finally:
+        bash.closes()

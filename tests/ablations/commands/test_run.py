@@ -255,9 +255,11 @@ def test_without_ray_a_run_judges_and_writes_what_is_on_record_and_nothing_witho
     why = "Ray cannot start (OSError); see why in runs/running/ray.log, then run again"
     left = tuple(trial.key for trial in plan.trials if not earlier or trial.cell == "crop")
     executing(monkeypatch, ended(left=left, stopped=why))
+    tracker.trouble = "tracking at x cannot keep up"
 
     said = called(capsys, "run", study)
 
+    assert said.err.endswith("ablate: tracking at x cannot keep up\n")
     place = here / "runs/studies/mine@laptop"
     assert said.code == 1
     assert f"ablate: {why}\nablate: {len(left)} trial" in said.err

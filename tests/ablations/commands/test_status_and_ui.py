@@ -146,6 +146,10 @@ def test_status_watches_until_it_is_interrupted(
         "report mine.yaml",
         "diff {key} {key}",
         "plan mine.yaml",
+        "compare mine runs:mine@laptop",
+        "compare runs mine",
+        "export {key}",
+        "trial mine.yaml {key}",
     ],
 )
 def test_whichever_command_sets_a_record_aside_says_so_once(

@@ -18,7 +18,7 @@ from ablations.errors import StudyError, UsageError
 from ablations.evidence.collect import evidence
 from ablations.evidence.snapshots import current
 from ablations.notebook.frames import verdict_frame
-from ablations.notebook.outcome import ReportFiles
+from ablations.notebook.outcome import ReportFiles, RunResult
 from ablations.study.request import Request
 from reports.document.blocks import Table
 from reports.document.sections import document
@@ -342,3 +342,12 @@ def test_a_report_of_nothing_and_one_that_cannot_be_written_raise(here: Path) ->
         ab.report(study)
     with pytest.raises(ReportError, match=r"report\.html was not written"):
         ab.run(study)
+
+
+def test_in_jupyter_a_run_without_a_report_shows_why(tmp_path: Path) -> None:
+    gone = ReportFiles(*(tmp_path / name for name in ("a.html", "b", "c", "d")))
+    messages = ("Ray cannot start (<b>)", "10 trials were not run")
+
+    ran = RunResult("mine@laptop", {"missing": 10}, messages, gone, tmp_path, pd.DataFrame())
+
+    assert ran._repr_html_() == ("<p>Ray cannot start (&lt;b&gt;)</p><p>10 trials were not run</p>")

@@ -9,6 +9,7 @@ from made_evidence import beats, evidence, failed, key_of, record
 from made_studies import batch_size, compositions, projection_head, quickstart
 
 from reports.document.blocks import Drawing, Section, Table, VerdictCard
+from reports.document.formatting import unparted
 from reports.judging.verdict_board import board as told_board
 from reports.spec import Evidence
 
@@ -357,3 +358,8 @@ def test_a_claim_whose_cells_were_not_run_is_not_told_to_deviate_in_nothing() ->
 
     told = ["No deviation from the paper." in words(made, ident) for ident in ("claim1", "claim2")]
     assert told == [True, False]
+
+
+def test_a_number_keeps_its_unit_and_a_command_its_blanks() -> None:
+    assert unparted("97.5 % of 3 days") == "97.5\u00a0% of 3\u00a0days"
+    assert unparted("ablate run x --only 'rate=10 %'") == "ablate run x --only 'rate=10 %'"

@@ -129,7 +129,10 @@ def test_the_axis_of_values_ends_where_the_bands_end() -> None:
 
 @pytest.mark.parametrize(
     ("every", "words"),
-    [(1, "each point is an average over 1/40 of training."), (4, "each point is one logged step.")],
+    [
+        (1, "each point is an average over 1/40 of training."),
+        (4, "each point is one logged step of each seed."),
+    ],
 )
 def test_the_caption_says_of_what_a_point_is_made(every: int, words: str) -> None:
     some = [value if nth % every == 0 else None for nth, value in enumerate(line(1.0))]
