@@ -125,7 +125,10 @@ def test_every_wrong_name_is_one_message_with_the_nearest(
             f"'mine' fits 2 studies; name one: {PLAIN}, mine@smoke",
         ),
         (PLAIN, "loss.temperature=0.3", "nowhere:mine"): (
-            "has no study 'loss.temperature=0.3'; did you mean 'loss.temperature=0.2'",
+            (
+                f"the store {here / 'runs'} has no study 'loss.temperature=0.3'; did you mean "
+                "'loss.temperature=0.2'"
+            ),
             "nowhere:mine: there is no store at nowhere;",
         ),
         (PLAIN, PLAIN): (

@@ -147,6 +147,15 @@ def test_an_unknown_trial_is_refused(
     del ran
 
 
+def test_a_file_that_exists_is_refused_and_stays(
+    here: Path, capsys: pytest.CaptureFixture[str], ran: Ran
+) -> None:
+    (here / "e.pt.json").write_text("mine")
+
+    why = "--to: e.pt.json exists; remove it or name another file with --to"
+    refused(here, capsys, why, ran.key, "--to", "e.pt")
+
+
 def test_a_prefix_of_several_trials_is_refused(
     here: Path, capsys: pytest.CaptureFixture[str], ran: Ran
 ) -> None:

@@ -741,7 +741,8 @@ def test_a_beginning_that_fits_several_keys_or_none_is_refused(
     none = called(capsys, "trial", study, key[:-1] + "x")
 
     assert (several.code, none.code) == (2, 2)
-    assert "give more characters" in several.err
+    assert several.err.startswith("ablate: '' matches 10 keys (")
+    assert several.err.endswith(", ...); give more characters\n")
     assert f"did you mean '{key}'" in none.err
     assert not (here / "runs").exists()
 

@@ -166,14 +166,13 @@ def test_whichever_command_sets_a_record_aside_says_so_once(
     assert "it was moved to" not in again.err
 
 
-@pytest.mark.usefixtures("half_done")
 def test_status_of_an_unknown_study_names_the_nearest(
-    capsys: pytest.CaptureFixture[str],
+    half_done: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = called(capsys, "status", "mime")
 
     assert said.code == 2
-    assert "has no run of 'mime'; did you mean 'mine'?" in said.err
+    assert f"the store {half_done} has no run of 'mime'; did you mean 'mine'?" in said.err
 
 
 def test_a_piped_run_prints_lines_and_a_terminal_shows_a_table(half_done: Path) -> None:

@@ -131,8 +131,10 @@ def test_every_study_that_the_store_lacks_is_named(
     said = called(capsys, "store", "export", "mein", "zz")
 
     assert said.code == 2
-    assert "has no study 'mein'; did you mean 'mine'?" in said.err
-    assert "has no study 'zz'; there are 'mine@laptop', 'mine'" in said.err
+    assert f"the store {ran / 'runs'} has no study 'mein'; did you mean 'mine'?" in said.err
+    assert (
+        f"the store {ran / 'runs'} has no study 'zz'; there are 'mine@laptop', 'mine'" in said.err
+    )
     assert not list(ran.glob("*.tar.gz"))
 
 

@@ -52,9 +52,11 @@ def test_another_design_in_another_file_is_refused_with_both_files_and_changes_n
     assert said.code == 2
     assert said.out == ""
     [line] = said.err.splitlines()
-    assert str(first) in line
-    assert str(second) in line
-    assert "name: mine" in line
+    assert line == (
+        f"ablate: {second} and {first} both have name: mine but different designs; mine@laptop in the "
+        f"store {here / 'runs'} belongs to {first}, and its reports would be overwritten; give one of them "
+        "another name:, or name another store with --store"
+    )
     assert tree(here / "runs", but="index.jsonl") == before
 
 

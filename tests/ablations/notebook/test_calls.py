@@ -294,7 +294,7 @@ def test_names_and_axes_of_any_kind_have_columns_of_their_own(here: Path) -> Non
         ({"seeds": 0}, UsageError, "must be 1 to 10000"),
         ({"seeds": [1, 1]}, UsageError, "only once"),
         ({"only": "crpo"}, (UsageError, PlanError), "did you mean 'crop'"),
-        ({"only": []}, UsageError, "at least one cell"),
+        ({"only": []}, UsageError, "^only: must name at least one cell, got none$"),
         ({"set": {"loss.temperatures": 1}}, (UsageError, StudyError), "loss.temperature"),
         ({"study": "mien.yaml"}, (UsageError, StudyError), "mien.yaml"),
     ],

@@ -24,15 +24,24 @@ COMPARED = "kind: beats, name: colour helps, better: with, worse: without, margi
 """A claim of `STUDY`, as it stands there."""
 
 STUDIES: dict[str, tuple[str | bytes, str]] = {
-    "empty": ("", "mine.yaml"),
+    "empty": (
+        "",
+        "mine.yaml:1: the study file is empty; `ablate show quickstart` prints an example",
+    ),
     "only a comment": ("# nothing\n", "mine.yaml"),
     "a list": ("- a\n- b\n", "mine.yaml"),
     "torn in a flow": (STUDY[: STUDY.index("colour}]") + 4], "mine.yaml:"),
     "torn in a text": ('name: "mine\n', "mine.yaml:"),
     "duplicated key": (STUDY + "seeds: 3\n", "mine.yaml:"),
     "a tag": (replaced("seeds: 2", "seeds: !!python/object/apply:os.getcwd []"), "mine.yaml:"),
-    "binary": (b"\x00\xff\xfe\x80" * 40, "mine.yaml"),
-    "not UTF-8": ("name: m\xfcller\n".encode("latin-1"), "mine.yaml"),
+    "binary": (
+        b"# a\n\x00",
+        "mine.yaml:2: a study file must be text, got a zero byte; is it a binary file?",
+    ),
+    "not UTF-8": (
+        "# a\nname: m\xfcller\n".encode("latin-1"),
+        "mine.yaml:2: a study file must be UTF-8 text, got the byte 0xfc; is this the right file?",
+    ),
     "unknown field of a study": (replaced("question:", "questions:"), "did you mean 'question'"),
     "unknown field of the trainer": (replaced("epochs: 1", "epoch: 1"), "epochs"),
     "unknown kind": (replaced("kind: adamw", "kind: adamv"), "adamw"),
@@ -44,7 +53,10 @@ STUDIES: dict[str, tuple[str | bytes, str]] = {
     ),
     "role of an unknown cell": (replaced("without: crop}", "without: corp}"), "crop"),
     "unknown axis in a figure": (replaced("axis: views}", "axis: view}"), "views"),
-    "no seeds": (replaced("seeds: 2", "seeds: 0"), "seeds"),
+    "no seeds": (
+        replaced("seeds: 2", "seeds: 0"),
+        "seeds: a number of seeds must be 1 to 10000, got 0",
+    ),
     "no axes": (replaced("    levels:\n      crop:", "    level:\n      crop:"), "levels"),
     "a cycle of aliases": ("a: &a [x, *a]\n", "mine.yaml:1: alias *a is inside"),
     "merged mappings": ("a: {x: 1}\nb: {<<: {y: 2}}\n", "mine.yaml:2: merging"),
@@ -53,7 +65,10 @@ STUDIES: dict[str, tuple[str | bytes, str]] = {
         STUDY + "---\n" + STUDY,
         ": a study file must contain a single YAML document",
     ),
-    "larger than any study": ("# " + "x" * 1_000_001, "at most 1000000 bytes"),
+    "larger than any study": (
+        "# " + "x" * 1_000_001,
+        "mine.yaml: a study file may have at most 1000000 bytes, got 1000003; is this the right file?",
+    ),
     "a date for a text": (replaced("Does colour help?", "2026-01-01"), "put it in quotes"),
     "labels unnamed": (
         replaced("epochs: 1", "epochs: 1\n      loss: {kind: sup_con}"),
@@ -283,7 +298,16 @@ def test_wrong_images_stop_a_run_before_anything_trains(
     ("words", "place"),
     [
         (("--only", "corp"), "--only: no cell 'corp'; did you mean 'crop'"),
-        (("--seeds", "x"), "--seeds: "),
+        (
+            ("--seeds", "x"),
+            "--seeds: must be a count such as 5 (seeds 0 to 4), or a list such as 7,8",
+        ),
+        (
+            ("--seeds", "0"),
+            "--seeds: a count must be 1 to 10000, got '0'; to run only seed 0, write 0,",
+        ),
+        (("--seeds", "3,4,3"), "--seeds: each seed may be given only once, got '3,4,3'"),
+        (("--only", ","), "--only: must name at least one cell, got ','"),
         (("--set", "epochs=-1"), "--set: epochs: must be at least 0, got -1"),
         (("--set", "epochs"), "--set: must be field=value, got 'epochs'"),
         (("--set", "epochs=[1"), "--set: epochs: the value must be YAML"),
@@ -294,7 +318,14 @@ def test_wrong_images_stop_a_run_before_anything_trains(
         (("--set", "batch_size=65"), "batch_size: must be at most the number of training images"),
         (("--data", "none/of/it"), "--data: "),
         (("--tracking", "htp://x"), "--tracking: 'htp://x' is not an address"),
-        (("--tracking", "http://[x"), "--tracking: 'http://[x' is not an address"),
+        (
+            ("--tracking", "http://[x"),
+            (
+                "--tracking: 'http://[x' is not an address: the text after the last colon is not a port "
+                "from 0 to 65535, or a bracket is missing; write it as scheme://user:password@host:port, "
+                "with @, /, ? and # in the password percent-encoded"
+            ),
+        ),
         (("--tracking", ""), "--tracking: is empty"),
         (("--set", "seed=3"), "--set: seed: each trial sets this field; choose seeds with --seeds"),
         (("--seeds", "9" * 5000), "--seeds: a seed must be below 2147483648"),

@@ -109,6 +109,17 @@ def test_what_a_study_may_not_hold_is_refused_with_its_line(
     assert words in refusal(tmp_path, text)
 
 
+def test_a_file_that_cannot_be_read_is_refused_with_the_reason(tmp_path: Path) -> None:
+    place = tmp_path / ("x" * 300)
+
+    with pytest.raises(StudyError) as caught:
+        read_yaml(place)
+
+    assert caught.value.sentences == (
+        f"{place}: the study file cannot be read: file name too long",
+    )
+
+
 def test_a_character_that_yaml_does_not_allow_is_named_with_its_line(tmp_path: Path) -> None:
     message = refusal(tmp_path, 'name: mine\n# note\ntitle: "\x07"\n')
 

@@ -237,6 +237,11 @@ def test_what_else_differs_is_told_of_images_versions_and_program() -> None:
     }
 
 
+def test_one_side_is_no_comparison() -> None:
+    with pytest.raises(ReportError, match=r"^a comparison needs at least two sides$"):
+        sides_of([Source(made({}), "runs")])
+
+
 def test_a_side_is_named_by_what_tells_it_from_the_others() -> None:
     plain = made({"crop": A})
     warmer = plain.model_copy(update={"variation": "loss.temperature=0.2"})

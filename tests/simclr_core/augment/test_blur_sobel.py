@@ -60,7 +60,8 @@ def test_an_image_too_small_to_mirror_is_refused_in_words() -> None:
     params = BlurParams(torch.tensor([True]), torch.tensor([1.0]))
 
     with pytest.raises(
-        ValueError, match="mirrors 1 px at the border, so images must be larger than that, got 1"
+        ValueError,
+        match=r"^a blur mirrors 1 px at the border, so images must be larger than that, got 1",
     ):
         Blur().apply(torch.rand(1, 3, 1, 1), params)
 

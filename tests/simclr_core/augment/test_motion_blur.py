@@ -118,6 +118,7 @@ def test_every_angle_is_as_likely_whether_or_not_an_image_is_blurred() -> None:
 
 def test_an_image_too_small_to_mirror_is_refused_in_words() -> None:
     with pytest.raises(
-        ValueError, match="mirrors 1 px at the border, so images must be larger than that, got 1"
+        ValueError,
+        match=r"^a motion blur mirrors 1 px at the border, so images must be larger than that, got 1",
     ):
         MotionBlur().apply(torch.rand(1, 3, 1, 1), along([0.5]))

@@ -291,7 +291,8 @@ BROKEN = {
     "takes no such option": Broken(
         "loss", "def f(z): return z.mean()", "f raised TypeError: f()", {"options": {"tau": 1}}
     ),
-    "gives no tensor": Broken("loss", "def f(z): return 3.0", "f must return a tensor with a single"),
+    "gives no tensor": Broken("loss", "def f(z): return 3.0", "f must return a tensor with a single "
+                                                              "number, got float"),
     "gives many numbers": Broken(
         "loss", "def f(z): return z.mean(1)", "got float32 of shape [80]; return its mean"
     ),
@@ -517,7 +518,8 @@ def test_a_file_is_executed_by_a_training_and_by_nothing_before_it(tmp_path: Pat
         ("import beside\nf = 1", {}, "loss.path: must be self-contained, but parts.py:1 imports beside"),
         ("def f():\n  from . import beside", {}, "loss.path: must be self-contained, but parts.py:2 imp"),
         ("def f(): pass", {"options": [1]}, "loss.options: must be a mapping of fields, got [1]"),
-        ("def f(): pass", {"options": {"a": 1e999}}, "loss.options: must be plain JSON with finite"),
+        ("def f(): pass", {"options": {"a": 1e999}}, ("loss.options: must be plain JSON with "
+                                                         "finite numbers, but Out of range")),
         ("def f(): pass", {"sha256": "0" * 64}, "loss.sha256: must be that of parts.py, "),
         ("def f(): pass", {"sha256": "0x"}, "loss.sha256: must be 64 hexadecimal digits, got '0x'"),
         ("def f(): pass", {"names": "f"}, "loss.names: no such field; did you mean loss.name?"),

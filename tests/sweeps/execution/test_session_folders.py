@@ -74,7 +74,24 @@ def test_a_session_that_cannot_be_marked_leaves_none(
 
     monkeypatch.setattr("sweeps.execution.ray_session.write_json", refused)
 
-    with pytest.raises((StoreError, KeyboardInterrupt)):
+    with pytest.raises((StoreError, KeyboardInterrupt)) as caught:
         new_session("a store")
 
     assert list(temporary.iterdir()) == []
+    if isinstance(error, OSError):
+        assert str(caught.value) == (
+            f"no temporary folder can be created in {temporary} (No space left on device); free "
+            "space there, or name another folder: TMPDIR=/path"
+        )
+
+
+def test_without_any_folder_for_temporary_files_the_message_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refused() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", refused)
+
+    with pytest.raises(StoreError, match="no temporary folder can be created in any usual place"):
+        new_session("a store")

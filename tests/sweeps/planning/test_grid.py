@@ -59,6 +59,11 @@ WRONG = {
         "axes 'a' and 'd' both set 'x'; a field may belong to only one axis",
     ),
     "a seed twice": ([A], {"seeds": (1, 1)}, "seed '1' is listed 2 times; list each once"),
+    "two controls of one name": (
+        [A],
+        {"added": 2 * (AddedCell(name="c", role="control", set={}),)},
+        "control or baseline 'c' is listed 2 times; list each once",
+    ),
     "no seed": ([A], {"seeds": ()}, "at least 1 item"),
     "two floors": (
         [A],

@@ -214,6 +214,34 @@ def test_an_unknown_cell_is_refused_with_the_nearest_name() -> None:
         plan(with_floor(only=("untraind",)), same_for_all, EMPTY)
 
 
+def test_a_control_of_an_unknown_arm_is_refused_with_the_nearest_name() -> None:
+    control = AddedCell(name="control", role="control", set={"y": 1}, cells=("1", "x=33"))
+
+    with pytest.raises(PlanError) as caught:
+        plan(toy_sweep([1, 33]).model_copy(update={"added": (control,)}), toy_resolve(), EMPTY)
+
+    assert str(caught.value) == (
+        "control 'control' refers to a cell 'x=33' that does not exist; did you mean '33'?"
+    )
+
+
+def test_a_plan_of_too_many_trials_is_refused_with_its_cells_and_seeds() -> None:
+    with pytest.raises(PlanError) as caught:
+        plan(toy_sweep([1, 2], seeds=tuple(range(50_001))), toy_resolve(), EMPTY)
+
+    assert str(caught.value) == (
+        "2 cells with 50,001 seeds make 100,002 trials, but a plan may have at most 100,000; use "
+        "fewer seeds or cells"
+    )
+
+
+def test_a_cell_without_a_stage_is_refused() -> None:
+    with pytest.raises(PlanError) as caught:
+        plan(toy_sweep([1]), lambda _: lambda _: Resolved({}, ()), EMPTY)
+
+    assert str(caught.value) == "cell '1' has no stage; a trial needs at least one"
+
+
 def test_a_control_with_the_name_of_an_arm_is_refused_with_the_way_out() -> None:
     control = AddedCell(name="2", role="control", set={"y": 1}, cells=("1",))
 

@@ -244,6 +244,10 @@ def growing(file: Path) -> None:
         packed.write(member.tobuf())
 
 
+NO_EXPORT = (cut, not_an_archive, Path.unlink, without_its_manifest, newer)
+"""What leaves a file that this program cannot read; its message says what to do about the file."""
+
+
 def naming_no_file(file: Path) -> None:
     rewritten(file, lambda files: files.update({"studies/s/a\0b": b"x"}))
 
@@ -253,7 +257,7 @@ def naming_no_file(file: Path) -> None:
     [
         (cut, "cannot be read as an archive"),
         (not_an_archive, "cannot be read as an archive"),
-        (Path.unlink, "does not exist"),
+        (Path.unlink, "a.tar.gz does not exist; name a file of `ablate store export`"),
         (bit_flipped, "studies/toy@smoke/report.html does not have the hash in MANIFEST.json"),
         (climbing, "holds '../outside', which no export writes"),
         (climbing_within, "holds 'studies/../../outside', which no export writes"),
@@ -265,8 +269,14 @@ def naming_no_file(file: Path) -> None:
             with_a_record_that_names("../../../../about/planted"),
             "is not a record (files: '../../../../about/planted' is not a plain name)",
         ),
-        (with_a_record_that_names("lost.py"), "lacks its file lost.py; nothing was imported"),
-        (growing, "archive of this size is 1,000,000,000; nothing was imported"),
+        (with_a_record_that_names("lost.py"), "/001 lacks its file lost.py; nothing was imported"),
+        (
+            growing,
+            (
+                "a.tar.gz would unpack to 2,000,000,512 bytes or more ('studies/s/zeros'), but the limit "
+                "for an archive of this size is 1,000,000,000; nothing was imported"
+            ),
+        ),
         (naming_no_file, "changed since it was written: studies/s/a"),
         (
             without_its_manifest,
@@ -288,6 +298,7 @@ def test_a_damaged_or_foreign_file_is_refused_and_nothing_is_imported(
 
     assert words in str(caught.value)
     assert str(file) in str(caught.value)
+    assert str(caught.value).endswith("; nothing was imported") == (harm not in NO_EXPORT)
     assert not place.exists()
     assert not (tmp_path / "outside").exists()
 

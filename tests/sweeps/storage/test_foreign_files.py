@@ -123,9 +123,11 @@ def test_a_store_whose_store_json_was_lost_is_known_by_its_records(
 def test_a_store_of_a_newer_version_is_refused(store: Store) -> None:
     (store.path / "store.json").write_text('{"format": 3, "id": "0123456789abcdef"}')
 
-    with pytest.raises(
-        StoreError, match=r"has format 3, but this program reads formats up to 2.*update"
-    ):
+    why = (
+        "store.json has format 3, but this program reads formats up to 2; a newer version wrote it: "
+        "update, or name another store"
+    )
+    with pytest.raises(StoreError, match=why):
         Store(store.path).prepare()
 
 
@@ -167,8 +169,17 @@ def test_foreign_files_in_the_place_of_an_artifact_stay_next_to_it(store: Store)
         assert [path.name for path in place.parent.iterdir()] == [KEY]
 
 
-@pytest.mark.parametrize("how", ["file", "link", "same name"])
-def test_what_bars_the_place_of_an_artifact_is_refused_and_stays(store: Store, how: str) -> None:
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [
+        ("file", f"{KEY} is where the folder of .* should be; move it elsewhere"),
+        ("link", f"{KEY} is where the folder of .* should be; move it elsewhere"),
+        ("same name", f"{KEY}/weights is where a file must be saved; move it elsewhere"),
+    ],
+)
+def test_what_bars_the_place_of_an_artifact_is_refused_and_stays(
+    store: Store, how: str, why: str
+) -> None:
     place = store.artifact("encoder", KEY)
     place.parent.mkdir()
     if how == "file":
@@ -180,7 +191,7 @@ def test_what_bars_the_place_of_an_artifact_is_refused_and_stays(store: Store, h
         (place / "weights").write_text("of the user's")
     before = everything(store.path.parent)
 
-    with pytest.raises(StoreError, match=f"{KEY}.* is where .*; move it elsewhere"):
+    with pytest.raises(StoreError, match=why):
         kept(store)
 
     assert everything(store.path.parent) == before

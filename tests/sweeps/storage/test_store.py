@@ -140,11 +140,13 @@ def test_a_record_of_a_newer_format_is_left_where_it_is(half_done: Store) -> Non
     file = next(half_done.trials.glob("*/001/record.json"))
     file.write_text(file.read_text().replace('"format": 3', '"format": 4'))
 
-    with pytest.raises(
-        StoreError, match=r"has format 4, but this program reads formats up to 3.*update"
-    ):
+    with pytest.raises(StoreError) as caught:
         list(Store(half_done.path).records())
 
+    assert str(caught.value) == (
+        f"{file} has format 4, but this program reads formats up to 3; a newer version wrote it: "
+        "update, or name another store"
+    )
     assert file.exists()
 
 
@@ -325,6 +327,23 @@ def test_a_store_that_cannot_be_made_is_one_message(
     assert words in str(caught.value)
     assert str(tmp_path / "s") in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_system_without_locks_is_one_message(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+
+    with pytest.raises(StoreError) as caught, store.locked():
+        pass
+
+    assert str(caught.value) == (
+        f"the store {store.path} cannot be locked (No locks available); put it on a file system with "
+        "locks, such as a local disk"
+    )
 
 
 def test_a_file_in_the_place_of_the_store_is_one_message(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from sweeps.planning import Plan, Trial
 from sweeps.storage import Store, save_plan
 from sweeps.tracking import locate_runs, log_model, open_tracking, tracking_uri
 from sweeps.tracking.logged_models import add_model
-from sweeps.tracking.lookup import find_experiment
+from sweeps.tracking.lookup import find_experiment, find_trial
 from sweeps.tracking.new_run import Stopped, Watch
 from sweeps.tracking.runs import Runs
 from sweeps.tracking.tracker_process import failure
@@ -272,6 +272,15 @@ def run_of(trial: Trial, attempt: int) -> Run:
     tags = [RunTag(f"sweeps.{name}", text) for name, text in about.items()]
     info = RunInfo(trial.key, "1", "me", "FINISHED", 0, 1, "active")
     return Run(info, RunData(tags=tags))
+
+
+def test_a_key_that_begins_two_runs_keys_is_one_message(store: Store, small_plan: Plan) -> None:
+    store.prepare()
+    client = create_autospec(MlflowClient, instance=True)
+    client.search_runs.return_value = [run_of(trial, 1) for trial in small_plan.trials[:2]]
+
+    with pytest.raises(TrackingError, match=r"^'' matches 2 keys; give more characters$"):
+        find_trial(client, store, [small_plan.label], "")
 
 
 @pytest.mark.parametrize(
