@@ -112,7 +112,7 @@ def _move_into(place: Path, folder: Path, names: list[str]) -> None:
         if folder.is_symlink() or not folder.is_dir():
             kind = folder.parent.name[:-1]
             raise StoreError(
-                f"{folder} is where the folder of a {kind} should be; move it elsewhere"
+                f"{folder} is where the folder of a saved {kind} should be; move it elsewhere"
             )
         taken = [name for name in names if os.path.lexists(folder / name)]
         if taken:

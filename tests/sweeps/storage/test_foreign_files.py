@@ -172,8 +172,8 @@ def test_foreign_files_in_the_place_of_an_artifact_stay_next_to_it(store: Store)
 @pytest.mark.parametrize(
     ("how", "why"),
     [
-        ("file", f"{KEY} is where the folder of .* should be; move it elsewhere"),
-        ("link", f"{KEY} is where the folder of .* should be; move it elsewhere"),
+        ("file", f"{KEY} is where the folder of a saved encoder should be; move it elsewhere"),
+        ("link", f"{KEY} is where the folder of a saved encoder should be; move it elsewhere"),
         ("same name", f"{KEY}/weights is where a file must be saved; move it elsewhere"),
     ],
 )
