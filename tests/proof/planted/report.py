@@ -45,8 +45,8 @@ MUTANTS = (
     plant(
         "the band of a learning curve begins at the mean",
         "figures/curves.py",
-        '"low": each.min()',
-        '"low": each.mean()',
+        '"low": means.min()',
+        '"low": means.mean()',
         "reports/figures/test_curves.py",
     ),
     plant(
