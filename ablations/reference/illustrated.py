@@ -21,7 +21,7 @@ SEEDS = range(7)
 """The seeds of an operation's views."""
 
 METRIC = "linear evaluation, top-1"
-"""What a study measures that does not name its metric."""
+"""What the paper's tables measure."""
 
 LONG = 600
 """Epochs from which figure 9's training is called long."""

@@ -238,6 +238,24 @@ def test_an_interrupted_run_says_how_to_go_on_and_its_code_is_130(
     assert tracker.closed == [{"interrupted": True}]
 
 
+def test_a_damaged_record_is_named_once_by_the_run_that_sets_it_aside(
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    tracker: Tracker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    study, _ = complete(here)
+    key, _, file = next(Store(here / "runs").places())
+    file.write_text(file.read_text().replace('"seconds"', '"second"', 1))
+    executing(monkeypatch, ended(left=(key,)))
+
+    said = called(capsys, "run", study)
+
+    assert tracker.settled
+    assert said.err.count("; it was moved to ") == 1
+    assert f"{file.parent} " in said.err
+
+
 @pytest.mark.parametrize("earlier", [False, True])
 def test_without_ray_a_run_judges_and_writes_what_is_on_record_and_nothing_without_records(
     here: Path,

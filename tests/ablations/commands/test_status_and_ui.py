@@ -9,12 +9,13 @@ from unittest import mock
 
 import pytest
 import torch
+import typer
 from commands import called, recorded, the_plan, tree, written_study
 from rich.console import Console
 from timed_machine import timed_machine
 
 from ablations import machine_profile
-from ablations.commands import ui
+from ablations.commands import app, ui
 from ablations.commands.progress_table import Live
 from ablations.errors import UsageError
 from ablations.machine_profile import Rate, choose
@@ -137,21 +138,34 @@ def test_status_watches_until_it_is_interrupted(
     assert "6 of 10 trials" in said.out
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        "status",
-        "status --json",
-        "list",
-        "report mine.yaml",
-        "diff {key} {key}",
-        "plan mine.yaml",
-        "compare mine runs:mine@laptop",
-        "compare runs mine",
-        "export {key}",
-        "trial mine.yaml {key}",
-    ],
+READ_RECORDS = (
+    "status",
+    "status --json",
+    "list",
+    "report mine.yaml",
+    "diff {key} {key}",
+    "plan mine.yaml",
+    "compare mine runs:mine@laptop",
+    "compare runs mine",
+    "export {key}",
+    "trial mine.yaml {key}",
 )
+ELSEWHERE = {
+    "run": "in test_run.py, where nothing starts Ray",
+    "ui": "starts MLflow's server",
+    "doctor": "reads no record",
+}
+"""Other commands that take a store, each with the reason."""
+
+
+def test_every_command_that_takes_a_store_is_asked_for_damaged_records() -> None:
+    commands = typer.main.get_command(app).commands
+    take = {name for name, one in commands.items() if any(p.name == "store" for p in one.params)}
+
+    assert take == {words.split()[0] for words in READ_RECORDS} | set(ELSEWHERE)
+
+
+@pytest.mark.parametrize("words", READ_RECORDS)
 def test_whichever_command_sets_a_record_aside_says_so_once(
     half_done: Path, capsys: pytest.CaptureFixture[str], words: str
 ) -> None:
